@@ -1,0 +1,1 @@
+"""The Beam provider: processing backends for data steps."""

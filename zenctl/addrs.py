@@ -1,0 +1,143 @@
+"""Addresses of configuration objects, as types. `parse(str(a)) == a` for every address."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Union
+
+Key = Union[str, int, None]
+"""An instance key: a string of `for_each`, an index of `count`, or None."""
+
+NAME = re.compile(r"[^\W\d][\w-]*")
+"""An identifier as HCL has them: a letter or underscore, then letters, digits, underscores and dashes."""
+
+
+class AddressError(ValueError):
+    """A text is not an address; the message says why."""
+
+
+def _key_text(key: Key) -> str:
+    if key is None:
+        return ""
+    return f"[{key}]" if isinstance(key, int) else f"[{json.dumps(key, ensure_ascii=False)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleInstance:
+    """One step of a module path: `module.eu["a"]`."""
+
+    name: str
+    key: Key = None
+
+    def __str__(self) -> str:
+        return f"module.{self.name}{_key_text(self.key)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The address of a block with a type and a name, such as `step.python.fit`."""
+
+    kind: ClassVar[str]
+    type: str
+    name: str
+    key: Key = None
+    module: tuple[ModuleInstance, ...] = ()
+
+    def __str__(self) -> str:
+        own = f"{self.kind}.{self.type}.{self.name}{_key_text(self.key)}"
+        return ".".join([*(str(m) for m in self.module), own])
+
+    def __lt__(self, other: Address) -> bool:
+        return str(self) < str(other)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasourceAddr(Address):
+    """`datasource.csv.penguins`"""
+
+    kind: ClassVar[str] = "datasource"
+
+
+@dataclass(frozen=True, slots=True)
+class StepAddr(Address):
+    """`step.python.fit`"""
+
+    kind: ClassVar[str] = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointAddr(Address):
+    """`endpoint.local.penguins`"""
+
+    kind: ClassVar[str] = "endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendAddr(Address):
+    """`backend.local.here`"""
+
+    kind: ClassVar[str] = "backend"
+
+
+KINDS: dict[str, Callable[..., Address]] = {c.kind: c for c in (DatasourceAddr, StepAddr, EndpointAddr, BackendAddr)}
+
+
+def parse(text: str) -> Address:
+    """Read an address; raises AddressError."""
+    reader = _Reader(text)
+    module: list[ModuleInstance] = []
+    while True:
+        word = reader.name()
+        if word == "module":
+            reader.dot()
+            module.append(ModuleInstance(reader.name(), reader.key()))
+            reader.dot()
+            continue
+        if word not in KINDS:
+            raise AddressError(f"{text!r} is not an address: it must begin with one of {', '.join(sorted(KINDS))}")
+        reader.dot()
+        type_ = reader.name()
+        reader.dot()
+        address = KINDS[word](type_, reader.name(), reader.key(), tuple(module))
+        reader.end()
+        return address
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def fail(self, wanted: str) -> AddressError:
+        return AddressError(f"{self.text!r} is not an address: {wanted} expected at character {self.at + 1}")
+
+    def name(self) -> str:
+        found = NAME.match(self.text, self.at)
+        if not found:
+            raise self.fail("a name")
+        self.at = found.end()
+        return found.group()
+
+    def dot(self) -> None:
+        if not self.text.startswith(".", self.at):
+            raise self.fail("a dot")
+        self.at += 1
+
+    def key(self) -> Key:
+        if not self.text.startswith("[", self.at):
+            return None
+        try:
+            value, end = json.JSONDecoder().raw_decode(self.text, self.at + 1)
+        except json.JSONDecodeError:
+            raise self.fail("a quoted key or a number") from None
+        if not self.text.startswith("]", end) or isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise self.fail("a quoted key or a number in brackets")
+        self.at = end + 1
+        return value
+
+    def end(self) -> None:
+        if self.at != len(self.text):
+            raise self.fail("the end")

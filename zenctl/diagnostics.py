@@ -1,0 +1,103 @@
+"""What a user is told when something is wrong: severity, place, cause and what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+
+class Severity(str, Enum):
+    """How bad it is: an error stops the command, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a source text. `line` and `column` count from 1, in code points; `byte` counts from 0."""
+
+    line: int
+    column: int
+    byte: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SourceRange:
+    """A stretch of one source file, `end` exclusive. `filename` is as the user would type it."""
+
+    filename: str
+    start: Position
+    end: Position
+
+    def __str__(self) -> str:
+        return f"{self.filename}:{self.start.line}:{self.start.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem. `code` is a stable snake_case name that tools may rely on; `summary` is one short line.
+
+    `detail` says why, and what to do next; `address` names the object concerned; `range` the source text at fault.
+    """
+
+    severity: Severity
+    code: str
+    summary: str
+    detail: str = ""
+    range: SourceRange | None = None
+    address: str | None = None
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity is Severity.ERROR
+
+    def at(self, range: SourceRange | None = None, address: str | None = None) -> Diagnostic:
+        """The same problem, placed; a place that is already known is kept."""
+        return replace(self, range=self.range or range, address=self.address or address)
+
+    def __str__(self) -> str:
+        where = f"{self.range}: " if self.range else f"{self.address}: " if self.address else ""
+        detail = f" - {self.detail}" if self.detail else ""
+        return f"{where}{self.severity.value}: {self.summary}{detail}"
+
+
+def error(
+    code: str, summary: str, detail: str = "", *, range: SourceRange | None = None, address: str | None = None
+) -> Diagnostic:
+    """An error diagnostic."""
+    return Diagnostic(Severity.ERROR, code, summary, detail, range, address)
+
+
+def warning(
+    code: str, summary: str, detail: str = "", *, range: SourceRange | None = None, address: str | None = None
+) -> Diagnostic:
+    """A warning diagnostic."""
+    return Diagnostic(Severity.WARNING, code, summary, detail, range, address)
+
+
+class DiagnosticError(Exception):
+    """Raised where no result is possible; carries every diagnostic found so far, at least one of them an error."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("; ".join(str(d) for d in diagnostics))
+        self.diagnostics: tuple[Diagnostic, ...] = diagnostics
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """Whether any of them is an error."""
+    return any(d.is_error for d in diagnostics)
+
+
+def raise_errors(diagnostics: Sequence[Diagnostic]) -> None:
+    """Raise DiagnosticError with all of them if any is an error."""
+    if has_errors(diagnostics):
+        raise DiagnosticError(*diagnostics)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`' Did you mean "x"?'` for the known name nearest to `name`, or the empty string."""
+    close = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    return f' Did you mean "{close[0]}"?' if close else ""

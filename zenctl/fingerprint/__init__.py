@@ -1,0 +1,1 @@
+"""Fingerprints: what a result depends on, found without running anything."""

@@ -1,0 +1,182 @@
+"""How an artifact lies in a store: content-addressed blobs and a tree that lists them, as git has it.
+
+`blobs/<aa>/<sha256>` is one file's content; `trees/<aa>/<sha256>.json` lists an artifact's files with size and digest.
+The digest of that list is the artifact's content digest. Blobs are written before their tree, and both only where
+absent, so what is there is whole, equal content is stored once, and nothing needs a staging area.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat as stat_module
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator, List, Tuple
+
+from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file
+from zenctl.jobs.storage import FolderStorage, Storage, StorageError, check_path
+
+
+class CorruptArtifact(Exception):
+    """A stored artifact is not what its digest says. `missing` tells gone from damaged; `path` names the object."""
+
+    def __init__(self, message: str, *, path: str, missing: bool) -> None:
+        super().__init__(message)
+        self.path = path
+        self.missing = missing
+
+
+@dataclass(frozen=True)
+class TreeFile:
+    """One file of an artifact: POSIX path inside it, bytes, digest."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Tree:
+    """An artifact's files, sorted by path."""
+
+    files: Tuple[TreeFile, ...]
+
+    def to_json(self) -> bytes:
+        """The canonical form, whose digest is the artifact's."""
+        return canonical_json(
+            {"format": 1, "files": [{"path": f.path, "size": f.size, "sha256": f.sha256} for f in self.files]}
+        )
+
+    @property
+    def digest(self) -> str:
+        return sha256_bytes(self.to_json())
+
+    @property
+    def bytes(self) -> int:
+        return sum(f.size for f in self.files)
+
+
+def blob_path(digest: str) -> str:
+    """Where one file's content stands in the store."""
+    return f"blobs/{digest[:2]}/{digest}"
+
+
+def tree_path(digest: str) -> str:
+    """Where an artifact's list of files stands: the artifact's URI, relative to the store."""
+    return f"trees/{digest[:2]}/{digest}.json"
+
+
+def code_path(digest: str) -> str:
+    """Where a code archive stands; its digest is that of the zip's bytes."""
+    return f"code/{digest[:2]}/{digest}.zip"
+
+
+def scan_folder(folder: Path) -> Tree:
+    """The tree of a local folder (or of one file, then named as it is). Symbolic links are followed only inside it."""
+    if folder.is_file():
+        return Tree((TreeFile(folder.name, folder.stat().st_size, sha256_file(folder)),))
+    root = folder.resolve()
+    found: List[TreeFile] = []
+    for path in _files(folder):
+        real = path.resolve()
+        if root not in real.parents:
+            raise StorageError("INVALID", f"{path.name} is a link to a place outside of the artifact: {real}")
+        name = check_path(path.relative_to(folder).as_posix())
+        found.append(TreeFile(name, path.stat().st_size, sha256_file(path)))
+    return Tree(tuple(sorted(found, key=lambda f: f.path)))
+
+
+def store_folder(storage: Storage, folder: Path) -> Tree:
+    """Put a local folder (or file) into the store as an artifact: blobs first, the tree last."""
+    tree = scan_folder(folder)
+    for file in tree.files:
+        storage.put(blob_path(file.sha256), folder if folder.is_file() else folder / file.path)
+    storage.put(tree_path(tree.digest), tree.to_json())
+    return tree
+
+
+def read_tree(storage: Storage, digest: str) -> Tree:
+    """Read an artifact's list of files and verify it; raises CorruptArtifact."""
+    path = tree_path(digest)
+    try:
+        with storage.open(path) as stream:
+            data = stream.read()
+    except StorageError as error:
+        if error.kind == "NOT_FOUND":
+            raise CorruptArtifact(f"artifact {digest[:12]} is gone: {path}", path=path, missing=True) from error
+        raise
+    if sha256_bytes(data) != digest:
+        raise CorruptArtifact(f"artifact {digest[:12]} is damaged: {path}", path=path, missing=False)
+    files = tuple(TreeFile(check_path(f["path"]), f["size"], f["sha256"]) for f in json.loads(data)["files"])
+    return Tree(files)
+
+
+def check_tree(storage: Storage, digest: str) -> None:
+    """Cheap check of an artifact: its tree is right, every blob is there and has its size; raises CorruptArtifact."""
+    for file in read_tree(storage, digest).files:
+        path = blob_path(file.sha256)
+        info = storage.stat(path)
+        if info is None:
+            raise CorruptArtifact(f"{file.path} of artifact {digest[:12]} is gone: {path}", path=path, missing=True)
+        if info.size != file.size:
+            message = f"{file.path} of artifact {digest[:12]} has {info.size} bytes instead of {file.size}: {path}"
+            raise CorruptArtifact(message, path=path, missing=False)
+
+
+def fetch_tree(storage: Storage, digest: str, target: Path) -> Tree:
+    """Lay an artifact out as a local folder and verify every byte; raises CorruptArtifact.
+
+    From a folder on the same file system files are hard links (read-only), else copies. `target` is made anew and is
+    complete when this returns; what an interrupted call left there is replaced.
+    """
+    tree = read_tree(storage, digest)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for file in tree.files:
+        place = target / file.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _fetch_blob(storage, file, place, digest)
+    return tree
+
+
+def _fetch_blob(storage: Storage, file: TreeFile, place: Path, artifact: str) -> None:
+    path = blob_path(file.sha256)
+    hasher = hashlib.sha256()
+    linked = isinstance(storage, FolderStorage) and _link(storage.local_path(path), place)
+    try:
+        if linked:
+            with open(place, "rb") as stream:
+                for chunk in iter(lambda: stream.read(CHUNK), b""):
+                    hasher.update(chunk)
+        else:
+            with storage.open(path) as reader, open(place, "wb") as writer:
+                for chunk in iter(lambda: reader.read(CHUNK), b""):
+                    hasher.update(chunk)
+                    writer.write(chunk)
+    except StorageError as error:
+        if error.kind != "NOT_FOUND":
+            raise
+        message = f"{file.path} of artifact {artifact[:12]} is gone: {path}"
+        raise CorruptArtifact(message, path=path, missing=True) from error
+    if hasher.hexdigest() != file.sha256:
+        message = f"{file.path} of artifact {artifact[:12]} is damaged: {path}"
+        raise CorruptArtifact(message, path=path, missing=False)
+
+
+def _link(source: Path, place: Path) -> bool:
+    try:
+        os.link(source, place)
+    except OSError:
+        return False
+    # Objects are stored read-only, so that a step which writes into its input fails instead of changing the artifact.
+    return not stat_module.S_ISDIR(os.stat(place).st_mode)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            yield Path(where, name)

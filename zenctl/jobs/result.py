@@ -1,0 +1,61 @@
+"""JobResult: what came of a job, as `result.json` holds it. Its presence is the truth; a backend's status is a hint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional
+
+FORMAT = 1
+"""Version of result.json's form."""
+
+
+@dataclass(frozen=True)
+class OutputResult:
+    """One written output: its content digest (of the tree, see `artifacts`), files and bytes.
+
+    `properties` are plain JSON values worth reading without opening the artifact: metrics, `rows`, `value`.
+    """
+
+    type: str
+    digest: str
+    files: int
+    bytes: int
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed.
+
+    `kind` is one of `user_error` (the code raised; `traceback` has the user's frames only), `output_missing`,
+    `input_corrupt`, `source_changed`, `bad_data` (the message is for the user as it is), `timeout`, `canceled`,
+    `storage`, `internal`. `file` and `line` point into the user's code or data where that is known.
+    """
+
+    kind: str
+    message: str
+    traceback: str = ""
+    file: str = ""
+    line: int = 0
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """The outcome. `error` is None exactly if every declared output was written and verified.
+
+    `environment` is what the step really ran with: {"python": "3.11", "distributions": {"tensorflow": "2.19.1"}}.
+    `seconds` is the wall time of the user's code, `started` and `ended` are Unix times.
+    """
+
+    job_id: str
+    outputs: Mapping[str, OutputResult] = field(default_factory=dict)
+    error: Optional[JobError] = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    started: float = 0.0
+    ended: float = 0.0
+    format: int = FORMAT
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None

@@ -1,0 +1,170 @@
+"""Storage: the few things zenctl asks of a place that keeps artifacts, and the local folder that does them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Iterator, Optional, Protocol, Union
+
+
+class StorageError(Exception):
+    """The store refused. `kind` is NOT_FOUND, UNAUTHORIZED, NO_SPACE, TRANSIENT or INVALID."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One stored object: its path relative to the store, its size in bytes, and when it was written (Unix time)."""
+
+    path: str
+    size: int
+    modified: float
+
+
+class Storage(Protocol):
+    """A place for immutable objects under relative POSIX paths. Every method may be repeated after a crash."""
+
+    def open(self, path: str, offset: int = 0) -> BinaryIO:
+        """A binary stream of the object's bytes from `offset`. StorageError(NOT_FOUND) if it is not there."""
+        ...
+
+    def put(self, path: str, source: Union[bytes, Path], *, overwrite: bool = False) -> bool:
+        """Store bytes or a local file, all or nothing, durably. False if it is there already and was left as it is."""
+        ...
+
+    def stat(self, path: str) -> Optional[ObjectInfo]:
+        """What is stored at the path, or None."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose path begins with `prefix`, sorted by path."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove the object; one that is not there is success."""
+        ...
+
+
+def check_path(path: str) -> str:
+    """The path itself if it is a clean relative POSIX path that cannot leave its root; else StorageError(INVALID)."""
+    parts = path.split("/")
+    if not path or path.startswith("/") or "\\" in path or "\0" in path or any(p in ("", ".", "..") for p in parts):
+        raise StorageError("INVALID", f"{path!r} is not a relative path inside the store")
+    return path
+
+
+class FolderStorage:
+    """Artifacts in a folder of this machine. Objects are written beside their place, synced, and linked into it."""
+
+    def __init__(self, root: Union[str, Path]) -> None:
+        self.root = Path(root)
+
+    def local_path(self, path: str) -> Path:
+        """Where the object's bytes lie. Callers must not write there."""
+        return self.root / check_path(path)
+
+    def open(self, path: str, offset: int = 0) -> BinaryIO:
+        try:
+            stream = open(self.local_path(path), "rb")
+        except OSError as error:
+            raise _storage_error(error, path) from error
+        stream.seek(offset)
+        return stream
+
+    def put(self, path: str, source: Union[bytes, Path], *, overwrite: bool = False) -> bool:
+        target = self.local_path(path)
+        if not overwrite and target.exists():
+            return False
+        temporary = ""
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=".put-", dir=target.parent)
+            with os.fdopen(handle, "wb") as stream:
+                if isinstance(source, bytes):
+                    stream.write(source)
+                else:
+                    with open(source, "rb") as reader:
+                        _copy(reader, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o644 if overwrite else 0o444)
+            if overwrite:
+                os.replace(temporary, target)
+                temporary = ""
+            else:
+                os.link(temporary, target)
+            _sync_folder(target.parent)
+            return True
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise _storage_error(error, path) from error
+        finally:
+            if temporary:
+                os.unlink(temporary)
+
+    def stat(self, path: str) -> Optional[ObjectInfo]:
+        try:
+            found = os.stat(self.local_path(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _storage_error(error, path) from error
+        return ObjectInfo(path, found.st_size, found.st_mtime)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        folder = self.root / prefix.rpartition("/")[0]
+        found = []
+        for where, _, names in os.walk(folder):
+            for name in names:
+                full = Path(where, name)
+                path = full.relative_to(self.root).as_posix()
+                if path.startswith(prefix) and not name.startswith(".put-"):
+                    info = self.stat(path)
+                    if info:
+                        found.append(info)
+        return iter(sorted(found, key=lambda info: info.path))
+
+    def delete(self, path: str) -> None:
+        try:
+            self.local_path(path).unlink()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise _storage_error(error, path) from error
+
+
+def _copy(reader: BinaryIO, writer: BinaryIO) -> None:
+    while True:
+        chunk = reader.read(1 << 20)
+        if not chunk:
+            return
+        writer.write(chunk)
+
+
+def _sync_folder(folder: Path) -> None:
+    # The directory entry itself must survive a power cut, else a recorded artifact could be gone after one.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _storage_error(error: OSError, path: str) -> StorageError:
+    kinds = {
+        errno.ENOENT: "NOT_FOUND",
+        errno.ENOTDIR: "NOT_FOUND",
+        errno.EACCES: "UNAUTHORIZED",
+        errno.EPERM: "UNAUTHORIZED",
+        errno.EROFS: "UNAUTHORIZED",
+        errno.ENOSPC: "NO_SPACE",
+        errno.EDQUOT: "NO_SPACE",
+    }
+    return StorageError(kinds.get(error.errno or 0, "TRANSIENT"), f"{path}: {error.strerror or error}")

@@ -1,0 +1,1 @@
+"""State: what was recorded in ML Metadata, who may write it, and how it reads back."""

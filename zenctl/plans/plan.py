@@ -1,0 +1,106 @@
+"""Plan and Change: everything apply needs to know, and everything a view shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zenctl.addrs import Address, parse
+from zenctl.diagnostics import Diagnostic
+from zenctl.plans.actions import Action, Components, Reason
+
+CHANGING = frozenset(Action) - {Action.NO_OP}
+"""Every action that does something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one address.
+
+    `before` and `after` are plain JSON: the recorded and the planned attributes (`params`, `inputs`, `outputs`,
+    `code`, ...). `after_unknown` lists the paths in `after` that are known only after apply, `sensitive` those that
+    are never shown. `depends_on` are the addresses whose results it needs. `fingerprint` is empty while an input is
+    unknown. `execution_id` pins the recorded execution that NO_OP and REUSE stand on.
+    """
+
+    addr: Address
+    action: Action
+    reasons: tuple[Reason, ...] = ()
+    before: Mapping[str, Any] | None = field(default=None, hash=False)
+    after: Mapping[str, Any] | None = field(default=None, hash=False)
+    after_unknown: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    components: Components | None = None
+    fingerprint: str = ""
+    execution_id: int | None = None
+
+    @property
+    def address(self) -> str:
+        return str(self.addr)
+
+    @property
+    def is_noop(self) -> bool:
+        return self.action is Action.NO_OP
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChange:
+    """A root output before and after; `unknown` if the value is known only after apply."""
+
+    name: str
+    before: Any = None
+    after: Any = None
+    unknown: bool = False
+    sensitive: bool = False
+
+    @property
+    def changed(self) -> bool:
+        return self.unknown or self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class CodeArchive:
+    """One step's frozen code: its digest is that of the zip's bytes, which a plan file and a job carry."""
+
+    digest: str
+    data: bytes = field(repr=False, hash=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What apply will do, in the order of `changes` (dependencies first), complete on its own.
+
+    `serial` is the newest apply of the workspace that the plan knows of. `files` is the configuration it was made
+    from, `{file name: text}`; `variables` the values given (none of them sensitive). `code` holds the archive of each
+    step that runs or may run, by address. `timestamp` is ISO 8601 in UTC.
+    """
+
+    project: str
+    workspace: str
+    serial: int
+    timestamp: str
+    zenctl_version: str
+    changes: tuple[Change, ...]
+    outputs: tuple[OutputChange, ...] = ()
+    destroy: bool = False
+    configuration_digest: str = ""
+    files: Mapping[str, str] = field(default_factory=dict, hash=False)
+    variables: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    code: Mapping[str, CodeArchive] = field(default_factory=dict, hash=False)
+    providers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    def change(self, address: Address | str) -> Change | None:
+        """The change of an address, or None."""
+        wanted = parse(address) if isinstance(address, str) else address
+        return next((c for c in self.changes if c.addr == wanted), None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether apply would do nothing at all, outputs included."""
+        return all(c.is_noop for c in self.changes) and not any(o.changed for o in self.outputs)

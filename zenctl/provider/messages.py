@@ -1,0 +1,116 @@
+"""The messages between core and providers: frozen, plain, and the same for every provider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from zenctl.jobs.spec import JobSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderContext:
+    """What a provider is given when it is configured.
+
+    `data_dir` is `.zenctl` of the project: the only folder it may write (under `data_dir/providers/<name>` for its
+    own files, `data_dir/endpoints` for local endpoints). `project` and `workspace` are for labels.
+    """
+
+    project: str
+    workspace: str
+    data_dir: Path
+    root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """Start this job. `job_id` in the spec is unique for the attempt: the same one again must not start it twice.
+
+    `runner` is the local path of the runner's zipapp. `store_uri` is the artifact store as the job reaches it
+    (`file:///...`, `gs://...`). `preload` are modules that later jobs of this apply will want.
+    """
+
+    spec: JobSpec
+    store_uri: str
+    runner: Path
+    preload: tuple[str, ...] = ()
+
+
+JobHandle = Mapping[str, Any]
+"""Plain JSON data with which a later process finds the job again; stored with the execution."""
+
+
+class JobState(str, Enum):
+    """Where a job is. LOST: the backend does not know it (any more), so only its result can tell."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    ENDED = "ended"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A backend's view of a job. `exit_code` and `reason` explain a missing result (`killed by signal 9`, ...)."""
+
+    state: JobState
+    exit_code: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Log text from an offset, and the offset to ask for next."""
+
+    text: str
+    next_offset: int
+
+
+class EndpointAction(str, Enum):
+    """What it takes to bring an endpoint where it should be."""
+
+    NO_OP = "no_op"
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRequest:
+    """The endpoint as it should be. `config` is the decoded block without `model`.
+
+    `model_digest` names the artifact; `model_path` is its local folder, present for create and update only.
+    `labels` go onto whatever is made, so that it can be found again.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    model_digest: str | None
+    model_path: Path | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointState:
+    """The endpoint as it is. `attributes` are plain JSON (url, pid, ...) and never hold a secret.
+
+    `ready` says that it answers; `model_digest` is what it serves now, None if that cannot be known.
+    """
+
+    name: str
+    model_digest: str | None
+    ready: bool
+    url: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPlan:
+    """What a provider proposes, and why: `reasons` are one line each, in the user's words."""
+
+    action: EndpointAction
+    reasons: tuple[str, ...] = ()

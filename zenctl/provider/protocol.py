@@ -1,0 +1,110 @@
+"""The protocols a provider implements: few methods, none waits for a job, each may be repeated after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from zenctl.jobs.storage import Storage
+from zenctl.provider.messages import (
+    EndpointPlan,
+    EndpointRequest,
+    EndpointState,
+    JobHandle,
+    JobStatus,
+    LogChunk,
+    ProviderContext,
+    SubmitRequest,
+)
+from zenctl.schema import ProviderSchema
+
+
+class Compute(Protocol):
+    """Runs jobs. What it makes is found again through the handle alone."""
+
+    def submit(self, request: SubmitRequest) -> JobHandle:
+        """Start the job and return at once; the same job id again returns the same job's handle."""
+        ...
+
+    def status(self, handle: JobHandle) -> JobStatus:
+        """Where the job is; LOST if the backend does not know it."""
+        ...
+
+    def logs(self, handle: JobHandle, offset: int) -> LogChunk:
+        """What the job printed from `offset` (bytes) on; empty text if there is nothing new."""
+        ...
+
+    def cancel(self, handle: JobHandle) -> None:
+        """Ask the job to stop, and make sure that it does; a job that is gone is success."""
+        ...
+
+    def release(self, handle: JobHandle) -> None:
+        """Remove whatever the job leaves behind on the backend; nothing there is success."""
+        ...
+
+
+class Processing(Protocol):
+    """Runs Beam pipelines: gives the options with which a job builds its pipeline."""
+
+    def options(self) -> Mapping[str, Any]:
+        """Beam pipeline options by name, such as {"runner": "DirectRunner"}."""
+        ...
+
+
+class Endpoint(Protocol):
+    """A live serving resource. `plan` is pure: it must not look at the world."""
+
+    def read(self, name: str) -> EndpointState | None:
+        """What is there now, or None."""
+        ...
+
+    def plan(self, prior: EndpointState | None, wanted: EndpointRequest) -> EndpointPlan:
+        """What it takes to get from `prior` to `wanted`."""
+        ...
+
+    def create(self, wanted: EndpointRequest) -> EndpointState:
+        """Make it and wait until it is ready; what a crashed create left behind is taken over or replaced."""
+        ...
+
+    def update(self, prior: EndpointState, wanted: EndpointRequest) -> EndpointState:
+        """Bring it to `wanted` without an interruption of service."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Remove it and everything it had; one that is gone is success."""
+        ...
+
+
+class Provider(Protocol):
+    """The entry point of a provider package. Its module imports no vendor SDK; its client module does."""
+
+    name: str
+    version: str
+
+    def schema(self) -> ProviderSchema:
+        """The block types it offers. Called by plan: must be cheap."""
+        ...
+
+    def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:
+        """Take the decoded `provider` block. Must not reach the network."""
+        ...
+
+    def compute(self, type: str, config: Mapping[str, Any]) -> Compute:
+        """The backend of this type with its decoded block."""
+        ...
+
+    def processing(self, type: str, config: Mapping[str, Any]) -> Processing:
+        """The processing backend of this type with its decoded block."""
+        ...
+
+    def endpoint(self, type: str) -> Endpoint:
+        """The endpoint type's implementation."""
+        ...
+
+    def storage(self, type: str, config: Mapping[str, Any]) -> Storage:
+        """The artifact store of this type with its decoded block."""
+        ...
+
+    def close(self) -> None:
+        """End what was started for this command (not what must outlive it)."""
+        ...

@@ -1,0 +1,34 @@
+"""How block types describe themselves: attributes, inputs, outputs and the code behind them. Imports no other layer."""
+
+from zenctl.schema.block import BlockModel, attribute
+from zenctl.schema.references import ArtifactRef, BackendRef, Unknown
+from zenctl.schema.types import (
+    BackendType,
+    DatasourceType,
+    EndpointType,
+    InputDecl,
+    OutputDecl,
+    ProviderSchema,
+    SourceCache,
+    SourceState,
+    StepType,
+    StoreType,
+)
+
+__all__ = [
+    "ArtifactRef",
+    "BackendRef",
+    "BackendType",
+    "BlockModel",
+    "DatasourceType",
+    "EndpointType",
+    "InputDecl",
+    "OutputDecl",
+    "ProviderSchema",
+    "SourceCache",
+    "SourceState",
+    "StepType",
+    "StoreType",
+    "Unknown",
+    "attribute",
+]

@@ -1,0 +1,48 @@
+"""Values that are not plain data: a reference to an artifact or a backend, and a value not known before apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zenctl.addrs import Address, BackendAddr
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that is known only after apply. `type` is a type expression of the language, `any` if not known."""
+
+    type: str = "any"
+
+    def __str__(self) -> str:
+        return "(known after apply)"
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """One output of a step or datasource, as configuration refers to it: `step.split.penguins.train`.
+
+    `digest` and `uri` are None until known. `values` are what an expression may read from it by attribute (metrics,
+    `value`), None until known; `type` is the artifact type (`Dataset`, `Model`, `Metrics`, ...).
+    """
+
+    address: Address
+    output: str
+    type: str
+    digest: str | None = None
+    uri: str | None = None
+    values: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    def __str__(self) -> str:
+        return str(self.address) if self.output == "data" else f"{self.address}.{self.output}"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendRef:
+    """A backend, as configuration refers to it: `backend.local.here`."""
+
+    address: BackendAddr
+
+    def __str__(self) -> str:
+        return str(self.address)
