@@ -89,7 +89,7 @@ class ChangeSkipped:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A plain statement on the course of things (`waiting for the lock held by ...`, `stopping after running steps`)."""
+    """A plain statement on the course of things, such as `waiting for the lock held by ...`."""
 
     text: str
     data: Mapping[str, Any] = field(default_factory=dict, hash=False)

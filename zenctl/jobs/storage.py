@@ -71,7 +71,7 @@ class FolderStorage:
 
     def open(self, path: str, offset: int = 0) -> BinaryIO:
         try:
-            stream = open(self.local_path(path), "rb")
+            stream = open(self.local_path(path), "rb")  # noqa: SIM115 - the caller closes it
         except OSError as error:
             raise _storage_error(error, path) from error
         stream.seek(offset)
