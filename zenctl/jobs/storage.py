@@ -30,6 +30,11 @@ class ObjectInfo:
 class Storage(Protocol):
     """A place for immutable objects under relative POSIX paths. Every method may be repeated after a crash."""
 
+    @property
+    def uri(self) -> str:
+        """Where it is, as a job reaches it: `file:///...`, `gs://bucket/prefix`."""
+        ...
+
     def open(self, path: str, offset: int = 0) -> BinaryIO:
         """A binary stream of the object's bytes from `offset`. StorageError(NOT_FOUND) if it is not there."""
         ...
@@ -64,6 +69,10 @@ class FolderStorage:
 
     def __init__(self, root: Union[str, Path]) -> None:
         self.root = Path(root)
+
+    @property
+    def uri(self) -> str:
+        return self.root.absolute().as_uri()
 
     def local_path(self, path: str) -> Path:
         """Where the object's bytes lie. Callers must not write there."""
