@@ -1,0 +1,185 @@
+"""What a step's function is given: an Artifact to read for each input, an Output to write for each output.
+
+Standard library only and Python 3.9 syntax. `Dataset` and its output live in `zenctl.sdk.dataset`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Generic, List, Mapping, Type, TypeVar, Union
+
+from zenctl.digests import canonical_json
+
+if TYPE_CHECKING:
+    from zenctl.sdk.dataset import Dataset
+
+METRICS_FILE = "metrics.json"
+"""The file of a Metrics artifact."""
+
+MetricValue = Union[bool, int, float, str, List[Any], Dict[str, Any]]
+
+T = TypeVar("T", covariant=True)
+
+
+class Artifact:
+    """An input, laid out in a local folder. Read-only: a step that changes its input fails.
+
+    `path` is the folder (a pathlib.Path), `digest` the content digest, `name` the input's name in the configuration.
+    """
+
+    type = "Artifact"
+
+    def __init__(self, path: Union[str, "os.PathLike[str]"], name: str = "", digest: str = "") -> None:
+        self.path = Path(path)
+        self.name = name
+        self.digest = digest
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name or str(self.path)!r}, digest={self.digest[:12]!r})"
+
+
+class Model(Artifact):
+    """A trained model: whatever files the step that made it wrote."""
+
+    type = "Model"
+
+
+class Metrics(Artifact):
+    """Named results of a step. `values` are plain JSON: {"accuracy": 0.93, "loss": {"train": 0.1, "eval": 0.2}}."""
+
+    type = "Metrics"
+
+    @property
+    def values(self) -> Dict[str, Any]:
+        """What was logged, by name; read from the file anew at each call."""
+        return read_metrics(self.path)
+
+
+class Output(Generic[T]):
+    """An output to write. In a signature, `model: Output[Model]` declares an output `model` of type Model.
+
+    `path` is an empty folder: everything in it when the function returns is the artifact. An output of Metrics also
+    has `log`, one of Dataset also has `write`. `name` is the output's name, `type` its artifact type.
+
+    For writers of subclasses: the runner calls `close` once after the function returned (never if it failed), then
+    `written`, then stores the folder, then asks for `properties`.
+    """
+
+    type = "Artifact"
+
+    def __init__(self, path: Union[str, "os.PathLike[str]"], name: str = "", type: str = "") -> None:
+        self.path = Path(path)
+        self.name = name
+        if type:
+            self.type = type
+
+    def log(self: "Output[Metrics]", **values: MetricValue) -> None:
+        """Record metrics; only outputs declared as Output[Metrics] have them."""
+        raise TypeError(f"output {self.name!r} is a {self.type}: only an Output[Metrics] has log()")
+
+    def write(self: "Output[Dataset]", rows: Any) -> None:
+        """Add rows; only outputs declared as Output[Dataset] take them."""
+        raise TypeError(f"output {self.name!r} is a {self.type}: only an Output[Dataset] has write()")
+
+    def close(self) -> None:
+        """Finish what is still open, so that `path` holds the whole artifact."""
+
+    def written(self) -> bool:
+        """Whether anything was written."""
+        return self.path.is_file() or any(names for _, _, names in os.walk(self.path))
+
+    def properties(self) -> Dict[str, Any]:
+        """Plain JSON facts about what was written that are worth having without opening the artifact."""
+        return {}
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"Output[{self.type}]({self.name or str(self.path)!r})"
+
+
+class MetricsOutput(Output[Metrics]):
+    """Writes `metrics.json`. `log` may be called repeatedly; a later value of a name replaces the earlier one."""
+
+    type = "Metrics"
+
+    def log(self, **values: MetricValue) -> None:
+        """Merge metrics into the file: finite numbers, strings, booleans, lists, and dicts of these.
+
+        NumPy scalars count as numbers. Raises TypeError or ValueError that names the metric.
+        """
+        merged = read_metrics(self.path)
+        merged.update({name: _plain(value, name) for name, value in values.items()})
+        (self.path / METRICS_FILE).write_bytes(canonical_json(merged) + b"\n")
+
+    @property
+    def values(self) -> Dict[str, Any]:
+        """What was logged so far."""
+        return read_metrics(self.path)
+
+    def properties(self) -> Dict[str, Any]:
+        return read_metrics(self.path)
+
+
+def read_metrics(folder: Path) -> Dict[str, Any]:
+    """The metrics in a folder; empty if none were logged. Raises ValueError if the file is not a JSON object."""
+    try:
+        data = (folder / METRICS_FILE).read_bytes()
+    except FileNotFoundError:
+        return {}
+    values = json.loads(data, parse_constant=_refuse_constant)
+    if not isinstance(values, dict):
+        raise ValueError(f"{METRICS_FILE} must hold a JSON object, not a {type(values).__name__}")
+    return values
+
+
+def input_type(name: str) -> Type[Artifact]:
+    """The class handed to code for an input declared as `name`; Artifact for a type that has none of its own."""
+    if name == "Dataset":
+        from zenctl.sdk.dataset import Dataset
+
+        return Dataset
+    return {"Model": Model, "Metrics": Metrics}.get(name, Artifact)
+
+
+def output_type(name: str) -> Type[Output[Artifact]]:
+    """The writer's class for an output of artifact type `name`; Output itself for a type that has none of its own."""
+    if name == "Dataset":
+        from zenctl.sdk.dataset import DatasetOutput
+
+        return DatasetOutput
+    return MetricsOutput if name == "Metrics" else Output
+
+
+def _plain(value: Any, name: str) -> Any:
+    """The value as JSON data; NumPy scalars through their `item`."""
+    if not isinstance(value, (bool, int, float, str, list, tuple, Mapping)) and callable(getattr(value, "item", None)):
+        try:
+            value = value.item()
+        except ValueError as error:
+            raise TypeError(f"metric {name!r} is an array: log single numbers ({error})") from None
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"metric {name!r} is {value!r}: only finite numbers can be recorded")
+        return float(value)
+    if isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{name}[{i}]") for i, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"metric {name!r} has the key {key!r}: keys must be strings")
+        return {key: _plain(item, f"{name}.{key}") for key, item in value.items()}
+    raise TypeError(f"metric {name!r} is a {type(value).__name__}: log numbers, strings, lists or dicts of these")
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{METRICS_FILE} holds {text}, which is not JSON")
