@@ -1,0 +1,79 @@
+"""Plans endpoints: joins what the provider proposes with what was recorded and what was seen. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zenctl.engine.components import plain
+from zenctl.engine.desired import DesiredEndpoint
+from zenctl.metadata.state import Recorded
+from zenctl.plans.actions import Action, Reason, ReasonCode
+from zenctl.plans.difference import differences
+from zenctl.provider import Endpoint, EndpointAction, EndpointRequest, EndpointState
+
+ACTIONS = {
+    EndpointAction.NO_OP: Action.NO_OP,
+    EndpointAction.CREATE: Action.CREATE,
+    EndpointAction.UPDATE: Action.UPDATE,
+    EndpointAction.REPLACE: Action.REPLACE,
+}
+"""A provider's words in the plan's."""
+
+
+def endpoint_name(name: str, workspace: str) -> str:
+    """The live endpoint's name. Workspaces other than the default carry theirs, so that previews stay apart."""
+    return name if workspace == "default" else f"{name}-{workspace}"
+
+
+def wanted_request(desired: DesiredEndpoint, workspace: str, labels: dict[str, str] | None = None) -> EndpointRequest:
+    """What the provider is asked for; the model's folder is added at apply."""
+    name = endpoint_name(desired.addr.name, workspace)
+    return EndpointRequest(name, plain(desired.config_data), desired.model.digest, labels=labels or {})
+
+
+def plan_endpoint(
+    provider: Endpoint, desired: DesiredEndpoint, recorded: Recorded | None, observed: EndpointState | None
+) -> tuple[Action, list[Reason]]:
+    """The action and its reasons."""
+    if desired.model.digest is None:
+        waits = Reason(ReasonCode.UPSTREAM_PENDING, f"waits for {desired.model.address}")
+        reasons = [*_config(desired, recorded), waits]
+        if observed is None:
+            return Action.CREATE, [_absent(recorded), *reasons]
+        return Action.UPDATE, reasons
+    request = EndpointRequest(desired.addr.name, plain(desired.config_data), desired.model.digest)
+    proposal = provider.plan(observed, request)
+    action = ACTIONS[proposal.action]
+    if action is Action.NO_OP:
+        return action, []
+    if observed is None:
+        return action, [_absent(recorded)]
+    reasons = [*_model(desired, recorded), *_config(desired, recorded)]
+    if not reasons:
+        reasons = [Reason(ReasonCode.DRIFTED, text) for text in proposal.reasons or ("differs from its record",)]
+    return action, reasons
+
+
+def _absent(recorded: Recorded | None) -> Reason:
+    if recorded is None:
+        return Reason(ReasonCode.NEVER_RAN, "does not exist yet")
+    return Reason(ReasonCode.DRIFTED, f"is gone: it was running after apply {recorded.serial}")
+
+
+def _model(desired: DesiredEndpoint, recorded: Recorded | None) -> list[Reason]:
+    before = recorded.inputs.get("model") if recorded else None
+    now = desired.model.digest
+    if before is None or now is None or before.digest == now:
+        return []
+    detail = f"model {desired.model} has other content: {before.digest[:12]} -> {now[:12]}"
+    return [Reason(ReasonCode.MODEL_CHANGED, detail, {"before": before.digest, "after": now})]
+
+
+def _config(desired: DesiredEndpoint, recorded: Recorded | None) -> list[Reason]:
+    if recorded is None:
+        return []
+    before: dict[str, Any] = dict(recorded.components.get("params", {}))
+    return [
+        Reason(ReasonCode.CONFIG_CHANGED, str(difference), {"path": difference.path})
+        for difference in differences(before, plain(desired.config_data))
+    ]

@@ -1,0 +1,195 @@
+"""Executes one job on a backend: order, submit, wait, verify. Decides nothing and records through callbacks."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zenctl.engine.events import ChangeLog, ChangeProgress, Listener
+from zenctl.engine.providers import Providers
+from zenctl.engine.workflow import Stop
+from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
+from zenctl.jobs.result import JobError, JobResult
+from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
+from zenctl.jobs.storage import Storage, StorageError
+from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
+from zenctl.plans.plan import CodeArchive
+from zenctl.provider import Compute, ErrorKind, JobHandle, JobState, ProviderError, SubmitRequest
+
+POLL_FIRST, POLL_MOST = 0.01, 0.25
+"""Seconds between two looks at a job: short at first, so that a trivial step costs little; longer as it lasts."""
+
+RETRIED = frozenset({ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED, ErrorKind.NO_CAPACITY})
+"""Errors of a backend that may pass by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What executing needs of the world."""
+
+    storage: Storage
+    providers: Providers
+    runner: Path
+    listener: Listener
+    stop: Stop
+    preload: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One job to run. `submitted` is told the backend's handle as soon as there is one, so that it can be recorded."""
+
+    spec: JobSpec
+    compute: Compute
+    code: CodeArchive | None
+    submitted: Callable[[JobHandle], None]
+
+
+@dataclass(slots=True)
+class Tail:
+    """How far a job's log and progress have been told."""
+
+    log: int = 0
+    progress: int = 0
+    rest: bytes = b""
+    told: dict[str, Any] = field(default_factory=dict)
+
+
+def execute(order: Order, services: Services) -> JobResult:
+    """Run the job to its end. What goes wrong is in the result's error; a job that vanished is an error too."""
+    spec = order.spec
+    try:
+        if order.code is not None:
+            services.storage.put(code_path(order.code.digest), order.code.data)
+        services.storage.put(job_path(spec.job_id), spec_to_json(spec))
+        request = SubmitRequest(spec, services.storage.uri, services.runner, services.preload)
+        handle = _submit(order.compute, request, services.stop)
+    except ProviderError as problem:
+        return _failed(spec, "backend", problem.message, problem.hint)
+    except StorageError as problem:
+        return _failed(spec, "storage", f"the artifact store refused: {problem}", store_hint(problem))
+    order.submitted(handle)
+    return attend(spec.job_id, spec.address, order.compute, handle, services, spec.timeout)
+
+
+def attend(
+    job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
+) -> JobResult:
+    """Wait for a submitted job, passing on what it says, and give its verified result. Cancels it when told to."""
+    tail = Tail()
+    pause = POLL_FIRST
+    # The runner keeps the time limit itself; this one is for a runner that no longer can.
+    deadline = time.monotonic() + timeout * 1.1 + 60 if timeout else None
+    canceled = False
+    while True:
+        status = compute.status(handle)
+        _pass_on(job_id, address, compute, handle, services, tail)
+        if status.state in (JobState.ENDED, JobState.LOST):
+            break
+        if not canceled and (services.stop.cancel.is_set() or (deadline and time.monotonic() > deadline)):
+            compute.cancel(handle)
+            canceled = True
+        services.stop.cancel.wait(pause) if not canceled else time.sleep(pause)
+        pause = min(pause * 1.3, POLL_MOST)
+    _pass_on(job_id, address, compute, handle, services, tail)
+    result = read_result(services.storage, job_id)
+    if result is None:
+        kind = "canceled" if canceled and services.stop.cancel.is_set() else "timeout" if canceled else "lost"
+        reason = status.reason or (
+            f"it ended with exit code {status.exit_code}" if status.exit_code is not None else ""
+        )
+        message = {
+            "canceled": "it was canceled",
+            "timeout": f"it did not end within its timeout of {timeout:g} seconds" if timeout else "",
+            "lost": f"the job ended without a result: {reason or 'its backend does not know it any more'}",
+        }[kind]
+        result = JobResult(job_id, error=JobError(kind, message))
+    compute.release(handle)
+    return verified(services.storage, result)
+
+
+def read_result(storage: Storage, job_id: str) -> JobResult | None:
+    """The job's result, or None if it has written none. A damaged one is a failure that says so."""
+    path = result_path(job_id)
+    if storage.stat(path) is None:
+        return None
+    try:
+        with storage.open(path) as stream:
+            return result_from_json(stream.read())
+    except WireError as problem:
+        return JobResult(job_id, error=JobError("internal", str(problem)))
+
+
+def verified(storage: Storage, result: JobResult) -> JobResult:
+    """The result itself if every output is in the store, else a failed one."""
+    if not result.ok:
+        return result
+    try:
+        for output in result.outputs.values():
+            check_tree(storage, output.digest)
+    except (CorruptArtifact, StorageError) as problem:
+        error = JobError("storage", f"an output that the job reported is not in the artifact store: {problem}")
+        return JobResult(result.job_id, error=error, environment=result.environment)
+    return result
+
+
+def store_hint(problem: StorageError) -> str:
+    """What to do about a store that refuses."""
+    return {
+        "NO_SPACE": "Free disk space where the artifacts lie, then apply again: completed steps are kept.",
+        "UNAUTHORIZED": "Check the permissions of the artifact store.",
+        "TRANSIENT": "Apply again: completed steps are kept.",
+    }.get(problem.kind, "")
+
+
+def _submit(compute: Compute, request: SubmitRequest, stop: Stop) -> JobHandle:
+    pause = 0.5
+    for attempt in range(5):
+        try:
+            return compute.submit(request)
+        except ProviderError as problem:
+            if problem.kind not in RETRIED or attempt == 4 or stop.drain.is_set():
+                raise
+            stop.drain.wait(pause)
+            pause *= 2
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _pass_on(job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, tail: Tail) -> None:
+    chunk = compute.logs(handle, tail.log)
+    if chunk.text:
+        services.listener(ChangeLog(address, chunk.text))
+    tail.log = chunk.next_offset
+    path = progress_path(job_id)
+    info = services.storage.stat(path)
+    if info is None or info.size <= tail.progress:
+        return
+    with services.storage.open(path, tail.progress) as stream:
+        data = stream.read()
+    tail.progress += len(data)
+    *lines, tail.rest = (tail.rest + data).split(b"\n")
+    latest = _last_progress(lines)
+    if latest is not None and latest != tail.told:
+        tail.told = dict(latest)
+        services.listener(
+            ChangeProgress(address, latest.get("done", 0), latest.get("total", 0), str(latest.get("unit", "")))
+        )
+
+
+def _last_progress(lines: list[bytes]) -> Mapping[str, Any] | None:
+    for line in reversed(lines):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and "done" in record:
+            return record
+    return None
+
+
+def _failed(spec: JobSpec, kind: str, message: str, hint: str = "") -> JobResult:
+    return JobResult(spec.job_id, error=JobError(kind, message, hint=hint))

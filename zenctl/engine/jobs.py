@@ -1,0 +1,76 @@
+"""Writes the order for a job: from what is desired to a JobSpec. Pure."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from zenctl.addrs import Address
+from zenctl.digests import sha256_text
+from zenctl.engine.components import plain
+from zenctl.engine.desired import DesiredDatasource, DesiredStep
+from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
+from zenctl.plans.plan import CodeArchive
+from zenctl.schema import SourceState
+
+
+def new_job_id(project: str, workspace: str, serial: int, addr: Address) -> str:
+    """A name for one attempt: readable, unique, and fit for a path, a label and a machine's name."""
+    place = sha256_text(f"{project}/{workspace}")[:6]
+    slug = re.sub(r"[^a-z0-9]+", "-", str(addr).lower()).strip("-")[:40].strip("-")
+    return f"{place}-{serial}-{slug}-{secrets.token_hex(4)}"
+
+
+def datasource_job(
+    desired: DesiredDatasource, job_id: str, source: SourceState, processing: Mapping[str, Any]
+) -> JobSpec:
+    """The job that takes a snapshot; it must find the very content that plan saw."""
+    kind = desired.config.type
+    return JobSpec(
+        job_id=job_id,
+        address=str(desired.addr),
+        entry=_built_in(kind.implementation),
+        outputs={"data": OutputSpec("Dataset")},
+        params=plain(desired.params),
+        locations=dict(source.locations),
+        expect={"source": source.digest},
+        imports=kind.imports,
+        processing=dict(processing),
+        timeout=desired.timeout,
+    )
+
+
+def step_job(
+    desired: DesiredStep, job_id: str, code: CodeArchive | None, imports: tuple[str, ...], processing: Mapping[str, Any]
+) -> JobSpec:
+    """The job that runs a step; every input's digest must be known."""
+    inputs = {}
+    for name, ref in desired.inputs.items():
+        if ref.digest is None:
+            raise AssertionError(f"{desired.addr} is run before its input {name} is known")
+        inputs[name] = InputSpec(ref.type, ref.digest, desired.as_types.get(name, ref.type))
+    if desired.code is not None:
+        entry = Entry(file=desired.code.file, function=desired.code.function)
+    else:
+        entry = _built_in(desired.config.type.implementation)
+    return JobSpec(
+        job_id=job_id,
+        address=str(desired.addr),
+        entry=entry,
+        inputs=inputs,
+        outputs={
+            name: OutputSpec(decl.type, returned=name == desired.returned) for name, decl in desired.outputs.items()
+        },
+        params=plain(desired.params),
+        code=code.digest if code else "",
+        imports=imports or desired.config.type.imports,
+        processing=dict(processing),
+        timeout=desired.timeout,
+    )
+
+
+def _built_in(implementation: str) -> Entry:
+    module, _, function = implementation.partition(":")
+    return Entry(module=module, function=function, arguments="job")

@@ -1,0 +1,106 @@
+"""Opens what the configuration names at its providers: the artifact store, backends and endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zenctl.addrs import BackendAddr
+from zenctl.config.configuration import Configuration
+from zenctl.config.decoding import decode
+from zenctl.diagnostics import DiagnosticError, error, raise_errors
+from zenctl.jobs.storage import Storage
+from zenctl.lang.evaluate import Scope
+from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError
+from zenctl.provider.registry import Registry
+
+EMBEDDED = BackendAddr("local", "embedded")
+"""The backend of steps that name none and have no default: processes on this machine."""
+
+
+class Providers:
+    """The configured providers of one command. Each is made at its first use and closed with this object."""
+
+    def __init__(
+        self, registry: Registry, configuration: Configuration, scope: Scope, context: ProviderContext
+    ) -> None:
+        self._registry = registry
+        self._configuration = configuration
+        self._scope = scope
+        self._context = context
+        self._providers: dict[str, Provider] = {}
+        self._computes: dict[BackendAddr, Compute] = {}
+        self._endpoints: dict[str, Endpoint] = {}
+
+    def storage(self) -> Storage:
+        """The artifact store."""
+        settings = self._configuration.settings.artifacts
+        provider_name, _ = self._registry.store_type(settings.type)
+        return self._provider(provider_name).storage(settings.type, settings.config)
+
+    def compute(self, addr: BackendAddr | None) -> Compute:
+        """A backend that runs steps; None is the default orchestrator, or the embedded one."""
+        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+        if wanted not in self._computes:
+            provider_name, type_name, config = self._backend(wanted)
+            self._computes[wanted] = self._provider(provider_name).compute(type_name, config)
+        return self._computes[wanted]
+
+    def processing(self, addr: BackendAddr | None) -> Mapping[str, Any]:
+        """Beam options of a processing backend; {} where none is named: data steps then run in process."""
+        wanted = addr or self._configuration.settings.defaults.get("processing")
+        if wanted is None:
+            return {}
+        provider_name, type_name, config = self._backend(wanted)
+        processing: Processing = self._provider(provider_name).processing(type_name, config)
+        return processing.options()
+
+    def endpoint(self, type_name: str) -> Endpoint:
+        """An endpoint type's implementation."""
+        if type_name not in self._endpoints:
+            provider_name, _ = self._registry.endpoint_type(type_name)
+            self._endpoints[type_name] = self._provider(provider_name).endpoint(type_name)
+        return self._endpoints[type_name]
+
+    def versions(self) -> dict[str, str]:
+        """The version of each provider used so far."""
+        return {name: provider.version for name, provider in sorted(self._providers.items())}
+
+    def close(self) -> None:
+        """End what the providers started for this command."""
+        for provider in self._providers.values():
+            provider.close()
+
+    def _backend(self, addr: BackendAddr) -> tuple[str, str, Mapping[str, Any]]:
+        configured = self._configuration.backends.get(addr)
+        if configured is None:
+            provider_name, backend = self._registry.backend_type(addr.type)
+            return provider_name, addr.type, backend.model().model_dump()
+        decoded, diagnostics = decode(configured.type.model, configured.body, self._scope)
+        raise_errors([d.at(configured.range, str(addr)) for d in diagnostics])
+        if decoded.model is None:
+            summary = f"{addr} depends on a value that is known only after apply"
+            raise DiagnosticError(error("backend_unknown", summary, range=configured.range, address=str(addr)))
+        return configured.provider, addr.type, decoded.model.model_dump()
+
+    def _provider(self, name: str) -> Provider:
+        if name not in self._providers:
+            provider = self._registry.provider(name)
+            block = self._configuration.providers.get(name)
+            config: Mapping[str, Any] = {}
+            if block is not None:
+                decoded, diagnostics = decode(provider.schema().config, block.body, self._scope)
+                raise_errors([d.at(block.range) for d in diagnostics])
+                config = decoded.model.model_dump() if decoded.model is not None else {}
+            try:
+                provider.configure(config, self._context)
+            except ProviderError as problem:
+                place = block.range if block else None
+                raise DiagnosticError(provider_diagnostic(problem, f"provider {name}", range=place)) from problem
+            self._providers[name] = provider
+        return self._providers[name]
+
+
+def provider_diagnostic(problem: ProviderError, what: str, **place: Any) -> Any:
+    """A provider's error as a diagnostic."""
+    return error(f"provider_{problem.kind.value}", f"{what}: {problem.message}", problem.hint, **place)

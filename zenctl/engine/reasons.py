@@ -1,0 +1,128 @@
+"""Says why: compares the components of a recorded result with those wanted now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from zenctl.metadata.state import Recorded
+from zenctl.metadata.store import ExecutionState
+from zenctl.plans.actions import Components, Reason, ReasonCode
+from zenctl.plans.difference import differences
+from zenctl.plans.planfile import decode_components
+from zenctl.schema import ArtifactRef
+
+
+def changed(recorded: Recorded, wanted: Components, inputs: Mapping[str, ArtifactRef]) -> list[Reason]:
+    """Every component that differs, named; empty where only unknown inputs could differ."""
+    before = decode_components(recorded.components)
+    return [
+        *_implementation(before, wanted),
+        *_code(before, wanted),
+        *_params(before, wanted),
+        *_inputs(before, wanted, inputs),
+        *_source(before, wanted),
+        *_environment(before, wanted),
+    ]
+
+
+def pending(inputs: Mapping[str, ArtifactRef], others: Iterable[str] = ()) -> list[Reason]:
+    """One reason that names what has to run first, if anything."""
+    waits = sorted({str(ref.address) for ref in inputs.values() if ref.digest is None} | set(others))
+    if not waits:
+        return []
+    return [Reason(ReasonCode.UPSTREAM_PENDING, f"waits for {', '.join(waits)}", {"addresses": waits})]
+
+
+def failed_before(attempt: Recorded | None) -> list[Reason]:
+    """The last attempt's failure, if the last attempt was no result."""
+    if attempt is None:
+        return []
+    if attempt.state is ExecutionState.FAILED:
+        first_line = attempt.error.strip().splitlines()[0] if attempt.error.strip() else "no message was recorded"
+        detail = f"failed in apply {attempt.serial}: {first_line}"
+    elif attempt.state is ExecutionState.CANCELED:
+        detail = f"was canceled in apply {attempt.serial}"
+    else:
+        detail = f"was interrupted in apply {attempt.serial}"
+    return [Reason(ReasonCode.FAILED_BEFORE, detail, {"serial": attempt.serial, "state": attempt.state.value})]
+
+
+def _implementation(before: Components, wanted: Components) -> list[Reason]:
+    if before.type == wanted.type:
+        return []
+    detail = f"implementation {before.type} -> {wanted.type}"
+    return [Reason(ReasonCode.IMPLEMENTATION_CHANGED, detail, {"before": before.type, "after": wanted.type})]
+
+
+def _code(before: Components, wanted: Components) -> list[Reason]:
+    function_before, function = _function(before.code), _function(wanted.code)
+    if before.code.get("digest") == wanted.code.get("digest") and function_before == function:
+        return []
+    old, new = before.code.get("files", {}), wanted.code.get("files", {})
+    parts = [f"{path} changed" for path in sorted(old.keys() & new.keys()) if old[path] != new[path]]
+    parts += [f"{path} added" for path in sorted(new.keys() - old.keys())]
+    parts += [f"{path} removed" for path in sorted(old.keys() - new.keys())]
+    if function_before != function:
+        parts.insert(0, f"function {function_before} -> {function}")
+    data = {"before": before.code.get("digest", ""), "after": wanted.code.get("digest", ""), "changes": parts}
+    return [Reason(ReasonCode.CODE_CHANGED, ", ".join(parts) or "code changed", data)]
+
+
+def _function(code: Mapping[str, Any]) -> str:
+    return str(code.get("entry", "")).rpartition(":")[2]
+
+
+def _params(before: Components, wanted: Components) -> list[Reason]:
+    return [
+        Reason(ReasonCode.PARAMETERS_CHANGED, str(difference), {"path": difference.path})
+        for difference in differences(dict(before.params), dict(wanted.params), "params")
+    ]
+
+
+def _inputs(before: Components, wanted: Components, refs: Mapping[str, ArtifactRef]) -> list[Reason]:
+    found = []
+    for name in sorted(before.inputs.keys() | wanted.inputs.keys()):
+        old, new = before.inputs.get(name), wanted.inputs.get(name)
+        if old == new or new == "":
+            continue
+        address = str(refs[name]) if name in refs else ""
+        if old is None:
+            detail = f"input {name} ({address}) is new"
+        elif new is None:
+            detail = f"input {name} is gone"
+        else:
+            detail = f"input {name} ({address}) has other content: {old[:12]} -> {new[:12]}"
+        data = {"input": name, "address": address, "before": old or "", "after": new or ""}
+        found.append(Reason(ReasonCode.INPUT_CHANGED, detail, data))
+    return found
+
+
+def _source(before: Components, wanted: Components) -> list[Reason]:
+    old, new = before.source, wanted.source
+    if old.get("digest") == new.get("digest"):
+        return []
+    parts = []
+    for unit in ("rows", "bytes"):
+        if old.get(unit) is not None and new.get(unit) is not None:
+            parts.append(f"{old[unit]:,} -> {new[unit]:,} {unit}")
+    data = {
+        f"{unit}_{when}": side.get(unit)
+        for unit in ("rows", "bytes")
+        for when, side in (("before", old), ("after", new))
+    }
+    return [Reason(ReasonCode.DATA_CHANGED, ", ".join(parts) or "content changed", data)]
+
+
+def _environment(before: Components, wanted: Components) -> list[Reason]:
+    old, new = before.environment, wanted.environment
+    if old == new:
+        return []
+    parts = []
+    if old.get("python") != new.get("python"):
+        parts.append(f"python {old.get('python', '(none)')} -> {new.get('python', '(none)')}")
+    packages_old, packages_new = old.get("distributions", {}), new.get("distributions", {})
+    for name in sorted(packages_old.keys() | packages_new.keys()):
+        if packages_old.get(name) != packages_new.get(name):
+            parts.append(f"{name} {packages_old.get(name, '(none)')} -> {packages_new.get(name, '(none)')}")
+    return [Reason(ReasonCode.ENVIRONMENT_CHANGED, ", ".join(parts), {"changes": parts})] if parts else []

@@ -1,0 +1,154 @@
+"""Looks at the world for plan: sources, code, environments, stored outputs, endpoints. Writes only caches."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from zenctl.addrs import Address
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
+from zenctl.engine.endpoints import endpoint_name
+from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
+from zenctl.engine.observed import Observed
+from zenctl.engine.providers import Providers, provider_diagnostic
+from zenctl.engine.sources import CodeSources
+from zenctl.fingerprint.data import FileCache
+from zenctl.fingerprint.environment import installed
+from zenctl.jobs.artifacts import CorruptArtifact, check_tree
+from zenctl.jobs.storage import Storage, StorageError
+from zenctl.metadata.state import Recorded, WorkspaceState
+from zenctl.provider import EndpointState, ProviderError
+from zenctl.schema import SourceState
+from zenctl.schema.types import Observe
+
+
+class Refresher:
+    """Collects Observed and diagnostics. `cache_dir` is the only place it writes to."""
+
+    def __init__(
+        self,
+        root: Path,
+        cache_dir: Path,
+        *,
+        state: WorkspaceState,
+        providers: Providers,
+        code: CodeSources,
+        listener: Listener,
+        refresh: bool = True,
+    ) -> None:
+        self.root = root
+        self.cache_dir = cache_dir
+        self.state = state
+        self.providers = providers
+        self.code = code
+        self.listener = listener
+        self.refresh = refresh
+        self.diagnostics: list[Diagnostic] = []
+        self._sources: dict[Address, SourceState] = {}
+        self._closures: dict[Address, Any] = {}
+        self._environments: dict[Address, Mapping[str, Any]] = {}
+        self._damage: dict[Address, CorruptArtifact] = {}
+        self._endpoints: dict[Address, EndpointState] = {}
+
+    def observe(self, desired: Iterable[Desired], storage: Storage | None) -> Observed:
+        """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
+        cache = FileCache(self.cache_dir / "files.json")
+        for node in desired:
+            if isinstance(node, DesiredDatasource):
+                self._source(node, cache)
+            elif isinstance(node, DesiredStep):
+                self._step(node)
+            else:
+                self._endpoint(node)
+        cache.save()
+        if storage is not None and self.refresh:
+            self._outputs(storage)
+        return Observed(self._sources, self._closures, self._environments, self._damage, self._endpoints)
+
+    def _source(self, node: DesiredDatasource, cache: FileCache) -> None:
+        recorded = self.state.results.get(node.addr)
+        self._environments[node.addr] = self._environment(node.config.type.distributions)
+        if node.model is None:
+            return
+        if not self.refresh and recorded is not None and recorded.components.get("source"):
+            facts = recorded.components["source"]
+            self._sources[node.addr] = SourceState(facts["digest"], facts.get("bytes", 0), facts.get("rows"))
+            return
+        observe = cast(Observe, load_attribute(node.config.type.observe))
+        self.listener(RefreshStarted(str(node.addr)))
+        try:
+            state = observe(node.model, self.root, cache)
+        except DiagnosticError as problem:
+            self.diagnostics += [d.at(node.config.range, str(node.addr)) for d in problem.diagnostics]
+            return
+        self._sources[node.addr] = state
+        rows = f"{state.rows:,} rows, " if state.rows is not None else ""
+        self.listener(RefreshEnded(str(node.addr), f"{rows}{state.bytes:,} bytes"))
+
+    def _step(self, node: DesiredStep) -> None:
+        if node.code is None:
+            self._environments[node.addr] = self._environment(node.config.type.distributions)
+            return
+        closure, found = self.code.closure(node.code, node.files)
+        self.diagnostics += [d.at(node.code.range, str(node.addr)) for d in found]
+        if closure is not None:
+            self._closures[node.addr] = closure
+            self._environments[node.addr] = self._environment(tuple(sorted(closure.third_party)))
+
+    def _environment(self, packages: tuple[str, ...]) -> Mapping[str, Any]:
+        return installed(packages, self.cache_dir)
+
+    def _outputs(self, storage: Storage) -> None:
+        checked: dict[str, CorruptArtifact | None] = {}
+        for addr, recorded in self.state.results.items():
+            for artifact in recorded.outputs.values():
+                if artifact.digest not in checked:
+                    checked[artifact.digest] = damage(storage, artifact.digest)
+                found = checked[artifact.digest]
+                if found is not None:
+                    self._damage[addr] = found
+
+    def _endpoint(self, node: DesiredEndpoint) -> None:
+        recorded = self.state.results.get(node.addr)
+        name = endpoint_name(node.addr.name, self.state.workspace)
+        if not self.refresh:
+            if recorded is not None:
+                self._endpoints[node.addr] = recorded_endpoint(name, recorded)
+            return
+        try:
+            state = self.providers.endpoint(node.addr.type).read(name)
+        except ProviderError as problem:
+            diagnostic = provider_diagnostic(problem, str(node.addr), range=node.config.range, address=str(node.addr))
+            self.diagnostics.append(diagnostic)
+            return
+        if state is not None:
+            self._endpoints[node.addr] = state
+
+
+def damage(storage: Storage, digest: str) -> CorruptArtifact | None:
+    """What is wrong with a stored artifact at a quick look (there, and of its size), or None."""
+    try:
+        check_tree(storage, digest)
+    except CorruptArtifact as problem:
+        return problem
+    except StorageError as problem:
+        raise DiagnosticError(
+            error("artifact_store", f"The artifact store cannot be read: {problem}", "Check that it is reachable.")
+        ) from problem
+    return None
+
+
+def recorded_endpoint(name: str, recorded: Recorded) -> EndpointState:
+    """An endpoint as its record says it is."""
+    model = recorded.inputs.get("model")
+    url = str(recorded.attributes.get("url", ""))
+    return EndpointState(name, model.digest if model else None, True, url, recorded.attributes)
+
+
+def load_attribute(text: str) -> Callable[..., Any]:
+    """Import `"module:attribute"`."""
+    module, _, name = text.partition(":")
+    return cast(Callable[..., Any], getattr(importlib.import_module(module), name))
