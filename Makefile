@@ -1,0 +1,52 @@
+# Everything a contributor runs. `make` alone lists it. All paths are relative, so that a folder name may hold spaces.
+.DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE
+unexport PYTHONPATH
+BIN := .venv/bin
+
+.PHONY: help setup demo test check lint types imports unit test-long benchmark format constraints schemas clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
+
+setup: ## Make .venv with everything that demo and tests need (pinned)
+	@sh scripts/setup.sh
+
+demo: setup ## Apply the penguins example: data, training, a live endpoint, a prediction, lineage, clean-up
+	@$(BIN)/python scripts/demo.py
+
+test: check ## Install what the tests need, then lint, types, import contracts and tests
+
+check: setup lint types imports unit ## Run all that CI runs
+
+lint: setup ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## mypy --strict
+	$(BIN)/mypy
+
+imports: setup ## The layers of the architecture
+	$(BIN)/lint-imports
+
+unit: setup ## The tests that take less than a few minutes
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not benchmark"
+
+test-long: setup ## The tests that take longer
+	$(BIN)/python -m pytest -m slow
+
+benchmark: setup ## Measurements
+	$(BIN)/python -m pytest -m benchmark -s
+
+format: setup ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schemas: setup ## Write the JSON Schemas anew from the code
+	$(BIN)/python scripts/schemas.py
+
+constraints: setup ## Resolve all versions anew and pin them
+	sh scripts/constraints.sh
+
+clean: ## Remove what make made (state of the examples included)
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache examples/*/.zenctl
