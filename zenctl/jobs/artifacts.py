@@ -11,10 +11,9 @@ import hashlib
 import json
 import os
 import shutil
-import stat as stat_module
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Tuple, Union
 
 from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError, check_path
@@ -84,6 +83,8 @@ def scan_folder(folder: Path) -> Tree:
         real = path.resolve()
         if root not in real.parents:
             raise StorageError("INVALID", f"{path.name} is a link to a place outside of the artifact: {real}")
+        if not real.is_file():
+            raise StorageError("INVALID", f"{path.name} is no file: an artifact holds files and folders of files")
         name = check_path(path.relative_to(folder).as_posix())
         found.append(TreeFile(name, path.stat().st_size, sha256_file(path)))
     return Tree(tuple(sorted(found, key=lambda f: f.path)))
@@ -93,9 +94,20 @@ def store_folder(storage: Storage, folder: Path) -> Tree:
     """Put a local folder (or file) into the store as an artifact: blobs first, the tree last."""
     tree = scan_folder(folder)
     for file in tree.files:
-        storage.put(blob_path(file.sha256), folder if folder.is_file() else folder / file.path)
-    storage.put(tree_path(tree.digest), tree.to_json())
+        source = folder if folder.is_file() else folder / file.path
+        _put_whole(storage, blob_path(file.sha256), source, file.size)
+    listing = tree.to_json()
+    _put_whole(storage, tree_path(tree.digest), listing, len(listing))
     return tree
+
+
+def _put_whole(storage: Storage, path: str, source: Union[bytes, Path], size: int) -> None:
+    """Put content under its digest. What is there with another size is damage (a crash of the machine), replaced."""
+    if storage.put(path, source):
+        return
+    there = storage.stat(path)
+    if there is None or there.size != size:
+        storage.put(path, source, overwrite=True)
 
 
 def read_tree(storage: Storage, digest: str) -> Tree:
@@ -110,8 +122,11 @@ def read_tree(storage: Storage, digest: str) -> Tree:
         raise
     if sha256_bytes(data) != digest:
         raise CorruptArtifact(f"artifact {digest[:12]} is damaged: {path}", path=path, missing=False)
-    files = tuple(TreeFile(check_path(f["path"]), f["size"], f["sha256"]) for f in json.loads(data)["files"])
-    return Tree(files)
+    try:
+        return Tree(tuple(TreeFile(check_path(f["path"]), f["size"], f["sha256"]) for f in json.loads(data)["files"]))
+    except (StorageError, ValueError, KeyError, TypeError) as error:
+        message = f"artifact {digest[:12]} lists its files in a way that cannot be: {path}: {error}"
+        raise CorruptArtifact(message, path=path, missing=False) from error
 
 
 def check_tree(storage: Storage, digest: str) -> None:
@@ -129,8 +144,8 @@ def check_tree(storage: Storage, digest: str) -> None:
 def fetch_tree(storage: Storage, digest: str, target: Path) -> Tree:
     """Lay an artifact out as a local folder and verify every byte; raises CorruptArtifact.
 
-    From a folder on the same file system files are hard links (read-only), else copies. `target` is made anew and is
-    complete when this returns; what an interrupted call left there is replaced.
+    From a folder on the same file system files are hard links, else copies; read-only both. `target` is made anew and
+    is complete when this returns; what an interrupted call left there is replaced.
     """
     tree = read_tree(storage, digest)
     shutil.rmtree(target, ignore_errors=True)
@@ -144,39 +159,43 @@ def fetch_tree(storage: Storage, digest: str, target: Path) -> Tree:
 
 def _fetch_blob(storage: Storage, file: TreeFile, place: Path, artifact: str) -> None:
     path = blob_path(file.sha256)
-    hasher = hashlib.sha256()
     linked = isinstance(storage, FolderStorage) and _link(storage.local_path(path), place)
     try:
-        if linked:
-            with open(place, "rb") as stream:
-                for chunk in iter(lambda: stream.read(CHUNK), b""):
-                    hasher.update(chunk)
-        else:
-            with storage.open(path) as reader, open(place, "wb") as writer:
-                for chunk in iter(lambda: reader.read(CHUNK), b""):
-                    hasher.update(chunk)
-                    writer.write(chunk)
+        found = sha256_file(place) if linked else _copy_hashed(storage, path, place)
     except StorageError as error:
         if error.kind != "NOT_FOUND":
             raise
         message = f"{file.path} of artifact {artifact[:12]} is gone: {path}"
         raise CorruptArtifact(message, path=path, missing=True) from error
-    if hasher.hexdigest() != file.sha256:
+    if found != file.sha256:
         message = f"{file.path} of artifact {artifact[:12]} is damaged: {path}"
         raise CorruptArtifact(message, path=path, missing=False)
 
 
+def _copy_hashed(storage: Storage, path: str, place: Path) -> str:
+    """Copy an object to a new read-only file and give the digest of what was copied."""
+    hasher = hashlib.sha256()
+    with storage.open(path) as reader, open(place, "xb") as writer:
+        for chunk in iter(lambda: reader.read(CHUNK), b""):
+            hasher.update(chunk)
+            writer.write(chunk)
+    os.chmod(place, 0o444)
+    return hasher.hexdigest()
+
+
 def _link(source: Path, place: Path) -> bool:
+    # Objects are stored read-only, so that a step which writes into its input fails instead of changing the artifact.
+    # Where links are not possible (another file system, too many links) the caller copies.
     try:
         os.link(source, place)
     except OSError:
         return False
-    # Objects are stored read-only, so that a step which writes into its input fails instead of changing the artifact.
-    return not stat_module.S_ISDIR(os.stat(place).st_mode)
+    return True
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for where, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
+        # A linked folder would silently be left out: its link is yielded, and refused as what is no file.
+        linked = [name for name in folders if os.path.islink(os.path.join(where, name))]
+        for name in sorted(names + linked):
             yield Path(where, name)

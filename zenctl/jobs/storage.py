@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat as stat_module
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,8 @@ class FolderStorage:
     def open(self, path: str, offset: int = 0) -> BinaryIO:
         try:
             stream = open(self.local_path(path), "rb")  # noqa: SIM115 - the caller closes it
+        except IsADirectoryError as error:
+            raise StorageError("NOT_FOUND", f"{path} is a folder, not an object") from error
         except OSError as error:
             raise _storage_error(error, path) from error
         stream.seek(offset)
@@ -88,7 +91,7 @@ class FolderStorage:
 
     def put(self, path: str, source: Union[bytes, Path], *, overwrite: bool = False) -> bool:
         target = self.local_path(path)
-        if not overwrite and target.exists():
+        if not overwrite and os.path.lexists(target):
             return False
         temporary = ""
         try:
@@ -102,16 +105,16 @@ class FolderStorage:
                         _copy(reader, stream)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.chmod(temporary, 0o644 if overwrite else 0o444)
-            if overwrite:
+            os.chmod(temporary, 0o444)
+            if overwrite or not _link(temporary, target):
                 os.replace(temporary, target)
                 temporary = ""
-            else:
-                os.link(temporary, target)
             _sync_folder(target.parent)
             return True
         except FileExistsError:
-            return False
+            if os.path.lexists(target):
+                return False
+            raise StorageError("INVALID", f"{path} would lie under an object") from None
         except OSError as error:
             raise _storage_error(error, path) from error
         finally:
@@ -125,10 +128,11 @@ class FolderStorage:
             return None
         except OSError as error:
             raise _storage_error(error, path) from error
-        return ObjectInfo(path, found.st_size, found.st_mtime)
+        return ObjectInfo(path, found.st_size, found.st_mtime) if stat_module.S_ISREG(found.st_mode) else None
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        folder = self.root / prefix.rpartition("/")[0]
+        parent = prefix.rpartition("/")[0]
+        folder = self.root / (check_path(parent) if parent else "")
         found = []
         for where, _, names in os.walk(folder):
             for name in names:
@@ -143,10 +147,21 @@ class FolderStorage:
     def delete(self, path: str) -> None:
         try:
             self.local_path(path).unlink()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
             raise _storage_error(error, path) from error
+
+
+def _link(source: str, target: Path) -> bool:
+    """Give the file its name only if the name is free (FileExistsError); False where there are no hard links."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        return False
+    return True
 
 
 def _copy(reader: BinaryIO, writer: BinaryIO) -> None:

@@ -79,11 +79,11 @@ class Output(Generic[T]):
         if type:
             self.type = type
 
-    def log(self: "Output[Metrics]", **values: MetricValue) -> None:
+    def log(self: "Output[Metrics]", **values: MetricValue) -> None:  # noqa: ARG002 - MetricsOutput's signature
         """Record metrics; only outputs declared as Output[Metrics] have them."""
         raise TypeError(f"output {self.name!r} is a {self.type}: only an Output[Metrics] has log()")
 
-    def write(self: "Output[Dataset]", rows: Any) -> None:
+    def write(self: "Output[Dataset]", rows: Any) -> None:  # noqa: ARG002 - DatasetOutput's signature
         """Add rows; only outputs declared as Output[Dataset] take them."""
         raise TypeError(f"output {self.name!r} is a {self.type}: only an Output[Dataset] has write()")
 
