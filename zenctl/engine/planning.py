@@ -36,7 +36,7 @@ class Request:
     evaluator: Evaluator
     state: WorkspaceState
     observed: Observed
-    find_result: Callable[[str], Recorded | None]
+    find_result: Callable[[Address, str], Recorded | None]
     endpoint: Callable[[DesiredEndpoint], Endpoint]
     replace: frozenset[Address] = frozenset()
     forget_others: bool = True
@@ -140,7 +140,7 @@ def _decide(
         return Action.RUN, [Reason(code, str(damage), {"path": damage.path})], None
     reasons = changed(recorded, components, inputs) if recorded else []
     if digest:
-        found = request.find_result(digest)
+        found = request.find_result(addr, digest)
         if found is not None:
             where = Reason(ReasonCode.RECORDED_ELSEWHERE, f"{found.addr} of apply {found.serial} has this result")
             return Action.REUSE, [*reasons, where], found

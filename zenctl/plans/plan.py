@@ -72,9 +72,11 @@ class CodeArchive:
 class Plan:
     """What apply will do, in the order of `changes` (dependencies first), complete on its own.
 
-    `serial` is the newest apply of the workspace that the plan knows of. `files` is the configuration it was made
-    from, `{file name: text}`; `variables` the values given (none of them sensitive). `code` holds the archive of each
-    step that runs or may run, by address. `timestamp` is ISO 8601 in UTC.
+    - `serial` is the newest apply of the workspace that the plan knows of; `heads` the execution that was each address's
+      current result then: a plan whose heads have moved is stale.
+    - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
+      sensitive; `code` the archive of each step that runs or may run, by address.
+    - `timestamp` is ISO 8601 in UTC.
     """
 
     project: str
@@ -88,6 +90,7 @@ class Plan:
     configuration_digest: str = ""
     files: Mapping[str, str] = field(default_factory=dict, hash=False)
     variables: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    heads: Mapping[str, int] = field(default_factory=dict, hash=False)
     code: Mapping[str, CodeArchive] = field(default_factory=dict, hash=False)
     providers: Mapping[str, str] = field(default_factory=dict, hash=False)
     diagnostics: tuple[Diagnostic, ...] = ()

@@ -1,0 +1,309 @@
+"""Applies a plan: walks its changes with several workers and records each. Decides only `equal inputs: reuse`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from zenctl.addrs import Address
+from zenctl.diagnostics import Diagnostic, DiagnosticError, raise_errors
+from zenctl.engine.components import has_unknown, plain
+from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
+from zenctl.engine.evaluating import Evaluator
+from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
+from zenctl.engine.execution import Order, Services, attend, execute
+from zenctl.engine.failures import failure_diagnostic
+from zenctl.engine.jobs import datasource_job, new_job_id, step_job
+from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
+from zenctl.engine.publishing import Publisher
+from zenctl.engine.walk import walk
+from zenctl.fingerprint.digest import fingerprint
+from zenctl.jobs.artifacts import tree_path
+from zenctl.jobs.result import JobResult
+from zenctl.jobs.spec import JobSpec
+from zenctl.metadata.recording import OutputRecord, Recorder
+from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
+from zenctl.plans.actions import Action, Components, ReasonCode
+from zenctl.plans.plan import CHANGING, Change, Plan
+from zenctl.schema import ArtifactRef, SourceState
+
+
+@dataclass(slots=True)
+class Applied:
+    """What became of each address, in the order it happened. `outcomes` are those of `ChangeEnded`."""
+
+    outcomes: dict[str, str] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    known: dict[Address, Known] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What applying needs besides the plan.
+
+    `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
+    on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
+    recorded with each execution. `find_result` gives an intact recorded result with a fingerprint.
+    """
+
+    plan: Plan
+    evaluator: Evaluator
+    state: WorkspaceState
+    recorder: Recorder
+    services: Services
+    publisher: Publisher
+    find_result: Callable[[Address, str], Recorded | None]
+    code_version: Callable[[], Mapping[str, Any]]
+    locations: Mapping[Address, Mapping[str, str]]
+    running: Mapping[Address, Recorded] = field(default_factory=dict)
+
+
+class _Failure(Exception):
+    """A change failed; carries what the user is told."""
+
+    def __init__(self, *diagnostics: Diagnostic, canceled: bool = False) -> None:
+        super().__init__()
+        self.diagnostics = diagnostics
+        self.canceled = canceled
+
+
+def apply_changes(context: Context, parallelism: int) -> Applied:
+    """Walk the plan. Every change is recorded as it happens; failures keep independent branches going."""
+    return _Applier(context).run(parallelism)
+
+
+class _Applier:
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.plan = context.plan
+        self.listener = context.services.listener
+        self.applied = Applied()
+        self.lock = threading.Lock()
+        self.changes = {change.addr: change for change in self.plan.changes}
+
+    def run(self, parallelism: int) -> Applied:
+        order = [change.addr for change in self.plan.changes]
+        by_text = {str(addr): addr for addr in order}
+        dependencies = {
+            change.addr: [by_text[a] for a in change.depends_on if a in by_text] for change in self.plan.changes
+        }
+        for change in self.plan.changes:
+            if change.action is Action.NO_OP:
+                self._keep(change)
+        pending = [addr for addr in order if self.changes[addr].action in CHANGING]
+        walked = walk(
+            pending,
+            dependencies,
+            self._visit,
+            parallelism=parallelism,
+            drain=self.context.services.stop.drain,
+            skip=self._skip,
+        )
+        self.applied.failed = [str(addr) for addr in walked.failed]
+        self.applied.skipped = [str(addr) for addr in walked.skipped]
+        return self.applied
+
+    def _keep(self, change: Change) -> None:
+        recorded = self.context.state.results.get(change.addr)
+        if recorded is not None and recorded.outputs:
+            self.applied.known[change.addr] = recorded_refs(change.addr, recorded, {})
+
+    def _skip(self, addr: Address, because: Address | None) -> None:
+        self.listener(ChangeSkipped(str(addr), self.changes[addr].action, str(because) if because else ""))
+
+    def _visit(self, addr: Address) -> bool:
+        change = self.changes[addr]
+        began = time.monotonic()
+        try:
+            outcome, note = self._perform(change)
+        except (_Failure, DiagnosticError) as failure:
+            diagnostics = tuple(d.at(None, str(addr)) for d in failure.diagnostics)
+            canceled = isinstance(failure, _Failure) and failure.canceled
+            with self.lock:
+                self.applied.diagnostics += diagnostics
+            seconds = time.monotonic() - began
+            self.listener(ChangeFailed(str(addr), change.action, seconds, diagnostics, canceled))
+            return False
+        with self.lock:
+            self.applied.outcomes[str(addr)] = outcome
+        self.listener(ChangeEnded(str(addr), change.action, outcome, time.monotonic() - began, note))
+        return True
+
+    def _perform(self, change: Change) -> tuple[str, str]:
+        """Do it; gives the outcome and a few words on it."""
+        if change.action is Action.FORGET:
+            self.context.recorder.forget(change.addr)
+            return "forgotten", ""
+        if change.action is Action.DELETE:
+            self.listener(ChangeStarted(change.address, change.action))
+            return "deleted", self.context.publisher.delete(change.addr)
+        with self.lock:
+            desired, found = self.context.evaluator.node(change.addr, self.applied.known)
+        raise_errors(found)
+        if desired is None:
+            raise AssertionError(f"{change.addr} is planned but not wanted")
+        if isinstance(desired, DesiredEndpoint):
+            self.listener(ChangeStarted(change.address, change.action))
+            return self.context.publisher.publish(change, desired)
+        return self._produce(change, desired)
+
+    def _produce(self, change: Change, desired: DesiredDatasource | DesiredStep) -> tuple[str, str]:
+        addr = change.addr
+        outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        components = self._components(change, desired)
+        digest = fingerprint(components)
+        if not digest:
+            raise AssertionError(f"{addr} is run before all it needs is known")
+        requested = any(reason.code is ReasonCode.REQUESTED for reason in change.reasons)
+        head = self.context.state.results.get(addr)
+        inputs = _input_records(desired)
+        if not requested:
+            found = self.context.find_result(addr, digest)
+            if found is not None and head is not None and found.execution_id == head.execution_id:
+                self._learn(addr, recorded_refs(addr, head, outputs))
+                return "cut_off", "its inputs are unchanged"
+            if found is not None:
+                self.context.recorder.reuse(
+                    addr, found, components, digest, inputs, code_version=self.context.code_version()
+                )
+                self._learn(addr, recorded_refs(addr, found, outputs))
+                return "reused", f"from apply {found.serial}"
+        attempts = desired.retries + 1
+        for attempt in range(1, attempts + 1):
+            result = self._attempt(change, desired, components, digest, inputs)
+            if result.ok:
+                break
+            self._failed(change, desired, result, last=attempt == attempts)
+        self._learn(addr, produced_refs(addr, result.outputs))
+        return "ran", _note(result)
+
+    def _attempt(
+        self,
+        change: Change,
+        desired: DesiredDatasource | DesiredStep,
+        components: Components,
+        digest: str,
+        inputs: Mapping[str, RecordedArtifact],
+    ) -> JobResult:
+        context = self.context
+        addr = change.addr
+        old = context.running.get(addr)
+        compute = context.services.providers.compute(desired.backend)
+        if old is not None and old.fingerprint == digest:
+            self.listener(ChangeStarted(change.address, change.action, old.job_id))
+            self.listener(Notice(f"{addr}: still running since apply {old.serial}, waiting for it"))
+            result = attend(old.job_id, str(addr), compute, old.handle, context.services, desired.timeout)
+            self._record(old.execution_id, result)
+            return result
+        plan = self.plan
+        job_id = new_job_id(plan.project, plan.workspace, context.recorder.serial, addr)
+        self.listener(ChangeStarted(change.address, change.action, job_id))
+        execution_id = context.recorder.start(
+            addr,
+            job_id,
+            _execution_type(desired),
+            components,
+            digest,
+            inputs,
+            backend=str(desired.backend or "backend.local.embedded"),
+            code_version=context.code_version(),
+        )
+        order = Order(
+            spec=self._spec(desired, job_id, components),
+            compute=compute,
+            code=plan.code.get(str(addr)),
+            submitted=lambda handle: context.recorder.set_handle(execution_id, handle),
+        )
+        result = execute(order, context.services)
+        self._record(execution_id, result)
+        return result
+
+    def _spec(self, desired: DesiredDatasource | DesiredStep, job_id: str, components: Components) -> JobSpec:
+        processing = self.context.services.providers.processing(desired.processing)
+        if isinstance(desired, DesiredDatasource):
+            source = SourceState(
+                components.source["digest"],
+                components.source["bytes"],
+                components.source["rows"],
+                self.context.locations.get(desired.addr, {}),
+            )
+            return datasource_job(desired, job_id, source, processing)
+        packages = tuple(sorted(components.environment.get("distributions", {}))) if desired.code else ()
+        return step_job(desired, job_id, self.plan.code.get(str(desired.addr)), packages, processing)
+
+    def _record(self, execution_id: int, result: JobResult) -> None:
+        if result.error is None:
+            outputs = {
+                name: OutputRecord(o.type, o.digest, tree_path(o.digest), o.bytes, dict(o.properties))
+                for name, o in result.outputs.items()
+            }
+            self.context.recorder.complete(execution_id, outputs, environment=dict(result.environment))
+        else:
+            message = result.error.message
+            self.context.recorder.fail(execution_id, message, canceled=result.error.kind == "canceled")
+
+    def _failed(
+        self, change: Change, desired: DesiredDatasource | DesiredStep, result: JobResult, *, last: bool
+    ) -> None:
+        if result.error is None:
+            raise AssertionError("only a failed job is reported as failed")
+        stop = self.context.services.stop
+        diagnostic = failure_diagnostic(str(change.addr), desired, result.error)
+        canceled = result.error.kind == "canceled"
+        if last or canceled or stop.drain.is_set():
+            raise _Failure(diagnostic, canceled=canceled)
+        self.listener(Notice(f"{change.addr}: {result.error.message}; trying again"))
+
+    def _components(self, change: Change, desired: DesiredDatasource | DesiredStep) -> Components:
+        """The plan's components with what has become known: code, source and environment stay pinned."""
+        if change.components is None:
+            raise AssertionError(f"the plan has no components for {change.addr}")
+        if isinstance(desired, DesiredDatasource):
+            params = plain(desired.params)
+            components = replace(change.components, params=params)
+        else:
+            params = plain(desired.fingerprint_params)
+            digests = {name: ref.digest or "" for name, ref in desired.inputs.items()}
+            components = replace(change.components, params=params, inputs=digests)
+        if has_unknown(components.params):
+            raise AssertionError(f"{change.addr} has a parameter that is not known yet")
+        return components
+
+    def _learn(self, addr: Address, refs: Known) -> None:
+        with self.lock:
+            self.applied.known[addr] = refs
+
+
+def _input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, RecordedArtifact]:
+    if isinstance(desired, DesiredDatasource):
+        return {}
+    return {name: input_record(ref) for name, ref in desired.inputs.items()}
+
+
+def input_record(ref: ArtifactRef) -> RecordedArtifact:
+    """An input as the recorder takes it; its id is found by its digest."""
+    if ref.digest is None:
+        raise AssertionError(f"{ref} is not known yet")
+    return RecordedArtifact(0, ref.type, ref.uri or tree_path(ref.digest), ref.digest)
+
+
+def _execution_type(desired: DesiredDatasource | DesiredStep) -> str:
+    return "Process" if isinstance(desired, DesiredDatasource) else desired.config.type.mlmd_type
+
+
+def _note(result: JobResult) -> str:
+    """A few words on what came out: rows of data sets, a few numbers of metrics."""
+    parts = []
+    for name, output in result.outputs.items():
+        rows = output.properties.get("rows")
+        if output.type == "Dataset" and isinstance(rows, int):
+            parts.append(f"{rows:,} rows" if name == "data" else f"{name} {rows:,} rows")
+        elif output.type == "Metrics":
+            numbers = [(k, v) for k, v in output.properties.items() if isinstance(v, (int, float))][:3]
+            parts += [f"{key} {value:.4g}" for key, value in numbers]
+    return ", ".join(parts)

@@ -1,0 +1,42 @@
+"""Turns a job's error into what the user is told: what happened, where, why and what to do next. Pure."""
+
+from __future__ import annotations
+
+from zenctl.diagnostics import Diagnostic, Position, SourceRange, error
+from zenctl.engine.desired import DesiredDatasource, DesiredStep
+from zenctl.jobs.result import JobError
+
+SUMMARIES = {
+    "user_error": "{address} raised an exception",
+    "output_missing": "{address} did not write an output",
+    "input_corrupt": "An input of {address} is damaged",
+    "source_changed": "The source of {address} changed while it was read",
+    "bad_data": "{address} cannot use its data",
+    "gate_failed": "{address} did not pass a gate",
+    "timeout": "{address} took longer than its timeout",
+    "canceled": "{address} was canceled",
+    "storage": "{address} could not be stored",
+    "lost": "{address} ended without a result",
+    "backend": "{address} could not be started",
+    "internal": "{address} failed in zenctl itself",
+}
+"""One line for each kind of job error."""
+
+
+def failure_diagnostic(
+    address: str, desired: DesiredDatasource | DesiredStep, problem: JobError, job_id: str
+) -> Diagnostic:
+    """The diagnostic of a failed job. It points into the user's code where the job knows the line, else at the block."""
+    summary = SUMMARIES.get(problem.kind, "{address} failed").format(address=address)
+    parts = [problem.message]
+    if problem.traceback:
+        parts.append(problem.traceback.rstrip())
+    if problem.hint:
+        parts.append(problem.hint)
+    if problem.kind not in ("canceled", "storage", "backend"):
+        parts.append(f"What it printed: zenctl logs {address}")
+    place = desired.config.range
+    if problem.file and problem.line and problem.file.endswith(".py"):
+        start = Position(problem.line, 1, 0)
+        place = SourceRange(problem.file, start, Position(problem.line, 1, 0))
+    return error(f"step_{problem.kind}", summary, "\n\n".join(p for p in parts if p), range=place, address=address)

@@ -1,0 +1,122 @@
+"""Makes, updates and deletes endpoints, and records each: the part of applying that touches live servers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zenctl.addrs import Address
+from zenctl.diagnostics import DiagnosticError, error
+from zenctl.engine.components import plain
+from zenctl.engine.desired import DesiredEndpoint
+from zenctl.engine.endpoints import ACTIONS, endpoint_name
+from zenctl.engine.execution import store_hint
+from zenctl.engine.jobs import new_job_id
+from zenctl.engine.providers import Providers, provider_diagnostic
+from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree, tree_path
+from zenctl.jobs.storage import Storage, StorageError
+from zenctl.metadata.recording import Recorder
+from zenctl.metadata.state import RecordedArtifact, WorkspaceState
+from zenctl.plans.actions import Action, Components
+from zenctl.plans.plan import Change, Plan
+from zenctl.provider import Endpoint, EndpointRequest, EndpointState, ProviderError
+
+OUTCOMES = {
+    Action.CREATE: "created",
+    Action.UPDATE: "updated",
+    Action.REPLACE: "replaced",
+    Action.NO_OP: "unchanged",
+}
+"""What is said of an endpoint once it is done."""
+
+
+class Publisher:
+    """Brings endpoints to where the plan wants them."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        state: WorkspaceState,
+        recorder: Recorder,
+        providers: Providers,
+        storage: Storage,
+        work_dir: Path,
+        code_version: Mapping[str, Any],
+    ) -> None:
+        self._plan = plan
+        self._state = state
+        self._recorder = recorder
+        self._providers = providers
+        self._storage = storage
+        self._work_dir = work_dir
+        self._code_version = code_version
+
+    def publish(self, change: Change, desired: DesiredEndpoint) -> tuple[str, str]:
+        """Bring the endpoint to serve its model; gives the outcome and its URL."""
+        addr, model = desired.addr, desired.model
+        if model.digest is None:
+            raise AssertionError(f"{addr} is published before its model is known")
+        name = endpoint_name(addr.name, self._plan.workspace)
+        provider = self._providers.endpoint(addr.type)
+        config = plain(desired.config_data)
+        labels = {"project": self._plan.project, "workspace": self._plan.workspace, "address": str(addr)}
+        try:
+            prior = provider.read(name)
+            wanted = EndpointRequest(name, config, model.digest, labels=labels)
+            action = ACTIONS[provider.plan(prior, wanted).action]
+            if change.action is Action.REPLACE:
+                action = Action.REPLACE if prior is not None else Action.CREATE
+            recorded = self._state.results.get(addr)
+            if action is Action.NO_OP and recorded is not None and prior is not None:
+                return "unchanged", prior.url
+            components = Components(type=f"endpoint.{addr.type}/1", params=config, inputs={"model": model.digest})
+            inputs = {"model": RecordedArtifact(0, model.type, tree_path(model.digest), model.digest)}
+            job_id = new_job_id(self._plan.project, self._plan.workspace, self._recorder.serial, addr)
+            # The endpoint is recorded before it is made, so that one whose apply dies now is found and taken over.
+            execution_id = self._recorder.start(
+                addr, job_id, "Deploy", components, "", inputs, backend="", code_version=self._code_version
+            )
+            try:
+                after = self._bring(provider, action, wanted, prior)
+            except BaseException as problem:
+                self._recorder.fail(execution_id, str(problem) or type(problem).__name__, canceled=False)
+                raise
+        except ProviderError as problem:
+            diagnostic = provider_diagnostic(problem, str(addr), range=desired.config.range, address=str(addr))
+            raise DiagnosticError(diagnostic) from problem
+        attributes = {"name": name, "url": after.url, "provider": desired.config.provider, **after.attributes}
+        self._recorder.complete(execution_id, {}, environment={}, attributes=attributes)
+        return OUTCOMES[action], after.url
+
+    def delete(self, addr: Address) -> str:
+        """Remove the endpoint and record that it is gone; gives its name."""
+        name = endpoint_name(addr.name, self._plan.workspace)
+        try:
+            self._providers.endpoint(addr.type).delete(name)
+        except ProviderError as problem:
+            raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+        self._recorder.forget(addr)
+        return ""
+
+    def _bring(
+        self, provider: Endpoint, action: Action, wanted: EndpointRequest, prior: EndpointState | None
+    ) -> EndpointState:
+        if action is Action.NO_OP and prior is not None:
+            return prior
+        if action is Action.REPLACE:
+            provider.delete(wanted.name)
+        folder = self._work_dir / f"model-{wanted.name}-{wanted.model_digest}"
+        try:
+            fetch_tree(self._storage, wanted.model_digest or "", folder)
+            ready = replace(wanted, model_path=folder)
+            if action is Action.UPDATE and prior is not None:
+                return provider.update(prior, ready)
+            return provider.create(ready)
+        except (CorruptArtifact, StorageError) as problem:
+            hint = store_hint(problem) if isinstance(problem, StorageError) else "Apply again to make the model anew."
+            raise DiagnosticError(error("model_unreadable", f"The model cannot be read: {problem}", hint)) from problem
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,73 @@
+"""Settles what an interrupted apply left: keeps results that were finished, ends the records of jobs that are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
+from zenctl.engine.events import Listener, Notice
+from zenctl.engine.execution import read_result, verified
+from zenctl.engine.providers import Providers
+from zenctl.jobs.artifacts import tree_path
+from zenctl.jobs.storage import Storage
+from zenctl.metadata.recording import OutputRecord, Recorder
+from zenctl.metadata.state import Recorded, WorkspaceState
+from zenctl.metadata.store import ExecutionState
+from zenctl.provider import JobState
+
+
+@dataclass(slots=True)
+class Settled:
+    """What was found: addresses whose finished results were kept, jobs that still run, and those given up."""
+
+    adopted: list[Address] = field(default_factory=list)
+    running: dict[Address, Recorded] = field(default_factory=dict)
+    ended: list[Address] = field(default_factory=list)
+
+
+def settle(
+    state: WorkspaceState,
+    recorder: Recorder,
+    providers: Providers,
+    storage: Storage,
+    listener: Listener,
+) -> Settled:
+    """Go through the attempts that are recorded as running; the lock says that no apply is looking after them."""
+    found = Settled()
+    for addr, attempt in state.attempts.items():
+        if attempt.state is not ExecutionState.RUNNING:
+            continue
+        if isinstance(addr, EndpointAddr):
+            recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
+            found.ended.append(addr)
+            continue
+        result = read_result(storage, attempt.job_id)
+        if result is not None and verified(storage, result).ok:
+            outputs = {
+                name: OutputRecord(o.type, o.digest, tree_path(o.digest), o.bytes, dict(o.properties))
+                for name, o in result.outputs.items()
+            }
+            recorder.complete(attempt.execution_id, outputs, environment=dict(result.environment))
+            found.adopted.append(addr)
+            listener(
+                Notice(f"{addr}: finished in apply {attempt.serial} before that was interrupted; its result is kept")
+            )
+            continue
+        compute = providers.compute(_backend(attempt))
+        if attempt.handle and compute.status(attempt.handle).state in (JobState.PENDING, JobState.RUNNING):
+            found.running[addr] = attempt
+            continue
+        if attempt.handle:
+            compute.release(attempt.handle)
+        recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
+        found.ended.append(addr)
+        listener(Notice(f"{addr}: was interrupted in apply {attempt.serial}"))
+    return found
+
+
+def _backend(attempt: Recorded) -> BackendAddr | None:
+    try:
+        addr = parse(attempt.backend)
+    except AddressError:
+        return None
+    return addr if isinstance(addr, BackendAddr) else None
