@@ -116,7 +116,10 @@ class MetricsOutput(Output[Metrics]):
         NumPy scalars count as numbers. Raises TypeError or ValueError that names the metric.
         """
         merged = read_metrics(self.path)
-        merged.update({name: _plain(value, name) for name, value in values.items()})
+        for name, value in values.items():
+            if value is None:
+                raise TypeError(f"metric {name!r} is None: leave out what there is no value for")
+            merged[name] = json_value(value, f"metric {name!r}")
         (self.path / METRICS_FILE).write_bytes(canonical_json(merged) + b"\n")
 
     @property
@@ -158,27 +161,30 @@ def output_type(name: str) -> Type[Output[Artifact]]:
     return MetricsOutput if name == "Metrics" else Output
 
 
-def _plain(value: Any, name: str) -> Any:
-    """The value as JSON data; NumPy scalars through their `item`."""
-    if not isinstance(value, (bool, int, float, str, list, tuple, Mapping)) and callable(getattr(value, "item", None)):
+def json_value(value: Any, what: str) -> Any:
+    """The value as JSON data: finite numbers, strings, booleans, None, lists, and dicts of these.
+
+    NumPy scalars count as numbers, tuples as lists. Raises TypeError or ValueError that begins with `what`.
+    """
+    if not isinstance(value, (int, float, str, list, tuple, Mapping)) and callable(getattr(value, "item", None)):
         try:
             value = value.item()
         except ValueError as error:
-            raise TypeError(f"metric {name!r} is an array: log single numbers ({error})") from None
+            raise TypeError(f"{what} is an array: turn it into a list or a number ({error})") from None
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"metric {name!r} is {value!r}: only finite numbers can be recorded")
+            raise ValueError(f"{what} is {value!r}: only finite numbers can be recorded")
         return float(value)
-    if isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, (list, tuple)):
-        return [_plain(item, f"{name}[{i}]") for i, item in enumerate(value)]
+        return [json_value(item, f"{what}[{i}]") for i, item in enumerate(value)]
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
-                raise TypeError(f"metric {name!r} has the key {key!r}: keys must be strings")
-        return {key: _plain(item, f"{name}.{key}") for key, item in value.items()}
-    raise TypeError(f"metric {name!r} is a {type(value).__name__}: log numbers, strings, lists or dicts of these")
+                raise TypeError(f"{what} has the key {key!r}: keys must be strings")
+        return {key: json_value(item, f"{what}.{key}") for key, item in value.items()}
+    raise TypeError(f"{what} is a {type(value).__name__}: only numbers, strings, lists and dicts can be recorded")
 
 
 def _refuse_constant(text: str) -> Any:

@@ -1,0 +1,268 @@
+"""Runs one job: `python runner.pyz STORE JOB_ID` reads its order, runs it, and writes result.json last."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional
+from urllib.parse import unquote, urlsplit
+
+from zenctl.jobs.result import JobError, JobResult, OutputResult
+from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
+from zenctl.jobs.storage import FolderStorage, Storage, StorageError
+from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json
+from zenctl.runner import calling, code
+from zenctl.runner.environment import recorded
+from zenctl.runner.failures import Place, describe
+from zenctl.runner.inputs import check_unchanged, fetch_inputs
+from zenctl.runner.lifetime import Guard, Interrupted, die_with
+from zenctl.runner.outputs import make_writers, store_outputs
+from zenctl.runner.progress import ProgressFile
+from zenctl.runner.secrets import redact, resolve
+from zenctl.sdk.job import listen
+
+DONE, FAILED, NO_RESULT = 0, 1, 3
+"""Exit codes: the outputs are there; result.json says what went wrong; not even that could be written."""
+
+ALIVE = "alive"
+"""File in the work folder that a job touches first, so that a process which hangs at its start is known."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """A job's own folders below its work folder. `code` stands for the configuration's folder."""
+
+    work: Path
+
+    @property
+    def code(self) -> Path:
+        return self.work / "code"
+
+    @property
+    def inputs(self) -> Path:
+        return self.work / "inputs"
+
+    @property
+    def outputs(self) -> Path:
+        return self.work / "outputs"
+
+    @property
+    def scratch(self) -> Path:
+        return self.work / "scratch"
+
+    def make(self) -> None:
+        """Make them anew: an interrupted run may have left something there."""
+        for folder in (self.code, self.inputs, self.outputs, self.scratch):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+
+    def free(self) -> None:
+        """Remove what a failed job no longer needs, which on a full disk makes room for its result."""
+        for folder in (self.inputs, self.outputs, self.scratch):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Run the job that the arguments name and return the exit code."""
+    parser = argparse.ArgumentParser(prog="runner.pyz", description=__doc__)
+    parser.add_argument("store", help="the artifact store: a folder or a file:// URI")
+    parser.add_argument("job_id", help="the job, whose order is jobs/JOB_ID/job.json in the store")
+    parser.add_argument("--work", help="folder for the job's files, best on the store's file system")
+    parser.add_argument("--parent", type=int, help="process id of the starter, with which the job is to end")
+    arguments = parser.parse_args(argv)
+    if arguments.parent:
+        die_with(arguments.parent)
+    _open_log()
+    try:
+        storage = open_store(arguments.store)
+    except StorageError as error:
+        _say(f"zenctl: {error}")
+        return NO_RESULT
+    if arguments.work:
+        return run(storage, arguments.job_id, Path(arguments.work))
+    with tempfile.TemporaryDirectory(prefix="zenctl-job-") as work:
+        return run(storage, arguments.job_id, Path(work))
+
+
+def open_store(place: str) -> Storage:
+    """The artifact store at a `file://` URI or in a folder; raises StorageError(INVALID) for any other."""
+    parts = urlsplit(place)
+    if parts.scheme == "file":
+        return FolderStorage(unquote(parts.path))
+    if "://" in place:
+        raise StorageError("INVALID", f"this runner cannot reach {parts.scheme}:// stores")
+    return FolderStorage(place)
+
+
+def run(storage: Storage, job_id: str, work: Path) -> int:
+    """Run one job in the folder `work`. A job that has a result already is not run again."""
+    started = time.time()
+    before = _earlier(storage, job_id)
+    if before is not None:
+        return DONE if before.ok else FAILED
+    work.mkdir(parents=True, exist_ok=True)
+    folders = Folders(Path(os.path.realpath(work)))
+    (folders.work / ALIVE).touch()
+    try:
+        with storage.open(job_path(job_id)) as stream:
+            spec = spec_from_json(stream.read())
+    except (StorageError, WireError) as error:
+        _say(f"zenctl: {error}")
+        result = JobResult(job_id, error=JobError("internal", str(error)), started=started, ended=time.time())
+        return _write(storage, result)
+    return _write(storage, _Run(storage, spec, folders, started).result())
+
+
+class _Run:
+    """One run of one order."""
+
+    def __init__(self, storage: Storage, spec: JobSpec, folders: Folders, started: float) -> None:
+        self._storage = storage
+        self._spec = spec
+        self._folders = folders
+        self._started = started
+        self._secrets: Mapping[str, str] = {}
+        self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job")
+        self._guard = Guard(spec.timeout, self._expire)
+
+    def result(self) -> JobResult:
+        """Run it; whatever happens is in the result."""
+        try:
+            with self._guard:
+                try:
+                    outputs = self._perform()
+                finally:
+                    self._guard.disarm()
+            return self._result(outputs=outputs)
+        except BaseException as error:  # noqa: BLE001 - whatever ends the user's code is told as its result
+            described = describe(error, self._place)
+        failure = JobError(**{**vars(described), **self._redacted(described)})
+        _say(failure.traceback or f"{failure.message}\n{failure.hint}".rstrip())
+        os.chdir(self._folders.work)
+        self._folders.free()
+        return self._result(error=failure)
+
+    def _perform(self) -> Dict[str, OutputResult]:
+        spec, folders = self._spec, self._folders
+        folders.make()
+        self._secrets = resolve(spec.secrets)
+        if spec.code:
+            code.fetch_code(self._storage, spec.code, folders.code)
+        inputs = fetch_inputs(self._storage, spec.inputs, folders.inputs)
+        writers = make_writers(spec.outputs, folders.outputs)
+        os.environ.update(spec.environment)
+        os.environ.update(self._secrets)
+        os.environ["ZENCTL_JOB_ID"] = spec.job_id
+        os.chdir(folders.code)
+        progress = self._progress()
+        try:
+            self._call(inputs, writers, progress)
+        finally:
+            listen(None)
+            if progress is not None:
+                progress.close()
+        self._guard.check()
+        check_unchanged(self._storage, inputs)
+        outputs = store_outputs(self._storage, writers, spec.entry)
+        self._guard.check()
+        return outputs
+
+    def _call(self, inputs: Mapping[str, Any], writers: Mapping[str, Any], progress: Optional[ProgressFile]) -> None:
+        spec = self._spec
+        listen(progress)
+        if spec.entry.command:
+            code.set_path(self._folders.code)
+            calling.run_command(spec, inputs, writers, self._folders.scratch)
+            return
+        sys.argv = [spec.entry.file or spec.entry.module]
+        try:
+            function = code.load(spec.entry, self._folders.code)
+            if spec.entry.arguments == "job":
+                job = calling.make_job(spec, inputs, writers, self._folders.scratch)
+                calling.call_job(function, spec, job, writers)
+            else:
+                calling.call_keywords(function, spec, inputs, writers)
+        except SystemExit as error:
+            # sys.exit() at the end of a step means what it says: done. What it left unwritten is seen afterwards.
+            if error.code not in (None, 0):
+                raise
+
+    def _progress(self) -> Optional[ProgressFile]:
+        storage = self._storage
+        if not isinstance(storage, FolderStorage):
+            return None
+        return ProgressFile(storage.local_path(progress_path(self._spec.job_id)))
+
+    def _result(
+        self, outputs: Optional[Mapping[str, OutputResult]] = None, error: Optional[JobError] = None
+    ) -> JobResult:
+        environment = recorded(self._spec.imports)
+        return JobResult(self._spec.job_id, outputs or {}, error, environment, self._started, time.time())
+
+    def _redacted(self, error: JobError) -> Dict[str, str]:
+        values = list(self._secrets.values())
+        return {name: redact(getattr(error, name), values) for name in ("message", "traceback", "hint")}
+
+    def _expire(self, interrupted: Interrupted) -> None:
+        """Called from a thread when the code does not heed its time limit."""
+        _say(f"zenctl: {interrupted.message}, nor after it was asked to")
+        leave(_write(self._storage, self._result(error=describe(interrupted, self._place))))
+
+
+def leave(exit_code: int) -> None:
+    """End the process now: threads that the code left behind must not keep it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(exit_code)
+
+
+def _earlier(storage: Storage, job_id: str) -> Optional[JobResult]:
+    """The result that an earlier start of the same job has written."""
+    try:
+        with storage.open(result_path(job_id)) as stream:
+            return result_from_json(stream.read())
+    except (StorageError, WireError):
+        return None
+
+
+def _write(storage: Storage, result: JobResult) -> int:
+    try:
+        storage.put(result_path(result.job_id), result_to_json(result))
+    except StorageError as error:
+        _say(f"zenctl: the result cannot be written: {error}")
+        return NO_RESULT
+    return DONE if result.ok else FAILED
+
+
+def _open_log() -> None:
+    """Make what the code prints appear at once and as UTF-8; a crash in C leaves a traceback too."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    try:
+        faulthandler.enable()
+    except (AttributeError, OSError, ValueError):
+        # Standard error is no real file, as under a test runner.
+        return
+
+
+def _say(text: str) -> None:
+    """Write a line to the job's log. That nobody reads it any more is no reason to fail."""
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the job's log
+    except (OSError, ValueError):
+        return
+
+
+code.BASE.update(name.split(".")[0] for name in sys.modules)
