@@ -1,0 +1,112 @@
+"""TransformState: what a transform has learned, and its JSON form `transform.json`.
+
+A feature is computed from raw values in one of three ways, the same wherever it is applied:
+
+- numbers (`z_score`, `min_max`, `identity`): float32 `(x - shift) / scale`, where x is `fill` if it is not finite;
+- indices (`one_hot`, `vocabulary`): int64, 1 + position in `vocabulary`, 0 for a value that is not in it; a missing
+  value is `fill` if given, else its type's marker (`MISSING`), which may itself be in the vocabulary;
+- texts (`identity`): the text, a missing one replaced in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zenctl.sdk import StepError
+
+FORMAT = 1
+"""Version of transform.json's form."""
+
+TRANSFORM_FILE = "transform.json"
+"""The one file of a Transform artifact."""
+
+MISSING: Mapping[str, Any] = {"float32": float("nan"), "int64": -(2**63), "string": ""}
+"""What stands for a missing value where a type has no null, as in a tensor: by the type that serving takes."""
+
+INDEX_METHODS = frozenset({"one_hot", "vocabulary"})
+
+Token = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One fitted column. `type` is what serving takes: `float32`, `int64` or `string`; `example` is a raw value."""
+
+    name: str
+    type: str
+    method: str
+    shift: float = 0.0
+    scale: float = 1.0
+    fill: float | str | None = None
+    vocabulary: tuple[Token, ...] = ()
+    example: float | str = 0.0
+
+    @property
+    def result(self) -> str:
+        """Type of the transformed column: `float32`, `int64` (an index), or `string` (a text kept as it is)."""
+        return "int64" if self.method in INDEX_METHODS else self.type
+
+    @property
+    def size(self) -> int:
+        """Number of different indices, the one for unseen values included."""
+        return len(self.vocabulary) + 1
+
+    @property
+    def marker(self) -> Any:
+        """What says in a tensor that the value is missing."""
+        return MISSING[self.type]
+
+    @property
+    def missing(self) -> Any:
+        """What a missing value counts as before it is looked up or scaled."""
+        return self.marker if self.fill is None else self.fill
+
+
+@dataclass(frozen=True, slots=True)
+class TransformState:
+    """All fitted columns in the dataset's order. `label` is passed through; `left_out` names the columns dropped."""
+
+    features: tuple[Feature, ...]
+    label: str | None = None
+    left_out: tuple[str, ...] = ()
+
+    def feature(self, name: str) -> Feature | None:
+        return next((f for f in self.features if f.name == name), None)
+
+    def select(self, names: list[str]) -> TransformState:
+        """The same transform of these features only, in their order here."""
+        return TransformState(tuple(f for f in self.features if f.name in set(names)), self.label, self.left_out)
+
+    def to_json(self) -> str:
+        """transform.json's text: equal states give equal texts."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> TransformState:
+        """Read transform.json; raises ValueError if it is not one that this version reads."""
+        raw = json.loads(text)
+        if not isinstance(raw, dict) or not isinstance(raw.get("format"), int):
+            raise ValueError(f"{TRANSFORM_FILE} has no format number")
+        if raw["format"] > FORMAT:
+            raise ValueError(f"{TRANSFORM_FILE} has format {raw['format']}, this zenctl reads up to {FORMAT}")
+        try:
+            features = tuple(Feature(**{**f, "vocabulary": tuple(f["vocabulary"])}) for f in raw["features"])
+            return cls(features, raw["label"], tuple(raw["left_out"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{TRANSFORM_FILE}: {error}") from error
+
+
+def read_state(folder: Path) -> TransformState:
+    """The state in a Transform artifact; raises StepError."""
+    try:
+        return TransformState.from_json((folder / TRANSFORM_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StepError(
+            f"the transform has no {TRANSFORM_FILE}", "Give the output transform of a step transform."
+        ) from None
+    except ValueError as error:
+        raise StepError(str(error), "Run the step transform again with this version of zenctl.") from error
