@@ -1,0 +1,81 @@
+"""The typer application: every command under its name. Imports no engine; a command does that when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zenctl.cli.commands import (
+    apply,
+    destroy,
+    init,
+    logs,
+    output,
+    plan,
+    show,
+    state_list,
+    state_show,
+    validate,
+    version,
+)
+from zenctl.cli.declare import HELP_NAMES, Command, Group
+
+EPILOG = """
+zenctl COMMAND -help explains a command, with examples. Completion for the shell:
+zenctl -install-completion, or -show-completion to see it first.
+
+Environment: ZENCTL_WORKSPACE, ZENCTL_VAR_name (a variable's value),
+ZENCTL_CLI_ARGS and ZENCTL_CLI_ARGS_command (flags to add), ZENCTL_IN_AUTOMATION
+(no hints on what to type next), NO_COLOR, ZENCTL_DEBUG (tracebacks of bugs).
+"""
+
+
+def build() -> typer.Typer:
+    """The application."""
+    app = typer.Typer(
+        name="zenctl",
+        cls=Group,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings=HELP_NAMES,
+        epilog=EPILOG,
+        add_completion=True,
+    )
+    app.callback()(_root)
+    state = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
+    state.callback()(_state)
+    for name, module in (
+        ("init", init),
+        ("validate", validate),
+        ("plan", plan),
+        ("apply", apply),
+        ("destroy", destroy),
+        ("logs", logs),
+        ("output", output),
+        ("show", show),
+        ("version", version),
+    ):
+        declare = app.command(name, cls=Command, context_settings=HELP_NAMES, epilog=module.EPILOG)
+        declare(getattr(module, name))
+    state.command("list", cls=Command, context_settings=HELP_NAMES, epilog=state_list.EPILOG)(state_list.state_list)
+    state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
+    app.add_typer(state, name="state", cls=Group)
+    return app
+
+
+def _root(
+    chdir: Annotated[
+        str, typer.Option("-chdir", "--chdir", metavar="DIR", help="Work in this folder instead of the current one.")
+    ] = "",
+    version: Annotated[bool, typer.Option("-version", "--version", help="The same as `zenctl version`.")] = False,
+) -> None:
+    """Plan and apply for machine-learning pipelines.
+
+    Declare data sources, steps and endpoints; read what is stale and why; apply
+    exactly that.
+    """
+
+
+def _state() -> None:
+    """Look into what is recorded of the workspace."""

@@ -1,0 +1,72 @@
+"""Reads the values of flags: variables, addresses, durations, counts. Every problem is a diagnostic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from zenctl.addrs import NAME, AddressError, parse
+from zenctl.diagnostics import Diagnostic, error
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+MAX_PARALLELISM = 256
+
+
+def variables(texts: Sequence[str], found: list[Diagnostic]) -> tuple[tuple[str, str], ...]:
+    """`-var name=value` pairs; the value is everything after the first equals sign."""
+    pairs = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if equals and NAME.fullmatch(name):
+            pairs.append((name, value))
+        elif equals and NAME.fullmatch(name.strip()):
+            better = f"{name.strip()}={value.strip()}"
+            found.append(_bad("-var has a space at the equals sign", f'Did you mean -var="{better}"?'))
+        else:
+            found.append(_bad(f'-var="{text}" is not NAME=VALUE', "For example: -var epochs=10"))
+    return tuple(pairs)
+
+
+def addresses(flag: str, texts: Sequence[str], found: list[Diagnostic]) -> tuple[str, ...]:
+    """Addresses in their canonical spelling; whether they exist is for the engine to say."""
+    return tuple(canonical for text in texts if (canonical := address(f"{flag}=", text, found)))
+
+
+def address(before: str, text: str, found: list[Diagnostic]) -> str:
+    """One address in its canonical spelling, or the empty string; `before` is what stands before it when typed."""
+    try:
+        return str(parse(text))
+    except AddressError as problem:
+        hint = " A shell takes quotes away: write '" + text + "' in single quotes." if "[" in text else ""
+        detail = f"{problem}.{hint}\nAn address reads step.TYPE.NAME, datasource.TYPE.NAME or endpoint.TYPE.NAME."
+        found.append(_bad(f'"{before}{text}" names no address', detail))
+        return ""
+
+
+def seconds(flag: str, text: str, found: list[Diagnostic]) -> float:
+    """A duration such as `30s`, `5m`, `1h30m`, `0`; in seconds."""
+    if text == "0":
+        return 0.0
+    match = _DURATION.fullmatch(text)
+    if match is None or not text:
+        found.append(_bad(f'{flag}="{text}" is not a duration', "Write a number and a unit: 30s, 5m, 1h30m."))
+        return 0.0
+    hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + rest
+
+
+def parallelism(text: str, found: list[Diagnostic]) -> int:
+    """A count from 1 to MAX_PARALLELISM."""
+    if text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_PARALLELISM:
+        return int(text)
+    found.append(_bad(f'-parallelism="{text}" is out of range', f"It is a whole number from 1 to {MAX_PARALLELISM}."))
+    return 1
+
+
+def missing(what: str, detail: str) -> Diagnostic:
+    """An argument that has to be given and was not."""
+    return _bad(f"{what} is missing", detail)
+
+
+def _bad(summary: str, detail: str) -> Diagnostic:
+    return error("bad_argument", summary, detail)

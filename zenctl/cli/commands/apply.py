@@ -1,0 +1,247 @@
+"""`zenctl apply`: does what a plan says, after approval, and shows it happening."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zenctl.cli import exits
+from zenctl.cli.arguments import plan as arguments
+from zenctl.cli.arguments import values
+from zenctl.cli.arguments.options import (
+    AutoApprove,
+    CompactWarnings,
+    Exclude,
+    Input,
+    JsonFlag,
+    Lock,
+    LockTimeout,
+    NoColor,
+    Parallelism,
+    Refresh,
+    Replace,
+    Target,
+    Var,
+    VarFile,
+)
+from zenctl.cli.arguments.plan import DEFAULT_PARALLELISM, ApplyArguments
+from zenctl.cli.commands.plan import plan_options
+from zenctl.cli.interrupts import Interrupts
+from zenctl.cli.invocation import Invocation, invocation
+from zenctl.cli.views import outcome as outcome_view
+from zenctl.cli.views import plan as plan_view
+from zenctl.cli.views.approval import ask
+from zenctl.cli.views.outputs import output_block
+from zenctl.cli.views.progress import PlainProgress, Progress
+from zenctl.cli.views.stream import JsonProgress, JsonStream
+from zenctl.diagnostics import Diagnostic, error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zenctl.engine.workflow import ApplyOutcome
+    from zenctl.plans.plan import Plan
+
+EPILOG = """
+Ctrl-C once: nothing new is started, running steps finish. Twice: they are
+canceled. Whatever was finished is recorded, and the next apply carries on there;
+so it does after a failure, which stops only the steps that depend on it.
+
+Examples:
+
+  zenctl apply                         plan, ask, apply
+  zenctl apply -auto-approve           in scripts: plan and apply
+  zenctl plan -out=today.plan
+  zenctl apply today.plan              exactly what was reviewed; never asks
+  zenctl apply -var epochs=10 -target=step.train.fit
+
+Exit codes: 0 done; 1 error or not approved; 4 another apply holds the lock;
+5 the plan file is stale; 130 or 143 interrupted.
+"""
+
+
+def apply(
+    ctx: typer.Context,
+    planfile: Annotated[
+        str,
+        typer.Argument(metavar="[PLANFILE]", help="A plan saved with `zenctl plan -out=PLANFILE`.", show_default=False),
+    ] = "",
+    auto_approve: AutoApprove = False,
+    json: JsonFlag = False,
+    destroy: Annotated[bool, typer.Option("-destroy", "--destroy", help="The same as `zenctl destroy`.")] = False,
+    var: Var = [],  # noqa: B006 - typer reads the default and copies it
+    var_file: VarFile = [],  # noqa: B006
+    target: Target = [],  # noqa: B006
+    exclude: Exclude = [],  # noqa: B006
+    replace: Replace = [],  # noqa: B006
+    refresh: Refresh = True,
+    compact_warnings: CompactWarnings = False,
+    input: Input = True,
+    lock: Lock = True,
+    lock_timeout: LockTimeout = "0s",
+    parallelism: Parallelism = DEFAULT_PARALLELISM,
+    no_color: NoColor = False,
+) -> int:
+    """Do what there is to do.
+
+    Without a plan file, makes a plan, shows it and asks; only the answer yes
+    approves. With a plan file, does exactly what that plan says, or refuses if what
+    it relies on has changed since.
+    """
+    found: list[Diagnostic] = []
+    started = invocation(ctx, no_color)
+    given = ApplyArguments(
+        choice=arguments.choice(
+            var=var,
+            var_file=var_file,
+            target=target,
+            exclude=exclude,
+            replace=replace,
+            refresh=refresh,
+            destroy=destroy,
+            found=found,
+        ),
+        plan_file=started.path(planfile) if planfile else None,
+        auto_approve=auto_approve,
+        json=json,
+        input=input,
+        lock=lock,
+        lock_timeout=values.seconds("-lock-timeout", lock_timeout, found),
+        parallelism=values.parallelism(parallelism, found),
+        compact_warnings=compact_warnings,
+    )
+    arguments.refuse_with_plan_file(given, found)
+    return started.report(found) if found else run(started, given)
+
+
+def run(run: Invocation, given: ApplyArguments) -> int:
+    """Plan, ask, apply, sum up; gives the exit code."""
+    unapproved = _nobody_to_ask(run, given)
+    if unapproved is not None:
+        return run.report([unapproved])
+    return _Apply(run, given).run()
+
+
+def _nobody_to_ask(run: Invocation, given: ApplyArguments) -> Diagnostic | None:
+    """Why nobody could approve, known before any planning."""
+    if given.auto_approve or given.plan_file is not None:
+        return None
+    if given.json:
+        why = "-json asks no question"
+    elif not given.input:
+        why = "-input=false forbids the question"
+    elif not run.terminal.can_answer:
+        why = "Standard input is not a terminal"
+    else:
+        return None
+    saved = "" if given.choice.destroy else ", or apply a plan saved with `zenctl plan -out=FILE`"
+    detail = f"{why}, so nobody can approve the plan. Give -auto-approve{saved}."
+    return error("approval_impossible", f"{given.command} needs approval", detail)
+
+
+class _Apply:
+    """One apply, with its arguments at hand."""
+
+    def __init__(self, run: Invocation, given: ApplyArguments) -> None:
+        self._run = run
+        self._given = given
+        self._terminal = run.terminal
+        self._stream = JsonStream(run.terminal.out, run.sources()) if given.json else None
+
+    def run(self) -> int:
+        if self._stream is not None:
+            self._stream.version()
+        plan, code = self._plan()
+        if plan is None or code != exits.OK:
+            return code or exits.ERROR
+        if plan.is_empty:
+            self._nothing_to_do(plan)
+            return exits.OK
+        if self._must_ask and not ask(self._terminal, destroy=plan.destroy, workspace=plan.workspace):
+            self._terminal.complain(f"\nNot approved, so nothing was done by {self._given.command}.")
+            return exits.ERROR
+        return self._carry_out(plan)
+
+    @property
+    def _must_ask(self) -> bool:
+        return not self._given.auto_approve and self._given.plan_file is None
+
+    def _plan(self) -> tuple[Plan | None, int]:
+        """The plan file's plan, or one made and shown now, and the exit code of its diagnostics."""
+        if self._given.plan_file is not None:
+            from zenctl.plans import planfile
+
+            return planfile.read(self._given.plan_file), exits.OK
+        from zenctl.engine import workflow
+
+        choice = self._given.choice
+        inputs = self._run.inputs(choice.variables, choice.variable_files)
+        if self._stream is not None:
+            outcome = workflow.make_plan(inputs, plan_options(choice), self._stream.event)
+        else:
+            with PlainProgress(self._terminal) as progress:
+                outcome = workflow.make_plan(inputs, plan_options(choice), progress)
+        if outcome.plan is not None:
+            if self._stream is not None:
+                self._stream.plan(outcome.plan)
+            else:
+                plan_view.show(self._terminal, outcome.plan)
+        return outcome.plan, self._report(outcome.diagnostics, outcome.sources)
+
+    def _carry_out(self, plan: Plan) -> int:
+        from zenctl.engine import workflow
+
+        choice = self._given.choice
+        inputs = self._run.inputs(choice.variables, choice.variable_files)
+        stop = workflow.Stop()
+        if self._stream is None:
+            self._terminal.write()
+        self._terminal.out.flush()
+        with self._progress() as progress, Interrupts(stop, progress.say) as interrupts:
+            outcome = workflow.apply_plan(
+                inputs,
+                plan,
+                listener=progress,
+                stop=stop,
+                parallelism=self._given.parallelism,
+                lock_timeout=self._given.lock_timeout,
+                lock=self._given.lock,
+            )
+        code = self._report(outcome.diagnostics, outcome.sources)
+        self._sum_up(outcome, destroy=plan.destroy)
+        if outcome.interrupted:
+            return interrupts.exit_code
+        return code or (exits.ERROR if outcome.failed else exits.OK)
+
+    def _progress(self) -> AbstractContextManager[Progress]:
+        if self._stream is not None:
+            return JsonProgress(self._stream)
+        if self._terminal.live:
+            from zenctl.cli.views.live import LiveProgress
+
+            return LiveProgress(self._terminal)
+        return PlainProgress(self._terminal)
+
+    def _sum_up(self, outcome: ApplyOutcome, *, destroy: bool) -> None:
+        if self._stream is not None:
+            outcome_view.stream(self._stream, outcome, destroy=destroy)
+        elif outcome.serial:
+            # Without a serial the apply never began, and the error above says all there is to say.
+            outcome_view.show(self._terminal, outcome, destroy=destroy)
+
+    def _nothing_to_do(self, plan: Plan) -> None:
+        if self._stream is not None:
+            return
+        if self._given.plan_file is not None:
+            plan_view.show(self._terminal, plan)
+        outputs = {output.name: {"value": output.after, "sensitive": output.sensitive} for output in plan.outputs}
+        if outputs and not plan.destroy:
+            self._terminal.write("\nOutputs:\n\n" + output_block(outputs, self._terminal.style))
+
+    def _report(self, diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, str]) -> int:
+        if self._stream is not None:
+            self._stream.diagnostics(diagnostics, self._run.sources(sources))
+            return exits.exit_code(diagnostics)
+        return self._run.report(diagnostics, sources, compact_warnings=self._given.compact_warnings)

@@ -1,0 +1,53 @@
+"""`zenctl init`: makes what a project needs on this machine and checks that its providers are installed."""
+
+from __future__ import annotations
+
+import typer
+
+from zenctl.cli import exits
+from zenctl.cli.arguments.options import NoColor
+from zenctl.cli.invocation import Invocation, invocation
+
+EPILOG = """
+Examples:
+
+  zenctl init
+  zenctl -chdir=examples/penguins init
+
+Exit codes: 0 ready, 1 error.
+"""
+
+
+def init(ctx: typer.Context, no_color: NoColor = False) -> int:
+    """Prepare a folder for zenctl.
+
+    Makes .zenctl (local metadata, artifacts, caches) where it is missing, and
+    checks that the providers the configuration names are installed. It changes
+    nothing that is there already, so it can be run again at any time.
+    """
+    return run(invocation(ctx, no_color))
+
+
+def run(run: Invocation) -> int:
+    """Prepare the folder; gives the exit code."""
+    from zenctl.engine import workflow
+
+    outcome = workflow.initialise(run.inputs())
+    code = run.report(outcome.diagnostics, outcome.sources)
+    if code != exits.OK:
+        return code
+    terminal = run.terminal
+    for path in outcome.created:
+        terminal.write(f"Created {path}")
+    for name, version in sorted(outcome.providers.items()):
+        terminal.write(f"Provider {name}: {version}")
+    ready = terminal.style.bold(terminal.style.green("Ready."))
+    if outcome.configuration_found:
+        hint = "" if terminal.in_automation else " Next: `zenctl plan` shows what there is to do."
+        terminal.write(f"{ready}{hint}")
+    else:
+        terminal.write(
+            f"{ready} There is no configuration here yet: write one to main.zen.hcl (or main.zen.yaml),\n"
+            "then `zenctl plan` shows what there is to do."
+        )
+    return exits.OK

@@ -1,0 +1,58 @@
+"""`zenctl logs`: what a step printed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zenctl.cli import exits
+from zenctl.cli.arguments.options import NoColor
+from zenctl.cli.arguments.state import AddressArguments, address_arguments
+from zenctl.cli.invocation import Invocation, invocation
+from zenctl.diagnostics import Diagnostic
+
+EPILOG = """
+Examples:
+
+  zenctl logs step.train.penguins
+  zenctl logs -follow step.train.penguins
+  zenctl logs 'step.train.fit["eu"]'
+
+Exit codes: 0 done, 1 error.
+"""
+
+
+def logs(
+    ctx: typer.Context,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A step or datasource.", show_default=False)] = "",
+    follow: Annotated[bool, typer.Option("-follow", "--follow", help="Go on until the step ends.")] = False,
+    no_color: NoColor = False,
+) -> int:
+    """Show what a step printed.
+
+    The log of its newest attempt, whether that succeeded, failed or is still
+    running. Logs are kept with the artifacts, for every attempt.
+    """
+    found: list[Diagnostic] = []
+    given = address_arguments("logs", [address] if address else [], False, found, follow=follow)
+    started = invocation(ctx, no_color)
+    return started.report(found) if found else run(started, given)
+
+
+def run(run: Invocation, given: AddressArguments) -> int:
+    """Show it; gives the exit code."""
+    from zenctl.engine import workflow
+
+    outcome = workflow.logs(run.inputs(), given.address, follow=given.follow)
+    code = run.report(outcome.diagnostics)
+    if outcome.chunks is None:
+        return code or exits.ERROR
+    last = "\n"
+    for chunk in outcome.chunks:
+        run.terminal.out.write(chunk)
+        run.terminal.out.flush()
+        last = chunk[-1:] or last
+    if last != "\n":
+        run.terminal.write()
+    return code

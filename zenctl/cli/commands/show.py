@@ -1,0 +1,79 @@
+"""`zenctl show`: a saved plan, or the state of the workspace."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from typing import Annotated
+
+import typer
+
+from zenctl.cli import exits
+from zenctl.cli.arguments.options import JsonFlag, NoColor
+from zenctl.cli.arguments.state import ShowArguments
+from zenctl.cli.invocation import Invocation, invocation
+from zenctl.cli.views import plan as plan_view
+from zenctl.plans.planjson import plan_document
+
+EPILOG = """
+With -json the plan has the keys of Terraform's plan (resource_changes[].address,
+.change.actions, ...) and besides them zenctl_action and stale_because; the state
+has the keys of Terraform's state. Sensitive values are null in both.
+
+Examples:
+
+  zenctl show                          the state of the workspace
+  zenctl show today.plan               a plan saved with -out
+  zenctl show -json today.plan | jq '.resource_changes[] | {address, zenctl_action}'
+
+Exit codes: 0 done, 1 error.
+"""
+
+
+def show(
+    ctx: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="[FILE]", help="A plan file. Without it, the state is shown.", show_default=False)
+    ] = "",
+    json: JsonFlag = False,
+    no_color: NoColor = False,
+) -> int:
+    """Show a saved plan, or what is recorded.
+
+    With a plan file, shows it exactly as `zenctl plan` did; the configuration is not
+    needed. Without one, lists what each address of the workspace last produced, and
+    the outputs.
+    """
+    started = invocation(ctx, no_color)
+    return run(started, ShowArguments(started.path(file) if file else None, json))
+
+
+def run(run: Invocation, given: ShowArguments) -> int:
+    """Show it; gives the exit code."""
+    return _plan(run, given) if given.file is not None else _state(run, given)
+
+
+def _plan(run: Invocation, given: ShowArguments) -> int:
+    from zenctl.plans import planfile
+
+    assert given.file is not None
+    plan = planfile.read(given.file)
+    if given.json:
+        run.terminal.write(jsonlib.dumps(plan_document(plan), ensure_ascii=False))
+        return exits.OK
+    plan_view.show(run.terminal, plan)
+    return run.report(plan.diagnostics, plan.files)
+
+
+def _state(run: Invocation, given: ShowArguments) -> int:
+    from zenctl.cli.views import state as state_view
+    from zenctl.engine import workflow
+
+    outcome = workflow.read_state(run.inputs())
+    code = run.report(outcome.diagnostics, outcome.sources)
+    if outcome.state is None:
+        return code or exits.ERROR
+    if given.json:
+        run.terminal.write(jsonlib.dumps(state_view.state_document(outcome.state), ensure_ascii=False, default=str))
+    else:
+        run.terminal.write("\n".join(state_view.workspace_lines(outcome.state, run.terminal.style)))
+    return code

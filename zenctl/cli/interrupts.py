@@ -1,0 +1,77 @@
+"""Turns Ctrl-C and SIGTERM into a stop of the running apply: first to its end, then at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Protocol
+
+from zenctl.cli import exits
+
+FIRST = (
+    "\nInterrupted: nothing new is started, and what is running goes on to its end.\n"
+    "Interrupt again to cancel that as well."
+)
+SECOND = (
+    "\nInterrupted again: canceling what is running. A third time leaves at once; the next command\n"
+    "then finds out what became of it."
+)
+
+
+class Terminated(BaseException):
+    """SIGTERM outside of an apply: the command ends as it does on Ctrl-C."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C outside of an apply, in a form that typer does not swallow."""
+
+
+class Stoppable(Protocol):
+    """The engine's `Stop`."""
+
+    drain: threading.Event
+    cancel: threading.Event
+
+
+def raise_terminated(number: int, frame: FrameType | None) -> None:
+    """Handler of SIGTERM while no apply runs."""
+    raise Terminated
+
+
+class Interrupts:
+    """Handles signals while it is entered. Both signals count together; `exit_code` is that of the first."""
+
+    def __init__(self, stop: Stoppable, say: Callable[[str], None], leave: Callable[[int], None] = os._exit) -> None:
+        self._stop = stop
+        self._say = say
+        self._leave = leave
+        self._count = 0
+        self._before: dict[int, Any] = {}
+        self.exit_code = exits.INTERRUPTED
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self.handle)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal. Waits for nothing: it may have come in the middle of anything."""
+        self._count += 1
+        if self._count == 1:
+            self.exit_code = 128 + number
+            self._stop.drain.set()
+            self._say(FIRST)
+        elif self._count == 2:
+            self._stop.drain.set()
+            self._stop.cancel.set()
+            self._say(SECOND)
+        else:
+            self._leave(self.exit_code)

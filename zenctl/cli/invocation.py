@@ -1,0 +1,72 @@
+"""What every command is given besides its own arguments: the folder, the workspace, the terminal, the words typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zenctl.cli import exits
+from zenctl.cli.terminal import Terminal
+from zenctl.cli.views import diagnostics as diagnostics_view
+from zenctl.cli.views.diagnostics import Sources
+from zenctl.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zenctl.engine.workflow import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One run of the program. `command` is the command line as typed, with the values of `-var` left out."""
+
+    root: Path
+    terminal: Terminal
+    workspace: str = "default"
+    command: str = ""
+
+    def drawn(self, no_color: bool) -> Invocation:
+        """The same run, without colour if that was asked for."""
+        return replace(self, terminal=self.terminal.plain()) if no_color else self
+
+    def path(self, typed: str) -> Path:
+        """A path as typed, seen from the configuration's folder (`-chdir`)."""
+        return self.root / typed
+
+    def inputs(self, variables: Sequence[tuple[str, str]] = (), variable_files: Sequence[str] = ()) -> Inputs:
+        """The engine's inputs."""
+        from zenctl.engine.workflow import Inputs
+
+        return Inputs(
+            root=self.root,
+            workspace=self.workspace,
+            variables=tuple(variables),
+            variable_files=tuple(variable_files),
+            environment=self.terminal.environment,
+            command=self.command,
+        )
+
+    def sources(self, texts: Mapping[str, str] | None = None) -> Sources:
+        """The texts to quote lines from."""
+        return Sources(texts, self.root)
+
+    def report(
+        self,
+        diagnostics: Sequence[Diagnostic],
+        texts: Mapping[str, str] | None = None,
+        *,
+        compact_warnings: bool = False,
+    ) -> int:
+        """Show diagnostics; gives the exit code they call for."""
+        diagnostics_view.show(self.terminal, diagnostics, self.sources(texts), compact_warnings=compact_warnings)
+        return exits.exit_code(diagnostics)
+
+
+def invocation(ctx: Any, no_color: bool = False) -> Invocation:
+    """The run that a typer context belongs to."""
+    run = ctx.find_root().obj
+    assert isinstance(run, Invocation)
+    return run.drawn(no_color)

@@ -1,0 +1,24 @@
+"""Asks whether to go ahead: only the word yes approves."""
+
+from __future__ import annotations
+
+from zenctl.cli.terminal import Terminal
+
+
+def ask(terminal: Terminal, *, destroy: bool, workspace: str) -> bool:
+    """Put the question and read the answer; the end of input is a no."""
+    where = "" if workspace == "default" else f' in workspace "{workspace}"'
+    if destroy:
+        question = f"Do you really want to destroy all of this{where}?"
+        explained = ["The endpoints above stop serving; this cannot be undone.", "Records and artifacts stay."]
+    else:
+        question = f"Do you want to do all of this{where}?"
+        explained = ["zenctl will do what is shown above, and nothing else."]
+    lines = ["", terminal.style.bold(question), *(f"  {line}" for line in explained), "  Only yes approves.", ""]
+    terminal.write("\n".join(lines))
+    terminal.out.write(terminal.style.bold("  Enter a value: "))
+    terminal.out.flush()
+    answer = terminal.answers.readline()
+    if not answer.endswith("\n"):
+        terminal.write()
+    return answer.strip() == "yes"

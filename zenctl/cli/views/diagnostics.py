@@ -1,0 +1,138 @@
+"""Shows diagnostics: what is wrong, where (the line itself, its range marked), why, and what to do next."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zenctl.cli.terminal import Terminal
+from zenctl.cli.views.style import Style, columns, plural, printable
+from zenctl.diagnostics import Diagnostic, Severity, SourceRange
+
+MAX_SOURCE_BYTES = 4_000_000
+"""Largest file that is read to show one of its lines."""
+
+
+class Sources:
+    """The texts that diagnostics point into: those given, else the file of that name under `root`."""
+
+    def __init__(self, texts: Mapping[str, str] | None = None, root: Path | None = None) -> None:
+        self._texts = dict(texts or {})
+        self._root = root
+
+    def text(self, filename: str) -> str | None:
+        """The file's text, or None where it is not there or not readable."""
+        if filename not in self._texts and self._root is not None:
+            try:
+                path = self._root / filename
+                if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
+                    self._texts[filename] = path.read_text(encoding="utf-8", errors="replace")
+            except (OSError, ValueError):
+                return None
+        return self._texts.get(filename)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A diagnostic and those like it elsewhere, which are only counted."""
+
+    first: Diagnostic
+    others: tuple[Diagnostic, ...] = ()
+
+
+def grouped(diagnostics: Iterable[Diagnostic]) -> list[Group]:
+    """Warnings before errors, each in order of place; doubles dropped, warnings that say the same made one."""
+    unique = list(dict.fromkeys(diagnostics))
+    unique.sort(key=lambda d: (d.is_error, d.range.filename if d.range else "", d.range.start.byte if d.range else -1))
+    groups: dict[object, list[Diagnostic]] = {}
+    for diagnostic in unique:
+        alike = (diagnostic.code, diagnostic.summary) if not diagnostic.is_error else diagnostic
+        groups.setdefault(alike, []).append(diagnostic)
+    return [Group(first, tuple(others)) for first, *others in groups.values()]
+
+
+def show(
+    terminal: Terminal,
+    diagnostics: Sequence[Diagnostic],
+    sources: Sources | None = None,
+    *,
+    compact_warnings: bool = False,
+) -> None:
+    """Print warnings to standard output and errors to standard error. Compact only if there are no errors."""
+    sources = sources or Sources()
+    groups = grouped(diagnostics)
+    compact = compact_warnings and groups and not any(group.first.is_error for group in groups)
+    if compact:
+        terminal.write("\n".join(["", terminal.style.yellow("Warnings:"), "", *map(_compact, groups)]))
+        return
+    for group in groups:
+        if group.first.is_error:
+            terminal.complain(render(group, sources, terminal.err_style, terminal.width))
+        else:
+            terminal.write(render(group, sources, terminal.style, terminal.width))
+
+
+def render(group: Group, sources: Sources, style: Style, width: int) -> str:
+    """The text of one diagnostic: in a box where there is colour, without one otherwise."""
+    diagnostic = group.first
+    colour = style.red if diagnostic.severity is Severity.ERROR else style.yellow
+    inner = width - 2 if style.colour else width
+    title = "Error" if diagnostic.is_error else "Warning"
+    lines = [f"{style.bold(colour(title + ':'))} {style.bold(printable(diagnostic.summary))}"]
+    place = _place(diagnostic, sources, style, colour)
+    lines += ["", *place] if place else []
+    lines += ["", *wrapped(diagnostic.detail, inner)] if diagnostic.detail else []
+    if group.others:
+        lines += ["", f"(and {plural(len(group.others), 'similar warning')} elsewhere)"]
+    if not style.colour:
+        return "\n".join(["", *lines])
+    return "\n".join([colour("╷"), *(f"{colour('│')} {line}".rstrip() for line in lines), colour("╵")])
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Paragraphs wrapped to the width. A line that begins with a space is kept as it is: code, a table, a command."""
+    lines: list[str] = []
+    for line in printable(text).strip("\n").split("\n"):
+        if not line or line[0] == " ":
+            lines.append(line.rstrip())
+        else:
+            lines += textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+    return lines
+
+
+def _place(diagnostic: Diagnostic, sources: Sources, style: Style, colour: Callable[[str], str]) -> list[str]:
+    where = diagnostic.range
+    address = diagnostic.address
+    if where is None:
+        return [f"  with {address}"] if address else []
+    head = f"  on {where}" + (f", in {address}" if address else "")
+    text = sources.text(where.filename)
+    lines = text.split("\n") if text is not None else []
+    if not 0 < where.start.line <= len(lines):
+        return [head]
+    return [head, *_snippet(lines[where.start.line - 1], where, style, colour)]
+
+
+def _snippet(line: str, where: SourceRange, style: Style, colour: Callable[[str], str]) -> list[str]:
+    line = line.rstrip("\r")
+    begin = min(max(where.start.column - 1, 0), len(line))
+    if where.end.line > where.start.line:
+        end = len(line.rstrip())
+    else:
+        end = min(where.end.column - 1, len(line))
+    before, marked, after = (printable(part) for part in (line[:begin], line[begin:end], line[end:]))
+    gutter = f"{where.start.line:>5} │ "
+    blank = " " * 6 + "│ "
+    carets = " " * columns(before) + colour("^" * max(1, columns(marked)))
+    return [
+        f"{style.dim(gutter)}{before}{style.bold(marked)}{after}".rstrip(),
+        f"{style.dim(blank)}{carets}",
+    ]
+
+
+def _compact(group: Group) -> str:
+    where = group.first.range or group.first.address
+    more = f" (and {len(group.others)} more)" if group.others else ""
+    return f"- {printable(group.first.summary)}" + (f"\n  on {where}{more}" if where else more)

@@ -1,0 +1,103 @@
+"""Sums up an apply: what was done, what failed and how to see why, what was skipped, and the outputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from zenctl.cli.terminal import Terminal
+from zenctl.cli.views.outputs import output_block
+from zenctl.cli.views.stream import JsonStream
+from zenctl.cli.views.style import pad
+from zenctl.diagnostics import has_errors
+
+if TYPE_CHECKING:
+    from zenctl.engine.workflow import ApplyOutcome
+
+_ENDPOINTS = ("created", "updated", "replaced", "deleted", "unchanged")
+
+
+def counts(outcome: ApplyOutcome) -> dict[str, int]:
+    """How many addresses ended how, by the words of the summary line, in its order."""
+    endpoints = Counter(outcome.endpoints.values())
+    found = {
+        "ran": len(outcome.ran),
+        "cut off": len(outcome.cut_off),
+        "reused": len(outcome.reused),
+        **{word: endpoints[word] for word in _ENDPOINTS[:-1]},
+        "forgotten": len(outcome.forgotten),
+        "up to date": len(outcome.unchanged) + endpoints["unchanged"],
+        "failed": len(outcome.failed),
+        "skipped": len(outcome.skipped),
+    }
+    return {word: count for word, count in found.items() if count}
+
+
+def headline(outcome: ApplyOutcome, *, destroy: bool = False) -> str:
+    """`Apply complete: 3 ran, 1 cut off, 4 up to date.`"""
+    name = "Destroy" if destroy else "Apply"
+    if outcome.interrupted:
+        word = "was interrupted"
+    elif outcome.failed or has_errors(outcome.diagnostics):
+        word = "ended with errors"
+    else:
+        word = "complete"
+    counted = ", ".join(f"{count} {word}" for word, count in counts(outcome).items())
+    return f"{name} {word}: {counted or 'nothing was done'}."
+
+
+def show(terminal: Terminal, outcome: ApplyOutcome, *, destroy: bool = False) -> None:
+    """Print the summary for people."""
+    style = terminal.style
+    good = not outcome.failed and not outcome.interrupted and not has_errors(outcome.diagnostics)
+    line = headline(outcome, destroy=destroy)
+    terminal.write("\n" + style.bold(style.green(line) if good else style.red(line)))
+    rows = [(style.red("failed"), "failed", address, f"zenctl logs {_quoted(address)}") for address in outcome.failed]
+    rows += [(style.yellow("skipped"), "skipped", address, "") for address in outcome.skipped]
+    if rows:
+        width = max(len(address) for _, _, address, _ in rows)
+        terminal.write()
+        for shown, word, address, command in rows:
+            blank = " " * (8 - len(word))
+            terminal.write(f"  {shown}{blank}{pad(address, width)}  {style.dim(command)}".rstrip())
+    if not good and (outcome.failed or outcome.skipped) and not terminal.in_automation:
+        terminal.write("\nWhat ran is recorded. After the cause is mended, `zenctl apply` carries on from there.")
+    if outcome.outputs and not destroy:
+        terminal.write("\nOutputs:\n\n" + output_block(outcome.outputs, style))
+
+
+def stream(writer: JsonStream, outcome: ApplyOutcome, *, destroy: bool = False) -> None:
+    """The `change_summary` (always, also after a failure) and the `outputs` of an apply."""
+    endpoints = Counter(outcome.endpoints.values())
+    changes: dict[str, Any] = {
+        "add": endpoints["created"] + endpoints["replaced"],
+        "change": len(outcome.ran) + len(outcome.reused) + endpoints["updated"],
+        "remove": endpoints["deleted"] + endpoints["replaced"],
+        "operation": "destroy" if destroy else "apply",
+        "zenctl": {
+            "serial": outcome.serial,
+            "interrupted": outcome.interrupted,
+            "ran": list(outcome.ran),
+            "cut_off": list(outcome.cut_off),
+            "reused": list(outcome.reused),
+            "unchanged": list(outcome.unchanged),
+            "endpoints": dict(outcome.endpoints),
+            "forgotten": list(outcome.forgotten),
+            "failed": list(outcome.failed),
+            "skipped": list(outcome.skipped),
+        },
+    }
+    writer.write("change_summary", headline(outcome, destroy=destroy), {"changes": changes})
+    if outcome.outputs and not destroy:
+        outputs = {name: _shown(output) for name, output in outcome.outputs.items()}
+        writer.write("outputs", f"Outputs: {len(outputs)}", {"outputs": outputs})
+
+
+def _shown(output: Mapping[str, Any]) -> dict[str, Any]:
+    sensitive = bool(output.get("sensitive"))
+    return {"sensitive": True} if sensitive else {"sensitive": False, "value": output.get("value")}
+
+
+def _quoted(address: str) -> str:
+    return f"'{address}'" if "[" in address else address

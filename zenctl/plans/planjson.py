@@ -1,0 +1,227 @@
+"""Turns a Plan into the JSON document that `zenctl show -json FILE` prints: Terraform's keys, and why. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from zenctl.addrs import NAME, Address
+from zenctl.diagnostics import Diagnostic, Position, has_errors
+from zenctl.plans.actions import Action
+from zenctl.plans.plan import Change, OutputChange, Plan
+
+FORMAT_VERSION = "1.0"
+"""Version of the document. A new minor version only adds keys; a new major one is to be refused by old readers."""
+
+Json = dict[str, Any]
+"""A JSON object. Its shape is `schemas/plan.v1.schema.json`."""
+
+COUNTED = ("run", "may_run", "reuse", "create", "update", "replace", "delete", "forget", "no_op")
+"""The keys of `zenctl_summary`, in the order in which a person reads them."""
+
+_WORDS = {
+    Action.NO_OP: ("no-op",),
+    Action.MAY_RUN: ("update",),
+    Action.FORGET: ("forget",),
+    Action.CREATE: ("create",),
+    Action.UPDATE: ("update",),
+    Action.REPLACE: ("delete", "create"),
+    Action.DELETE: ("delete",),
+}
+
+
+def plan_document(plan: Plan) -> Json:
+    """The whole plan. Every address of the configuration is in `resource_changes`; sensitive values are null."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "zenctl_version": plan.zenctl_version,
+        "project": plan.project,
+        "workspace": plan.workspace,
+        "serial": plan.serial,
+        "timestamp": plan.timestamp,
+        "destroy": plan.destroy,
+        "applyable": not plan.is_empty and not has_errors(plan.diagnostics),
+        "complete": not has_errors(plan.diagnostics),
+        "errored": has_errors(plan.diagnostics),
+        "variables": {name: {"value": value} for name, value in sorted(plan.variables.items())},
+        "resource_changes": [resource_change(change) for change in plan.changes],
+        "output_changes": {output.name: output_change(output) for output in plan.outputs},
+        "zenctl_summary": summary(plan.changes),
+        "diagnostics": [diagnostic_json(diagnostic) for diagnostic in plan.diagnostics],
+    }
+
+
+def terraform_actions(change: Change) -> tuple[str, ...]:
+    """The action in Terraform's words. RUN and REUSE are `create` where the address has no record here."""
+    if change.action in (Action.RUN, Action.REUSE):
+        return ("create",) if change.before is None else ("update",)
+    return _WORDS[change.action]
+
+
+def resource_change(change: Change) -> Json:
+    """One address: what happens to it, before and after, and why."""
+    document: Json = {"address": change.address}
+    if change.addr.module:
+        document["module_address"] = ".".join(str(part) for part in change.addr.module)
+    document |= {"mode": "managed", "kind": change.addr.kind, "type": change.addr.type, "name": change.addr.name}
+    if change.addr.key is not None:
+        document["index"] = change.addr.key
+    before, before_unknown, before_sensitive = _split(change.before, (), change.sensitive)
+    after, after_unknown, after_sensitive = _split(change.after, change.after_unknown, change.sensitive)
+    document["change"] = {
+        "actions": list(terraform_actions(change)),
+        "before": before,
+        "after": after,
+        "after_unknown": after_unknown,
+        "before_sensitive": before_sensitive,
+        "after_sensitive": after_sensitive,
+    }
+    if before_unknown:
+        document["change"]["before_unknown"] = before_unknown
+    document["zenctl_action"] = change.action.value
+    document["stale_because"] = [
+        {"reason": reason.code.value, "detail": reason.detail, "data": _plain(reason.data)} for reason in change.reasons
+    ]
+    document["depends_on"] = list(change.depends_on)
+    if change.fingerprint:
+        document["fingerprint"] = change.fingerprint
+    if change.execution_id is not None:
+        document["execution_id"] = change.execution_id
+    return document
+
+
+def output_change(output: OutputChange) -> Json:
+    """One root output in Terraform's shape; a sensitive value is null."""
+    if not output.changed:
+        action = "no-op"
+    elif output.before is None:
+        action = "create"
+    elif output.after is None and not output.unknown:
+        action = "delete"
+    else:
+        action = "update"
+    return {
+        "actions": [action],
+        "before": None if output.sensitive else output.before,
+        "after": None if output.sensitive or output.unknown else output.after,
+        "after_unknown": output.unknown,
+        "before_sensitive": output.sensitive,
+        "after_sensitive": output.sensitive,
+    }
+
+
+def summary(changes: Sequence[Change]) -> dict[str, int]:
+    """How many addresses each action has, by the keys of COUNTED."""
+    counts = dict.fromkeys(COUNTED, 0)
+    for change in changes:
+        counts[change.action.value.lower()] += 1
+    return counts
+
+
+def diagnostic_json(diagnostic: Diagnostic, source: str | None = None) -> Json:
+    """A diagnostic in Terraform's shape; with the text of its file also the line it points at."""
+    document: Json = {
+        "severity": diagnostic.severity.value,
+        "code": diagnostic.code,
+        "summary": diagnostic.summary,
+        "detail": diagnostic.detail,
+    }
+    if diagnostic.address is not None:
+        document["address"] = diagnostic.address
+    if diagnostic.range is None:
+        return document
+    start, end = diagnostic.range.start, diagnostic.range.end
+    document["range"] = {"filename": diagnostic.range.filename, "start": _position(start), "end": _position(end)}
+    lines = source.splitlines() if source is not None else []
+    if 0 < start.line <= len(lines):
+        line = lines[start.line - 1]
+        stop = end.column - 1 if end.line == start.line else len(line)
+        document["snippet"] = {
+            "context": diagnostic.address,
+            "code": line,
+            "start_line": start.line,
+            "highlight_start_offset": min(start.column - 1, len(line)),
+            "highlight_end_offset": min(max(stop, start.column - 1), len(line)),
+        }
+    return document
+
+
+def address_json(address: Address) -> Json:
+    """An address in the shape of Terraform's event stream (`change.resource`, `hook.resource`)."""
+    return {
+        "addr": str(address),
+        "module": ".".join(str(part) for part in address.module),
+        "resource": str(type(address)(address.type, address.name, address.key)),
+        "resource_kind": address.kind,
+        "resource_type": address.type,
+        "resource_name": address.name,
+        "resource_key": address.key,
+    }
+
+
+def _position(position: Position) -> Json:
+    return {"line": position.line, "column": position.column, "byte": position.byte}
+
+
+def _split(value: Any, unknown: Sequence[str], sensitive: Sequence[str]) -> tuple[Any, Any, Any]:
+    """The value without what is unknown or sensitive, and where those are: maps of the same shape that hold `true`."""
+    if value is None:
+        return None, {}, {}
+    marks = _Marks(frozenset(unknown), frozenset(sensitive))
+    return marks.walk(value, "")
+
+
+class _Marks:
+    def __init__(self, unknown: frozenset[str], sensitive: frozenset[str]) -> None:
+        self.unknown = unknown
+        self.sensitive = sensitive
+
+    def walk(self, value: Any, path: str) -> tuple[Any, Any, Any]:
+        # Not recursion over steps but over one block's attributes, whose depth a person wrote.
+        kind = _placeholder(value)
+        if path in self.sensitive or kind == "sensitive":
+            return None, {}, True
+        if path in self.unknown or kind == "unknown":
+            return None, True, {}
+        if isinstance(value, Mapping):
+            plain: Any = {}
+            unknown: Any = {}
+            hidden: Any = {}
+            for key, item, inner in _entries(value, path):
+                plain[key], u, s = self.walk(item, inner)
+                unknown |= {key: u} if u else {}
+                hidden |= {key: s} if s else {}
+            return plain, unknown, hidden
+        if isinstance(value, (list, tuple)):
+            rows = [self.walk(item, f"{path}[{index}]") for index, item in enumerate(value)]
+            some_unknown, some_hidden = any(u for _, u, _ in rows), any(s for _, _, s in rows)
+            return (
+                [item for item, _, _ in rows],
+                [u or False for _, u, _ in rows] if some_unknown else {},
+                [s or False for _, _, s in rows] if some_hidden else {},
+            )
+        return value, {}, {}
+
+
+def _entries(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, str]]:
+    for key, item in value.items():
+        if NAME.fullmatch(key):
+            yield key, item, f"{path}.{key}" if path else key
+        else:
+            yield key, item, f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+
+
+def _placeholder(value: Any) -> str:
+    """`unknown` or `sensitive` for the marks that stand for such values inside a fingerprint's parameters."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        [(kind, what)] = value.items()
+        if kind in ("unknown", "sensitive") and isinstance(what, str):
+            return str(kind)
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple, set, frozenset)) else value
