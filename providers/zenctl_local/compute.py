@@ -1,0 +1,182 @@
+"""Runs jobs as processes of this machine, forked from a warm server; nothing of them outlives the command."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from zenctl.jobs.spec import log_path
+from zenctl.provider import (
+    ErrorKind,
+    JobHandle,
+    JobState,
+    JobStatus,
+    LogChunk,
+    ProviderContext,
+    ProviderError,
+    SubmitRequest,
+)
+from zenctl_local.forkserver import EXIT, PROCESS, kill_group, started
+from zenctl_local.launcher import ELSEWHERE, ENDED, RUNNING, Launcher
+
+LOG_BYTES = 1 << 20
+"""Most bytes of a log that one call gives."""
+
+
+class LocalCompute:
+    """The backend of type `local`. Its handles name the job's work folder, which tells a later process all it needs.
+
+    `slots` is how many jobs may run at once, 0 for any number; `python` is the jobs' interpreter, empty for this one.
+    """
+
+    def __init__(self, launcher: Launcher, context: ProviderContext, *, slots: int = 0, python: str = "") -> None:
+        self._launcher = launcher
+        self._context = context
+        self._slots = slots
+        self._python = python
+        self._lane = uuid.uuid4().hex
+        self._kill_at: dict[str, float] = {}
+
+    def submit(self, request: SubmitRequest) -> JobHandle:
+        """Start the job; ProviderError(INVALID) if there is no such interpreter."""
+        spec = request.spec
+        work = (self._context.data_dir / "work" / spec.job_id).absolute()
+        handle = {"job_id": spec.job_id, "work": str(work), "log": str(_log(request, work))}
+        if self._launcher.look(spec.job_id) is None and (work / PROCESS).exists():
+            # An earlier process started it. Whether it lives is for `status` to say: it is not started twice.
+            return handle
+        order = {
+            **handle,
+            "store": request.store_uri,
+            "imports": [] if spec.entry.command else list(spec.imports),
+            "preload": list(request.preload),
+            "slots": self._slots,
+            "lane": self._lane,
+        }
+        self._launcher.start(order, self._interpreter(), request.runner.absolute())
+        return handle
+
+    def status(self, handle: JobHandle) -> JobStatus:
+        """Where the job is. A job of an earlier process runs if its process does; else its work folder tells."""
+        job = self._launcher.look(handle["job_id"])
+        if job is None or job.state == ELSEWHERE:
+            return self._status_elsewhere(handle)
+        if job.state == ENDED:
+            return _ended(job.code, job.signal, job.reason, job.canceled)
+        return JobStatus(JobState.RUNNING if job.state == RUNNING else JobState.PENDING)
+
+    def logs(self, handle: JobHandle, offset: int) -> LogChunk:
+        """What the job printed from byte `offset` on, whole characters only, a megabyte at most."""
+        try:
+            with open(handle["log"], "rb") as stream:
+                stream.seek(offset)
+                data = stream.read(LOG_BYTES)
+        except FileNotFoundError:
+            return LogChunk("", offset)
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        text = decoder.decode(data)
+        rest = len(decoder.getstate()[0])
+        if rest and rest == len(data) and self.status(handle).state in (JobState.ENDED, JobState.LOST):
+            # It ended in the middle of a character.
+            text, rest = decoder.decode(b"", final=True), 0
+        return LogChunk(text, offset + len(data) - rest)
+
+    def cancel(self, handle: JobHandle) -> None:
+        """SIGTERM to the job's process group now, SIGKILL after a grace period."""
+        if self._launcher.cancel(handle["job_id"]):
+            return
+        pid = _living(handle)
+        if pid:
+            kill_group(pid, signal.SIGTERM)
+            self._kill_at.setdefault(handle["job_id"], time.monotonic() + self._launcher.limits.grace)
+
+    def release(self, handle: JobHandle) -> None:
+        """Remove the job's work folder, and end the job if it should still run."""
+        self._launcher.forget(handle["job_id"])
+        pid = _living(handle)
+        if pid:
+            kill_group(pid, signal.SIGKILL)
+        work = Path(handle["work"])
+        shutil.rmtree(work, onerror=_make_writable)
+        self._kill_at.pop(handle["job_id"], None)
+
+    def _status_elsewhere(self, handle: JobHandle) -> JobStatus:
+        ended = _read(handle, EXIT)
+        if ended:
+            return _ended(ended.get("code"), ended.get("signal", 0), "", canceled=False)
+        pid = _living(handle)
+        if not pid:
+            return JobStatus(JobState.LOST, reason="its process is gone, and so is the zenctl that started it")
+        if time.monotonic() > self._kill_at.get(handle["job_id"], float("inf")):
+            kill_group(pid, signal.SIGKILL)
+        return JobStatus(JobState.RUNNING)
+
+    def _interpreter(self) -> str:
+        if not self._python:
+            return sys.executable
+        path = Path(self._python).expanduser()
+        # A bare name is looked up as a shell does; a path starts at the configuration's folder.
+        found = str(self._context.root / path) if len(path.parts) > 1 else shutil.which(self._python)
+        if not found or not os.access(found, os.X_OK):
+            hint = 'Set `python` of the backend "local" to a Python interpreter, or leave it out.'
+            raise ProviderError(ErrorKind.INVALID, f"there is no Python interpreter {self._python}", hint)
+        return found
+
+
+def _log(request: SubmitRequest, work: Path) -> Path:
+    parts = urlsplit(request.store_uri)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path)) / log_path(request.spec.job_id)
+    return work / "log.txt"
+
+
+def _read(handle: JobHandle, name: str) -> Mapping[str, Any]:
+    """A file of the job's work folder; {} if it is not there, or was just being written when all ended."""
+    try:
+        found = json.loads(Path(handle["work"], name).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _living(handle: JobHandle) -> int:
+    """The job's process id if that very process still lives, else 0."""
+    process = _read(handle, PROCESS)
+    pid = int(process.get("pid", 0))
+    return pid if pid and process.get("started") and started(pid) == process["started"] else 0
+
+
+def _ended(code: int | None, number: int, reason: str, canceled: bool) -> JobStatus:
+    if not reason and number:
+        try:
+            name = signal.Signals(number).name
+        except ValueError:
+            name = f"signal {number}"
+        reason = f"killed by signal {number} ({name})"
+        if number == signal.SIGKILL and not canceled:
+            reason += "; the system does that when memory runs out"
+    if not reason and code == 3:
+        reason = "its result could not be written; its log says why"
+    return JobStatus(JobState.ENDED, code, reason)
+
+
+def _make_writable(function: Any, path: str, problem: Any) -> None:
+    """rmtree's error handler: what is gone is success; a folder that the job made read-only is opened and retried."""
+    if isinstance(problem[1], FileNotFoundError):
+        return
+    os.chmod(os.path.dirname(path), 0o700)
+    os.chmod(path, 0o700)
+    if function is os.unlink or function is os.rmdir:
+        function(path)
+    else:
+        shutil.rmtree(path, ignore_errors=True)

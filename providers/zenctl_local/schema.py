@@ -1,0 +1,63 @@
+"""The block types of the local provider: backend, artifact store and endpoint on this machine."""
+
+from __future__ import annotations
+
+from zenctl.schema import (
+    ArtifactRef,
+    BackendType,
+    BlockModel,
+    EndpointType,
+    ProviderSchema,
+    StoreType,
+    attribute,
+)
+
+DEFAULT_STORE = ".zenctl/artifacts"
+
+
+class LocalProviderBlock(BlockModel):
+    """`provider "local" {}`: nothing to set."""
+
+
+class LocalBackend(BlockModel):
+    """`backend "local" "NAME" {}`: steps run as processes of this machine."""
+
+    slots: int | None = attribute(
+        "How many steps may run at the same time on this backend; without it as many as apply starts.",
+        default=None,
+        fingerprint=False,
+        gt=0,
+    )
+    python: str | None = attribute(
+        "Path of the Python interpreter (3.9 or newer) that runs the steps; without it the one that runs zenctl.",
+        default=None,
+        fingerprint=False,
+        min_length=1,
+    )
+
+
+class LocalStore(BlockModel):
+    """`artifacts "local" {}`: a folder of this machine."""
+
+    path: str = attribute(
+        "The folder, relative to the configuration's folder.", default=DEFAULT_STORE, fingerprint=False, min_length=1
+    )
+
+
+class LocalEndpoint(BlockModel):
+    """`endpoint "local" "NAME" {}`: a model served over HTTP by a process that outlives apply."""
+
+    model: ArtifactRef = attribute("The model to serve.")
+    host: str = attribute("Address to listen on.", default="127.0.0.1", min_length=1)
+    port: int = attribute("Port to listen on; 0 takes any that is free and keeps it.", default=0, ge=0, le=65535)
+
+
+LOCAL = ProviderSchema(
+    name="local",
+    config=LocalProviderBlock,
+    backends={
+        "local": BackendType("local", "Runs steps as processes of this machine.", LocalBackend, ("orchestrator",))
+    },
+    endpoints={"local": EndpointType("local", "Serves a model over HTTP from this machine.", LocalEndpoint)},
+    stores={"local": StoreType("local", "Keeps artifacts in a folder of this machine.", LocalStore, "file")},
+)

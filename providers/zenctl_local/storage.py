@@ -1,0 +1,23 @@
+"""The artifact store of type `local`: a folder below the configuration's, or any other of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zenctl.jobs.storage import FolderStorage
+from zenctl.provider import ErrorKind, ProviderContext, ProviderError
+from zenctl_local.schema import DEFAULT_STORE
+
+
+def open_store(config: Mapping[str, Any], context: ProviderContext) -> FolderStorage:
+    """The store that the decoded block names; nothing is created before the first object is put."""
+    path = str(config.get("path", DEFAULT_STORE))
+    # The default follows the data folder, should that be elsewhere.
+    folder = context.data_dir / "artifacts" if path == DEFAULT_STORE else context.root / Path(path).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise ProviderError(
+            ErrorKind.INVALID, f"the artifact store {folder} is not a folder", 'Set `path` in `artifacts "local" {}`.'
+        )
+    return FolderStorage(folder)
