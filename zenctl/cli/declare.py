@@ -33,7 +33,7 @@ class Command(TyperCommand):
         formatter.write(command_help(self, _path(ctx)))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        return spelled(super().shell_complete(ctx, incomplete), incomplete)
+        return spelled(self, super().shell_complete(ctx, incomplete), incomplete)
 
 
 class Group(TyperGroup):
@@ -43,17 +43,21 @@ class Group(TyperGroup):
         formatter.write(group_help(self, _path(ctx)))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        return spelled(super().shell_complete(ctx, incomplete), incomplete)
+        return spelled(self, super().shell_complete(ctx, incomplete), incomplete)
 
 
-def spelled(items: list[Any], incomplete: str) -> list[Any]:
-    """Completions in the spelling that was begun: `-out`, or `--out` after two dashes."""
-    wanted = "--" if incomplete.startswith("--") else "-"
-    return [
-        item
-        for item in items
-        if not str(item.value).startswith("-") or (str(item.value).startswith("--")) == (wanted == "--")
-    ]
+def spelled(command: Any, items: list[Any], incomplete: str) -> list[Any]:
+    """Completions in the spelling that was begun, `-out` or `--out`; what is true by default as `-refresh=false`."""
+    negative = {name for param in command.params for name in param.secondary_opts} | {"-h"}
+    positive = {name for param in command.params if param.secondary_opts for name in param.opts}
+    found = []
+    for item in items:
+        name = str(item.value)
+        if name in negative or (name.startswith("-") and name.startswith("--") != incomplete.startswith("--")):
+            continue
+        item.value = f"{name}=false" if name in positive else name
+        found.append(item)
+    return found
 
 
 def shape(command: Any, path: str) -> Shape:

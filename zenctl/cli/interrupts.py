@@ -36,7 +36,7 @@ class Stoppable(Protocol):
     cancel: threading.Event
 
 
-def raise_terminated(number: int, frame: FrameType | None) -> None:
+def raise_terminated(_number: int, _frame: FrameType | None) -> None:
     """Handler of SIGTERM while no apply runs."""
     raise Terminated
 
@@ -62,7 +62,7 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal. Waits for nothing: it may have come in the middle of anything."""
         self._count += 1
         if self._count == 1:

@@ -86,7 +86,7 @@ def _run(words: list[str], started: Invocation) -> int:
         typed = Typed(path=("version",))
     command = _command(program, typed.path)
     if hasattr(command, "commands"):
-        return _group(program, command, typed, screen)
+        return _group(program, typed, screen)
     added = _from_environment(screen.environment, typed.path)
     line = normalise(_shape(command, typed.path), [*added, *typed.rest])
     if typed.help or line.help:
@@ -153,7 +153,7 @@ def _shape(command: Any, path: tuple[str, ...]) -> Any:
     return shape(command, " ".join(path))
 
 
-def _group(program: Any, group: Any, typed: Typed, screen: Terminal) -> int:
+def _group(program: Any, typed: Typed, screen: Terminal) -> int:
     """A group alone shows its help; flags after it other than a wish for help are unknown."""
     for word in typed.rest:
         if word.lstrip("-") not in HELP:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TextIO
 
-from zenctl.cli.views.style import Style
+from zenctl.cli.views.style import PLAIN, Style
 
 PIPE_WIDTH = 78
 """Columns that text is wrapped to where there is no terminal."""
@@ -26,8 +26,8 @@ class Terminal:
     out: TextIO
     err: TextIO
     answers: TextIO
-    style: Style = Style(False)
-    err_style: Style = Style(False)
+    style: Style = PLAIN
+    err_style: Style = PLAIN
     width: int = PIPE_WIDTH
     live: bool = False
     can_answer: bool = False
@@ -35,7 +35,7 @@ class Terminal:
 
     def plain(self) -> Terminal:
         """The same terminal without colour."""
-        return replace(self, style=Style(False), err_style=Style(False))
+        return replace(self, style=PLAIN, err_style=PLAIN)
 
     @property
     def in_automation(self) -> bool:

@@ -69,7 +69,7 @@ Lock = Annotated[
     typer.Option(
         "-lock/-no-lock",
         "--lock/--no-lock",
-        help="Do not wait for or take the workspace's lock. Two applies may collide.",
+        help="Known from Terraform. Plan takes no lock anyway; apply cannot do without.",
     ),
 ]
 LockTimeout = Annotated[

@@ -26,10 +26,8 @@ class Choice:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The flags that were given, as typed; a plan file allows none of them."""
+        """The flags that were given and decide what is planned, as typed; a plan file allows none of them."""
         found = [
-            ("-var", self.variables),
-            ("-var-file", self.variable_files),
             ("-target", self.targets),
             ("-exclude", self.excludes),
             ("-replace", self.replace),
@@ -59,7 +57,6 @@ class ApplyArguments:
     auto_approve: bool = False
     json: bool = False
     input: bool = True
-    lock: bool = True
     lock_timeout: float = 0.0
     parallelism: int = 4
     compact_warnings: bool = False
@@ -104,7 +101,7 @@ def refuse_with_plan_file(arguments: ApplyArguments, found: list[Diagnostic]) ->
     if arguments.plan_file is not None and arguments.choice.given:
         flags = ", ".join(arguments.choice.given)
         detail = (
-            "A plan file already holds variables, targets and everything else that was decided when it was made. "
-            "Give these flags to `zenctl plan -out=FILE` instead."
+            "A plan file already holds what was decided when it was made (only sensitive variables are not in it: give "
+            "those with -var). Give these flags to `zenctl plan -out=FILE` instead."
         )
         found.append(error("bad_argument", f"{flags} with a plan file", detail))

@@ -63,6 +63,15 @@ def parallelism(text: str, found: list[Diagnostic]) -> int:
     return 1
 
 
+def lock(wanted: bool, found: list[Diagnostic]) -> None:
+    """`-lock=false` of a command that writes: refused, because the lock is the serial under which it records."""
+    if not wanted:
+        detail = (
+            "Every apply records under its own serial, and taking that is the lock. Wait for it with -lock-timeout=5m."
+        )
+        found.append(_bad("-lock=false is not possible here", detail))
+
+
 def missing(what: str, detail: str) -> Diagnostic:
     """An argument that has to be given and was not."""
     return _bad(f"{what} is missing", detail)

@@ -91,6 +91,7 @@ def apply(
     it relies on has changed since.
     """
     found: list[Diagnostic] = []
+    values.lock(lock, found)
     started = invocation(ctx, no_color)
     given = ApplyArguments(
         choice=arguments.choice(
@@ -107,7 +108,6 @@ def apply(
         auto_approve=auto_approve,
         json=json,
         input=input,
-        lock=lock,
         lock_timeout=values.seconds("-lock-timeout", lock_timeout, found),
         parallelism=values.parallelism(parallelism, found),
         compact_warnings=compact_warnings,
@@ -207,7 +207,6 @@ class _Apply:
                 stop=stop,
                 parallelism=self._given.parallelism,
                 lock_timeout=self._given.lock_timeout,
-                lock=self._given.lock,
             )
         code = self._report(outcome.diagnostics, outcome.sources)
         self._sum_up(outcome, destroy=plan.destroy)

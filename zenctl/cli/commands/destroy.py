@@ -62,6 +62,7 @@ def destroy(
     running any step again. The same as `zenctl apply -destroy`.
     """
     found: list[Diagnostic] = []
+    values.lock(lock, found)
     given = ApplyArguments(
         choice=arguments.choice(
             var=var, var_file=var_file, target=target, exclude=exclude, refresh=refresh, destroy=True, found=found
@@ -69,7 +70,6 @@ def destroy(
         auto_approve=auto_approve,
         json=json,
         input=input,
-        lock=lock,
         lock_timeout=values.seconds("-lock-timeout", lock_timeout, found),
         parallelism=values.parallelism(parallelism, found),
         compact_warnings=compact_warnings,

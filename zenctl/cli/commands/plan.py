@@ -100,6 +100,7 @@ def plan(
         destroy=destroy,
         found=found,
     )
+    del input, lock  # taken for the sake of scripts, as the help says
     values.seconds("-lock-timeout", lock_timeout, found)
     values.parallelism(parallelism, found)
     started = invocation(ctx, no_color)

@@ -27,12 +27,11 @@ class Side:
 
     def child(self, key: str | int) -> Side:
         """The part under a key or index; absent parts have the value `_ABSENT` unless they are unknown."""
-        value: Any = _ABSENT
-        if isinstance(self.value, Mapping) and key in self.value:
-            value = self.value[key]
-        elif isinstance(self.value, list) and isinstance(key, int) and key < len(self.value):
-            value = self.value[key]
-        return Side(value, _mark(self.unknown, key), _mark(self.sensitive, key))
+        in_map = isinstance(self.value, Mapping) and key in self.value
+        in_list = isinstance(self.value, list) and isinstance(key, int) and key < len(self.value)
+        return Side(
+            self.value[key] if in_map or in_list else _ABSENT, _mark(self.unknown, key), _mark(self.sensitive, key)
+        )
 
     @property
     def is_there(self) -> bool:

@@ -118,10 +118,8 @@ def _place(diagnostic: Diagnostic, sources: Sources, style: Style, colour: Calla
 def _snippet(line: str, where: SourceRange, style: Style, colour: Callable[[str], str]) -> list[str]:
     line = line.rstrip("\r")
     begin = min(max(where.start.column - 1, 0), len(line))
-    if where.end.line > where.start.line:
-        end = len(line.rstrip())
-    else:
-        end = min(where.end.column - 1, len(line))
+    goes_on = where.end.line > where.start.line
+    end = len(line.rstrip()) if goes_on else min(where.end.column - 1, len(line))
     before, marked, after = (printable(part) for part in (line[:begin], line[begin:end], line[end:]))
     gutter = f"{where.start.line:>5} │ "
     blank = " " * 6 + "│ "

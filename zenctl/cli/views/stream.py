@@ -171,7 +171,7 @@ def _skipped(event: ChangeSkipped) -> Hook:
     return "apply_skipped", reason, hook, "warn"
 
 
-def _refresh_started(event: RefreshStarted) -> Hook:
+def _refresh_started(_event: RefreshStarted) -> Hook:
     return "refresh_start", "checking", {}, "info"
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
-_CONTROL = {c: None for c in (*range(9), *range(11, 32), *range(127, 160))} | {9: "    "}
+_CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160))) | {9: "    "}
 """What a value must not smuggle onto a terminal: control characters other than the newline."""
 
 
@@ -37,6 +37,10 @@ class Style:
 
     def _wrap(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
+
+
+PLAIN = Style(False)
+"""Text as it is."""
 
 
 def printable(text: str) -> str:
