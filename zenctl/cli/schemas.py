@@ -171,14 +171,14 @@ def _actions() -> Schema:
 
 
 def _reason() -> Schema:
-    return _object({"reason": {"enum": [code.value for code in ReasonCode]}, "detail": _TEXT, "data": {"type": "object"}})
+    return _object(
+        {"reason": {"enum": [code.value for code in ReasonCode]}, "detail": _TEXT, "data": {"type": "object"}}
+    )
 
 
 def _diagnostic() -> Schema:
     position = _object({"line": _COUNT, "column": _COUNT, "byte": _COUNT})
-    schema = _object(
-        {"severity": {"enum": ["error", "warning"]}, "code": _TEXT, "summary": _TEXT, "detail": _TEXT}
-    )
+    schema = _object({"severity": {"enum": ["error", "warning"]}, "code": _TEXT, "summary": _TEXT, "detail": _TEXT})
     schema["properties"] |= {
         "address": _TEXT,
         "range": _object({"filename": _TEXT, "start": position, "end": position}),

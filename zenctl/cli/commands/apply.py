@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 EPILOG = """
 Ctrl-C once: nothing new is started, running steps finish. Twice: they are
-canceled. Whatever was finished is recorded, and the next apply carries on there;
-so it does after a failure, which stops only the steps that depend on it.
+canceled. What was finished is recorded, and the next apply carries on there; so
+it does after a failure, which stops only the steps that depend on it.
 
 Examples:
 

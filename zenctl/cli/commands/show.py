@@ -15,15 +15,16 @@ from zenctl.cli.views import plan as plan_view
 from zenctl.plans.planjson import plan_document
 
 EPILOG = """
-With -json the plan has the keys of Terraform's plan (resource_changes[].address,
-.change.actions, ...) and besides them zenctl_action and stale_because; the state
-has the keys of Terraform's state. Sensitive values are null in both.
+With -json a plan has the keys of Terraform's (resource_changes[].address,
+.type, .name, .change.actions ...) and besides them zenctl_action and
+stale_because; the state has the keys of Terraform's state. Sensitive values are
+null in both.
 
 Examples:
 
   zenctl show                          the state of the workspace
   zenctl show today.plan               a plan saved with -out
-  zenctl show -json today.plan | jq '.resource_changes[] | {address, zenctl_action}'
+  zenctl show -json today.plan | jq '.resource_changes[] | .zenctl_action'
 
 Exit codes: 0 done, 1 error.
 """
@@ -39,9 +40,9 @@ def show(
 ) -> int:
     """Show a saved plan, or what is recorded.
 
-    With a plan file, shows it exactly as `zenctl plan` did; the configuration is not
-    needed. Without one, lists what each address of the workspace last produced, and
-    the outputs.
+    With a plan file, shows it exactly as `zenctl plan` did; the configuration is
+    not needed. Without one, lists what each address of the workspace last produced,
+    and the outputs.
     """
     started = invocation(ctx, no_color)
     return run(started, ShowArguments(started.path(file) if file else None, json))

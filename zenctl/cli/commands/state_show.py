@@ -35,9 +35,9 @@ def state_show(
 ) -> int:
     """Show a recorded result and where it comes from.
 
-    What ran, when, for how long and where; its parameters, inputs, outputs and their
-    digests; then the tree of everything it was made from, down to the data, the code
-    and the commit.
+    What ran, when, for how long and where; its parameters, inputs, outputs and
+    their digests; then the tree of everything it was made from, down to the data,
+    the code and the commit.
     """
     found: list[Diagnostic] = []
     given = address_arguments("state show", [address] if address else [], json, found)

@@ -23,14 +23,16 @@ def lineage_lines(root: LineageNode, style: Style) -> list[str]:
         recorded = node.recorded
         children = list(node.inputs.items())
         again = recorded.execution_id in seen
+        # The root's own facts stand above the tree, in full.
+        details = _details(recorded) if node is not root else []
         label = f"{style.cyan(name)} = " if name else ""
-        note = style.dim(" (above)") if again and (children or _details(recorded)) else ""
+        note = style.dim(" (above)") if again else ""
         lines.append(f"{first}{label}{style.bold(str(recorded.addr))}{note}")
         if again:
             continue
         seen.add(recorded.execution_id)
         bar = "│  " if children else "   "
-        lines += [f"{rest}{bar}{style.dim(detail)}" for detail in _details(recorded)]
+        lines += [f"{rest}{bar}{style.dim(detail)}" for detail in details]
         last = len(children) - 1
         for index in reversed(range(len(children))):
             key, child = children[index]

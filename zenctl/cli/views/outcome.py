@@ -59,7 +59,7 @@ def show(terminal: Terminal, outcome: ApplyOutcome, *, destroy: bool = False) ->
         width = max(len(address) for _, _, address, _ in rows)
         terminal.write()
         for shown, word, address, command in rows:
-            blank = " " * (8 - len(word))
+            blank = " " * (9 - len(word))
             terminal.write(f"  {shown}{blank}{pad(address, width)}  {style.dim(command)}".rstrip())
     if not good and (outcome.failed or outcome.skipped) and not terminal.in_automation:
         terminal.write("\nWhat ran is recorded. After the cause is mended, `zenctl apply` carries on from there.")

@@ -1,0 +1,207 @@
+"""What is seen of an apply while it runs, and how it is summed up."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import jsonschema
+import pytest
+
+from zenctl.cli import schemas
+from zenctl.cli.terminal import Terminal
+from zenctl.cli.views import outcome as outcome_view
+from zenctl.cli.views.live import LiveProgress
+from zenctl.cli.views.progress import PlainProgress
+from zenctl.cli.views.stream import JsonProgress, JsonStream
+from zenctl.cli.views.style import Style, duration, size
+from zenctl.diagnostics import error
+from zenctl.engine.events import (
+    ChangeEnded,
+    ChangeFailed,
+    ChangeLog,
+    ChangeProgress,
+    ChangeSkipped,
+    ChangeStarted,
+    Notice,
+    RefreshEnded,
+    RefreshStarted,
+)
+from zenctl.engine.requests import ApplyOutcome
+from zenctl.plans.actions import Action
+
+TRAIN, DATA = "step.train.penguins", "datasource.csv.penguins"
+
+EVENTS = [
+    RefreshStarted(DATA),
+    RefreshEnded(DATA, "345 rows"),
+    ChangeStarted(TRAIN, Action.RUN, "job-1"),
+    ChangeProgress(TRAIN, 3, 10, "epochs"),
+    ChangeLog(TRAIN, "epoch 3\n"),
+    ChangeEnded(TRAIN, Action.RUN, "ran", 4.2, "accuracy 0.98"),
+    ChangeEnded("step.split.penguins", Action.MAY_RUN, "cut_off", 0.0),
+    ChangeFailed("step.python.fit", Action.RUN, 1.0, (error("user_error", "ValueError: no"),)),
+    ChangeSkipped("step.evaluate.penguins", Action.MAY_RUN, "step.python.fit"),
+    ChangeSkipped("step.predict.penguins", Action.RUN, ""),
+    Notice("waiting for the lock"),
+]
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def screen(**options):
+    return Terminal(io.StringIO(), io.StringIO(), io.StringIO(), **options)
+
+
+def test_plain_lines(golden):
+    terminal = screen()
+    with PlainProgress(terminal, Clock(), background=False) as progress:
+        for event in EVENTS:
+            progress(event)
+    golden("progress.txt", terminal.out.getvalue())
+
+
+def test_a_sign_of_life_every_ten_seconds():
+    terminal, clock = screen(), Clock()
+    progress = PlainProgress(terminal, clock, background=False)
+    progress(ChangeStarted(TRAIN, Action.RUN))
+    said = []
+    for _ in range(35):
+        clock.now += 1
+        if clock.now == 115:
+            progress(ChangeProgress(TRAIN, 3, 10, "epochs"))
+        before = len(terminal.out.getvalue())
+        progress.tick()
+        said += terminal.out.getvalue()[before:].splitlines()
+    assert said == [
+        f"{TRAIN}: still running, 10s elapsed",
+        f"{TRAIN}: still running, 20s elapsed, 3 of 10 epochs",
+        f"{TRAIN}: still running, 30s elapsed, 3 of 10 epochs",
+    ]
+    progress(ChangeEnded(TRAIN, Action.RUN, "ran", 35))
+    clock.now += 100
+    before = terminal.out.getvalue()
+    progress.tick()
+    assert terminal.out.getvalue() == before
+
+
+def test_a_slow_look_at_data_is_said_once():
+    terminal, clock = screen(), Clock()
+    progress = PlainProgress(terminal, clock, background=False)
+    progress(RefreshStarted(DATA))
+    progress.tick()
+    assert terminal.out.getvalue() == ""
+    clock.now += 5
+    progress.tick()
+    progress.tick()
+    assert terminal.out.getvalue() == f"{DATA}: checking ...\n"
+
+
+@pytest.mark.parametrize("view", [PlainProgress, LiveProgress])
+def test_what_is_said_is_printed(view):
+    terminal = screen()
+    with view(terminal) as progress:
+        progress.say("interrupted")
+    assert "interrupted" in terminal.out.getvalue()
+
+
+def test_live_keeps_what_ended_above_and_shows_what_runs():
+    terminal, clock = screen(style=Style(True), live=True, width=100), Clock()
+    progress = LiveProgress(terminal, clock)
+    for event in EVENTS[:4]:
+        progress(event)
+    clock.now += 12
+    drawn = progress._draw()
+    console = progress._console
+    with console.capture() as captured:
+        console.print(drawn)
+    assert TRAIN in captured.get()
+    assert "3 of 10 epochs" in captured.get()
+    assert "12s" in captured.get()
+    progress(EVENTS[5])
+    assert "ran" in terminal.out.getvalue()
+    assert "accuracy 0.98" in terminal.out.getvalue()
+    assert progress._draw().row_count == 0
+
+
+def test_the_stream_of_events():
+    out = io.StringIO()
+    stream = JsonStream(out)
+    with JsonProgress(stream) as progress:
+        for event in EVENTS:
+            progress(event)
+        progress.say("\nInterrupted: ...")
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["type"] for line in lines] == [
+        "refresh_start",
+        "refresh_complete",
+        "apply_start",
+        "apply_progress",
+        "apply_log",
+        "apply_complete",
+        "apply_complete",
+        "apply_errored",
+        "diagnostic",
+        "apply_skipped",
+        "apply_skipped",
+        "log",
+        "log",
+    ]
+    for line in lines:
+        jsonschema.validate(line, schemas.events_schema())
+    assert lines[2]["hook"]["resource"]["addr"] == TRAIN
+    assert lines[5]["hook"]["outcome"] == "ran"
+    before = out.getvalue()
+    stream.diagnostics([error("user_error", "ValueError: no")])
+    assert out.getvalue() == before, "a diagnostic is told once"
+
+
+FAILED = ApplyOutcome(
+    serial=3,
+    ran=("datasource.csv.penguins", "step.split.penguins"),
+    cut_off=("step.transform.penguins",),
+    unchanged=("step.statistics.penguins",),
+    endpoints={"endpoint.local.a": "created"},
+    failed=("step.python.fit", 'step.train.t["a b"]'),
+    skipped=("step.evaluate.penguins",),
+)
+
+
+def test_a_failure_is_summed_up(golden):
+    terminal = screen()
+    outcome_view.show(terminal, FAILED)
+    golden("failed.txt", terminal.out.getvalue())
+
+
+def test_success_is_summed_up_with_the_outputs(golden):
+    terminal = screen()
+    outputs = {"accuracy": {"value": 0.98, "sensitive": False}, "key": {"value": "hunter2", "sensitive": True}}
+    outcome_view.show(terminal, ApplyOutcome(serial=1, ran=("a",), reused=("b", "c"), outputs=outputs))
+    golden("applied.txt", terminal.out.getvalue())
+
+
+def test_the_summary_event_comes_also_after_a_failure():
+    out = io.StringIO()
+    outcome_view.stream(JsonStream(out), FAILED)
+    [line] = [json.loads(text) for text in out.getvalue().splitlines()]
+    jsonschema.validate(line, schemas.events_schema())
+    assert line["changes"]["zenctl"]["failed"] == list(FAILED.failed)
+    assert line["changes"]["add"] == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0.0s"), (9.94, "9.9s"), (9.96, "10s"), (59.4, "59s"), (59.6, "1m00s"), (11400, "3h10m")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (12_300, "12.3 kB"), (5e13, "50.0 TB")])
+def test_sizes(count, text):
+    assert size(count) == text

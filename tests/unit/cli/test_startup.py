@@ -1,0 +1,80 @@
+"""Starting up stays light: help and version import no engine and nothing heavy; completion answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def python(code: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **env}
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, env=environment, check=False
+    )
+
+
+ENGINE = ("ml_metadata", "tensorflow", "apache_beam", "numpy", "pyarrow", "rich", "deepdiff", "zenctl.engine.workflow")
+HELP = (*ENGINE, "pydantic")
+
+
+@pytest.mark.parametrize(
+    ("words", "heavy"),
+    [
+        (["--help"], HELP),
+        (["plan", "-help"], HELP),
+        (["state"], HELP),
+        (["plan", "-nonsense"], HELP),
+        # To run a command at all, typer itself imports pydantic.
+        (["version"], ENGINE),
+    ],
+)
+def test_nothing_heavy_is_imported(words, heavy):
+    code = (
+        "import sys\nfrom zenctl.cli.main import main\n"
+        "try:\n    main()\nfinally:\n"
+        f"    print('HEAVY', [m for m in {heavy!r} if m in sys.modules])\n"
+    )
+    ran = python(code, *words)
+    assert ran.stdout.splitlines()[-1] == "HEAVY []", ran
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("zenctl pl", {"plan"}),
+        ("zenctl plan -det", {"-detailed-exitcode"}),
+        ("zenctl plan --det", {"--detailed-exitcode"}),
+        ("zenctl plan -ref", {"-refresh=false"}),
+        ("zenctl state ", {"list", "show"}),
+        ("zenctl -ch", {"-chdir"}),
+    ],
+)
+def test_completion(typed, offered):
+    ran = python(
+        "from zenctl.cli.main import main; main()",
+        _ZENCTL_COMPLETE="complete_bash",
+        COMP_WORDS=typed,
+        COMP_CWORD=str(len(typed.split(" ")) - 1),
+    )
+    assert set(ran.stdout.split()) == offered, ran
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell):
+    ran = python("from zenctl.cli.main import main; main()", _ZENCTL_COMPLETE=f"source_{shell}")
+    assert ran.returncode == 0
+    assert "_ZENCTL_COMPLETE=complete_" in ran.stdout
+
+
+def test_a_reader_that_leaves_is_no_error_text():
+    code = "from zenctl.cli.main import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "plan", "-help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
