@@ -126,8 +126,8 @@ class LocalCompute:
             return sys.executable
         path = Path(self._python).expanduser()
         # A bare name is looked up as a shell does; a path starts at the configuration's folder.
-        found = str(self._context.root / path) if len(path.parts) > 1 else shutil.which(self._python)
-        if not found or not os.access(found, os.X_OK):
+        found = str(self._context.root / path) if "/" in self._python else shutil.which(self._python)
+        if not found or not os.path.isfile(found) or not os.access(found, os.X_OK):
             hint = 'Set `python` of the backend "local" to a Python interpreter, or leave it out.'
             raise ProviderError(ErrorKind.INVALID, f"there is no Python interpreter {self._python}", hint)
         return found

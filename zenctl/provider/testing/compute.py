@@ -1,0 +1,213 @@
+"""ComputeConformance: what every backend that runs jobs must do. Its test class inherits it and gives a `bench`."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from zenctl.jobs.spec import Entry, JobSpec, job_path, result_path
+from zenctl.jobs.storage import Storage
+from zenctl.jobs.wire import spec_to_json
+from zenctl.provider.messages import JobHandle, JobState, JobStatus, SubmitRequest
+from zenctl.provider.protocol import Compute
+
+HELLO = "hällo, wörld\nsecond line\n"
+
+PROGRAMS = {
+    "hello": f"printf '{HELLO}'".replace("\n", "\\n"),
+    "fail": "echo before; exit 3",
+    "hang": "echo begun; while :; do sleep 0.1; done",
+    "stubborn": "trap '' TERM; echo begun; while :; do sleep 0.1; done",
+    "killed": "kill -9 $PPID",
+}
+"""What the suite's jobs run, as shell commands: by their names, which are also the names in their addresses."""
+
+GONE = (JobState.ENDED, JobState.LOST)
+
+
+@dataclass
+class ComputeBench:
+    """What the suite needs of a backend under test.
+
+    `open` gives a new Compute of the same backend, as a later zenctl process would; the test closes what it must.
+    `storage` is the artifact store that jobs reach; `store_uri` how they reach it. `patience` is in seconds: the
+    longest that a small job may take from submit to end.
+    """
+
+    open: Callable[[], Compute]
+    storage: Storage
+    runner: Path
+    store_uri: str = ""
+    patience: float = 60.0
+
+    def request(self, program: str) -> SubmitRequest:
+        """A new job that runs one of PROGRAMS; its order is in the store."""
+        job_id = f"conformance-{uuid.uuid4().hex[:12]}"
+        spec = JobSpec(job_id, f"step.command.{program}", Entry(command=("/bin/sh", "-c", PROGRAMS[program])))
+        self.storage.put(job_path(job_id), spec_to_json(spec))
+        return SubmitRequest(spec, self.store_uri or self.storage.uri, self.runner)
+
+    def wait(self, compute: Compute, handle: JobHandle, *states: JobState) -> JobStatus:
+        """Poll until the job is in one of the states (by default: it is over)."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            status = compute.status(handle)
+            if status.state in (states or GONE):
+                return status
+            assert time.monotonic() < deadline, f"still {status} after {self.patience} seconds"
+            time.sleep(0.02)
+
+    def wait_for_log(self, compute: Compute, handle: JobHandle, text: str) -> str:
+        """Poll until the log holds the text."""
+        deadline = time.monotonic() + self.patience
+        found, offset = "", 0
+        while text not in found:
+            assert time.monotonic() < deadline, f"the log holds only {found!r}"
+            chunk = compute.logs(handle, offset)
+            found, offset = found + chunk.text, chunk.next_offset
+            time.sleep(0.02)
+        return found
+
+
+class ComputeConformance:
+    """Inherit as `class TestMyBackend(ComputeConformance)` and define the fixture `bench`: a ComputeBench."""
+
+    def test_a_job_runs_to_its_end(self, bench: ComputeBench) -> None:
+        compute, request = bench.open(), bench.request("hello")
+        handle = compute.submit(request)
+        status = bench.wait(compute, handle)
+        assert status.state is JobState.ENDED
+        assert status.exit_code == 0
+        assert bench.storage.stat(result_path(request.spec.job_id)) is not None
+        assert compute.status(handle).state is JobState.ENDED
+        compute.release(handle)
+
+    def test_a_handle_is_json(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        handle = compute.submit(bench.request("hello"))
+        again = json.loads(json.dumps(handle))
+        assert again == handle
+        bench.wait(compute, again)
+        compute.release(again)
+
+    def test_submit_does_not_wait(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        handle = compute.submit(bench.request("hang"))
+        assert compute.status(handle).state in (JobState.PENDING, JobState.RUNNING)
+        bench.wait_for_log(compute, handle, "begun")
+        assert compute.status(handle).state is JobState.RUNNING
+        compute.cancel(handle)
+        bench.wait(compute, handle)
+        compute.release(handle)
+
+    def test_the_same_job_is_started_once(self, bench: ComputeBench) -> None:
+        compute, request = bench.open(), bench.request("hello")
+        first = compute.submit(request)
+        assert compute.submit(request) == first
+        bench.wait(compute, first)
+        assert compute.submit(request) == first
+        assert bench.wait(compute, first).state is JobState.ENDED
+        assert bench.wait_for_log(compute, first, "second line").count("second line") == 1
+        compute.release(first)
+
+    def test_a_failure_has_an_exit_code(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        handle = compute.submit(bench.request("fail"))
+        status = bench.wait(compute, handle)
+        assert status.state is JobState.ENDED
+        assert status.exit_code not in (0, None)
+        assert "before" in compute.logs(handle, 0).text
+        compute.release(handle)
+
+    def test_a_killed_job_says_so_and_has_no_result(self, bench: ComputeBench) -> None:
+        compute, request = bench.open(), bench.request("killed")
+        handle = compute.submit(request)
+        status = bench.wait(compute, handle)
+        assert status.exit_code != 0
+        assert "9" in status.reason or "kill" in status.reason.lower() or status.state is JobState.LOST
+        assert bench.storage.stat(result_path(request.spec.job_id)) is None
+        compute.release(handle)
+
+    def test_logs_by_offset(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        handle = compute.submit(bench.request("hello"))
+        bench.wait(compute, handle)
+        whole = compute.logs(handle, 0)
+        assert HELLO in whole.text
+        assert whole.next_offset == len(whole.text.encode())
+        start = len(whole.text[: whole.text.index("second")].encode())
+        part = compute.logs(handle, start)
+        assert part.text == whole.text[whole.text.index("second") :]
+        assert part.next_offset == whole.next_offset
+        end = compute.logs(handle, whole.next_offset)
+        assert (end.text, end.next_offset) == ("", whole.next_offset)
+        compute.release(handle)
+
+    @pytest.mark.parametrize("program", ["hang", "stubborn"])
+    def test_cancel_ends_a_running_job(self, bench: ComputeBench, program: str) -> None:
+        compute = bench.open()
+        handle = compute.submit(bench.request(program))
+        bench.wait_for_log(compute, handle, "begun")
+        before = time.monotonic()
+        compute.cancel(handle)
+        assert time.monotonic() - before < 5
+        compute.cancel(handle)
+        status = bench.wait(compute, handle)
+        assert status.exit_code != 0
+        compute.release(handle)
+
+    def test_cancel_before_it_runs(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        handle = compute.submit(bench.request("hang"))
+        compute.cancel(handle)
+        assert bench.wait(compute, handle).exit_code != 0
+        compute.release(handle)
+
+    def test_cancel_of_what_is_over(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        handle = compute.submit(bench.request("hello"))
+        bench.wait(compute, handle)
+        compute.cancel(handle)
+        assert bench.wait(compute, handle).exit_code == 0
+        compute.release(handle)
+        compute.cancel(handle)
+
+    def test_release_twice(self, bench: ComputeBench) -> None:
+        compute, request = bench.open(), bench.request("hello")
+        handle = compute.submit(request)
+        bench.wait(compute, handle)
+        compute.release(handle)
+        compute.release(handle)
+        assert compute.status(handle).state in GONE
+        assert bench.storage.stat(result_path(request.spec.job_id)) is not None
+
+    def test_a_job_that_nobody_submitted_is_lost(self, bench: ComputeBench) -> None:
+        compute, request = bench.open(), bench.request("hello")
+        handle = compute.submit(request)
+        stranger = json.loads(json.dumps(handle).replace(request.spec.job_id, "conformance-never-submitted"))
+        assert stranger != handle
+        assert compute.status(stranger).state is JobState.LOST
+        assert compute.logs(stranger, 0).text == ""
+        compute.cancel(stranger)
+        compute.release(stranger)
+        bench.wait(compute, handle)
+        compute.release(handle)
+
+    def test_another_process_finds_the_job_by_its_handle(self, bench: ComputeBench) -> None:
+        first = bench.open()
+        handle = json.loads(json.dumps(first.submit(bench.request("hang"))))
+        bench.wait_for_log(first, handle, "begun")
+        later = bench.open()
+        # Whether the job outlives its submitter is the backend's affair; that it is seen rightly is not.
+        assert isinstance(later.status(handle), JobStatus)
+        later.cancel(handle)
+        bench.wait(later, handle)
+        assert "begun" in later.logs(handle, 0).text
+        later.release(handle)
+        assert later.status(handle).state in GONE

@@ -1,0 +1,165 @@
+"""StorageConformance: what every artifact store must do. A store's test class inherits it and gives it a `storage`."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from zenctl.jobs.storage import Storage, StorageError
+
+BAD_PATHS = ("", "/etc/passwd", "../outside", "a/../../b", "a//b", "a/./b", "a/", "a\\b", "a\0b")
+BIG = 24 << 20
+"""Bytes of the big object: more than a single chunk or a small upload anywhere."""
+
+
+class StorageConformance:
+    """Inherit as `class TestMyStore(StorageConformance)` and define the fixture `storage`: an empty, writable store."""
+
+    def test_it_has_a_uri(self, storage: Storage) -> None:
+        scheme, separator, _ = storage.uri.partition("://")
+        assert separator
+        assert scheme
+
+    def test_what_was_put_is_read(self, storage: Storage) -> None:
+        assert storage.put("a/b.txt", b"hello") is True
+        assert _read(storage, "a/b.txt") == b"hello"
+
+    def test_an_empty_object_is_an_object(self, storage: Storage) -> None:
+        storage.put("empty", b"")
+        info = storage.stat("empty")
+        assert info is not None
+        assert info.size == 0
+        assert _read(storage, "empty") == b""
+
+    def test_a_put_does_not_replace(self, storage: Storage) -> None:
+        storage.put("a", b"first")
+        assert storage.put("a", b"second") is False
+        assert _read(storage, "a") == b"first"
+
+    def test_overwrite_replaces(self, storage: Storage) -> None:
+        assert storage.put("a", b"first", overwrite=True) is True
+        assert storage.put("a", b"second one", overwrite=True) is True
+        assert _read(storage, "a") == b"second one"
+        info = storage.stat("a")
+        assert info is not None
+        assert info.size == 10
+
+    def test_a_file_is_put(self, storage: Storage, tmp_path: Path) -> None:
+        source = tmp_path / "source.bin"
+        source.write_bytes(bytes(range(256)) * 100)
+        storage.put("from/file", source)
+        assert _read(storage, "from/file") == source.read_bytes()
+
+    def test_a_put_that_fails_leaves_nothing(self, storage: Storage, tmp_path: Path) -> None:
+        with pytest.raises((StorageError, OSError)):
+            storage.put("a/b", tmp_path / "absent")
+        assert storage.stat("a/b") is None
+        assert list(storage.list("")) == []
+
+    def test_stat(self, storage: Storage) -> None:
+        before = time.time()
+        storage.put("x/y", b"12345")
+        info = storage.stat("x/y")
+        assert info is not None
+        assert (info.path, info.size) == ("x/y", 5)
+        # Clocks of a store and of this machine may differ a little.
+        assert abs(info.modified - before) < 300
+
+    def test_stat_of_nothing(self, storage: Storage) -> None:
+        assert storage.stat("absent") is None
+        storage.put("a/b", b"x")
+        assert storage.stat("a") is None
+        assert storage.stat("a/b/c") is None
+
+    def test_open_of_nothing(self, storage: Storage) -> None:
+        storage.put("a/b", b"x")
+        for path in ("absent", "a", "a/b/c"):
+            with pytest.raises(StorageError) as caught:
+                storage.open(path)
+            assert caught.value.kind == "NOT_FOUND"
+
+    @pytest.mark.parametrize(("offset", "expected"), [(0, b"0123456789"), (3, b"3456789"), (9, b"9"), (10, b"")])
+    def test_a_range_begins_at_its_offset(self, storage: Storage, offset: int, expected: bytes) -> None:
+        storage.put("digits", b"0123456789")
+        with storage.open("digits", offset) as stream:
+            assert stream.read() == expected
+
+    def test_streams_read_in_parts(self, storage: Storage) -> None:
+        storage.put("digits", b"0123456789")
+        with storage.open("digits") as stream:
+            assert [stream.read(4), stream.read(4), stream.read(4), stream.read(4)] == [b"0123", b"4567", b"89", b""]
+
+    def test_list_is_sorted_and_by_prefix(self, storage: Storage) -> None:
+        for path in ("b/2", "b/10", "a/1", "b-c/1", "c", "b/1/x"):
+            storage.put(path, b"x")
+        assert [info.path for info in storage.list("b/")] == ["b/1/x", "b/10", "b/2"]
+        assert [info.path for info in storage.list("b")] == ["b-c/1", "b/1/x", "b/10", "b/2"]
+        assert [info.path for info in storage.list("b/1")] == ["b/1/x", "b/10"]
+        assert [info.path for info in storage.list("")] == ["a/1", "b-c/1", "b/1/x", "b/10", "b/2", "c"]
+        assert list(storage.list("absent/")) == []
+        assert [info.size for info in storage.list("c")] == [1]
+
+    def test_delete(self, storage: Storage) -> None:
+        storage.put("a/b", b"x")
+        storage.delete("a/b")
+        assert storage.stat("a/b") is None
+        storage.delete("a/b")
+        storage.delete("never/there")
+        assert storage.put("a/b", b"again") is True
+
+    @pytest.mark.parametrize("path", BAD_PATHS)
+    def test_bad_paths_are_refused(self, storage: Storage, path: str) -> None:
+        for attempt in (
+            lambda: storage.open(path),
+            lambda: storage.put(path, b"x"),
+            lambda: storage.stat(path),
+            lambda: storage.delete(path),
+        ):
+            with pytest.raises(StorageError) as caught:
+                attempt()
+            assert caught.value.kind == "INVALID"
+
+    def test_of_concurrent_puts_one_wins(self, storage: Storage) -> None:
+        for attempt in range(5):
+            path, barrier = f"race/{attempt}", threading.Barrier(8)
+            won: list[int] = []
+
+            def race(number: int, path: str = path, barrier: threading.Barrier = barrier) -> None:
+                barrier.wait()
+                if storage.put(path, f"writer {number}".encode() * 1000):
+                    won.append(number)  # noqa: B023 - read before the next turn begins
+
+            threads = [threading.Thread(target=race, args=(number,)) for number in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(won) == 1
+            assert _read(storage, path) == f"writer {won[0]}".encode() * 1000
+
+    def test_a_big_object(self, storage: Storage, tmp_path: Path) -> None:
+        block = hashlib.sha256(b"big").digest() * (1 << 13)
+        source = tmp_path / "big"
+        with source.open("wb") as stream:
+            for _ in range(BIG // len(block)):
+                stream.write(block)
+        storage.put("big", source)
+        info = storage.stat("big")
+        assert info is not None
+        assert info.size == BIG
+        with storage.open("big", BIG - len(block)) as reader:
+            assert reader.read() == block
+        hasher, expected = hashlib.sha256(), hashlib.sha256(source.read_bytes())
+        with storage.open("big") as reader:
+            for chunk in iter(lambda: reader.read(1 << 20), b""):
+                hasher.update(chunk)
+        assert hasher.digest() == expected.digest()
+
+
+def _read(storage: Storage, path: str) -> bytes:
+    with storage.open(path) as stream:
+        return stream.read()
