@@ -14,7 +14,13 @@ def ask(terminal: Terminal, *, destroy: bool, workspace: str) -> bool:
     else:
         question = f"Do you want to do all of this{where}?"
         explained = ["zenctl will do what is shown above, and nothing else."]
-    lines = ["", terminal.style.bold(question), *(f"  {line}" for line in explained), "  Only yes approves.", ""]
+    lines = [
+        "",
+        terminal.style.bold(question),
+        *(f"  {line}" for line in explained),
+        "  Only the answer 'yes' approves.",
+        "",
+    ]
     terminal.write("\n".join(lines))
     terminal.out.write(terminal.style.bold("  Enter a value: "))
     terminal.out.flush()

@@ -88,7 +88,7 @@ def render(group: Group, sources: Sources, style: Style, width: int) -> str:
         lines += ["", f"(and {plural(len(group.others), 'similar warning')} elsewhere)"]
     if not style.colour:
         return "\n".join(["", *lines])
-    return "\n".join([colour("╷"), *(f"{colour('│')} {line}".rstrip() for line in lines), colour("╵")])
+    return "\n".join(["", colour("╷"), *(f"{colour('│')} {line}".rstrip() for line in lines), colour("╵")])
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -86,7 +86,7 @@ class LiveProgress:
         while self._said:
             self._print(self._said.pop(0))
 
-    def _draw(self) -> Table:
+    def _draw(self) -> Group:
         with self._lock:
             now = self._clock()
             table = Table.grid(padding=(0, 1))
@@ -95,9 +95,7 @@ class LiveProgress:
                 table.add_row(spinner, Text(address, style="bold"), *_columns(running), duration(now - running.since))
             if len(self._running) > _SHOWN:
                 table.add_row("", Text(f"and {len(self._running) - _SHOWN} more", style="dim"))
-            for text in self._said:
-                table.add_row("", Text.from_ansi(text))
-            return table
+            return Group(table, *(Text.from_ansi(text) for text in self._said))
 
 
 def _columns(running: Running) -> tuple[ProgressBar | Text, Text]:

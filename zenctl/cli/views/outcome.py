@@ -62,7 +62,8 @@ def show(terminal: Terminal, outcome: ApplyOutcome, *, destroy: bool = False) ->
             blank = " " * (9 - len(word))
             terminal.write(f"  {shown}{blank}{pad(address, width)}  {style.dim(command)}".rstrip())
     if not good and (outcome.failed or outcome.skipped) and not terminal.in_automation:
-        terminal.write("\nWhat ran is recorded. After the cause is mended, `zenctl apply` carries on from there.")
+        when = "After the cause is mended, `" if outcome.failed else "`"
+        terminal.write(f"\nWhat ran is recorded. {when}zenctl apply` carries on from there.")
     if outcome.outputs and not destroy:
         terminal.write("\nOutputs:\n\n" + output_block(outcome.outputs, style))
 

@@ -1,0 +1,55 @@
+"""Whatever is typed, the program answers: no unhandled exception, no bug report, a known exit code."""
+
+from __future__ import annotations
+
+import io
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from zenctl.cli import main as entry
+from zenctl.cli.terminal import Terminal
+from zenctl.diagnostics import error
+from zenctl.engine.requests import InitOutcome, LineageOutcome, LogsOutcome, PlanOutcome, StateOutcome
+
+BAD = (error("bad", "Bad"),)
+COMMANDS = ["init", "validate", "plan", "apply", "destroy", "show", "output", "state", "list", "logs", "version"]
+FLAGS = [
+    "-json",
+    "-out",
+    "-out=x",
+    "-var",
+    "-var=a=1",
+    "-chdir",
+    "-chdir=.",
+    "-help",
+    "-refresh=false",
+    "-raw",
+    "--",
+    "-",
+]
+WORDS = st.one_of(st.sampled_from(COMMANDS), st.sampled_from(FLAGS), st.text(max_size=12))
+
+
+@given(words=st.lists(WORDS, max_size=6), arguments=st.text(max_size=20))
+@example(words=["state", "show", "step.a.b[\ud800"], arguments="")
+@example(words=["-chdir", "\x00", "plan"], arguments="")
+@example(words=["show", "\x00"], arguments="")
+@example(words=["plan"], arguments="-out 'x")
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_words(engine, tmp_path, monkeypatch, words, arguments):
+    monkeypatch.chdir(tmp_path)
+    engine.answers |= {
+        "validate": PlanOutcome(None, BAD),
+        "make_plan": PlanOutcome(None, BAD),
+        "read_state": StateOutcome(None, BAD),
+        "state_lineage": LineageOutcome(None, BAD),
+        "logs": LogsOutcome(None, BAD),
+        "initialise": InitOutcome((), False, {}, BAD),
+    }
+    out, err = io.StringIO(), io.StringIO()
+    environment = {"ZENCTL_CLI_ARGS": arguments}
+    code = entry.run(words, Terminal(out, err, io.StringIO(), environment=environment))
+    assert code in (0, 1)
+    assert "bug of its own" not in err.getvalue(), words
+    assert code == 0 or err.getvalue() or '"error"' in out.getvalue(), words
