@@ -70,7 +70,7 @@ def _raised(error: BaseException, place: Place) -> JobError:
     if isinstance(error, SystemExit):
         message, hint = f"the code ended itself with sys.exit({error.code!r})", "Return from the function instead."
     elif isinstance(error, MemoryError):
-        message = message if str(error) else "MemoryError: the step ran out of memory"
+        message = message if _text(error) else "MemoryError: the step ran out of memory"
         hint = "Read the data in batches, or run the step on a machine with more memory."
     elif isinstance(error, ModuleNotFoundError) and error.name:
         message, hint = _missing_module(error.name, file, place)
@@ -156,7 +156,7 @@ def _is_full(error: BaseException) -> bool:
         if isinstance(at, StorageError) and at.kind == "NO_SPACE":
             return True
         # TensorFlow and Arrow pass on only the text of the system's error.
-        if isinstance(at, Exception) and os.strerror(errno.ENOSPC) in str(at):
+        if isinstance(at, Exception) and os.strerror(errno.ENOSPC) in _text(at):
             return True
         at = at.__cause__ or at.__context__
     return False
@@ -164,13 +164,15 @@ def _is_full(error: BaseException) -> bool:
 
 def _short(error: BaseException) -> str:
     name = type(error).__qualname__
-    try:
-        text = str(error)
-    except Exception as problem:  # noqa: BLE001 - the user's __str__ may raise anything
-        text = f"(its text cannot be made: {type(problem).__name__})"
-    if isinstance(error, SyntaxError):
-        text = error.msg
+    text = error.msg if isinstance(error, SyntaxError) else _text(error)
     return f"{name}: {text}" if text else name
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as problem:  # noqa: BLE001 - the user's __str__ may raise anything
+        return f"(its text cannot be made: {type(problem).__name__})"
 
 
 def _cut(text: str, most: int) -> str:

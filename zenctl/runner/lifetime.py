@@ -27,16 +27,13 @@ class Interrupted(BaseException):
 class Guard:
     """While entered, SIGTERM, SIGINT and the time limit raise Interrupted in the main thread, once.
 
-    If the code does not end within `overdue` seconds after the limit (it hangs in C, or catches everything), `expire`
+    If the code does not end within OVERDUE seconds after the limit (it hangs in C, or catches everything), `expire`
     is called from a thread; it must not return.
     """
 
-    def __init__(
-        self, timeout: Optional[float], expire: Callable[[Interrupted], None], overdue: float = OVERDUE
-    ) -> None:
+    def __init__(self, timeout: Optional[float], expire: Callable[[Interrupted], None]) -> None:
         self._timeout = timeout
         self._expire = expire
-        self._overdue = overdue
         self._ended = threading.Event()
         self._previous: Dict[int, Any] = {}
         self._timed_out = False
@@ -82,7 +79,7 @@ class Guard:
         if self._previous:
             # To the main thread, so that it leaves a blocking call; which handler runs then may be the code's own.
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
-        if not self._ended.wait(self._overdue):
+        if not self._ended.wait(OVERDUE):
             self._expire(self._limit())
 
 
