@@ -54,7 +54,7 @@ class TestExceptions:
         assert places[2].endswith("decoder.py")
 
     def test_causes_are_told_too(self, bench: RunnerBench) -> None:
-        source = "def step():\n    try:\n        {}['k']\n    except KeyError as e:\n        raise ValueError('outer') from e\n"
+        source = "def step():\n    try:\n        {}['k']\n    except KeyError as e:\n        raise ValueError from e\n"
         error = bench.fail(bench.order(source))
         assert "KeyError: 'k'" in error.traceback
         assert "direct cause" in error.traceback

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zenctl.jobs.spec import OutputSpec
+from zenctl.jobs.spec import Entry, OutputSpec
 from zenctl.runner import zipapp
 
 from .conftest import RunnerBench, given
@@ -78,3 +78,11 @@ def test_importing_the_sdk_loads_the_standard_library_only(runner: Path) -> None
     check += "print(*[n for n in sys.modules if n.split('.')[0] in ('numpy', 'pyarrow', 'tensorflow', 'pydantic')])"
     done = subprocess.run([sys.executable, "-c", check, str(runner)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_built_in_steps_come_from_the_zenctl_that_is_installed(bench: RunnerBench, runner: Path) -> None:
+    # zenctl.addrs is not in the file, as the steps are not; that its function cannot take a Job is beside the point.
+    entry = Entry(module="zenctl.addrs", function="parse", arguments="job")
+    error = bench.fail(bench.order(entry=entry), sys.executable, str(runner))
+    assert error.kind == "internal"
+    assert "is not installed" not in error.message
