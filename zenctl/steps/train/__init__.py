@@ -1,1 +1,1 @@
-"""The step `train`: a Keras feed-forward network, exported so that it takes raw features. Only `schema` is imported at plan."""
+"""The step `train`: a Keras feed-forward network, exported to take raw features. Only `schema` is imported at plan."""

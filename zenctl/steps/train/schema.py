@@ -32,7 +32,7 @@ class TrainSettings(BlockModel):
     learning_rate: float = attribute("Step size of the optimizer.", default=0.001, gt=0)
     optimizer: Optimizer = attribute("Keras optimizer.", default="adam")
     early_stopping_patience: int | None = attribute(
-        "Stop after this many epochs without a better loss (on eval if given, else on train) and keep the best weights.",
+        "Stop after this many epochs without a better loss (on eval if given, else on train); keep the best weights.",
         default=None,
         ge=1,
     )

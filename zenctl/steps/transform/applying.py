@@ -26,6 +26,13 @@ def apply(state: TransformState, batch: Any, where: str = "the data") -> Any:
     return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
+def nothing(state: TransformState) -> Any:
+    """A transformed record batch without rows and without a label, whose type is not known."""
+    types = {"float32": pa.float32(), "int64": pa.int64(), "string": pa.string()}
+    fields = [pa.field(feature.name, types[feature.result]) for feature in state.features]
+    return pa.RecordBatch.from_pylist([], schema=pa.schema(fields))
+
+
 def transformed(feature: Feature, values: Any) -> Any:
     """One column, transformed: an Arrow array of `feature.result`, [rows]."""
     if feature.result == "float32":

@@ -31,7 +31,10 @@ def kind(type: Any) -> str | None:
     return None
 
 
-def column(batch: Any, name: str, wanted: str, where: str) -> Any:
+UNTRANSFORMED = "It must have the type it had when the transform was fitted: give data of that kind, untransformed."
+
+
+def column(batch: Any, name: str, wanted: str, where: str, hint: str = UNTRANSFORMED) -> Any:
     """One column of a record batch, checked to hold `wanted` (integers pass for float32). Raises StepError.
 
     `where` names the dataset in messages.
@@ -47,7 +50,7 @@ def column(batch: Any, name: str, wanted: str, where: str) -> Any:
         raise StepError(
             f'column "{name}" of {where} holds {is_now.get(found or "", str(batch.schema.field(index).type))}, '
             f"but {is_now[wanted]} were expected",
-            "It must have the type it had when the transform was fitted: give the same kind of data, untransformed.",
+            hint,
         )
     return batch.column(index)
 

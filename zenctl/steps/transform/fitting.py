@@ -153,6 +153,10 @@ class _Tokens:
             (token for token, count in self.counts.items() if count >= self.rule.min_count),
             key=lambda token: (-self.counts[token], token),
         )[: self.rule.max_size]
+        if not kept and method in INDEX_METHODS:
+            raise StepError(
+                f'feature "{self.name}": no value occurs {self.rule.min_count} times', "Lower min_count, or drop it."
+            )
         if len(kept) < len(self.counts) and method in INDEX_METHODS:
             log(f'feature "{self.name}": kept {len(kept)} of {len(self.counts)} different values')
         value = self.first if example is None else example

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -9,3 +10,8 @@ def log(line: str) -> None:
     """Add one line, at once, so that who follows the log sees it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def quieten_tensorflow() -> None:
+    """Keep TensorFlow's remarks about missing GPUs out of the log. Works only before its first import."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

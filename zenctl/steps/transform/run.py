@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from zenctl.sdk import Dataset, Job
-from zenctl.steps.transform.applying import apply
+from typing import TYPE_CHECKING
+
+from zenctl.sdk import Job
+from zenctl.steps.transform.applying import apply, nothing
 from zenctl.steps.transform.fitting import fit
 from zenctl.steps.transform.log import log
 from zenctl.steps.transform.schema import TransformSettings
 from zenctl.steps.transform.state import TRANSFORM_FILE
+
+if TYPE_CHECKING:
+    from zenctl.sdk import Dataset
 
 
 def transform(job: Job) -> None:
@@ -27,6 +32,9 @@ def transform(job: Job) -> None:
     done = 0
     for name, dataset in datasets.items():
         output = job.outputs[name]
+        if not dataset.num_rows:
+            # No batch may come of it, and yet the columns and their types must be known downstream.
+            output.write(nothing(state))
         for batch in dataset.batches():
             output.write(apply(state, batch, f'input "{name}"'))
             done += batch.num_rows

@@ -124,6 +124,7 @@ def test_example_is_a_complete_row() -> None:
         ({"rules": {"sex": FeatureRule(method="z_score")}}, "z_score is for numbers", "one_hot"),
         ({"rules": {"bill": FeatureRule(method="one_hot")}}, "one_hot is for texts and integers", "z_score"),
         ({"rules": {"mass": FeatureRule(fill="median")}}, 'cannot be filled with "median"', "mean, min, max, zero"),
+        ({"rules": {"sex": FeatureRule(min_count=3)}}, "no value occurs 3 times", "min_count"),
         ({"rules": {"sex": FeatureRule(fill=3)}}, "holds texts: fill must be one", ""),
         ({"exclude": ["species", "mass", "bill", "sex"]}, "no column", "Exclude fewer"),
     ],

@@ -1,0 +1,141 @@
+"""The step transform as a whole, and its Keras layers held to its column functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from zenctl.addrs import parse
+from zenctl.schema import ArtifactRef
+from zenctl.sdk import StepError
+from zenctl.steps.transform.applying import apply
+from zenctl.steps.transform.columns import raw
+from zenctl.steps.transform.fitting import fit
+from zenctl.steps.transform.run import transform
+from zenctl.steps.transform.schema import TRANSFORM, FeatureRule, Transform
+from zenctl.steps.transform.state import TransformState, read_state
+
+TRAIN = {"x": [1.0, None, 3.0, 4.0], "c": ["a", "b", None, "a"], "y": [0, 1, 0, 1]}
+EVAL = {"x": [None, 2.0], "c": ["q", "b"], "y": [1, None]}
+OUTPUTS = {"train": "Dataset", "eval": "Dataset", "transform": "Transform"}
+
+
+def test_all_inputs_are_transformed_as_train_was_learned(run_step: Any) -> None:
+    ran = run_step(transform, {"train": TRAIN, "eval": EVAL}, OUTPUTS, label="y", fit_on="")
+    state = read_state(ran.outputs["transform"].path)
+    assert state == fit(pa.table(TRAIN).to_batches(), {}, label="y")
+    for name, table in (("train", TRAIN), ("eval", EVAL)):
+        assert ran.outputs[name].batches == [apply(state, pa.RecordBatch.from_pydict(table))]
+    assert ran.progress[-1] == (6, 6, "rows")
+
+
+def test_fit_on_names_the_input_to_learn_from(run_step: Any) -> None:
+    ran = run_step(transform, {"train": TRAIN, "eval": EVAL}, OUTPUTS, fit_on="eval", label="y")
+    assert read_state(ran.outputs["transform"].path).feature("c").vocabulary == ("b", "q")  # type: ignore[union-attr]
+
+
+def test_an_input_without_rows_gives_an_output_without_rows(run_step: Any) -> None:
+    empty = {"x": pa.array([], pa.float64()), "c": pa.array([], pa.string()), "y": pa.array([], pa.int64())}
+    ran = run_step(transform, {"train": TRAIN, "eval": empty}, OUTPUTS, label="y")
+    written = ran.outputs["eval"].dataset.table
+    assert written.num_rows == 0
+    assert written.schema.field("x").type == pa.float32()
+    assert written.schema.field("c").type == pa.int64()
+
+
+def test_a_column_missing_in_another_input_is_named(run_step: Any) -> None:
+    with pytest.raises(StepError, match='column "c" is not in input "eval"'):
+        run_step(transform, {"train": TRAIN, "eval": {"x": [1.0], "y": [1]}}, OUTPUTS, label="y")
+
+
+def ref(type: str = "Dataset") -> ArtifactRef:
+    return ArtifactRef(parse("step.split.penguins"), "train", type)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"inputs": {}}, "at least 1 item"),
+        ({"inputs": {"transform": ref()}}, "is the name of an output"),
+        ({"inputs": {"train": ref("Model")}}, "must be a Dataset"),
+        ({"inputs": {"train": ref()}, "fit_on": "trian"}, 'Did you mean "train"'),
+        ({"inputs": {"train": ref()}, "label": "y", "exclude": ["y"]}, "is passed through"),
+        ({"inputs": {"train": ref()}, "features": {"x": {"method": "zscore"}}}, "z_score"),
+    ],
+)
+def test_block_is_checked_at_plan(block: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Transform.model_validate(block)
+
+
+def test_outputs_follow_the_inputs() -> None:
+    outputs = TRANSFORM.outputs({"inputs": {"train": ref(), "holdout": ref()}})
+    assert {name: decl.type for name, decl in outputs.items()} == {
+        "train": "Dataset",
+        "holdout": "Dataset",
+        "transform": "Transform",
+    }
+
+
+def keras_apply(state: TransformState, batch: Any) -> dict[str, Any]:
+    """The Keras layers on the batch as a served request would hold it."""
+    import tensorflow as tf
+
+    from zenctl.steps.transform.keras_layers import Transform as TransformLayer
+
+    tensors = {f.name: tf.constant(raw(batch, f.name, f.type, "data")) for f in state.features}
+    return {name: values.numpy() for name, values in TransformLayer(state)(tensors).items()}
+
+
+WORDS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "ü", "", "日本"]))
+FLOATS = st.one_of(st.none(), st.floats(width=32))
+INTS = st.one_of(st.none(), st.sampled_from([0, 1, 2, -5, 2**40, -(2**63), 2**63 - 1]))
+NUMBER_RULES = st.builds(
+    FeatureRule,
+    method=st.sampled_from([None, "z_score", "min_max", "identity"]),
+    fill=st.sampled_from([None, "mean", "min", "max", "zero", 3.5]),
+)
+
+
+def index_rules(fills: list[Any]) -> st.SearchStrategy[FeatureRule]:
+    return st.builds(
+        FeatureRule,
+        method=st.sampled_from(["one_hot", "vocabulary"]),
+        fill=st.sampled_from([None, *fills]),
+        max_size=st.sampled_from([2, 100]),
+        min_count=st.sampled_from([1, 2]),
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(FLOATS, INTS, WORDS, WORDS), min_size=1, max_size=20),
+    st.lists(st.tuples(FLOATS, INTS, WORDS, WORDS), min_size=1, max_size=20),
+    st.tuples(NUMBER_RULES, index_rules([1, 77]), index_rules(["b", "zz"])),
+)
+def test_keras_layers_compute_what_the_column_functions_compute(
+    seen: list[Any], other: list[Any], rules: tuple[FeatureRule, FeatureRule, FeatureRule]
+) -> None:
+    def batch(rows: list[Any]) -> Any:
+        types = (pa.float32(), pa.int64(), pa.string(), pa.string())
+        columns = [pa.array([row[i] for row in rows], t) for i, t in enumerate(types)]
+        return pa.RecordBatch.from_arrays(columns, names=["n", "i", "c", "text"])
+
+    kept = FeatureRule(method="identity", fill="-")
+    for column, rule in ((1, rules[1]), (2, rules[2])):
+        values = [rule.fill if row[column] in (None, "", -(2**63)) and rule.fill else row[column] for row in seen]
+        assume(max(values.count(value) for value in values) >= rule.min_count)
+    state = fit([batch(seen)], {"n": rules[0], "i": rules[1], "c": rules[2], "text": kept})
+    for rows in (seen, other):
+        expected = apply(state, batch(rows))
+        got = keras_apply(state, batch(rows))
+        np.testing.assert_array_equal(got["n"], expected.column("n").to_numpy())
+        assert got["i"].tolist() == expected.column("i").to_pylist()
+        assert got["c"].tolist() == expected.column("c").to_pylist()
+        assert [text.decode() for text in got["text"].tolist()] == expected.column("text").to_pylist()
