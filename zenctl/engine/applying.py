@@ -58,7 +58,7 @@ class Context:
     services: Services
     publisher: Publisher
     find_result: Callable[[Address, str], Recorded | None]
-    code_version: Callable[[], Mapping[str, Any]]
+    code_version: Mapping[str, Any]
     locations: Mapping[Address, Mapping[str, str]]
     running: Mapping[Address, Recorded] = field(default_factory=dict)
 
@@ -169,7 +169,7 @@ class _Applier:
                 return "cut_off", "its inputs are unchanged"
             if found is not None:
                 self.context.recorder.reuse(
-                    addr, found, components, digest, inputs, code_version=self.context.code_version()
+                    addr, found, components, digest, inputs, code_version=self.context.code_version
                 )
                 self._learn(addr, recorded_refs(addr, found, outputs))
                 return "reused", f"from apply {found.serial}"
@@ -211,7 +211,7 @@ class _Applier:
             digest,
             inputs,
             backend=str(desired.backend or "backend.local.embedded"),
-            code_version=context.code_version(),
+            code_version=context.code_version,
         )
         order = Order(
             spec=self._spec(desired, job_id, components),

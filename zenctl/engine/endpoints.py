@@ -25,12 +25,6 @@ def endpoint_name(name: str, workspace: str) -> str:
     return name if workspace == "default" else f"{name}-{workspace}"
 
 
-def wanted_request(desired: DesiredEndpoint, workspace: str, labels: dict[str, str] | None = None) -> EndpointRequest:
-    """What the provider is asked for; the model's folder is added at apply."""
-    name = endpoint_name(desired.addr.name, workspace)
-    return EndpointRequest(name, plain(desired.config_data), desired.model.digest, labels=labels or {})
-
-
 def plan_endpoint(
     provider: Endpoint, desired: DesiredEndpoint, recorded: Recorded | None, observed: EndpointState | None
 ) -> tuple[Action, list[Reason]]:
@@ -75,5 +69,5 @@ def _config(desired: DesiredEndpoint, recorded: Recorded | None) -> list[Reason]
     before: dict[str, Any] = dict(recorded.components.get("params", {}))
     return [
         Reason(ReasonCode.CONFIG_CHANGED, str(difference), {"path": difference.path})
-        for difference in differences(before, plain(desired.config_data))
+        for difference in differences(before, plain(desired.shown_config))
     ]

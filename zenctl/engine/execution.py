@@ -11,7 +11,7 @@ from typing import Any
 
 from zenctl.engine.events import ChangeLog, ChangeProgress, Listener
 from zenctl.engine.providers import Providers
-from zenctl.engine.workflow import Stop
+from zenctl.engine.requests import Stop
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
 from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path

@@ -163,7 +163,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         action, reasons = Action.REPLACE, [Reason(ReasonCode.REQUESTED, "-replace was given")]
     reasons += failed_before(request.state.attempts.get(desired.addr)) if action is not Action.NO_OP else []
     gates = _gates(desired, result.desired)
-    after = {"model": desired.model.digest, **plain(desired.config_data)}
+    after = {"model": desired.model.digest, **plain(desired.shown_config)}
     before = None
     if recorded is not None:
         model = recorded.inputs.get("model")
@@ -178,6 +178,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         before=before,
         after=after,
         after_unknown=("model",) if desired.model.digest is None else (),
+        sensitive=tuple(desired.sensitive),
         depends_on=tuple(sorted({str(a) for a in desired.config.references} | gates)),
         execution_id=recorded.execution_id if recorded and action is Action.NO_OP else None,
     )
@@ -264,7 +265,7 @@ def _outputs(
     for name in names:
         output, problems = request.evaluator.output(name, known)
         diagnostics += problems
-        if has_errors(problems):
+        if output is None or has_errors(problems):
             continue
         value = plain(output.value)
         old = before.get(name, {})

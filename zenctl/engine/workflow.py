@@ -1,94 +1,321 @@
-"""What commands ask of the engine: make a plan, apply one, read the state. Composes the parts; decides nothing."""
+"""The operations behind the commands: each opens what it needs, composes the parts, and closes again."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+import codecs
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
-from zenctl.diagnostics import Diagnostic
+import zenctl
+from zenctl.addrs import Address, AddressError, parse
+from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, warning
+from zenctl.engine.components import plain
+from zenctl.engine.desired import DesiredEndpoint, DesiredStep
 from zenctl.engine.events import Listener
-from zenctl.metadata.state import WorkspaceState
-from zenctl.plans.plan import Plan
+from zenctl.engine.known import DATA, Known, unknown_refs
+from zenctl.engine.observed import Observed
+from zenctl.engine.opening import (
+    Opened,
+    OpeningError,
+    open_configuration,
+    open_metadata,
+    open_planned,
+    open_providers,
+)
+from zenctl.engine.planning import Request, plan, plan_destroy
+from zenctl.engine.providers import Providers
+from zenctl.engine.refreshing import Refresher
+from zenctl.engine.requests import (
+    ApplyOutcome,
+    InitOutcome,
+    Inputs,
+    LineageOutcome,
+    LogsOutcome,
+    PlanOptions,
+    PlanOutcome,
+    StateOutcome,
+    Stop,
+)
+from zenctl.engine.results import ResultFinder
+from zenctl.engine.selecting import addresses, select
+from zenctl.engine.session import World, run_apply
+from zenctl.fingerprint.archive import archive
+from zenctl.jobs.spec import log_path, result_path
+from zenctl.jobs.storage import Storage
+from zenctl.lang.values import to_python
+from zenctl.metadata.lineage import lineage
+from zenctl.metadata.state import Recorded, WorkspaceState
+from zenctl.metadata.state import read_state as read_workspace
+from zenctl.metadata.store import MetadataStore, StoreError
+from zenctl.plans.actions import Action
+from zenctl.plans.plan import Change, CodeArchive, Plan
+
+FOLLOW_SECONDS = 0.5
+"""How often a followed log is looked at."""
+
+__all__ = [
+    "ApplyOutcome",
+    "InitOutcome",
+    "Inputs",
+    "LineageOutcome",
+    "LogsOutcome",
+    "PlanOptions",
+    "PlanOutcome",
+    "StateOutcome",
+    "Stop",
+    "apply_plan",
+    "initialise",
+    "logs",
+    "make_plan",
+    "read_state",
+    "state_lineage",
+    "validate",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """Where a command works and what it was given. `root` is the configuration's folder.
-
-    `variables` are `-var name=text` in order; `variable_files` are `-var-file` paths; `environment` is os.environ
-    (variables `ZENCTL_VAR_x`, secret references). `command` is the command line as typed, for the record.
-    """
-
-    root: Path
-    workspace: str = "default"
-    variables: tuple[tuple[str, str], ...] = ()
-    variable_files: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
-    command: str = ""
-
-    @property
-    def data_dir(self) -> Path:
-        """`.zenctl` of the project: default store, artifacts, caches, local endpoints."""
-        return self.root / ".zenctl"
+def validate(inputs: Inputs) -> PlanOutcome:
+    """Check everything that can be known without state, data or network; the plan is None."""
+    try:
+        opened = open_configuration(inputs)
+    except OpeningError as problem:
+        return PlanOutcome(None, problem.diagnostics, problem.sources)
+    diagnostics = list(opened.diagnostics)
+    known: dict[Address, Known] = {}
+    for addr in opened.order:
+        desired, found = opened.evaluator.node(addr, known)
+        diagnostics += found
+        if desired is not None and not isinstance(desired, DesiredEndpoint):
+            outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
+            known[addr] = unknown_refs(addr, outputs)
+    for name in opened.configuration.outputs:
+        diagnostics += opened.evaluator.output(name, known)[1]
+    return PlanOutcome(None, tuple(diagnostics), opened.sources)
 
 
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
-    """What changes a plan besides the configuration."""
-
-    destroy: bool = False
-    refresh: bool = True
-    replace: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PlanOutcome:
-    """A plan, or only diagnostics. `sources` are the texts that diagnostics point into, by file name."""
-
-    plan: Plan | None
-    diagnostics: tuple[Diagnostic, ...]
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanOutcome:
+    """Compare the configuration with what is recorded and what is there; runs and writes nothing but caches."""
+    try:
+        opened = open_configuration(inputs)
+    except OpeningError as problem:
+        return PlanOutcome(None, problem.diagnostics, problem.sources)
+    try:
+        with _world(opened, inputs, create=False) as (store, providers, storage):
+            made = _plan(opened, inputs, options, listener, store, providers, storage)
+    except DiagnosticError as problem:
+        return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
+    if has_errors(made.diagnostics):
+        return PlanOutcome(None, made.diagnostics, opened.sources)
+    return PlanOutcome(made, made.diagnostics, opened.sources)
 
 
-@dataclass(slots=True)
-class Stop:
-    """How a command tells a running apply to end: `drain` starts nothing new, `cancel` also stops running steps."""
+def _plan(
+    opened: Opened,
+    inputs: Inputs,
+    options: PlanOptions,
+    listener: Listener,
+    store: MetadataStore,
+    providers: Providers,
+    storage: Storage,
+) -> Plan:
+    configuration = opened.configuration
+    state = read_workspace(store, configuration.settings.project, inputs.workspace)
+    header = Plan(
+        project=configuration.settings.project,
+        workspace=inputs.workspace,
+        serial=state.serial,
+        timestamp=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        zenctl_version=zenctl.__version__,
+        changes=(),
+        destroy=options.destroy,
+        configuration_digest=opened.digest,
+        files=dict(configuration.files),
+        variables=plain_variables(opened),
+        heads={str(addr): recorded.execution_id for addr, recorded in state.results.items()},
+    )
+    if options.destroy:
+        recorded = sorted(state.results, key=str)
+        targets = frozenset(addresses(recorded, options.targets, "-target"))
+        return replace(header, changes=tuple(plan_destroy(state, targets)), diagnostics=opened.diagnostics)
+    references = {addr: node.references for addr, node in configuration.nodes.items()}
+    order = select(opened.order, references, options.targets, options.excludes)
+    refresher = Refresher(
+        inputs.root,
+        inputs.data_dir / "cache",
+        state=state,
+        providers=providers,
+        code=opened.code,
+        listener=listener,
+        refresh=options.refresh,
+    )
+    # A first look with nothing known finds what to observe; what depends on a result is not known before apply.
+    first = [opened.evaluator.node(addr, {})[0] for addr in order]
+    observed = refresher.observe([node for node in first if node is not None and node.enabled], storage)
+    request = Request(
+        order=order,
+        evaluator=opened.evaluator,
+        state=state,
+        observed=observed,
+        find_result=ResultFinder(store, storage, state, (inputs.workspace,)),
+        endpoint=lambda desired: providers.endpoint(desired.addr.type),
+        replace=frozenset(addresses(opened.order, options.replace, "-replace")),
+        forget_others=not (options.targets or options.excludes),
+    )
+    planned = plan(request, list(configuration.outputs))
+    diagnostics = [*opened.diagnostics, *refresher.diagnostics, *planned.diagnostics]
+    if options.targets or options.excludes:
+        diagnostics.append(_targeted())
+    changes = tuple(planned.changes)
+    return replace(
+        header,
+        changes=changes,
+        outputs=tuple(planned.outputs),
+        code=_archives(changes, observed),
+        providers=providers.versions(),
+        diagnostics=tuple(dict.fromkeys(diagnostics)),
+    )
 
-    drain: threading.Event = field(default_factory=threading.Event)
-    cancel: threading.Event = field(default_factory=threading.Event)
+
+def _archives(changes: tuple[Change, ...], observed: Observed) -> dict[str, CodeArchive]:
+    """The code of every step that runs or may run, so that what was planned is what runs."""
+    wanted = (Action.RUN, Action.MAY_RUN)
+    return {
+        change.address: archive(observed.closures[change.addr])
+        for change in changes
+        if change.action in wanted and change.addr in observed.closures
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyOutcome:
-    """What apply did, by address. `outputs` are the root outputs afterwards, `{name: {"value":, "sensitive":}}`."""
-
-    serial: int = 0
-    ran: tuple[str, ...] = ()
-    cut_off: tuple[str, ...] = ()
-    reused: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = ()
-    endpoints: Mapping[str, str] = field(default_factory=dict, hash=False)
-    forgotten: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    interrupted: bool = False
-    outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    diagnostics: tuple[Diagnostic, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+def plain_variables(opened: Opened) -> dict[str, Any]:
+    """The variables' values as plain data; sensitive ones are left out and must be given again at apply."""
+    found = {}
+    for name, value in opened.variables.items():
+        if not opened.configuration.variables[name].sensitive:
+            found[name] = plain(to_python(value))
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class StateOutcome:
-    """The recorded state, or only diagnostics."""
+def _targeted() -> Diagnostic:
+    return warning(
+        "targeted",
+        "Only a part of the configuration is planned",
+        "-target and -exclude are for exceptional situations; plan without them afterwards to see what is left.",
+    )
 
-    state: WorkspaceState | None
-    diagnostics: tuple[Diagnostic, ...]
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+@contextmanager
+def _world(
+    opened: Opened, inputs: Inputs, *, create: bool
+) -> Iterator[tuple[MetadataStore, Providers, Storage]]:
+    """Metadata store, providers and artifact store of a configuration, closed at the end."""
+    providers = open_providers(opened, inputs)
+    try:
+        with closing(open_metadata(opened, inputs, create=create)) as store:
+            try:
+                yield store, providers, providers.storage()
+            except StoreError as problem:
+                summary = f"The metadata store failed: {problem}"
+                raise DiagnosticError(error("metadata_store", summary, problem.hint)) from problem
+    finally:
+        providers.close()
 
 
-__all__ = ["ApplyOutcome", "Inputs", "Listener", "PlanOptions", "PlanOutcome", "StateOutcome", "Stop"]
+def apply_plan(
+    inputs: Inputs,
+    plan: Plan,
+    *,
+    listener: Listener,
+    stop: Stop,
+    parallelism: int = 10,
+    lock_timeout: float = 0.0,
+) -> ApplyOutcome:
+    """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
+    try:
+        opened = open_planned(inputs, plan)
+    except OpeningError as problem:
+        return ApplyOutcome(diagnostics=problem.diagnostics, sources=problem.sources)
+    try:
+        with _world(opened, inputs, create=True) as (store, providers, storage):
+            world = World(opened, inputs, store, providers, storage)
+            return run_apply(
+                world, plan, listener=listener, stop=stop, parallelism=parallelism, lock_timeout=lock_timeout
+            )
+    except DiagnosticError as problem:
+        return ApplyOutcome(diagnostics=problem.diagnostics, sources=opened.sources)
+
+
+def read_state(inputs: Inputs) -> StateOutcome:
+    """What is recorded for the workspace."""
+    try:
+        opened = open_configuration(inputs)
+    except OpeningError as problem:
+        return StateOutcome(None, problem.diagnostics, problem.sources)
+    try:
+        with closing(open_metadata(opened, inputs, create=False)) as store:
+            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
+    except DiagnosticError as problem:
+        return StateOutcome(None, problem.diagnostics, opened.sources)
+    return StateOutcome(state, (), opened.sources)
+
+
+def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
+    """An address's current record and all it came from."""
+    try:
+        opened = open_configuration(inputs)
+        with closing(open_metadata(opened, inputs, create=False)) as store:
+            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
+            recorded = recorded_at(state, address, results_only=False)
+            return LineageOutcome(lineage(store, recorded.execution_id), ())
+    except DiagnosticError as problem:
+        return LineageOutcome(None, problem.diagnostics)
+
+
+def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> Recorded:
+    """The record of an address: its newest attempt or result; raises DiagnosticError if there is none."""
+    try:
+        addr = parse(address)
+    except AddressError as problem:
+        raise DiagnosticError(error("bad_address", str(problem), "`zenctl state list` lists all.")) from problem
+    found = None if results_only else state.attempts.get(addr)
+    found = found or state.results.get(addr)
+    if found is None:
+        hint = did_you_mean(address, [str(a) for a in (*state.results, *state.attempts)])
+        detail = f"`zenctl state list` lists what is recorded.{hint}"
+        raise DiagnosticError(error("not_recorded", f"Nothing is recorded for {address}", detail))
+    return found
+
+
+def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
+    """What the newest attempt of a step printed; `follow` waits for more while it runs."""
+    try:
+        opened = open_configuration(inputs)
+        with _world(opened, inputs, create=False) as (store, _, storage):
+            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
+            recorded = recorded_at(state, address, results_only=False)
+            source = recorded
+            if recorded.source:
+                [execution] = store.executions_by_id([recorded.source])
+                source = replace(recorded, job_id=execution.name)
+        if storage.stat(log_path(source.job_id)) is None:
+            detail = "It printed nothing, or its log was removed."
+            raise DiagnosticError(error("no_log", f"There is no log of {address}", detail))
+        return LogsOutcome(_log(storage, source.job_id, follow=follow), ())
+    except DiagnosticError as problem:
+        return LogsOutcome(None, problem.diagnostics)
+
+
+def _log(storage: Storage, job_id: str, *, follow: bool) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    offset = 0
+    while True:
+        ended = not follow or storage.stat(result_path(job_id)) is not None
+        with storage.open(log_path(job_id), offset) as stream:
+            for data in iter(lambda: stream.read(1 << 16), b""):
+                offset += len(data)
+                yield decoder.decode(data)
+        if ended:
+            return
+        time.sleep(FOLLOW_SECONDS)

@@ -1,0 +1,102 @@
+"""Opens a configuration for a command: loads it, resolves variables, orders its nodes, and makes the evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zenctl.addrs import Address
+from zenctl.config.configuration import Configuration
+from zenctl.config.graph import order
+from zenctl.config.loader import Loaded, load, load_files
+from zenctl.config.variables import VariableInputs, resolve
+from zenctl.diagnostics import Diagnostic, DiagnosticError, has_errors
+from zenctl.digests import sha256_json
+from zenctl.engine.evaluating import Evaluator
+from zenctl.engine.providers import Providers
+from zenctl.engine.requests import Inputs
+from zenctl.engine.sources import CodeSources
+from zenctl.lang.values import Value
+from zenctl.metadata.opening import open_store
+from zenctl.metadata.store import MetadataStore, StoreError
+from zenctl.plans.plan import Plan
+from zenctl.provider import ProviderContext
+from zenctl.provider.registry import Registry, discover
+from zenctl.diagnostics import error
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A configuration that can be evaluated. `order` has its nodes, dependencies first."""
+
+    configuration: Configuration
+    registry: Registry
+    variables: Mapping[str, Value]
+    order: tuple[Address, ...]
+    evaluator: Evaluator
+    code: CodeSources
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the configuration's text."""
+        return sha256_json(dict(self.configuration.files))
+
+
+class OpeningError(DiagnosticError):
+    """The configuration cannot be used; `sources` are the texts that the diagnostics point into."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], sources: Mapping[str, str]) -> None:
+        super().__init__(*diagnostics)
+        self.sources = sources
+
+
+def open_configuration(inputs: Inputs) -> Opened:
+    """Load the folder's configuration; raises OpeningError with all that is wrong with it."""
+    registry = discover()
+    loaded = load(inputs.root, registry)
+    given = VariableInputs(inputs.environment, inputs.variable_files, inputs.variables)
+    return _open(loaded, registry, given, CodeSources(inputs.root))
+
+
+def open_planned(inputs: Inputs, plan: Plan) -> Opened:
+    """Load the configuration that a plan was made from, with its variables and its code; the disk is not read."""
+    registry = discover()
+    loaded = load_files(plan.files, inputs.root, registry)
+    given = VariableInputs(inputs.environment, (), (), planned=plan.variables)
+    return _open(loaded, registry, given, CodeSources.of_plan(inputs.root, plan))
+
+
+def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources) -> Opened:
+    configuration = loaded.configuration
+    diagnostics = list(loaded.diagnostics)
+    if configuration is None or has_errors(diagnostics):
+        raise OpeningError(tuple(diagnostics), loaded.sources)
+    variables, found = resolve(configuration, given)
+    nodes, cycles = order(configuration)
+    diagnostics += [*found, *cycles]
+    if has_errors(diagnostics):
+        raise OpeningError(tuple(diagnostics), loaded.sources)
+    evaluator = Evaluator(configuration, variables, registry, code.signature)
+    return Opened(
+        configuration, registry, variables, tuple(nodes), evaluator, code, tuple(diagnostics), loaded.sources
+    )
+
+
+def open_providers(opened: Opened, inputs: Inputs) -> Providers:
+    """The providers of the configuration."""
+    context = ProviderContext(
+        opened.configuration.settings.project, inputs.workspace, inputs.data_dir.absolute(), inputs.root.absolute()
+    )
+    return Providers(opened.registry, opened.configuration, opened.evaluator.scope, context)
+
+
+def open_metadata(opened: Opened, inputs: Inputs, *, create: bool) -> MetadataStore:
+    """The metadata store. Without `create` nothing is made: a store that is not there reads as empty."""
+    settings = opened.configuration.settings.metadata
+    try:
+        return open_store(settings.type, settings.config, inputs.data_dir, create=create)
+    except StoreError as problem:
+        summary = f"The metadata store cannot be opened: {problem}"
+        raise DiagnosticError(error("metadata_store", summary, problem.hint, range=settings.range)) from problem

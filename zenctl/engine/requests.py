@@ -1,0 +1,118 @@
+"""What commands ask of the engine and what it answers: the requests and outcomes of each operation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zenctl.diagnostics import Diagnostic
+from zenctl.metadata.lineage import LineageNode
+from zenctl.metadata.state import WorkspaceState
+from zenctl.plans.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Where a command works and what it was given. `root` is the configuration's folder.
+
+    `variables` are `-var name=text` in order; `variable_files` are `-var-file` paths; `environment` is os.environ
+    (variables `ZENCTL_VAR_x`, secret references). `command` is the command line as typed, for the record.
+    """
+
+    root: Path
+    workspace: str = "default"
+    variables: tuple[tuple[str, str], ...] = ()
+    variable_files: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    command: str = ""
+
+    @property
+    def data_dir(self) -> Path:
+        """`.zenctl` of the project: default store, artifacts, caches, local endpoints."""
+        return self.root / ".zenctl"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What changes a plan besides the configuration."""
+
+    destroy: bool = False
+    refresh: bool = True
+    replace: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOutcome:
+    """A plan, or only diagnostics. `sources` are the texts that diagnostics point into, by file name."""
+
+    plan: Plan | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(slots=True)
+class Stop:
+    """How a command tells a running apply to end: `drain` starts nothing new, `cancel` also stops running steps."""
+
+    drain: threading.Event = field(default_factory=threading.Event)
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOutcome:
+    """What apply did, by address. `outputs` are the root outputs afterwards, `{name: {"value":, "sensitive":}}`."""
+
+    serial: int = 0
+    ran: tuple[str, ...] = ()
+    cut_off: tuple[str, ...] = ()
+    reused: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    endpoints: Mapping[str, str] = field(default_factory=dict, hash=False)
+    forgotten: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    interrupted: bool = False
+    outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StateOutcome:
+    """The recorded state, or only diagnostics."""
+
+    state: WorkspaceState | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InitOutcome:
+    """What `init` made (paths relative to the root) and which providers the configuration uses, with versions."""
+
+    created: tuple[str, ...]
+    configuration_found: bool
+    providers: Mapping[str, str]
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LogsOutcome:
+    """What a step printed, in pieces, or only diagnostics."""
+
+    chunks: Iterator[str] | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineageOutcome:
+    """An address's record with all it came from, or only diagnostics."""
+
+    node: LineageNode | None
+    diagnostics: tuple[Diagnostic, ...]

@@ -1,0 +1,246 @@
+"""One apply from lock to unlock: checks that the plan still holds, settles, walks, and records how it ended."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
+from zenctl.config.configuration import EndpointConfig
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
+from zenctl.engine.applying import Applied, Context, apply_changes
+from zenctl.engine.components import has_unknown, plain
+from zenctl.engine.desired import DesiredDatasource
+from zenctl.engine.events import Listener, Notice
+from zenctl.engine.execution import Services
+from zenctl.engine.known import recorded_refs
+from zenctl.engine.opening import Opened
+from zenctl.engine.providers import Providers
+from zenctl.engine.publishing import Publisher
+from zenctl.engine.refreshing import Refresher
+from zenctl.engine.requests import ApplyOutcome, Inputs, Stop
+from zenctl.engine.results import ResultFinder
+from zenctl.engine.settling import settle
+from zenctl.fingerprint.git import code_version
+from zenctl.jobs.storage import Storage
+from zenctl.metadata.lock import Holder, LockHeld, acquire
+from zenctl.metadata.recording import Recorder
+from zenctl.metadata.state import WorkspaceState, read_state
+from zenctl.metadata.store import MetadataStore
+from zenctl.plans.actions import Action
+from zenctl.plans.plan import Plan
+from zenctl.runner.zipapp import build_runner
+
+LEASE_SECONDS = 60.0
+"""How long a lock is believed to be held without a sign of life from another host."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What an apply works on."""
+
+    opened: Opened
+    inputs: Inputs
+    store: MetadataStore
+    providers: Providers
+    storage: Storage
+
+
+def run_apply(
+    world: World, plan: Plan, *, listener: Listener, stop: Stop, parallelism: int, lock_timeout: float
+) -> ApplyOutcome:
+    """Take the lock, apply, release it. Raises DiagnosticError where nothing was begun."""
+    holder = Holder(
+        user=os.environ.get("USER", "") or str(os.getuid()),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        command=world.inputs.command,
+    )
+    try:
+        lock = acquire(
+            world.store,
+            plan.project,
+            plan.workspace,
+            holder,
+            lease_seconds=LEASE_SECONDS,
+            timeout=lock_timeout,
+            on_wait=lambda held: listener(Notice(f"waiting for the lock: {held}")),
+        )
+    except LockHeld as held:
+        raise DiagnosticError(error("lock_held", str(held), held.hint)) from held
+    recorder = Recorder(world.store, lock)
+    outcome = "failed"
+    outputs: Mapping[str, Any] | None = None
+    try:
+        state = read_state(world.store, plan.project, plan.workspace)
+        _check_fresh(plan, state)
+        applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism)
+        outputs, problems = _outputs(world.opened, plan, applied, state)
+        applied.diagnostics += problems
+        interrupted = stop.drain.is_set()
+        outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
+        return _outcome(world.opened, recorder.serial, plan, applied, outputs, interrupted=interrupted)
+    finally:
+        recorder.finish(outcome, outputs)
+
+
+def _apply(
+    world: World,
+    plan: Plan,
+    state: WorkspaceState,
+    recorder: Recorder,
+    listener: Listener,
+    stop: Stop,
+    parallelism: int,
+) -> tuple[Applied, WorkspaceState]:
+    opened, inputs = world.opened, world.inputs
+    settled = settle(state, recorder, world.providers, world.storage, listener)
+    if settled.adopted or settled.ended:
+        state = read_state(world.store, plan.project, plan.workspace)
+    locations = _locations(world, plan, state, listener)
+    cache = inputs.data_dir / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    version = code_version(inputs.root)
+    context = Context(
+        plan=plan,
+        evaluator=opened.evaluator,
+        state=state,
+        recorder=recorder,
+        services=Services(
+            storage=world.storage,
+            providers=world.providers,
+            runner=build_runner(cache),
+            listener=listener,
+            stop=stop,
+            preload=_preload(opened, plan),
+        ),
+        publisher=Publisher(
+            plan, state, recorder, world.providers, world.storage, inputs.data_dir.absolute() / "work", version
+        ),
+        find_result=ResultFinder(world.store, world.storage, state, (plan.workspace,)),
+        code_version=version,
+        locations=locations,
+        running=settled.running,
+    )
+    return apply_changes(context, parallelism), state
+
+
+def _check_fresh(plan: Plan, state: WorkspaceState) -> None:
+    """Refuse a plan if a result it was made against is no longer the current one."""
+    now = {str(addr): recorded.execution_id for addr, recorded in state.results.items()}
+    planned = {change.address for change in plan.changes}
+    moved = sorted(a for a in planned | plan.heads.keys() if plan.heads.get(a) != now.get(a))
+    if plan.serial == state.serial or not moved:
+        return
+    names = ", ".join(moved[:5]) + (f" and {len(moved) - 5} more" if len(moved) > 5 else "")
+    detail = (
+        f"It was made after apply {plan.serial}; since then apply {state.serial} changed {names}. "
+        "Make a new plan and review it."
+    )
+    raise DiagnosticError(error("plan_stale", "The plan is stale: the state has moved on", detail))
+
+
+def _locations(
+    world: World, plan: Plan, state: WorkspaceState, listener: Listener
+) -> dict[Address, Mapping[str, str]]:
+    """Where the sources that will be read lie; refuses the plan if one has other content than was planned."""
+    wanted = []
+    for change in plan.changes:
+        if isinstance(change.addr, DatasourceAddr) and change.action is Action.RUN:
+            desired, _ = world.opened.evaluator.node(change.addr, {})
+            if isinstance(desired, DesiredDatasource):
+                wanted.append((change, desired))
+    if not wanted:
+        return {}
+    refresher = Refresher(
+        world.inputs.root,
+        world.inputs.data_dir / "cache",
+        state=state,
+        providers=world.providers,
+        code=world.opened.code,
+        listener=listener,
+    )
+    observed = refresher.observe([desired for _, desired in wanted], None)
+    problems: list[Diagnostic] = list(refresher.diagnostics)
+    for change, desired in wanted:
+        source = observed.sources.get(change.addr)
+        if source is None or change.components is None or not change.components.source:
+            continue
+        if source.digest != change.components.source["digest"]:
+            summary = f"The plan is stale: the data of {change.addr} changed after it was made"
+            detail = "Make a new plan and review it."
+            place = desired.config.range
+            problems.append(error("plan_stale", summary, detail, range=place, address=change.address))
+    if has_errors(problems):
+        raise DiagnosticError(*problems)
+    return {addr: source.locations for addr, source in observed.sources.items()}
+
+
+def _preload(opened: Opened, plan: Plan) -> tuple[str, ...]:
+    """Modules that the plan's jobs will import, so that a warm process can load them once and early."""
+    found: dict[str, None] = {}
+    for change in plan.changes:
+        if change.action not in (Action.RUN, Action.MAY_RUN):
+            continue
+        node = opened.configuration.nodes.get(change.addr)
+        if node is not None and not isinstance(node, EndpointConfig):
+            found.update(dict.fromkeys(node.type.imports))
+        if change.components is not None and change.components.code:
+            found.update(dict.fromkeys(change.components.code.get("imports", ())))
+    return tuple(found)
+
+
+def _outputs(
+    opened: Opened, plan: Plan, applied: Applied, state: WorkspaceState
+) -> tuple[dict[str, Any], list[Diagnostic]]:
+    """The root outputs after the apply; one that still waits for something keeps its former value."""
+    if plan.destroy:
+        return dict(state.outputs), []
+    known = {
+        **{addr: recorded_refs(addr, recorded, {}) for addr, recorded in state.results.items() if recorded.outputs},
+        **applied.known,
+    }
+    outputs: dict[str, Any] = {}
+    problems: list[Diagnostic] = []
+    for name in opened.configuration.outputs:
+        output, found = opened.evaluator.output(name, known)
+        value = None if output is None else plain(output.value)
+        if output is not None and not has_errors(found) and not has_unknown(value):
+            outputs[name] = {"value": value, "sensitive": output.sensitive}
+        elif name in state.outputs:
+            outputs[name] = state.outputs[name]
+        elif not applied.failed and not applied.skipped:
+            problems += found
+    return outputs, problems
+
+
+def _outcome(
+    opened: Opened, serial: int, plan: Plan, applied: Applied, outputs: Mapping[str, Any], *, interrupted: bool
+) -> ApplyOutcome:
+    def with_outcome(*wanted: str) -> tuple[str, ...]:
+        return tuple(a for a, outcome in applied.outcomes.items() if outcome in wanted)
+
+    endpoints = {
+        address: outcome
+        for address, outcome in applied.outcomes.items()
+        if isinstance(parse(address), EndpointAddr) and outcome != "unchanged"
+    }
+    unchanged = tuple(change.address for change in plan.changes if change.is_noop) + with_outcome("unchanged")
+    return ApplyOutcome(
+        serial=serial,
+        ran=with_outcome("ran"),
+        cut_off=with_outcome("cut_off"),
+        reused=with_outcome("reused"),
+        unchanged=unchanged,
+        endpoints=endpoints,
+        forgotten=with_outcome("forgotten"),
+        failed=tuple(applied.failed),
+        skipped=tuple(applied.skipped),
+        interrupted=interrupted,
+        outputs=outputs,
+        diagnostics=tuple(applied.diagnostics),
+        sources={**opened.sources, **opened.code.texts(d.range.filename for d in applied.diagnostics if d.range)},
+    )

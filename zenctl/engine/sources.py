@@ -1,0 +1,98 @@
+"""Where the code of steps is read: the working tree, a pinned commit, or the archive that a plan carries."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from zenctl.diagnostics import Diagnostic
+from zenctl.engine.desired import CodeRef
+from zenctl.fingerprint.code import Closure, closure
+from zenctl.fingerprint.git import resolve
+from zenctl.fingerprint.signature import Signature, read_signature
+from zenctl.fingerprint.source import GitTree, SourceError, SourceTree, WorkingTree
+from zenctl.plans.plan import Plan
+
+MAX_TEXT = 1 << 20
+"""A larger file is not shown in diagnostics."""
+
+
+class CodeSources:
+    """Reads the code that steps name, each tree and each closure once. Close it when done."""
+
+    def __init__(self, root: Path, planned: Mapping[str, bytes] | None = None) -> None:
+        """`planned` are the code archives of a plan by what the configuration names, instead of what is on the disk."""
+        self._root = root
+        self._planned = planned
+        self._working = WorkingTree(root)
+        self._commits: dict[str, SourceTree] = {}
+        self._closures: dict[tuple[CodeRef, tuple[str, ...]], tuple[Closure | None, list[Diagnostic]]] = {}
+        self._signatures: dict[CodeRef, tuple[Signature | None, list[Diagnostic]]] = {}
+
+    @classmethod
+    def of_plan(cls, root: Path, plan: Plan) -> CodeSources:
+        """The code as a plan carries it; steps that it does not run are read from the disk."""
+        entries = {
+            change.components.code["entry"]: plan.code[change.address].data
+            for change in plan.changes
+            if change.address in plan.code and change.components is not None
+        }
+        return cls(root, entries)
+
+    def signature(self, ref: CodeRef) -> tuple[Signature | None, list[Diagnostic]]:
+        """The signature of the function that a step names."""
+        if ref not in self._signatures:
+            self._signatures[ref] = read_signature(self._tree(ref), ref.file, ref.function)
+        return self._signatures[ref]
+
+    def closure(self, ref: CodeRef, files: tuple[str, ...]) -> tuple[Closure | None, list[Diagnostic]]:
+        """All code that the function reaches, with the files declared beside it."""
+        if (ref, files) not in self._closures:
+            self._closures[ref, files] = closure(self._tree(ref), ref.file, ref.function, files)
+        return self._closures[ref, files]
+
+    def texts(self, names: Iterable[str]) -> dict[str, str]:
+        """The texts of code files that diagnostics point into, as far as they can be read."""
+        found = {}
+        for name in names:
+            if not name.endswith(".py"):
+                continue
+            try:
+                data = self._working.read(name)
+            except SourceError:
+                continue
+            if data is not None and len(data) <= MAX_TEXT:
+                found[name] = data.decode("utf-8", "replace")
+        return found
+
+    def _tree(self, ref: CodeRef) -> SourceTree:
+        if self._planned is not None and str(ref) in self._planned:
+            return ArchiveTree(self._planned[str(ref)])
+        if not ref.ref:
+            return self._working
+        commit = resolve(self._root, ref.ref)
+        if commit not in self._commits:
+            self._commits[commit] = GitTree(self._root, commit)
+        return self._commits[commit]
+
+
+class ArchiveTree:
+    """The files of a code archive, which a plan carries in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            self._files = {name: archive.read(name) for name in archive.namelist()}
+
+    def read(self, path: str) -> bytes | None:
+        """A file's content, or None."""
+        return self._files.get(path)
+
+    def folder(self, path: str) -> Mapping[str, bool] | None:
+        """The names in a folder, each with whether it is a folder itself; None if there is no such folder."""
+        prefix = f"{path}/" if path else ""
+        inside = [name[len(prefix) :] for name in self._files if name.startswith(prefix)]
+        if not inside and path:
+            return None
+        return {name.partition("/")[0]: "/" in name for name in inside}
