@@ -1,0 +1,144 @@
+"""Finds the project files that an import would load, by the rules of Python's own import system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from zenctl.fingerprint.imports import Import
+from zenctl.fingerprint.source import SourceTree, exists, is_folder, join
+
+EXTENSIONS = (".so", ".pyd")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files that importing a dotted name executes, outermost package first.
+
+    `folders` are where its submodules are looked for (empty for a plain module). `depth` counts the parts of the name
+    that were found; `regular` says that at least one of them was a file and not only a folder.
+    """
+
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    depth: int = 0
+
+    @property
+    def regular(self) -> bool:
+        return bool(self.files)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an import statement reaches: files of the project, a module outside of it, or what is missing."""
+
+    files: tuple[str, ...] = ()
+    outside: str = ""
+    missing: str = ""
+    packages: tuple[str, ...] = field(default=())
+    """Folders of packages of which `*` was imported."""
+
+
+class Modules:
+    """Resolves imports in one tree. `roots` are the folders that come first on `sys.path`, in their order."""
+
+    def __init__(self, tree: SourceTree, roots: Sequence[str]) -> None:
+        self._tree = tree
+        self._roots = tuple(dict.fromkeys(roots))
+        self._known: dict[tuple[str, tuple[str, ...]], Found] = {}
+
+    def resolve(self, item: Import, file: str) -> Target:
+        """What the import statement in `file` reaches."""
+        if item.level:
+            return self._relative(item, file)
+        found = self.find(item.module)
+        parts = item.module.split(".")
+        if found.depth == 0 or (not found.regular and not self._names(found, item)[0]):
+            # A folder without Python files of ours is no package: Python prefers an installed module to it.
+            return Target(outside=item.module)
+        if found.depth < len(parts):
+            if not found.regular:
+                return Target(outside=item.module)
+            return Target(found.files, missing=".".join(parts[: found.depth + 1]))
+        return self._with_names(found, item)
+
+    def find(self, name: str, folders: tuple[str, ...] | None = None) -> Found:
+        """Look a dotted name up in the folders (default: the roots)."""
+        start = self._roots if folders is None else folders
+        key = (name, start)
+        if key not in self._known:
+            self._known[key] = self._find(name, start)
+        return self._known[key]
+
+    def parents(self, file: str) -> list[str]:
+        """The `__init__.py` of every folder above a file: importing it by its dotted name executes them."""
+        parts = file.split("/")[:-1]
+        candidates = ["/".join([*parts[: i + 1], "__init__.py"]) for i in range(len(parts))]
+        return [path for path in candidates if exists(self._tree, path)]
+
+    def _find(self, name: str, folders: tuple[str, ...]) -> Found:
+        files: list[str] = []
+        depth = 0
+        for part in name.split("."):
+            file, inner = self._part(part, folders)
+            if file is None and not inner:
+                break
+            files += [file] if file is not None else []
+            folders = inner
+            depth += 1
+        return Found(tuple(files), folders if depth == name.count(".") + 1 else (), depth)
+
+    def _part(self, part: str, folders: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+        """One part of a dotted name: its file, if it has one, and where its submodules are."""
+        namespace: list[str] = []
+        for folder in folders:
+            place = join(folder, part)
+            if exists(self._tree, f"{place}/__init__.py"):
+                return f"{place}/__init__.py", (place,)
+            names = self._tree.folder(folder) or {}
+            binary = [n for n in names if n.startswith(f"{part}.") and n.endswith(EXTENSIONS) and not names[n]]
+            if binary:
+                return join(folder, min(binary)), ()
+            if exists(self._tree, f"{place}.py"):
+                return f"{place}.py", ()
+            if is_folder(self._tree, place):
+                namespace.append(place)
+        return None, tuple(namespace)
+
+    def _relative(self, item: Import, file: str) -> Target:
+        parts = file.split("/")[:-1]
+        up = item.level - 1
+        if not parts or up >= len(parts):
+            return Target(missing="." * item.level + item.module)
+        package = "/".join(parts[: len(parts) - up])
+        own = f"{package}/__init__.py"
+        base = Found((own,) if exists(self._tree, own) else (), (package,), 0)
+        if not item.module:
+            return self._with_names(base, item)
+        found = self.find(item.module, (package,))
+        files = base.files + found.files
+        if found.depth < item.module.count(".") + 1:
+            return Target(files, missing="." * item.level + item.module)
+        return self._with_names(Found(files, found.folders, found.depth), item)
+
+    def _names(self, found: Found, item: Import) -> tuple[list[str], list[str]]:
+        """Files of the submodules among the imported names, and the names that are none."""
+        files: list[str] = []
+        others: list[str] = []
+        for name in item.names:
+            inner = self.find(name, found.folders) if found.folders and name != "*" else Found()
+            files += inner.files
+            if not inner.depth:
+                others.append(name)
+        return files, others
+
+    def _with_names(self, found: Found, item: Import) -> Target:
+        files, others = self._names(found, item)
+        packages = found.folders if "*" in item.names else ()
+        if not found.files and others and "*" not in others:
+            # A folder without __init__.py has nothing but its modules.
+            dots = "." * item.level
+            stem = f"{dots}{item.module}"
+            missing = f"{stem}{'' if stem.endswith('.') else '.'}{others[0]}"
+            return Target((*found.files, *files), missing=missing, packages=packages)
+        return Target((*found.files, *files), packages=packages)
