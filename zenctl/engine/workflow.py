@@ -12,10 +12,12 @@ from typing import Any
 
 import zenctl
 from zenctl.addrs import Address, AddressError, parse
+from zenctl.config.files import SUFFIXES
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, warning
 from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredEndpoint, DesiredStep
 from zenctl.engine.events import Listener
+from zenctl.engine.initialising import ignore_data, write_starter
 from zenctl.engine.known import DATA, Known, unknown_refs
 from zenctl.engine.observed import Observed
 from zenctl.engine.opening import (
@@ -319,3 +321,23 @@ def _log(storage: Storage, job_id: str, *, follow: bool) -> Iterator[str]:
         if ended:
             return
         time.sleep(FOLLOW_SECONDS)
+
+
+def initialise(inputs: Inputs) -> InitOutcome:
+    """Prepare the folder: a starter where there is no configuration, `.zenctl/` ignored by git. Safe to repeat."""
+    found = any(p.name.endswith(SUFFIXES) for p in inputs.root.iterdir())
+    try:
+        created = [] if found else write_starter(inputs.root)
+        created += ignore_data(inputs.root)
+    except OSError as problem:
+        detail = f"{problem.filename}: {problem.strerror}"
+        return InitOutcome((), found, {}, (error("init", f"The folder cannot be prepared: {detail}"),))
+    checked = validate(inputs)
+    providers: dict[str, str] = {}
+    if not has_errors(checked.diagnostics):
+        opened = open_configuration(inputs)
+        used = open_providers(opened, inputs)
+        used.storage()
+        providers = used.versions()
+        used.close()
+    return InitOutcome(tuple(created), found, providers, checked.diagnostics, checked.sources)

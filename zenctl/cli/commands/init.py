@@ -21,9 +21,10 @@ Exit codes: 0 ready, 1 error.
 def init(ctx: typer.Context, no_color: NoColor = False) -> int:
     """Prepare a folder for zenctl.
 
-    Makes .zenctl (local metadata, artifacts, caches) where it is missing, and
-    checks that the providers the configuration names are installed. It changes
-    nothing that is there already, so it can be run again at any time.
+    Where there is no configuration it writes a small pipeline that runs as it
+    is. It tells git to ignore .zenctl (local metadata, artifacts, caches), and
+    checks the configuration and that its providers are installed. It changes
+    no file of yours, so it can be run again at any time.
     """
     return run(invocation(ctx, no_color))
 
@@ -42,12 +43,6 @@ def run(run: Invocation) -> int:
     for name, version in sorted(outcome.providers.items()):
         terminal.write(f"Provider {name}: {version}")
     ready = terminal.style.bold(terminal.style.green("Ready."))
-    if outcome.configuration_found:
-        hint = "" if terminal.in_automation else " Next: `zenctl plan` shows what there is to do."
-        terminal.write(f"{ready}{hint}")
-    else:
-        terminal.write(
-            f"{ready} There is no configuration here yet: write one to main.zen.hcl (or main.zen.yaml),\n"
-            "then `zenctl plan` shows what there is to do."
-        )
+    hint = "" if terminal.in_automation else " Next: `zenctl plan` shows what there is to do."
+    terminal.write(f"{ready}{hint}")
     return exits.OK
