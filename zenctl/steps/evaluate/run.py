@@ -20,7 +20,7 @@ from zenctl.steps.evaluate.schema import EvaluateSettings
 from zenctl.steps.train.card import ModelCard, read_card
 from zenctl.steps.train.target import class_indices, present
 from zenctl.steps.transform.columns import column, kind, missing_column, numbers, tokens
-from zenctl.steps.transform.log import log, quieten_tensorflow
+from zenctl.steps.transform.log import log, prepare_tensorflow
 from zenctl.steps.transform.state import MISSING
 
 WHERE = 'input "data"'
@@ -39,7 +39,7 @@ def evaluate(job: Job) -> None:
     card = read_card(model.path)
     label = settings.label or card.label
     unknown = _unknown_labels(data, card, label)
-    quieten_tensorflow()
+    prepare_tensorflow()
     from zenctl.steps.evaluate.predictor import Predictor
 
     predictor = Predictor(model.path, card)

@@ -7,7 +7,7 @@ import json
 from zenctl.sdk import Job
 from zenctl.steps.train.data import prepare, read_eval, read_train
 from zenctl.steps.train.schema import TrainSettings
-from zenctl.steps.transform.log import log, quieten_tensorflow
+from zenctl.steps.transform.log import log, prepare_tensorflow
 from zenctl.steps.transform.state import read_state
 
 HISTORY_FILE = "history.json"
@@ -25,7 +25,7 @@ def train(job: Job) -> None:
         evaluation = read_eval(job.inputs["eval"], state, target, transformed=given is not None)
     log(f"{target.task} of {target.label}: {table.rows} rows, {len(state.features)} features")
     # Bad data is found before TensorFlow is loaded, which takes seconds where it is not warm.
-    quieten_tensorflow()
+    prepare_tensorflow()
     from zenctl.steps.train.export import export
     from zenctl.steps.train.network import build, fit_network, make_deterministic
 

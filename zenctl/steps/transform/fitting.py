@@ -110,20 +110,20 @@ class _Numbers:
         elif method == "min_max":
             shift, scale = self.least, self.greatest - self.least
         # Rounding hides the last bits, which depend on how the rows were cut into batches.
-        shift, scale = float(np.float32(shift)), float(np.float32(scale))
+        shift, scale = _float32(shift), _float32(scale)
         if scale <= abs(shift) * 1e-7:
             if self.count:
                 log(f'feature "{self.name}": every row has the same value; it says nothing about the label')
             scale = 1.0
         value = self.first if example is None else float(example)
         return Feature(
-            self.name, "float32", method, shift, scale, fill=self._fill(), example=0.0 if value is None else value
+            self.name, "float32", method, shift, scale, fill=self._fill(), example=_float32(value or 0.0)
         )
 
     def _fill(self) -> float:
         fill = self.rule.fill
         named = {None: self.mean, "mean": self.mean, "min": self.least, "max": self.greatest, "zero": 0.0}
-        return float(np.float32(named[fill] if fill is None or isinstance(fill, str) else fill))
+        return _float32(named[fill] if fill is None or isinstance(fill, str) else fill)
 
 
 class _Tokens:
@@ -215,6 +215,11 @@ def _column(field: Any, rule: FeatureRule) -> _Column:
             )
         return _Tokens(field.name, found, rule)
     return _Numbers(field.name, found, rule)
+
+
+def _float32(value: float) -> float:
+    """The nearest float32, as the shortest decimal that names it: 39.1 instead of 39.099998474."""
+    return float(str(np.float32(value)))
 
 
 def _token_fill(name: str, raw_type: str, fill: float | str | None) -> Token | None:

@@ -12,6 +12,10 @@ def log(line: str) -> None:
     sys.stdout.flush()
 
 
-def quieten_tensorflow() -> None:
-    """Keep TensorFlow's remarks about missing GPUs out of the log. Works only before its first import."""
+def prepare_tensorflow() -> None:
+    """Keep TensorFlow's remarks about missing GPUs out of the log, and let Keras use it and no other backend.
+
+    Works only before the first import of either; in a warm process that is the fork server's to do.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
