@@ -1,1 +1,1 @@
-"""State: what was recorded in ML Metadata, who may write it, and how it reads back."""
+"""What happened, recorded in ML Metadata: the port to the store, the lock, the recorder and the read model."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, Union
 
+from zenctl.metadata.types import TypeTable, UnknownType, check_properties, check_text, check_type
+
 PropertyValue = Union[str, int, float]
 """What a property can hold. Structured values are stored as JSON text."""
 
 Properties = Mapping[str, PropertyValue]
+
+PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,256}")
+"""What a string in a query may be: a hex digest or a plain word."""
 
 
 class StoreError(Exception):
@@ -22,7 +28,7 @@ class StoreError(Exception):
 
 
 class AlreadyExists(StoreError):
-    """A context or execution of that type and name is there already; nothing of the transition was written."""
+    """A node or event of that identity is there already; nothing of the transition was written."""
 
 
 class ExecutionState(str, Enum):
@@ -54,7 +60,10 @@ class EventType(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An immutable result. `id` is 0 until stored; `uri` is relative to the artifact store; times are ms."""
+    """An immutable result. `id` is 0 until stored; `uri` is relative to the artifact store; times are ms.
+
+    `name`, where it is not empty, is unique within `type` (zenctl uses the content digest) and never changes.
+    """
 
     type: str
     uri: str
@@ -67,7 +76,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One attempt to produce something. `name` is unique within `type` (zenctl uses the job id)."""
+    """One attempt to produce something. `name` is unique within `type` (zenctl uses the job id) and never changes."""
 
     type: str
     name: str
@@ -92,7 +101,10 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Artifact `artifact` was input or output of execution `execution` under `key` (the input's or output's name)."""
+    """Artifact `artifact` was input or output of execution `execution` under `key` (the input's or output's name).
+
+    One artifact can be several inputs of an execution; all its events of one type must then be in one transition.
+    """
 
     execution: int
     artifact: int
@@ -105,15 +117,15 @@ class Transition:
     """One atomic change of the store: all of it lands, or nothing.
 
     - `create_contexts` must not exist yet (AlreadyExists otherwise); `update_contexts` have ids.
-    - `executions` and `artifacts` with id 0 are created, others updated (their properties replaced as given).
+    - `executions` and `artifacts` with id 0 are created (AlreadyExists if one of that type and name is there), others
+      updated: state and URI are set, and their properties become exactly those given.
     - `events` refer to `executions` and `artifacts` by index in these tuples.
-    - Every execution written is associated with every context in `create_contexts`, `update_contexts` and `members_of`
-      (context ids), and every artifact created is attributed to them.
+    - Every execution written is associated with every context in `create_contexts` and `update_contexts`, and every
+      artifact written is attributed to them, for other programs that read ML Metadata.
     """
 
     create_contexts: tuple[Context, ...] = ()
     update_contexts: tuple[Context, ...] = ()
-    members_of: tuple[int, ...] = ()
     executions: tuple[Execution, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     events: tuple[Event, ...] = ()
@@ -121,7 +133,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The ids of what a transition wrote, in its order."""
+    """The ids of what a transition wrote, in its order; contexts created come before contexts updated."""
 
     context_ids: tuple[int, ...]
     execution_ids: tuple[int, ...]
@@ -144,7 +156,10 @@ class Where:
 
 
 class MetadataStore(Protocol):
-    """The port. Implementations are safe to call from several threads; each method is one round trip or few."""
+    """The port. Implementations are safe to call from several threads; each method is one round trip or few.
+
+    Every method raises StoreError where the store fails, UnknownType where a type or property is not in the table.
+    """
 
     def commit(self, transition: Transition) -> Committed:
         """Write it atomically; raises AlreadyExists or StoreError."""
@@ -155,7 +170,7 @@ class MetadataStore(Protocol):
         ...
 
     def executions_by_id(self, ids: Sequence[int]) -> list[Execution]:
-        """Executions by id; unknown ids are left out."""
+        """Executions by id, in the order of their ids; unknown ids are left out."""
         ...
 
     def artifacts(self, where: Where) -> list[Artifact]:
@@ -163,11 +178,11 @@ class MetadataStore(Protocol):
         ...
 
     def artifacts_by_id(self, ids: Sequence[int]) -> list[Artifact]:
-        """Artifacts by id; unknown ids are left out."""
+        """Artifacts by id, in the order of their ids; unknown ids are left out."""
         ...
 
     def events(self, *, execution_ids: Sequence[int] = (), artifact_ids: Sequence[int] = ()) -> list[Event]:
-        """Events of any of these executions or artifacts (with real ids)."""
+        """Events of any of these executions or artifacts (with real ids), each once."""
         ...
 
     def context(self, type: str, name: str) -> Context | None:
@@ -179,5 +194,48 @@ class MetadataStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Let go of files and connections; every later call is a StoreError. May be called twice."""
         ...
+
+
+def check_transition(table: TypeTable, transition: Transition) -> None:
+    """Raise UnknownType or ValueError for what no store can take: unknown types, bad indices, ids where none belong."""
+    for contexts, with_id in ((transition.create_contexts, False), (transition.update_contexts, True)):
+        for context in contexts:
+            if bool(context.id) is not with_id or not context.name:
+                raise ValueError(f"context {context.type}/{context.name} needs a name, and an id only for an update")
+            check_text("a context's name", context.name)
+            check_properties(table.contexts, context.type, context.properties)
+    for execution in transition.executions:
+        if not execution.name:
+            raise ValueError(f"an execution of type {execution.type} needs a name")
+        check_text("an execution's name", execution.name)
+        check_properties(table.executions, execution.type, execution.properties)
+    for artifact in transition.artifacts:
+        check_text("an artifact's name", artifact.name)
+        check_text("an artifact's URI", artifact.uri)
+        check_properties(table.artifacts, artifact.type, artifact.properties)
+    for event in transition.events:
+        inside = 0 <= event.execution < len(transition.executions) and 0 <= event.artifact < len(transition.artifacts)
+        if not inside:
+            raise ValueError(f"event {event.key!r} refers to a node outside its transition")
+        check_text("an event's key", event.key)
+
+
+def check_where(kinds: Mapping[str, Mapping[str, type]], where: Where) -> None:
+    """Raise ValueError for a query that MLMD could not be given safely, UnknownType for one that cannot match."""
+    if where.type:
+        check_type(kinds, where.type)
+    known = [kinds[where.type]] if where.type else list(kinds.values())
+    if where.name and not PLAIN.fullmatch(where.name):
+        raise ValueError(f"a query's name must be a plain word, not {where.name!r}")
+    for name, value in where.properties.items():
+        declared = {properties[name] for properties in known if name in properties}
+        if not declared:
+            raise UnknownType(f"{where.type} has no property {name!r}" if where.type else f"no type has a {name!r}")
+        if type(value) not in declared:
+            raise UnknownType(f"property {name} does not hold {type(value).__name__}")
+        if isinstance(value, str) and not PLAIN.fullmatch(value):
+            raise ValueError(f"a query's values must be hex digests or plain words, not {value!r} ({name})")
+        if isinstance(value, float) and value != value:
+            raise ValueError(f"a query cannot compare with NaN ({name})")

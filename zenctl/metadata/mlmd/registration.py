@@ -1,0 +1,128 @@
+"""Registers zenctl's types in a store once, and leaves a record of them that one query reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from zenctl.metadata.mlmd.connection import Connection
+from zenctl.metadata.store import StoreError
+from zenctl.metadata.types import (
+    ARTIFACT_BASES,
+    EXECUTION_BASES,
+    FORMAT,
+    PREFIX,
+    STORE,
+    PropertyKind,
+    PropertyKinds,
+    TypeTable,
+)
+
+RECORD = "store"
+"""Name of the context that records the format and the types."""
+
+Ids = Mapping[str, int]
+
+_NODES = ("executions", "artifacts", "contexts")
+_MLMD_KINDS = {str: pb.STRING, int: pb.INT, float: pb.DOUBLE}
+_KINDS: Mapping[str, PropertyKind] = {"str": str, "int": int, "float": float}
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The types of a store, with MLMD's ids by name. A newer zenctl may have added some that this one does not use."""
+
+    table: TypeTable
+    executions: Ids
+    artifacts: Ids
+    contexts: Ids
+
+
+NOTHING = Registered(TypeTable({}, {}, {}), {}, {}, {})
+
+
+def read(connection: Connection) -> Registered:
+    """What is registered, NOTHING if zenctl never wrote there; StoreError if a newer zenctl did in a newer format."""
+    found = _record(connection)
+    if found is None:
+        return NOTHING
+    written = found.properties["format"].int_value
+    if written > FORMAT:
+        raise StoreError(
+            f"{connection.path} was written by a newer zenctl (format {written}; this one reads up to {FORMAT})",
+            "Update zenctl: pip install --upgrade zenctl",
+        )
+    types = json.loads(found.properties["types"].string_value)
+    return Registered(
+        TypeTable(*(_table(types[kind]) for kind in ("executions", "artifacts", "contexts"))),
+        *(
+            {name: entry["id"] for name, entry in types[kind].items()}
+            for kind in ("executions", "artifacts", "contexts")
+        ),
+    )
+
+
+def register(connection: Connection, table: TypeTable) -> Registered:
+    """Register what is missing of a table, under the turn to write; every call may be repeated after a crash."""
+    with connection.turn():
+        registered = read(connection)
+        if registered.table.covers(table):
+            return registered
+        whole = registered.table.union(table)
+        types = {
+            "executions": {n: _put_execution_type(connection, n, kinds) for n, kinds in whole.executions.items()},
+            "artifacts": {n: _put_artifact_type(connection, n, kinds) for n, kinds in whole.artifacts.items()},
+            "contexts": {n: _put_context_type(connection, n, kinds) for n, kinds in whole.contexts.items()},
+        }
+        record = pb.Context(type_id=types["contexts"][STORE]["id"], name=RECORD)
+        record.properties["format"].int_value = FORMAT
+        record.properties["types"].string_value = json.dumps(types, sort_keys=True)
+        known = _record(connection)
+        if known is not None:
+            record.id = known.id
+        connection.ask(lambda: connection.mlmd.put_contexts([record]))
+        return read(connection)
+
+
+def _record(connection: Connection) -> Any:
+    return connection.ask(lambda: connection.mlmd.get_context_by_type_and_name(PREFIX + STORE, RECORD))
+
+
+def _put_execution_type(connection: Connection, name: str, kinds: PropertyKinds) -> dict[str, Any]:
+    message = pb.ExecutionType(name=PREFIX + name, properties=_properties(kinds))
+    base = EXECUTION_BASES.get(name)
+    if base:
+        message.base_type = pb.ExecutionType.SystemDefinedBaseType.Value(base)
+    put = connection.mlmd.put_execution_type
+    return _entry(connection.ask(lambda: put(message, can_add_fields=True, can_omit_fields=True)), kinds)
+
+
+def _put_artifact_type(connection: Connection, name: str, kinds: PropertyKinds) -> dict[str, Any]:
+    message = pb.ArtifactType(name=PREFIX + name, properties=_properties(kinds))
+    base = ARTIFACT_BASES.get(name)
+    if base:
+        message.base_type = pb.ArtifactType.SystemDefinedBaseType.Value(base)
+    put = connection.mlmd.put_artifact_type
+    return _entry(connection.ask(lambda: put(message, can_add_fields=True, can_omit_fields=True)), kinds)
+
+
+def _put_context_type(connection: Connection, name: str, kinds: PropertyKinds) -> dict[str, Any]:
+    message = pb.ContextType(name=PREFIX + name, properties=_properties(kinds))
+    put = connection.mlmd.put_context_type
+    return _entry(connection.ask(lambda: put(message, can_add_fields=True, can_omit_fields=True)), kinds)
+
+
+def _properties(kinds: PropertyKinds) -> dict[str, int]:
+    return {name: _MLMD_KINDS[kind] for name, kind in kinds.items()}
+
+
+def _entry(id_: int, kinds: PropertyKinds) -> dict[str, Any]:
+    return {"id": id_, "properties": {name: kind.__name__ for name, kind in kinds.items()}}
+
+
+def _table(types: Mapping[str, Any]) -> dict[str, PropertyKinds]:
+    return {name: {key: _KINDS[kind] for key, kind in entry["properties"].items()} for name, entry in types.items()}
