@@ -10,7 +10,7 @@ from typing import Any
 
 from zenctl.addrs import Address
 from zenctl.diagnostics import Diagnostic, DiagnosticError, raise_errors
-from zenctl.engine.components import has_unknown, plain
+from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
@@ -20,7 +20,7 @@ from zenctl.engine.jobs import datasource_job, new_job_id, step_job
 from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.walk import walk
-from zenctl.fingerprint.digest import fingerprint
+from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.jobs.artifacts import tree_path
 from zenctl.jobs.result import JobResult
 from zenctl.jobs.spec import JobSpec
@@ -270,7 +270,7 @@ class _Applier:
             params = plain(desired.fingerprint_params)
             digests = {name: ref.digest or "" for name, ref in desired.inputs.items()}
             components = replace(change.components, params=params, inputs=digests)
-        if has_unknown(components.params):
+        if is_unknown(components.params):
             raise AssertionError(f"{change.addr} has a parameter that is not known yet")
         return components
 

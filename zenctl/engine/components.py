@@ -71,12 +71,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
-
-
-def has_unknown(value: Any) -> bool:
-    """Whether `plain` left anything unknown in it."""
-    if isinstance(value, Mapping):
-        if set(value) == {"unknown"}:
-            return True
-        return any(has_unknown(item) for item in value.values())
-    return isinstance(value, (list, tuple)) and any(has_unknown(item) for item in value)

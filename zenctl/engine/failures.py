@@ -23,10 +23,8 @@ SUMMARIES = {
 """One line for each kind of job error."""
 
 
-def failure_diagnostic(
-    address: str, desired: DesiredDatasource | DesiredStep, problem: JobError, job_id: str
-) -> Diagnostic:
-    """The diagnostic of a failed job. It points into the user's code where the job knows the line, else at the block."""
+def failure_diagnostic(address: str, desired: DesiredDatasource | DesiredStep, problem: JobError) -> Diagnostic:
+    """The diagnostic of a failed job: it points into the user's code if the job knows the line, else at the block."""
     summary = SUMMARIES.get(problem.kind, "{address} failed").format(address=address)
     parts = [problem.message]
     if problem.traceback:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 STARTER = {
     "pipeline.zen.hcl": """\
-# A first pipeline. Try: zenctl plan, then zenctl apply. Change `top`, a row of the data or the function, and plan again.
+# A first pipeline. Try: zenctl plan, then zenctl apply.
+# Then change `top`, a row of the data, or the function, and plan again.
 
 variable "top" {
   description = "How many of the largest values are kept."

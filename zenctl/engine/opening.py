@@ -10,7 +10,7 @@ from zenctl.config.configuration import Configuration
 from zenctl.config.graph import order
 from zenctl.config.loader import Loaded, load, load_files
 from zenctl.config.variables import VariableInputs, resolve
-from zenctl.diagnostics import Diagnostic, DiagnosticError, has_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
 from zenctl.digests import sha256_json
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.providers import Providers
@@ -22,7 +22,6 @@ from zenctl.metadata.store import MetadataStore, StoreError
 from zenctl.plans.plan import Plan
 from zenctl.provider import ProviderContext
 from zenctl.provider.registry import Registry, discover
-from zenctl.diagnostics import error
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +78,7 @@ def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeS
     if has_errors(diagnostics):
         raise OpeningError(tuple(diagnostics), loaded.sources)
     evaluator = Evaluator(configuration, variables, registry, code.signature)
-    return Opened(
-        configuration, registry, variables, tuple(nodes), evaluator, code, tuple(diagnostics), loaded.sources
-    )
+    return Opened(configuration, registry, variables, tuple(nodes), evaluator, code, tuple(diagnostics), loaded.sources)
 
 
 def open_providers(opened: Opened, inputs: Inputs) -> Providers:

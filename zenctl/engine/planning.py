@@ -8,19 +8,19 @@ from typing import Any
 
 from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, has_errors, warning
-from zenctl.engine.components import datasource_components, environment_here, has_unknown, plain, step_components
+from zenctl.engine.components import datasource_components, environment_here, plain, step_components
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.endpoints import plan_endpoint
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
 from zenctl.engine.observed import Observed
 from zenctl.engine.reasons import changed, failed_before, pending
-from zenctl.fingerprint.digest import fingerprint
+from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
 from zenctl.plans.plan import Change, OutputChange
 from zenctl.provider import Endpoint
-from zenctl.schema import OutputDecl, Unknown
+from zenctl.schema import OutputDecl
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _node(request: Request, desired: DesiredDatasource | DesiredStep) -> tuple[C
         components = step_components(desired, request.observed.closures.get(addr), environment)
         outputs = desired.outputs
         known_source = True
-    complete = known_source and all(components.inputs.values()) and not has_unknown(components.params)
+    complete = known_source and all(components.inputs.values()) and not is_unknown(components.params)
     digest = fingerprint(components) if complete else ""
     action, reasons, result = _decide(request, desired, components, digest, recorded)
     refs = recorded_refs(addr, result, outputs) if result else unknown_refs(addr, outputs)
@@ -250,7 +250,7 @@ def _after(
 def _unknown_paths(
     components: Components, outputs: Mapping[str, OutputDecl], result: Recorded | None
 ) -> tuple[str, ...]:
-    paths = [f"params.{name}" for name, value in components.params.items() if has_unknown(value)]
+    paths = [f"params.{name}" for name, value in components.params.items() if is_unknown(value)]
     paths += [f"inputs.{name}" for name, digest in components.inputs.items() if not digest]
     if result is None:
         paths += [f"outputs.{name}" for name in outputs]
@@ -269,7 +269,7 @@ def _outputs(
             continue
         value = plain(output.value)
         old = before.get(name, {})
-        unknown = isinstance(output.value, Unknown) or has_unknown(value)
+        unknown = is_unknown(value)
         found.append(OutputChange(name, old.get("value"), None if unknown else value, unknown, output.sensitive))
     return found
 

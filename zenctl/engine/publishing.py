@@ -72,7 +72,8 @@ class Publisher:
             recorded = self._state.results.get(addr)
             if action is Action.NO_OP and recorded is not None and prior is not None:
                 return "unchanged", prior.url
-            components = Components(type=f"endpoint.{addr.type}/1", params=plain(desired.shown_config), inputs={"model": model.digest})
+            shown = plain(desired.shown_config)
+            components = Components(type=f"endpoint.{addr.type}/1", params=shown, inputs={"model": model.digest})
             inputs = {"model": RecordedArtifact(0, model.type, tree_path(model.digest), model.digest)}
             job_id = new_job_id(self._plan.project, self._plan.workspace, self._recorder.serial, addr)
             # The endpoint is recorded before it is made, so that one whose apply dies now is found and taken over.

@@ -12,7 +12,7 @@ from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
 from zenctl.config.configuration import EndpointConfig
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
 from zenctl.engine.applying import Applied, Context, apply_changes
-from zenctl.engine.components import has_unknown, plain
+from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredDatasource
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
@@ -24,6 +24,7 @@ from zenctl.engine.refreshing import Refresher
 from zenctl.engine.requests import ApplyOutcome, Inputs, Stop
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.settling import settle
+from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.git import code_version
 from zenctl.jobs.storage import Storage
 from zenctl.metadata.lock import Holder, LockHeld, acquire
@@ -143,9 +144,7 @@ def _check_fresh(plan: Plan, state: WorkspaceState) -> None:
     raise DiagnosticError(error("plan_stale", "The plan is stale: the state has moved on", detail))
 
 
-def _locations(
-    world: World, plan: Plan, state: WorkspaceState, listener: Listener
-) -> dict[Address, Mapping[str, str]]:
+def _locations(world: World, plan: Plan, state: WorkspaceState, listener: Listener) -> dict[Address, Mapping[str, str]]:
     """Where the sources that will be read lie; refuses the plan if one has other content than was planned."""
     wanted = []
     for change in plan.changes:
@@ -208,7 +207,7 @@ def _outputs(
     for name in opened.configuration.outputs:
         output, found = opened.evaluator.output(name, known)
         value = None if output is None else plain(output.value)
-        if output is not None and not has_errors(found) and not has_unknown(value):
+        if output is not None and not has_errors(found) and not is_unknown(value):
             outputs[name] = {"value": value, "sensitive": output.sensitive}
         elif name in state.outputs:
             outputs[name] = state.outputs[name]

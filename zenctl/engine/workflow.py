@@ -209,9 +209,7 @@ def _targeted() -> Diagnostic:
 
 
 @contextmanager
-def _world(
-    opened: Opened, inputs: Inputs, *, create: bool
-) -> Iterator[tuple[MetadataStore, Providers, Storage]]:
+def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[MetadataStore, Providers, Storage]]:
     """Metadata store, providers and artifact store of a configuration, closed at the end."""
     providers = open_providers(opened, inputs)
     try:
