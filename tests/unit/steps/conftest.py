@@ -1,8 +1,8 @@
-"""Runs a built-in step on tables in memory, without a runner or stored datasets."""
+"""Runs a built-in step on stored datasets, without a runner."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,36 +10,27 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from zenctl.sdk import Artifact, Job, Model, Output
-from zenctl.sdk.artifacts import MetricsOutput
+from zenctl.sdk import Artifact, Dataset, Job, Metrics, Model
+from zenctl.sdk.artifacts import output_type
+from zenctl.sdk.dataset import DatasetOutput
 
 
-class TableDataset:
-    """A Dataset as far as the steps read it, over a table in memory, cut into small batches."""
+class SmallBatches(Dataset):
+    """A Dataset that comes in batches so small that every test has several."""
 
-    def __init__(self, table: Any) -> None:
-        self.table = table
-        self.num_rows = table.num_rows
-
-    def batches(self) -> Iterator[Any]:
-        return iter(self.table.to_batches(max_chunksize=64))
+    def batches(
+        self, columns: Sequence[str] | None = None, batch_rows: int = 64, *, verify: bool = False
+    ) -> Iterator[Any]:
+        return super().batches(columns, batch_rows, verify=verify)
 
 
-class TableOutput(Output[Any]):
-    """Keeps the batches it is given."""
-
-    type = "Dataset"
-
-    def __init__(self, path: Path, name: str) -> None:
-        super().__init__(path, name)
-        self.batches: list[Any] = []
-
-    def write(self, rows: Any) -> None:
-        self.batches.append(rows)
-
-    @property
-    def dataset(self) -> TableDataset:
-        return TableDataset(pa.Table.from_batches(self.batches))
+def stored(table: Any, folder: Path, name: str) -> Dataset:
+    """The table as a Dataset in a folder that is made for it."""
+    folder.mkdir()
+    output = DatasetOutput(folder, name)
+    output.write(table)
+    output.close()
+    return SmallBatches(folder, name)
 
 
 @dataclass
@@ -49,9 +40,10 @@ class Ran:
     outputs: dict[str, Any]
     progress: list[tuple[float, float, str]] = field(default_factory=list)
 
-    def artifact(self, name: str) -> Artifact:
-        kind = Model if name == "model" else Artifact
-        return kind(self.outputs[name].path, name)
+    def artifact(self, name: str) -> Any:
+        """An output as the next step gets it."""
+        kinds = {"Dataset": SmallBatches, "Model": Model, "Metrics": Metrics}
+        return kinds.get(self.outputs[name].type, Artifact)(self.outputs[name].path, name)
 
 
 StepRunner = Callable[..., Ran]
@@ -59,21 +51,26 @@ StepRunner = Callable[..., Ran]
 
 @pytest.fixture(scope="session")
 def run_step(tmp_path_factory: pytest.TempPathFactory) -> StepRunner:
-    """run_step(function, inputs, outputs, **params) -> Ran; a dict among the inputs becomes a dataset."""
+    """run_step(function, inputs, outputs, **params) -> Ran; a dict of columns among the inputs becomes a Dataset."""
 
     def run(
         function: Callable[[Job], None], inputs: Mapping[str, Any], outputs: Mapping[str, str], **params: Any
     ) -> Ran:
         root = tmp_path_factory.mktemp("step")
-        kinds = {"Dataset": TableOutput, "Metrics": MetricsOutput}
         writers = {}
         for name, kind in outputs.items():
             (root / name).mkdir()
-            writers[name] = kinds.get(kind, Output)(root / name, name)
-        given = {name: TableDataset(pa.table(i)) if isinstance(i, dict) else i for name, i in inputs.items()}
+            writers[name] = output_type(kind)(root / name, name, kind)
+        given = {
+            name: stored(pa.table(value), root / f"input-{name}", name) if isinstance(value, dict) else value
+            for name, value in inputs.items()
+        }
         ran = Ran(writers)
         job = Job(given, writers, params, report=lambda *report: ran.progress.append(report))
         function(job)
+        for writer in writers.values():
+            writer.close()
+            assert writer.written()
         return ran
 
     return run

@@ -14,7 +14,7 @@ from zenctl.diagnostics import did_you_mean
 from zenctl.sdk import StepError
 from zenctl.steps.train.target import Target, fit_target, present
 from zenctl.steps.transform.applying import apply
-from zenctl.steps.transform.columns import Float32, column, missing_column
+from zenctl.steps.transform.columns import Float32, column, kind, missing_column
 from zenctl.steps.transform.fitting import fit
 from zenctl.steps.transform.log import log
 from zenctl.steps.transform.state import Feature, TransformState
@@ -112,7 +112,7 @@ def _read(
     for batch in dataset.batches():
         if label not in batch.schema.names:
             raise missing_column(label, batch.schema.names, where, "label")
-        values = batch.column(batch.schema.get_field_index(label))
+        values = _plain(batch.column(batch.schema.get_field_index(label)))
         keep = present(values)
         missing += int((~keep).sum())
         columns = _checked(batch, state, where) if transformed else apply(state, batch, where)
@@ -125,6 +125,11 @@ def _read(
     if not labels:
         return empty, pa.nulls(0)
     return (np.concatenate(numbers), np.concatenate(indices)), pa.chunked_array(labels).combine_chunks()
+
+
+def _plain(values: Any) -> Any:
+    """Texts in one Arrow type, of which there are several: parts of a column must agree to be put together."""
+    return values.cast(pa.large_string()) if kind(values.type) == "string" else values
 
 
 def _checked(batch: Any, state: TransformState, where: str) -> Any:

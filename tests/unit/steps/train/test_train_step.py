@@ -55,8 +55,7 @@ def test_classification_with_a_transform(
         exclude=["price"],
         features={"n": {"method": "min_max"}},
     )
-    inputs = {name: fitted.outputs[name].dataset for name in ("train", "eval")}
-    inputs["transform"] = fitted.artifact("transform")
+    inputs = {name: fitted.artifact(name) for name in TRANSFORMED}
     ran = run_step(train, inputs, OUTPUTS, label="kind", **QUICK)
 
     metrics = ran.outputs["metrics"].values
@@ -197,10 +196,10 @@ def test_a_transform_that_does_not_fit_the_data(run_step: Any, rows: dict[str, A
     with pytest.raises(StepError, match="is not transformed: it holds n, price"):
         run_step(train, {"train": raw, "transform": state}, OUTPUTS, label="kind")
     with pytest.raises(StepError, match='"price" is not in input "train"') as caught:
-        run_step(train, {"train": with_label.outputs["train"].dataset, "transform": state}, OUTPUTS, label="price")
+        run_step(train, {"train": with_label.artifact("train"), "transform": state}, OUTPUTS, label="price")
     assert "left it out" in caught.value.hint
     without = fitted()
-    inputs = {"train": without.outputs["train"].dataset, "transform": without.artifact("transform")}
+    inputs = {"train": without.artifact("train"), "transform": without.artifact("transform")}
     with pytest.raises(StepError, match='label "kind" was transformed'):
         run_step(train, inputs, OUTPUTS, label="kind")
 
