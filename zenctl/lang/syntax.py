@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -218,3 +219,13 @@ class Body(Node):
 
     attributes: dict[str, Attribute] = field(hash=False)
     blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BlockShape:
+    """Which keys of a YAML mapping are blocks. `labels` mappings nest below the key; a list of mappings is several
+    blocks; `blocks` are the block types inside. Every other key is an attribute.
+    """
+
+    labels: int = 0
+    blocks: Mapping[str, BlockShape] = field(default_factory=dict, hash=False)

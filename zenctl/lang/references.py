@@ -1,0 +1,154 @@
+"""Finds what an expression refers to: the names outside it, as far as they are written out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from zenctl.diagnostics import SourceRange
+from zenctl.lang.syntax import (
+    Binary,
+    Body,
+    Call,
+    Conditional,
+    Expression,
+    For,
+    GetAttr,
+    Index,
+    Literal,
+    ObjectExpr,
+    Parentheses,
+    Splat,
+    SplatItem,
+    Template,
+    TemplateFor,
+    TemplateIf,
+    TemplateWrap,
+    TupleExpr,
+    Unary,
+    Variable,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A use of a name. `path` is the root name, then attributes and index keys up to the first that is computed.
+
+    `dynamic` says that a computed index or a splat follows, so that any key may be meant.
+    """
+
+    path: tuple[str | int, ...]
+    range: SourceRange
+    dynamic: bool = False
+
+    def __str__(self) -> str:
+        text = str(self.path[0])
+        for part in self.path[1:]:
+            text += f".{part}" if isinstance(part, str) else f"[{part}]"
+        return text
+
+
+def references(node: Expression | Body) -> list[Reference]:
+    """Every reference in an expression or body, in the order of the text. Variables of `for` are none."""
+    found: list[Reference] = []
+    waiting: list[tuple[Expression, frozenset[str]]] = []
+    nothing: frozenset[str] = frozenset()
+    bodies = [node] if isinstance(node, Body) else []
+    if not isinstance(node, Body):
+        waiting.append((node, nothing))
+    while bodies:
+        body = bodies.pop()
+        waiting.extend((attribute.expression, nothing) for attribute in body.attributes.values())
+        bodies.extend(block.body for block in body.blocks)
+    while waiting:
+        expression, bound = waiting.pop()
+        if isinstance(expression, (Variable, GetAttr, Index)):
+            _traversal(expression, bound, found, waiting)
+        else:
+            waiting.extend(_children(expression, bound))
+    found.sort(key=lambda reference: (reference.range.filename, reference.range.start.byte, reference.range.end.byte))
+    return found
+
+
+def _traversal(
+    expression: Expression,
+    bound: frozenset[str],
+    found: list[Reference],
+    waiting: list[tuple[Expression, frozenset[str]]],
+) -> None:
+    """Note the reference that a chain of `.name` and `[key]` makes, and put off what is inside computed keys."""
+    steps: list[tuple[str | int | None, SourceRange]] = []
+    node = expression
+    while True:
+        if isinstance(node, GetAttr):
+            steps.append((node.name, node.range))
+            node = node.source
+        elif isinstance(node, Index):
+            key = literal_key(node.key)
+            if key is None:
+                waiting.append((node.key, bound))
+            steps.append((key, node.range))
+            node = node.source
+        else:
+            break
+    if not isinstance(node, Variable):
+        waiting.append((node, bound))
+        return
+    if node.name in bound:
+        return
+    path: list[str | int] = [node.name]
+    range, dynamic = node.range, False
+    for step, step_range in reversed(steps):
+        if step is None:
+            dynamic = True
+            break
+        path.append(step)
+        range = step_range
+    found.append(Reference(tuple(path), range, dynamic))
+
+
+def literal_key(key: Expression) -> str | int | None:
+    """An index key that is written out, or None."""
+    if isinstance(key, Literal):
+        if isinstance(key.value, str):
+            return key.value
+        if isinstance(key.value, Decimal) and key.value == key.value.to_integral_value():
+            return int(key.value)
+    return None
+
+
+def _children(node: Expression, bound: frozenset[str]) -> list[tuple[Expression, frozenset[str]]]:
+    """The expressions directly inside one that is no traversal, each with the names bound there."""
+    inside: list[Expression | None] = []
+    if isinstance(node, (Literal, SplatItem, Variable)):
+        return []
+    if isinstance(node, Template):
+        inside = list(node.parts)
+    elif isinstance(node, (TemplateWrap, Parentheses)):
+        inside = [node.expression]
+    elif isinstance(node, TemplateIf):
+        inside = [node.condition, node.then, node.otherwise]
+    elif isinstance(node, TemplateFor):
+        names = bound | {node.key, node.value}
+        return [(node.collection, bound), (node.body, names)]
+    elif isinstance(node, For):
+        names = bound | {node.key, node.value}
+        own = [part for part in (node.key_result, node.value_result, node.condition) if part is not None]
+        return [(node.collection, bound), *((part, names) for part in own)]
+    elif isinstance(node, Splat):
+        inside = [node.source, node.each]
+    elif isinstance(node, Call):
+        inside = list(node.arguments)
+    elif isinstance(node, Conditional):
+        inside = [node.condition, node.then, node.otherwise]
+    elif isinstance(node, TupleExpr):
+        inside = list(node.items)
+    elif isinstance(node, ObjectExpr):
+        return [(part, bound) for item in node.items for part in (item.key, item.value)]
+    elif isinstance(node, Binary):
+        inside = [node.left, node.right]
+    elif isinstance(node, Unary):
+        inside = [node.operand]
+    elif isinstance(node, (GetAttr, Index)):
+        inside = [node.source]
+    return [(part, bound) for part in inside if part is not None]

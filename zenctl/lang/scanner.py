@@ -1,0 +1,270 @@
+"""Cuts HCL text into tokens, in time linear in its length; what is no token becomes one of kind `bad`."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+
+class Mode(Enum):
+    """What a text is read as from its start."""
+
+    NORMAL = "normal"
+    TEMPLATE = "template"
+
+
+class Tokens:
+    """Token number i has kind `kinds[i]` and spans the text from `starts[i]` to `ends[i]`.
+
+    Kinds: operators and brackets are their own kind; `ident`, `number`, `newline`, `oquote`, `cquote`, `quoted` (text
+    in quotes, escapes as written), `oheredoc`, `cheredoc`, `text` (a piece of a heredoc or bare template, at most one
+    line), `interp` (`${`), `control` (`%{`), `seqend` (their `}`), `comment`, `bad`, `badnewline` (a quoted string
+    that is not closed on its line) and, last, `eof`.
+    """
+
+    __slots__ = ("ends", "kinds", "starts")
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+
+    def add(self, kind: str, start: int, end: int) -> None:
+        """Append a token."""
+        self.kinds.append(kind)
+        self.starts.append(start)
+        self.ends.append(end)
+
+
+_IDENT_FIRST = r"[A-Za-z_\x80-\U0010ffff]"
+_NORMAL = re.compile(
+    r"[ \t]*(?:"
+    rf"(?P<ident>{_IDENT_FIRST}[\w\-\x80-\U0010ffff]*)"
+    r"|(?P<newline>\r?\n)"
+    r"|(?P<number>[0-9](?:(?:[0-9.]|[eE][+-]?[0-9])*(?:[0-9]|[eE][+-]?[0-9]))?)"
+    r'|(?P<oquote>")'
+    r"|(?P<comment>(?:\#|//)[^\n]*|/\*)"
+    r"|(?P<heredoc><<-?" + _IDENT_FIRST + r"[\w\-\x80-\U0010ffff]*\r?\n)"
+    r"|(?P<brace>[{}]|~\})"
+    r"|(?P<operator>==|!=|>=|<=|&&|\|\||::|\.\.\.|=>|[\[\]().,*/%+\-=<>!?:])"
+    r"|(?P<bad>[^ \t]))"
+)
+_QUOTED = re.compile(r'(?:[^"\\$%\r\n]+|\\[^\r\n]|\$\$+\{|%%+\{|\$+(?!\{)|%+(?!\{))+')
+_TEXT = re.compile(r"(?:[^$%\n]+|\$\$+\{|%%+\{|\$+(?!\{)|%+(?!\{))+")
+
+
+class _String:
+    """Inside quotes."""
+
+    __slots__ = ()
+
+
+class _Sequence:
+    """Inside `${` or `%{`; `braces` counts the open braces within."""
+
+    __slots__ = ("braces",)
+
+    def __init__(self) -> None:
+        self.braces = 0
+
+
+class _Heredoc:
+    """Inside a heredoc that `marker` ends; `fresh` at the start of a line."""
+
+    __slots__ = ("fresh", "marker")
+
+    def __init__(self, marker: str) -> None:
+        self.marker = marker
+        self.fresh = True
+
+
+class _Bare:
+    """At the top of a bare template."""
+
+    __slots__ = ()
+
+
+def scan(text: str, mode: Mode = Mode.NORMAL, *, comments: bool = False) -> Tokens:
+    """All tokens of a text. Without `comments`, a comment to the end of a line leaves its newline only."""
+    return _Scanner(text, mode, comments).run()
+
+
+class _Scanner:
+    def __init__(self, text: str, mode: Mode, comments: bool) -> None:
+        self.text = text
+        self.at = 0
+        self.comments = comments
+        self.tokens = Tokens()
+        self.modes: list[_String | _Sequence | _Heredoc | _Bare] = [_Bare()] if mode is Mode.TEMPLATE else []
+
+    def run(self) -> Tokens:
+        length = len(self.text)
+        while self.at < length:
+            mode = self.modes[-1] if self.modes else None
+            if mode is None or isinstance(mode, _Sequence):
+                self._code()
+            elif isinstance(mode, _String):
+                self._string()
+            elif isinstance(mode, _Heredoc):
+                self._heredoc(mode)
+            else:
+                self._text()
+        self.tokens.add("eof", length, length)
+        return self.tokens
+
+    def _code(self) -> None:
+        """Read tokens until the mode changes or the text ends."""
+        text, match = self.text, _NORMAL.match
+        kinds, starts, ends = self.tokens.kinds, self.tokens.starts, self.tokens.ends
+        at = self.at
+        while True:
+            found = match(text, at)
+            if found is None:  # nothing but spaces is left
+                self.at = len(text)
+                return
+            kind = found.lastgroup or ""
+            start, end = found.span(kind)
+            if kind == "operator":
+                kind = text[start:end]
+            elif kind == "ident":
+                name = text[start:end]
+                if not name.isascii() and not _is_name(name):
+                    end = self._broken_name(start, end)
+                    at = end
+                    continue
+            elif kind == "brace":
+                self.at = at = end
+                if self._brace(start, end):
+                    return
+                continue
+            elif kind == "oquote":
+                self.tokens.add(kind, start, end)
+                self.modes.append(_String())
+                self.at = end
+                return
+            elif kind == "comment":
+                at = self._comment(start, end)
+                continue
+            elif kind == "heredoc":
+                self.tokens.add("oheredoc", start, end)
+                self.modes.append(_Heredoc(text[start + 2 : end].removeprefix("-").rstrip("\r\n")))
+                self.at = end
+                return
+            kinds.append(kind)
+            starts.append(start)
+            ends.append(end)
+            at = end
+
+    def _broken_name(self, start: int, end: int) -> int:
+        """Add what is a name in a run of letters and others; the rest becomes one bad token, to keep this linear."""
+        good = start + _name_length(self.text[start:end])
+        if good > start:
+            self.tokens.add("ident", start, good)
+        self.tokens.add("bad", good, end)
+        return end
+
+    def _brace(self, start: int, end: int) -> bool:
+        """Add a brace; True if it ends a template sequence, and so changes the mode."""
+        mode = self.modes[-1] if self.modes else None
+        closing = self.text[end - 1] == "}"
+        if isinstance(mode, _Sequence):
+            if closing and mode.braces == 0:
+                self.tokens.add("seqend", start, end)
+                self.modes.pop()
+                return True
+            mode.braces += -1 if closing else 1
+        self.tokens.add("seqend" if end - start == 2 else self.text[start], start, end)
+        return False
+
+    def _comment(self, start: int, end: int) -> int:
+        text = self.text
+        if text.startswith("/*", start):
+            close = text.find("*/", start + 2)
+            if close < 0:
+                self.tokens.add("bad", start, len(text))
+                return len(text)
+            end = close + 2
+        elif text[end - 1] == "\r" and text.startswith("\n", end):
+            end -= 1
+        if self.comments:
+            self.tokens.add("comment", start, end)
+        return end
+
+    def _string(self) -> None:
+        text = self.text
+        found = _QUOTED.match(text, self.at)
+        if found:
+            self.tokens.add("quoted", self.at, found.end())
+            self.at = found.end()
+        elif text[self.at] == '"':
+            self.tokens.add("cquote", self.at, self.at + 1)
+            self.at += 1
+            self.modes.pop()
+        elif not self._sequence():
+            # The line ends in the middle of a string, or in the middle of an escape: read on as if all strings and
+            # sequences that are open on this line were closed, so that the next line makes sense again.
+            newline = text[self.at] in "\r\n"
+            self.tokens.add("badnewline" if newline else "bad", self.at, self.at if newline else self.at + 1)
+            if newline:
+                while self.modes and isinstance(self.modes[-1], (_String, _Sequence)):
+                    self.modes.pop()
+                if text[self.at] == "\r" and not text.startswith("\n", self.at + 1):
+                    self.at += 1
+            else:
+                self.at += 1
+
+    def _sequence(self) -> bool:
+        """Enter `${` or `%{` if one is here."""
+        text, at = self.text, self.at
+        if not text.startswith(("${", "%{"), at):
+            return False
+        end = at + (3 if text.startswith("~", at + 2) else 2)
+        self.tokens.add("interp" if text[at] == "$" else "control", at, end)
+        self.modes.append(_Sequence())
+        self.at = end
+        return True
+
+    def _heredoc(self, mode: _Heredoc) -> None:
+        text, start = self.text, self.at
+        if mode.fresh:
+            end = text.find("\n", start)
+            if end >= 0 and text[start:end].strip() == mode.marker:
+                end -= 1 if end > start and text[end - 1] == "\r" else 0
+                self.tokens.add("cheredoc", start, end)
+                self.at = end
+                self.modes.pop()
+                return
+        mode.fresh = False
+        if self._text():
+            mode.fresh = True
+
+    def _text(self) -> bool:
+        """Read literal text to the end of the line or to a sequence, or enter the sequence; True if a line ended."""
+        text, start = self.text, self.at
+        found = _TEXT.match(text, start)
+        end = found.end() if found else start
+        ended = text.startswith("\n", end)
+        if ended:
+            end += 1
+        if end > start:
+            self.tokens.add("text", start, end)
+            self.at = end
+        else:
+            self._sequence()
+        return ended
+
+
+def _is_name(name: str) -> bool:
+    return name.replace("-", "_").isidentifier()
+
+
+def _name_length(name: str) -> int:
+    """How much of it is an identifier, from the start; by halving, as each prefix of a name is one."""
+    low, high = 0, len(name)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _is_name(name[:middle]):
+            low = middle
+        else:
+            high = middle - 1
+    return low
