@@ -36,7 +36,8 @@ def show(value: Any, limit: int = 60) -> str:
         return "(none)"
     leaf = _hidden(value)
     if leaf is not None:
-        return "(sensitive value)" if leaf.startswith("sensitive") else "(known after apply)"
+        kind, _, what = leaf.partition(" ")
+        return {"sensitive": "(sensitive value)", "unknown": "(known after apply)"}.get(kind, what)
     text = json.dumps(json.loads(canonical_json(value)), ensure_ascii=False)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -80,7 +81,8 @@ def _hidden(value: Any) -> _Hidden | None:
 
 def _leaves(value: Any) -> Any:
     # The marks of sensitive and unknown values are leaves: their inside is no path a user knows.
-    leaf = _hidden(value)
+    # DeepDiff takes false for 0, so booleans are leaves of their own kind too.
+    leaf = _Hidden(f"bool {json.dumps(value)}") if isinstance(value, bool) else _hidden(value)
     if leaf is not None:
         return leaf
     if isinstance(value, dict):
