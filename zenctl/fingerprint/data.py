@@ -22,7 +22,9 @@ SETTLE_NS = 2_000_000_000
 
 MAX_ENTRIES = 10_000
 
-_BLANK_RUN = b"\n\n"
+_BLANK_LINE = b"\n\n"
+_CONTENT = bytes(set(range(256)) - set(b'\n"'))
+_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,51 +62,76 @@ class RowCounter:
         self._rows = 0
         self._quoted = False
         self._open = False
-        self._start = True
+        self._begun = False
+        self._carry = b""
 
     def update(self, chunk: bytes) -> None:
         """Add the next bytes."""
-        if self._start:
-            self._start = not chunk
+        chunk = self._carry + chunk if self._carry else chunk
+        self._carry = b""
+        if not self._begun:
+            if len(chunk) < len(_MARK) and _MARK.startswith(chunk):
+                self._carry = chunk
+                return
+            self._begun = True
             # A byte order mark is no content of a first line that is empty otherwise.
-            chunk = chunk[3:] if chunk.startswith(b"\xef\xbb\xbf") else chunk
+            chunk = chunk[len(_MARK) :] if chunk.startswith(_MARK) else chunk
         if b"\r" in chunk:
-            # CRLF then counts as a line and an empty one, which is no record; inside quotes nothing is counted.
-            chunk = chunk.replace(b"\r", b"\n")
-        if b'"' not in chunk:
-            self._plain(chunk)
-            return
-        for index, part in enumerate(chunk.split(b'"')):
-            if index:
-                self._quoted = not self._quoted
-                self._open = True
-            self._plain(part)
+            if chunk.endswith(b"\r"):
+                # Its LF may come with the next chunk.
+                chunk, self._carry = chunk[:-1], b"\r"
+            if chunk.count(b"\r") == chunk.count(b"\r\n"):
+                # The usual case; deleting is several times faster than replacing.
+                chunk = chunk.translate(None, b"\r")
+            else:
+                chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._lines(chunk)
 
     def finish(self) -> int:
         """The number of records, the header's included."""
+        self._begun = True
+        self._lines(self._carry.replace(b"\r", b"\n"))
+        self._carry = b""
         return self._rows + int(self._open)
+
+    def _lines(self, text: bytes) -> None:
+        if b'"' not in text:
+            self._plain(text)
+        elif _BLANK_LINE in text:
+            for index, part in enumerate(text.split(b'"')):
+                if index:
+                    self._toggle()
+                self._plain(part)
+        else:
+            self._dense(text)
+
+    def _dense(self, text: bytes) -> None:
+        """Text with quotes and no empty line inside: only line ends and quotes matter, pairs of quotes do not."""
+        if text.startswith(b"\n") and not self._open and not self._quoted:
+            self._rows -= 1
+        skeleton = text.translate(None, _CONTENT)
+        while b'""' in skeleton:
+            skeleton = skeleton.replace(b'""', b"")
+        for index, part in enumerate(skeleton.split(b'"')):
+            if index:
+                self._quoted = not self._quoted
+            if not self._quoted:
+                self._rows += len(part)
+        self._open = self._quoted or not text.endswith(b"\n")
+
+    def _toggle(self) -> None:
+        self._quoted = not self._quoted
+        self._open = True
 
     def _plain(self, text: bytes) -> None:
         """Text without quotes: its records are its line ends less those that end an empty line."""
         if self._quoted or not text:
             return
-        ends = text.count(b"\n")
-        if not ends:
-            self._open = True
-            return
-        if _BLANK_RUN in text:
-            text = _squeeze(text)
-            ends = text.count(b"\n")
+        while _BLANK_LINE in text:
+            text = text.replace(_BLANK_LINE, b"\n")
         # What is left has no empty line but perhaps the first.
-        first_is_empty = text.startswith(b"\n") and not self._open
-        self._rows += ends - int(first_is_empty)
+        self._rows += text.count(b"\n") - int(text.startswith(b"\n") and not self._open)
         self._open = not text.endswith(b"\n")
-
-
-def _squeeze(text: bytes) -> bytes:
-    while _BLANK_RUN in text:
-        text = text.replace(_BLANK_RUN, b"\n")
-    return text
 
 
 class FileCache:
@@ -133,7 +160,7 @@ class FileCache:
         return facts if isinstance(facts, dict) else None
 
     def put(self, path: Path, facts: Mapping[str, Any]) -> None:
-        """Remember plain JSON facts about the file as it is now; they must come from a look since the cache was opened."""
+        """Remember plain JSON facts about the file as it is now, seen since the cache was opened."""
         key = os.path.abspath(path)
         stamp = self._stamp(key)
         if stamp is None:

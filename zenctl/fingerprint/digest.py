@@ -16,7 +16,7 @@ def fingerprint(components: Components) -> str:
     """The digest of a result's components in lowercase hex; "" while an input or a parameter is not known.
 
     It covers the type with its implementation version, the entry function's name and its closure's digest (declared
-    files included, the entry file's path not), the parameters, the inputs' and the source's digest, and the environment.
+    files included, the entry file's path not), the parameters, the digests of inputs and source, and the environment.
     Raises TypeError or ValueError if a parameter has no JSON form.
     """
     if is_unknown(components.params) or any(not digest for digest in components.inputs.values()):

@@ -158,7 +158,7 @@ class _Finder:
         self._literal_import(node, name)
 
     def _literal_import(self, node: ast.Call, name: str) -> None:
-        """`import_module("a.b")` is an import like any other; of `import_module(f"a.{x}")` at least the start is known."""
+        """`import_module("a.b")` is a plain import; of `import_module(f"a.{x}")` at least the start is known."""
         target = node.args[0] if node.args else None
         if isinstance(target, ast.Constant) and isinstance(target.value, str):
             text = target.value

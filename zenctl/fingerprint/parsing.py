@@ -76,10 +76,10 @@ def decode(data: bytes, filename: str) -> tuple[str | None, Diagnostic | None]:
         )
     except UnicodeDecodeError as problem:
         before = data[: problem.start]
-        line = before.count(b"\n") + 1
+        row = before.count(b"\n") + 1
         column = len(before[before.rfind(b"\n") + 1 :].decode(name, "replace")) + 1
-        here = Position(line, column, problem.start)
-        where = SourceRange(filename, here, Position(line, column + 1, problem.start + 1))
+        here = Position(row, column, problem.start)
+        where = SourceRange(filename, here, Position(row, column + 1, problem.start + 1))
         detail = f"The byte 0x{data[problem.start]:02x} has no meaning there. Save the file as UTF-8."
         return None, error("code_encoding", f"{filename} is not {name.upper()} text", detail, range=where)
     return text, None

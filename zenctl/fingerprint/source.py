@@ -78,8 +78,7 @@ def glob(tree: SourceTree, pattern: str) -> list[str]:
     that leaves the project.
     """
     parts = clean(pattern).split("/")
-    found = {path for path in _matches(tree, "", parts)}
-    return sorted(found)
+    return sorted(set(_matches(tree, "", parts)))
 
 
 def _matches(tree: SourceTree, folder: str, parts: list[str]) -> Iterator[str]:
@@ -108,16 +107,16 @@ def _name_pattern(part: str) -> Callable[[str], bool]:
     if not re.search(r"[*?\[]", part):
         return lambda name: name == part
     text = "" if part.startswith(".") else r"(?!\.)"
-    for token in re.findall(r"\[!?\]?[^\]]*\]|.", part, re.DOTALL):
-        if token == "*":
+    for piece in re.findall(r"\[!?\]?[^\]]*\]|.", part, re.DOTALL):
+        if piece == "*":
             text += ".*"
-        elif token == "?":
+        elif piece == "?":
             text += "."
-        elif len(token) > 1:
-            inside = token[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
+        elif len(piece) > 1:
+            inside = piece[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
             text += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
         else:
-            text += re.escape(token)
+            text += re.escape(piece)
     try:
         compiled = re.compile(text, re.DOTALL)
     except re.error:
@@ -134,9 +133,7 @@ def join(folder: str, name: str) -> str:
 def clean(path: str) -> str:
     """The path without `.` parts and a trailing slash; raises SourceError if it could leave the project."""
     if path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", path):
-        raise SourceError(
-            path, f"{path} is an absolute path; paths of code are relative to the configuration's folder."
-        )
+        raise SourceError(path, f"{path} is absolute; paths of code are relative to the configuration's folder.")
     if "\\" in path or "\0" in path:
         raise SourceError(path, f"{path!r} has a character that no path of code may have; folders end with `/`.")
     parts = [part for part in path.split("/") if part not in ("", ".")]
@@ -169,7 +166,7 @@ class WorkingTree:
     def _place(self, path: str) -> str:
         real = os.path.realpath(os.path.join(self._real, clean(path)))
         if not self._inside(real):
-            raise SourceError(path, f"{path} is a link to {real}, outside of the project; put a copy in its place.")
+            raise _outside(path, real)
         return real
 
     def _inside(self, real: str) -> bool:
@@ -293,6 +290,10 @@ class GitTree:
             if found is None:
                 return None
         return found  # type: ignore[no-any-return]
+
+
+def _outside(path: str, target: str) -> SourceError:
+    return SourceError(path, f"{path} is a link to {target}, outside of the project; put a copy in its place.")
 
 
 def _child(tree: Any, name: str) -> Any:
