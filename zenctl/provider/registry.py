@@ -1,0 +1,203 @@
+"""Finds what is installed: step, datasource, backend, endpoint and store types, by entry point, loaded on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any, Generic, TypeVar, cast
+
+from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
+from zenctl.provider.protocol import Provider
+from zenctl.schema import BackendType, DatasourceType, EndpointType, ProviderSchema, StepType, StoreType
+
+GROUPS = ("zenctl.providers", "zenctl.steps", "zenctl.datasources")
+"""Entry-point groups: provider classes, StepType objects, DatasourceType objects."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """Something installed that is not loaded yet. `load` may raise; `install` says how to repair that."""
+
+    load: Callable[[], T]
+    install: str = ""
+
+
+def discover() -> Registry:
+    """The registry of everything installed beside zenctl. Reads package metadata and imports nothing of it."""
+    found: dict[str, dict[str, Entry[Any]]] = {group: {} for group in GROUPS}
+    entry_points = metadata.entry_points()
+    for group in GROUPS:
+        for point in entry_points.select(group=group):
+            found[group].setdefault(point.name, Entry(point.load, _install(point)))
+    return Registry(*(found[group] for group in GROUPS))
+
+
+def _install(point: metadata.EntryPoint) -> str:
+    name = point.dist.metadata["Name"] if point.dist is not None else ""
+    if not name:
+        return "Install the package that offers it again."
+    extras = point.dist.metadata.get_all("Provides-Extra") or [] if point.dist is not None else []
+    wanted = f"{name}[{point.name}]" if point.name in extras else name
+    return f"Install what it needs: pip install '{wanted}'"
+
+
+def registry_of(
+    providers: Iterable[Provider] = (),
+    steps: Iterable[StepType] = (),
+    datasources: Iterable[DatasourceType] = (),
+) -> Registry:
+    """A registry of plain objects, for tests and for embedding."""
+    return Registry(
+        {p.name: Entry(_constant(_constant(p))) for p in providers},
+        {s.name: Entry(_constant(s)) for s in steps},
+        {d.name: Entry(_constant(d)) for d in datasources},
+    )
+
+
+def _constant(value: T) -> Callable[[], T]:
+    return lambda: value
+
+
+@dataclass(slots=True)
+class Registry:
+    """Types by name. What is asked for is loaded once; a name that is unknown or broken raises DiagnosticError.
+
+    `providers` entries load a provider's class (or any callable without arguments that gives a Provider).
+    """
+
+    providers: Mapping[str, Entry[Callable[[], Provider]]] = field(default_factory=dict)
+    steps: Mapping[str, Entry[StepType]] = field(default_factory=dict)
+    datasources: Mapping[str, Entry[DatasourceType]] = field(default_factory=dict)
+    _loaded: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def provider_names(self) -> tuple[str, ...]:
+        """Every installed provider."""
+        return tuple(sorted(self.providers))
+
+    def step_names(self) -> tuple[str, ...]:
+        """Every installed step type."""
+        return tuple(sorted(self.steps))
+
+    def datasource_names(self) -> tuple[str, ...]:
+        """Every installed datasource type."""
+        return tuple(sorted(self.datasources))
+
+    def backend_names(self) -> tuple[str, ...]:
+        """Every backend type of the providers that can be loaded."""
+        return self._offered(lambda schema: schema.backends)
+
+    def endpoint_names(self) -> tuple[str, ...]:
+        """Every endpoint type of the providers that can be loaded."""
+        return self._offered(lambda schema: schema.endpoints)
+
+    def store_names(self) -> tuple[str, ...]:
+        """Every artifact store type of the providers that can be loaded."""
+        return self._offered(lambda schema: schema.stores)
+
+    def step_type(self, name: str) -> StepType:
+        """A step type by name."""
+        return cast(StepType, self._entry("step type", name, self.steps))
+
+    def datasource_type(self, name: str) -> DatasourceType:
+        """A datasource type by name."""
+        return cast(DatasourceType, self._entry("datasource type", name, self.datasources))
+
+    def backend_type(self, name: str) -> tuple[str, BackendType]:
+        """The provider's name and the type."""
+        return self._of_provider("backend type", name, lambda schema: schema.backends)
+
+    def endpoint_type(self, name: str) -> tuple[str, EndpointType]:
+        """The provider's name and the type."""
+        return self._of_provider("endpoint type", name, lambda schema: schema.endpoints)
+
+    def store_type(self, name: str) -> tuple[str, StoreType]:
+        """The provider's name and the type."""
+        return self._of_provider("artifact store type", name, lambda schema: schema.stores)
+
+    def provider(self, name: str) -> Provider:
+        """The provider: one object for this registry, not configured yet."""
+        key = ("provider object", name)
+        if key not in self._loaded:
+            make = self._entry("provider", name, self.providers)
+            try:
+                self._loaded[key] = make()
+            except Exception as problem:
+                raise DiagnosticError(_broken("provider", name, problem, self.providers[name].install)) from problem
+        return cast(Provider, self._loaded[key])
+
+    def schema(self, provider: str) -> ProviderSchema:
+        """What a provider offers."""
+        key = ("schema", provider)
+        if key not in self._loaded:
+            try:
+                self._loaded[key] = self.provider(provider).schema()
+            except DiagnosticError:
+                raise
+            except Exception as problem:
+                install = self.providers[provider].install
+                raise DiagnosticError(_broken("provider", provider, problem, install)) from problem
+        return cast(ProviderSchema, self._loaded[key])
+
+    def _entry(self, what: str, name: str, entries: Mapping[str, Entry[T]]) -> T:
+        key = (what, name)
+        if key not in self._loaded:
+            if name not in entries:
+                raise DiagnosticError(_unknown(what, name, tuple(sorted(entries))))
+            try:
+                self._loaded[key] = entries[name].load()
+            except Exception as problem:
+                raise DiagnosticError(_broken(what, name, problem, entries[name].install)) from problem
+        return cast(T, self._loaded[key])
+
+    def _of_provider(self, what: str, name: str, offers: Callable[[ProviderSchema], Mapping[str, T]]) -> tuple[str, T]:
+        # The provider of the same name is asked first, so that the usual case loads no other.
+        if name in self.providers:
+            own = offers(self.schema(name))
+            if name in own:
+                return name, own[name]
+        found, problems = [], []
+        for provider in self.provider_names():
+            try:
+                types = offers(self.schema(provider))
+            except DiagnosticError as problem:
+                problems += problem.diagnostics
+                continue
+            if name in types:
+                found.append((provider, types[name]))
+        if len(found) > 1:
+            names = " and ".join(provider for provider, _ in found)
+            summary = f'The {what} "{name}" is offered by several providers: {names}'
+            raise DiagnosticError(error("ambiguous_type", summary, "Uninstall all but one of them."))
+        if not found:
+            known = self._offered(offers)
+            unknown = _unknown(what, name, known)
+            broken = " ".join(d.summary + "." for d in problems)
+            detail = f"{unknown.detail} {broken}".strip()
+            raise DiagnosticError(error(unknown.code, unknown.summary, detail))
+        return found[0]
+
+    def _offered(self, offers: Callable[[ProviderSchema], Mapping[str, Any]]) -> tuple[str, ...]:
+        names: set[str] = set()
+        for provider in self.provider_names():
+            try:
+                names |= set(offers(self.schema(provider)))
+            except DiagnosticError:
+                continue  # told by whoever asks for something of this provider
+        return tuple(sorted(names))
+
+
+def _unknown(what: str, name: str, known: tuple[str, ...]) -> Diagnostic:
+    available = f"Available: {', '.join(known)}." if known else "None is installed."
+    return error(
+        f"unknown_{what.replace(' ', '_')}", f'There is no {what} "{name}"', available + did_you_mean(name, known)
+    )
+
+
+def _broken(what: str, name: str, problem: Exception, install: str) -> Diagnostic:
+    reason = f"{type(problem).__name__}: {problem}"
+    if isinstance(problem, ModuleNotFoundError):
+        reason = f"the Python module {problem.name} is not installed"
+    return error(f"broken_{what.replace(' ', '_')}", f'The {what} "{name}" cannot be loaded: {reason}', install)

@@ -1,0 +1,61 @@
+"""The block `step "python"`: a function of the user's. Its signature says what it takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, StepType, attribute
+
+ArtifactType = Literal[
+    "Anomalies",
+    "Artifact",
+    "Dataset",
+    "History",
+    "Metrics",
+    "Model",
+    "Predictions",
+    "Schema",
+    "Statistics",
+    "Transform",
+]
+"""What an output can be."""
+
+
+class Python(BlockModel):
+    """The block's attributes."""
+
+    code: str = attribute(
+        'The function: "path/file.py:function", relative to the configuration. Pinned to a commit: '
+        '"git::.//path/file.py:function?ref=<commit, tag or branch>".',
+        min_length=1,
+    )
+    inputs: dict[str, ArtifactRef] = attribute(
+        "Artifacts by parameter: { train = step.split.penguins.train }.", default={}
+    )
+    params: dict[str, Any] = attribute(
+        "Values of the function's keyword-only parameters; any JSON value. Part of the fingerprint.", default={}
+    )
+    files: list[str] = attribute(
+        "Files the code reads besides its modules, as glob patterns relative to the configuration. Their content is "
+        "part of the fingerprint.",
+        default=[],
+    )
+    outputs: dict[str, ArtifactType] = attribute(
+        'Outputs that the signature does not annotate: { model = "Model" }.', default={}
+    )
+
+
+def _outputs(attributes: Mapping[str, Any]) -> dict[str, OutputDecl]:
+    """Those declared in the block; the signature's are added by evaluation, which can read it."""
+    declared = attributes.get("outputs") or {}
+    return {name: OutputDecl(str(type_)) for name, type_ in declared.items()}
+
+
+PYTHON = StepType(
+    name="python",
+    description="Run a function of your own.",
+    model=Python,
+    inputs=None,
+    outputs=_outputs,
+)
