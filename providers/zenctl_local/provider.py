@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,11 +44,10 @@ class LocalProvider:
         raise ProviderError(ErrorKind.INVALID, f'a backend "{type}" of the local provider cannot run pipelines', hint)
 
     def endpoint(self, type: str) -> Endpoint:
+        from zenctl_local.endpoint import LocalEndpoints
+
         _check(type, LOCAL.endpoints, "endpoint")
-        # By name, so that plan does not load a server to learn that there is one.
-        module = importlib.import_module("zenctl_local.endpoint")
-        endpoint: Endpoint = module.LocalEndpoints(self._configured())
-        return endpoint
+        return LocalEndpoints(self._configured())
 
     def storage(self, type: str, config: Mapping[str, Any]) -> Storage:
         from zenctl_local.storage import open_store

@@ -1,0 +1,121 @@
+"""ServerState: what is on disk about an endpoint's server, by which a later zenctl finds the process again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zenctl_local.forkserver import started
+
+FORMAT = 1
+"""Version of the file's form."""
+
+STATE_FILE, LOG_FILE, MODELS = "server.json", "server.log", "models"
+"""What an endpoint's folder holds; below `models` one folder for each model, named by its digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """A server that was started. `started` tells its process from a later one of the same number.
+
+    `token` lets its holder change the model: the file is readable by its owner only and the token never leaves it.
+    `host` and `port` are where it listens; what it serves now is the server's to say.
+    """
+
+    name: str
+    pid: int
+    started: str
+    host: str
+    port: int
+    token: str = field(repr=False)
+
+    @property
+    def alive(self) -> bool:
+        """Whether that very process still runs."""
+        return bool(self.started) and started(self.pid) == self.started
+
+    @property
+    def address(self) -> str:
+        """The host to reach it from this machine: loopback if it listens everywhere."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104 - compared
+
+    @property
+    def url(self) -> str:
+        """The model's URL: `:predict` appended it predicts."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"http://{host}:{self.port}/v1/models/{self.name}"
+
+
+def read_state(folder: Path) -> ServerState | None:
+    """What the folder says; None if it says nothing, or what this version cannot read."""
+    try:
+        raw: Any = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        if raw.pop("format") != FORMAT:
+            return None
+        return ServerState(**raw)
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def write_state(folder: Path, state: ServerState) -> None:
+    """Write the file whole or not at all, readable by its owner only."""
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{STATE_FILE}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump({"format": FORMAT, **asdict(state)}, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, folder / STATE_FILE)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def place_model(source: Path, target: Path) -> None:
+    """Lay a model's folder out below `target`, hard links where the file system has them; whole or not at all."""
+    remove(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = target.with_name(f".{target.name}")
+    remove(staging)
+    try:
+        shutil.copytree(source, staging, copy_function=_link)
+        os.replace(staging, target)
+    except BaseException:
+        remove(staging)
+        raise
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all in it, read-only folders too; one that is gone is success."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+        return
+    for parent, _, _ in os.walk(folder):
+        os.chmod(parent, stat.S_IRWXU)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+
+
+def log_tail(folder: Path, lines: int = 8) -> str:
+    """The last lines of the server's log that are not empty."""
+    try:
+        text = (folder / LOG_FILE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
