@@ -54,6 +54,13 @@ def canonical(tree: ast.Module) -> Canonical:
             continue
         if kind in COLLECTED:
             nodes.append(item)
+        if kind is ast.Name:
+            # Half of all nodes are names and constants: they are written as any other node would be, only faster.
+            out.append(f"(Name id=s{len(item.id)}:{item.id})")
+            continue
+        if kind is ast.Constant:
+            out.append(f"(Constant value={_leaf(item.value)})")
+            continue
         fields = _FIELDS.get(kind)
         if fields is None:
             fields = _learn(kind)
@@ -61,7 +68,7 @@ def canonical(tree: ast.Module) -> Canonical:
         parts: list[Any] = []
         for name, prefix in fields:
             value = getattr(item, name, None)
-            if value is None and name != "value":
+            if value is None:
                 continue
             if value.__class__ is list:
                 if value:
@@ -71,7 +78,7 @@ def canonical(tree: ast.Module) -> Canonical:
                 if not (name == "format_spec" and _is_empty(value)):
                     parts.append(prefix)
                     parts.append(value)
-            elif value is not None or kind is ast.Constant:
+            else:
                 parts.append(prefix + _leaf(value))
         parts.append(")")
         parts.reverse()

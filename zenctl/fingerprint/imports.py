@@ -100,15 +100,26 @@ class _Finder:
         self.tells_place = False
 
     def result(self) -> Imports:
+        calls: list[ast.Call] = []
+        mentions: list[ast.Attribute | ast.Name] = []
         for node in self.nodes:
-            self._binding(node)
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Store):
+                    self.bound.add(node.id)
+                mentions.append(node)
+            elif isinstance(node, ast.Attribute):
+                if node.attr in _ATTRIBUTES:
+                    mentions.append(node)
+            elif isinstance(node, ast.Call):
+                calls.append(node)
+            else:
+                self._binding(node)
         followed: set[int] = set()
-        for node in self.nodes:
-            if isinstance(node, ast.Call):
-                self._call(node, followed)
-        for node in self.nodes:
-            if isinstance(node, (ast.Attribute, ast.Name)) and id(node) not in followed:
-                self._mention(node)
+        for call in calls:
+            self._call(call, followed)
+        for mention in mentions:
+            if id(mention) not in followed:
+                self._mention(mention)
         tops = {item.module.split(".")[0] for item in self.imports if not item.level}
         return Imports(
             imports=tuple(self.imports),
@@ -139,8 +150,6 @@ class _Finder:
         elif isinstance(node, ast.ClassDef):
             self.tells_place = True
             self.bound.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            self.bound.add(node.id)
 
     def _add(self, module: str, names: tuple[str, ...], level: int, line: int) -> None:
         guarded = any(start <= line <= end for start, end in self.guards)
@@ -175,11 +184,11 @@ class _Finder:
 
     def _mention(self, node: ast.Attribute | ast.Name) -> None:
         if isinstance(node, ast.Attribute):
-            if node.attr not in _ATTRIBUTES:
-                return
             self.names.add(node.attr)
         else:
             self.names.add(node.id)
+            if node.id not in self.bindings and node.id not in _BUILTINS:
+                return
         name = self._dotted(node)
         if name in WIDENING or name in LITERAL_IMPORTS:
             self.dynamic.append(Dynamic(name, node.lineno))
