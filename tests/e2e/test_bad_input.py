@@ -1,0 +1,190 @@
+"""Bad input: one clear diagnostic with its place, exit 1, and nothing recorded as done that was not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Project
+
+CONFIGURATION = [
+    # (what is replaced, by what, what must be said, where)
+    ('step "python" "count"', 'stepp "python" "count"', 'Did you mean "step"?', "main.zen.hcl:24:1"),
+    ("  inputs = { data = ", "  inputz = { data = ", 'Did you mean "inputs"?', "main.zen.hcl:18:3"),
+    ('step "python" "count"', 'step "pythn" "count"', 'Did you mean "python"?', "main.zen.hcl:24:6"),
+    ('datasource "csv"', 'datasource "cvs"', 'Did you mean "csv"?', "main.zen.hcl:11:12"),
+    ("step.python.tallest.names", "step.python.tallst.names", 'Did you mean "step.python.tallest"?', "main.zen.hcl:26"),
+    ("step.python.tallest.names", "step.python.tallest.nams", 'Did you mean "names"?', "main.zen.hcl:26"),
+    ("var.top", "var.tpo", 'Did you mean "top"?', "main.zen.hcl:19"),
+    ('path = "heights.csv"', "path = [1]", "string", "main.zen.hcl:12:10"),
+    ("steps/rank.py:count", "steps/rnak.py:count", "steps/rnak.py", "main.zen.hcl:25"),
+    ("steps/rank.py:count", "steps/rank.py:cuont", 'Did you mean "count"?', "main.zen.hcl:25"),
+    ("{ data = datasource.csv.heights }", "{ data = step.python.count.result }", "cycle", "main.zen.hcl"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "says", "where"), CONFIGURATION)
+@pytest.mark.parametrize("command", ["validate", "plan"])
+def test_configuration(tiny: Project, command: str, old: str, new: str, says: str, where: str) -> None:
+    tiny.edit("main.zen.hcl", old, new)
+    said = tiny.fails(command)
+    assert says in said
+    name, line = where.split(":")[0], where.split(":")[1:2]
+    assert name in said
+    if line:
+        assert f"line {line[0]}" in said or f"{name}:{line[0]}" in said
+    if "cycle" not in says:
+        assert said.count("Error:") == 1, said
+    assert not (tiny.root / ".zenctl" / "metadata.db").exists()
+
+
+def test_all_errors_are_told_at_once(tiny: Project) -> None:
+    tiny.edit("main.zen.hcl", "var.top", "var.tpo")
+    tiny.edit("main.zen.hcl", 'datasource "csv"', 'datasource "cvs"')
+    said = tiny.fails("validate")
+    assert 'Did you mean "top"?' in said
+    assert 'Did you mean "csv"?' in said
+
+
+DATA = [
+    (b"", "empty"),
+    (b"name,height\nAda,170\nBlaise\n", "line 3"),
+    (b"name,height\nAda,170\nBl\xffise,181\n", "UTF-8"),
+    (b"name,name\nAda,170\n", "name"),
+]
+
+
+@pytest.mark.parametrize(("data", "says"), DATA)
+def test_csv(tiny: Project, data: bytes, says: str) -> None:
+    (tiny.root / "heights.csv").write_bytes(data)
+    said = tiny.fails("apply", "-auto-approve")
+    assert says in said
+    assert "heights.csv" in said
+    assert "step.python.tallest: ran" not in said
+    assert tiny.run("state", "list").stdout.strip() == ""
+
+
+def test_missing_csv(tiny: Project) -> None:
+    (tiny.root / "heights.csv").unlink()
+    said = tiny.fails("plan")
+    assert "heights.csv" in said
+    assert "main.zen.hcl" in said
+
+
+def test_a_step_that_raises_shows_the_user_s_traceback_without_ours(tiny: Project) -> None:
+    tiny.edit("steps/rank.py", "    return len", '    raise ValueError("no names today")\n    return len')
+    said = tiny.fails("apply", "-auto-approve")
+    assert "ValueError: no names today" in said
+    assert "steps/rank.py" in said
+    assert "zenctl/runner" not in said
+    assert "zenctl logs step.python.count" in said
+    assert "step.python.count" not in tiny.ok("state", "list")
+    tiny.edit("steps/rank.py", '    raise ValueError("no names today")\n', "")
+    printed = tiny.ok("apply", "-auto-approve")
+    assert "step.python.tallest: ran" not in printed
+
+
+def test_an_output_that_is_not_written(tiny: Project) -> None:
+    tiny.edit("steps/rank.py", '    (names.path / "names.json").write_text(json.dumps(chosen))\n', "")
+    said = tiny.fails("apply", "-auto-approve")
+    assert "names" in said
+    assert "did not write an output" in said
+    assert tiny.ok("state", "list").split() == ["datasource.csv.heights"]
+
+
+def test_independent_steps_go_on_and_dependents_are_named(tiny: Project) -> None:
+    tiny.edit("steps/rank.py", "    chosen = [", "    1 / 0\n    chosen = [")
+    tiny.write(
+        "more.zen.hcl",
+        'step "python" "other" {\n  code = "steps/other.py:other"\n  inputs = { data = datasource.csv.heights }\n}\n',
+    )
+    tiny.write(
+        "steps/other.py",
+        "from zenctl.sdk import Dataset\n\n\ndef other(data: Dataset) -> int:\n    return data.num_rows\n",
+    )
+    said = tiny.fails("apply", "-auto-approve")
+    assert "ZeroDivisionError" in said
+    assert "step.python.count" in said
+    assert "skipped" in said
+    assert set(tiny.ok("state", "list").split()) == {"datasource.csv.heights", "step.python.other"}
+
+
+def test_missing_label_column(tiny: Project) -> None:
+    tiny.write(
+        "train.zen.hcl",
+        'step "train" "m" {\n  inputs = { train = datasource.csv.heights }\n  label  = "hieght"\n  epochs = 1\n}\n',
+    )
+    said = tiny.fails("apply", "-auto-approve")
+    assert "hieght" in said
+    assert 'Did you mean "height"?' in said
+
+
+def test_a_corrupt_artifact_is_named_and_made_anew(tiny: Project) -> None:
+    tiny.ok("apply", "-auto-approve")
+    [blob] = [
+        p for p in (tiny.root / ".zenctl" / "artifacts" / "blobs").glob("*/*") if p.read_bytes() == b'["Blaise", "Carl"]'
+    ]
+    blob.chmod(0o644)
+    blob.write_bytes(b'["Blaise", "Eve!"]')
+    said = tiny.fails("apply", "-auto-approve", "-replace=step.python.count")
+    assert "damaged" in said
+    tiny.ok("apply", "-auto-approve")
+    assert blob.read_bytes() == b'["Blaise", "Carl"]'
+
+
+def test_an_unreadable_metadata_database(tiny: Project) -> None:
+    tiny.write(".zenctl/metadata.db", "this is no database, it is a text")
+    said = tiny.fails("plan")
+    assert "metadata" in said
+    assert "metadata.db" in said
+    assert (tiny.root / ".zenctl" / "metadata.db").read_text() == "this is no database, it is a text"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A disk of 2 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a tmpfs cannot be mounted here: {mounted.stderr.decode().strip()}")
+    return place
+
+
+def test_a_full_artifact_directory(tiny: Project, small_disk: Path, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(lambda: subprocess.run(["umount", str(small_disk)], check=False))
+    tiny.edit("main.zen.hcl", 'project = "tiny"', f'project = "tiny"\n  artifacts "local" {{\n    path = "{small_disk}"\n  }}')
+    tiny.edit(
+        "steps/rank.py",
+        '    (names.path / "names.json")',
+        "    (names.path / 'big').write_bytes(__import__('os').urandom(4_000_000))\n    (names.path / \"names.json\")",
+    )
+    said = tiny.fails("apply", "-auto-approve")
+    assert "No space left" in said or "space" in said
+    assert tiny.ok("state", "list").split() == ["datasource.csv.heights"]
+    tiny.edit("steps/rank.py", "4_000_000", "4_000")
+    tiny.ok("apply", "-auto-approve")
+
+
+def test_no_configuration_says_where_it_looked(project: Project) -> None:
+    said = project.fails("plan")
+    assert "zenctl init" in said
+    assert str(project.root) in said
+
+
+def test_an_unwritable_project_folder_is_told(tiny: Project) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    shutil.rmtree(tiny.root / ".zenctl", ignore_errors=True)
+    tiny.root.chmod(0o555)
+    try:
+        said = tiny.fails("apply", "-auto-approve")
+    finally:
+        tiny.root.chmod(0o755)
+    assert "ermission" in said

@@ -1,0 +1,19 @@
+zenctl {
+  project = "tiny"
+}
+
+variable "top" {
+  type    = number
+  default = 2
+}
+
+datasource "csv" "heights" {
+  path = "heights.csv"
+}
+
+step "python" "tallest" {
+  code   = "steps/rank.py:tallest"
+  inputs = { data = datasource.csv.heights }
+  params = { top = var.top }
+}
+
