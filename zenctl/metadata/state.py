@@ -1,71 +1,115 @@
-"""The read model: what each address of a workspace last produced. Built in a fixed number of queries."""
+"""Reads what is recorded: a workspace's state, an address's history, results by fingerprint. Bounded queries each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from zenctl.addrs import Address
-from zenctl.metadata.store import ExecutionState
+from zenctl.metadata.encoding import address_key, decode_executions, decode_object, workspace_key
+from zenctl.metadata.records import Recorded, RecordedArtifact, WorkspaceState
+from zenctl.metadata.store import (
+    Artifact,
+    ArtifactState,
+    Context,
+    Event,
+    EventType,
+    Execution,
+    ExecutionState,
+    MetadataStore,
+    Where,
+)
+from zenctl.metadata.types import APPLY
+
+__all__ = [
+    "Recorded",
+    "RecordedArtifact",
+    "WorkspaceState",
+    "find_results",
+    "history",
+    "newest_apply",
+    "read_recorded",
+    "read_state",
+]
+
+READS = 5
+"""How often the state is read anew because an apply recorded something meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedArtifact:
-    """An artifact as recorded. `properties` are the job's (`rows`, metrics, `value`)."""
+def read_state(store: MetadataStore, project: str, workspace: str) -> WorkspaceState:
+    """What is recorded for a workspace, all of one moment; a constant number of queries, however long its history."""
+    key = workspace_key(project, workspace)
+    apply = newest_apply(store, project, workspace)
+    for _ in range(READS):
+        state = _read(store, project, workspace, apply)
+        now = newest_apply(store, project, workspace)
+        if _moment(now) == _moment(apply):
+            break
+        apply = now
+    outputs = store.contexts(APPLY, {"workspace_key": key, "has_outputs": 1}, newest=1)
+    found = decode_object(str(outputs[0].properties.get("outputs", ""))) if outputs else {}
+    return replace(state, outputs=found)
 
-    id: int
-    type: str
-    uri: str
-    digest: str
-    bytes: int = 0
-    properties: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+def history(store: MetadataStore, project: str, workspace: str, addr: Address) -> list[Recorded]:
+    """Every execution of an address in a workspace, newest first."""
+    where = Where(properties={"workspace_key": workspace_key(project, workspace), "address_key": address_key(addr)})
+    return read_recorded(store, store.executions(where)[::-1])
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One execution of an address, decoded.
+def find_results(store: MetadataStore, project: str, fingerprint: str, workspaces: Iterable[str]) -> list[Recorded]:
+    """Results with this fingerprint in any of these workspaces, newest first.
 
-    `components` are those of the fingerprint (see `zenctl.plans.actions.Components`, as plain JSON). `attributes` is
-    what a provider reported of an endpoint. `source` names the recorded execution that a CACHED one stands for.
+    A result is left out once one of its outputs is marked as deleted. An empty fingerprint has no results.
     """
-
-    addr: Address
-    execution_id: int
-    job_id: str
-    state: ExecutionState
-    serial: int
-    type: str
-    fingerprint: str = ""
-    components: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    inputs: Mapping[str, RecordedArtifact] = field(default_factory=dict, hash=False)
-    outputs: Mapping[str, RecordedArtifact] = field(default_factory=dict, hash=False)
-    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    handle: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    backend: str = ""
-    code_version: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    error: str = ""
-    source: int = 0
-    started_ms: int = 0
-    ended_ms: int = 0
-
-    @property
-    def is_result(self) -> bool:
-        """Whether it produced something that can be used."""
-        return self.state in (ExecutionState.COMPLETE, ExecutionState.CACHED)
+    if not fingerprint:
+        return []
+    keys = {workspace_key(project, workspace) for workspace in workspaces}
+    results = (ExecutionState.COMPLETE, ExecutionState.CACHED)
+    found = store.executions(Where(properties={"fingerprint": fingerprint}, states=results))
+    executions = [e for e in found[::-1] if e.properties.get("workspace_key") in keys]
+    events, artifacts = _artifacts_of(store, executions)
+    gone = {artifact.id for artifact in artifacts if artifact.state is not ArtifactState.LIVE}
+    lost = {event.execution for event in events if event.type is EventType.OUTPUT and event.artifact in gone}
+    return decode_executions([e for e in executions if e.id not in lost], events, artifacts)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkspaceState:
-    """What is recorded for a workspace.
+def read_recorded(store: MetadataStore, executions: Sequence[Execution]) -> list[Recorded]:
+    """Executions with their artifacts, in the order given; two queries."""
+    return decode_executions(executions, *_artifacts_of(store, executions))
 
-    `results` holds the current result of each address; `attempts` the newest attempt where it is not a result
-    (running, failed, canceled); `outputs` the root outputs of the newest finished apply; `serial` the newest apply.
-    """
 
-    project: str
-    workspace: str
-    serial: int = 0
-    results: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
-    attempts: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
-    outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+def newest_apply(store: MetadataStore, project: str, workspace: str) -> Context | None:
+    """The context of the workspace's newest apply; its property `serial` is the workspace's serial."""
+    found = store.contexts(APPLY, {"workspace_key": workspace_key(project, workspace)}, newest=1)
+    return found[0] if found else None
+
+
+def _artifacts_of(store: MetadataStore, executions: Sequence[Execution]) -> tuple[list[Event], list[Artifact]]:
+    if not executions:
+        return [], []
+    events = store.events(execution_ids=[execution.id for execution in executions])
+    return events, store.artifacts_by_id([event.artifact for event in events])
+
+
+def _read(store: MetadataStore, project: str, workspace: str, apply: Context | None) -> WorkspaceState:
+    key = workspace_key(project, workspace)
+    heads = store.executions(Where(properties={"head": key}))
+    attempts = store.executions(Where(properties={"attempt": key}))
+    recorded = read_recorded(store, [*heads, *attempts])
+    return WorkspaceState(
+        project=project,
+        workspace=workspace,
+        serial=int(apply.properties.get("serial", 0)) if apply else 0,
+        results=_by_address(recorded[: len(heads)]),
+        attempts=_by_address(recorded[len(heads) :]),
+    )
+
+
+def _by_address(recorded: Sequence[Recorded]) -> Mapping[Address, Recorded]:
+    return {item.addr: item for item in sorted(recorded, key=lambda item: (str(item.addr), item.execution_id))}
+
+
+def _moment(apply: Context | None) -> tuple[int, int | float | str]:
+    """What changes with every transition of an apply."""
+    return (apply.id, apply.properties.get("transitions", 0)) if apply else (0, 0)

@@ -1,0 +1,285 @@
+"""The lock of a workspace: an apply that holds it is the only writer, and one that lost it cannot write any more.
+
+Holding the lock is having inserted the workspace's next Apply context, whose name is unique. Every transition inserts
+the next unique context `<project>/<workspace>/<serial>/<k>` too, in the same put as its changes. Whoever takes the lock
+away inserts that context first: the former holder's next put, whenever it comes, then fails whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
+from zenctl.metadata.holder import Holder, decode_holder, encode_holder, is_gone
+from zenctl.metadata.state import newest_apply
+from zenctl.metadata.store import (
+    AlreadyExists,
+    Committed,
+    Context,
+    MetadataStore,
+    PropertyValue,
+    StoreError,
+    Transition,
+)
+from zenctl.metadata.types import APPLY, TRANSITION, WORKSPACE
+
+__all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlock"]
+
+POLL_SECONDS = 0.5
+"""How often a lock that is waited for is looked at."""
+
+CONTESTED = 1000
+"""Races lost in a row before that is taken for a fault of the store."""
+
+ACTIVE, FINISHED, ABANDONED = "active", "finished", "abandoned"
+
+_log = logging.getLogger(__name__)
+
+
+class LockHeld(StoreError):
+    """Another apply holds the workspace's lock: `holder`, under `serial`."""
+
+    def __init__(self, project: str, workspace: str, serial: int, holder: Holder) -> None:
+        super().__init__(
+            f"workspace {workspace} of {project} is locked by apply {serial}: {holder}",
+            f"Wait for it with -lock-timeout=5m. If it is dead for certain: zenctl force-unlock {serial}",
+        )
+        self.project = project
+        self.workspace = workspace
+        self.serial = serial
+        self.holder = holder
+
+
+class LockLost(StoreError):
+    """This apply's lock was taken from it; nothing of what it tried to record has landed."""
+
+    def __init__(self, project: str, workspace: str, serial: int) -> None:
+        super().__init__(
+            f"apply {serial} lost its lock on workspace {workspace} of {project}: it was unlocked by force, "
+            "or taken for dead",
+            "What it recorded before that stands. Run `zenctl plan` to see what is left to do.",
+        )
+
+
+class ApplyLock:
+    """A lock that is held. Thread-safe. A thread renews its lease until `finish` or `close`."""
+
+    def __init__(self, store: MetadataStore, apply: Context, workspace: Context, token: str) -> None:
+        self._store = store
+        self._apply = apply
+        self._workspace = workspace
+        self._token = token
+        self._guard = threading.Lock()
+        self._ended = threading.Event()
+        self._error: StoreError | None = None
+        self.project = str(apply.properties["project"])
+        self.workspace = str(apply.properties["workspace"])
+        self.serial = int(apply.properties["serial"])
+        self.recovered: tuple[LockHeld, ...] = ()
+        """Dead holders whose lock was taken over; worth a notice."""
+        self._renewer = threading.Thread(target=self._renew, name=f"zenctl-lease-{self.serial}", daemon=True)
+        self._renewer.start()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the lock is known to have been taken away; running steps had better be stopped."""
+        return isinstance(self._error, LockLost)
+
+    def commit(self, transition: Transition) -> Committed:
+        """Write a transition if the lock is still held. Raises LockLost, AlreadyExists or StoreError."""
+        with self._guard:
+            return self._commit(transition, {})
+
+    def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
+        """End the apply and give the lock back. `outputs` None leaves those of an earlier apply in force."""
+        changes: dict[str, PropertyValue] = {"state": FINISHED, "outcome": clean_text(outcome), "ended_ms": _now_ms()}
+        if outputs is not None:
+            changes |= {"outputs": json_text(outputs), "has_outputs": 1}
+        try:
+            with self._guard:
+                self._commit(Transition(), changes)
+                self._error = StoreError(f"apply {self.serial} has finished")
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop renewing. A lock that was not finished stays held until its process or its lease has ended."""
+        self._ended.set()
+        if threading.current_thread() is not self._renewer:
+            self._renewer.join()
+
+    def _commit(self, transition: Transition, changes: Mapping[str, PropertyValue]) -> Committed:
+        if self._error is not None:
+            raise self._error
+        # Twice at most: a put whose answer got lost has used up a number, and is recognised by the token.
+        for _ in range(CONTESTED):
+            number = int(self._apply.properties["transitions"]) + 1
+            lease_ms = int(float(self._apply.properties["lease_seconds"]) * 1000)
+            properties = {**self._apply.properties, **changes, "transitions": number}
+            apply = replace(self._apply, properties={**properties, "lease_until_ms": _now_ms() + lease_ms})
+            fence = Context(TRANSITION, context_name(self.project, self.workspace, self.serial, number))
+            fence = replace(fence, properties={"token": self._token})
+            members = (apply, self._workspace) if transition.executions or transition.artifacts else (apply,)
+            try:
+                committed = self._store.commit(
+                    replace(
+                        transition,
+                        create_contexts=(fence, *transition.create_contexts),
+                        update_contexts=(*members, *transition.update_contexts),
+                    )
+                )
+            except AlreadyExists:
+                taken = self._store.context(TRANSITION, fence.name)
+                if taken is None:
+                    raise
+                if taken.properties.get("token") != self._token:
+                    self._error = LockLost(self.project, self.workspace, self.serial)
+                    self._ended.set()
+                    raise self._error from None
+                committed = None
+            self._apply = apply
+            if committed is not None:
+                return committed
+        raise StoreError(f"the metadata store does not keep the numbers of apply {self.serial}")
+
+    def _renew(self) -> None:
+        period = float(self._apply.properties["lease_seconds"]) / 3
+        while not self._ended.wait(period):
+            try:
+                with self._guard:
+                    if not self._ended.is_set() and self._lease_left() < 2 * period:
+                        self._commit(Transition(), {})
+            except LockLost:
+                return
+            except StoreError as problem:
+                # The next round tries again; a put that the apply itself needs reports its own failure.
+                _log.warning("the lease of apply %s could not be renewed: %s", self.serial, problem)
+
+    def _lease_left(self) -> float:
+        return (int(self._apply.properties["lease_until_ms"]) - _now_ms()) / 1000
+
+
+def acquire(
+    store: MetadataStore,
+    project: str,
+    workspace: str,
+    holder: Holder,
+    *,
+    lease_seconds: float = 60.0,
+    timeout: float = 0.0,
+    on_wait: Callable[[LockHeld], None] | None = None,
+) -> ApplyLock:
+    """Take the lock: begin the workspace's next apply.
+
+    Waits up to `timeout` seconds for a live holder, telling `on_wait` once, then raises LockHeld. A holder is dead if
+    it ran on this machine and its process is gone, or ran elsewhere and has not renewed its lease; its lock is taken
+    over, and the new lock's `recovered` names it. What it left RUNNING stays so: those are attempts in the state.
+    """
+    deadline = time.monotonic() + timeout
+    holder = holder.completed()
+    recovered: list[LockHeld] = []
+    told, races = False, 0
+    while races < CONTESTED:
+        newest = newest_apply(store, project, workspace)
+        if newest is None or newest.properties.get("state") != ACTIVE:
+            serial = int(newest.properties["serial"]) + 1 if newest else 1
+            try:
+                lock = _insert(store, project, workspace, serial, holder, lease_seconds)
+            except AlreadyExists:
+                races += 1
+                continue
+            lock.recovered = tuple(recovered)
+            return lock
+        held = _held(newest)
+        if is_gone(held.holder, int(newest.properties.get("lease_until_ms", 0)), _now_ms()):
+            if _abandon(store, newest):
+                recovered.append(held)
+            races += 1
+            continue
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise held
+        if on_wait is not None and not told:
+            on_wait(held)
+            told = True
+        time.sleep(min(POLL_SECONDS, left))
+    raise StoreError(f"the metadata store does not say who holds workspace {workspace} of {project}")
+
+
+def force_unlock(store: MetadataStore, project: str, workspace: str, serial: int) -> Holder:
+    """Take the lock from apply `serial`, whoever holds it; gives the holder. StoreError if it does not hold it."""
+    for _ in range(CONTESTED):
+        newest = newest_apply(store, project, workspace)
+        if newest is None or newest.properties.get("state") != ACTIVE:
+            raise StoreError(f"workspace {workspace} of {project} is not locked")
+        held = _held(newest)
+        if held.serial != serial:
+            raise StoreError(
+                f"apply {serial} does not hold the lock on workspace {workspace} of {project}",
+                f"It is held by apply {held.serial}: {held.holder}",
+            )
+        if _abandon(store, newest):
+            return held.holder
+    raise StoreError(f"apply {serial} records faster than its lock can be taken; stop it")
+
+
+def _insert(
+    store: MetadataStore, project: str, workspace: str, serial: int, holder: Holder, lease_seconds: float
+) -> ApplyLock:
+    identity: dict[str, PropertyValue] = {
+        "project": project,
+        "workspace": workspace,
+        "workspace_key": workspace_key(project, workspace),
+    }
+    name = context_name(project, workspace)
+    group = store.context(WORKSPACE, name)
+    apply = Context(
+        APPLY,
+        context_name(project, workspace, serial),
+        {
+            **identity,
+            **encode_holder(holder),
+            "serial": serial,
+            "state": ACTIVE,
+            "transitions": 0,
+            "lease_seconds": float(lease_seconds),
+            "lease_until_ms": _now_ms() + int(lease_seconds * 1000),
+        },
+    )
+    if group is None:
+        group = Context(WORKSPACE, name, identity)
+        ids = store.commit(Transition(create_contexts=(apply, group))).context_ids
+        group = replace(group, id=ids[1])
+    else:
+        ids = store.commit(Transition(create_contexts=(apply,))).context_ids
+    return ApplyLock(store, replace(apply, id=ids[0]), group, secrets.token_hex(16))
+
+
+def _abandon(store: MetadataStore, apply: Context) -> bool:
+    """Fence an apply off and mark it abandoned; False if it has recorded anything since `apply` was read."""
+    number = int(apply.properties["transitions"]) + 1
+    changes: dict[str, PropertyValue] = {"state": ABANDONED, "transitions": number, "ended_ms": _now_ms()}
+    fence = Context(TRANSITION, f"{apply.name}/{number}", {"token": ABANDONED})
+    after = replace(apply, properties={**apply.properties, **changes})
+    try:
+        store.commit(Transition(create_contexts=(fence,), update_contexts=(after,)))
+    except AlreadyExists:
+        return False
+    return True
+
+
+def _held(apply: Context) -> LockHeld:
+    properties = apply.properties
+    return LockHeld(
+        str(properties["project"]), str(properties["workspace"]), int(properties["serial"]), decode_holder(properties)
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,326 @@
+"""Recorder: writes down what an apply does, each change in one transition under its lock. Decides nothing.
+
+It stores what it is given and nothing else: no environment variables, no values of secrets.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from zenctl.addrs import Address
+from zenctl.metadata.artifacts import OutputRecord, join
+from zenctl.metadata.encoding import address_key, clean_text, decode_artifact, json_text, present, workspace_key
+from zenctl.metadata.lock import ApplyLock
+from zenctl.metadata.records import Recorded, RecordedArtifact
+from zenctl.metadata.store import (
+    AlreadyExists,
+    Execution,
+    ExecutionState,
+    MetadataStore,
+    PropertyValue,
+    StoreError,
+    Transition,
+    Where,
+)
+from zenctl.plans.actions import Components
+from zenctl.plans.planfile import encode_components
+
+__all__ = ["OutputRecord", "Recorder"]
+
+RACES = 10
+"""How often another apply may record the same artifact first before that is taken for a fault."""
+
+_NONE: Mapping[str, Any] = {}
+
+
+class Recorder:
+    """Records the changes of one apply. Thread-safe. Every method raises LockLost once the lock was taken away.
+
+    An address has at most one head (its current result) and one attempt (its newest execution while that is no result).
+    The put that supersedes either clears it.
+    """
+
+    def __init__(self, store: MetadataStore, lock: ApplyLock) -> None:
+        self._store = store
+        self._lock = lock
+        self._guard = threading.RLock()
+        self._key = workspace_key(lock.project, lock.workspace)
+        self._heads: dict[str, Execution] = {}
+        self._attempts: dict[str, Execution] = {}
+        self._loaded = False
+
+    @property
+    def serial(self) -> int:
+        """The apply's number."""
+        return self._lock.serial
+
+    def start(
+        self,
+        addr: Address,
+        job_id: str,
+        execution_type: str,
+        components: Components,
+        fingerprint: str,
+        inputs: Mapping[str, RecordedArtifact],
+        backend: str = "",
+        code_version: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Record an attempt as RUNNING, with its inputs; gives the execution's id. The head stays what it is.
+
+        Raises ValueError if another attempt at the address is recorded as running: complete or fail that first.
+        """
+        with self._consistent():
+            old = self._attempts.get(address_key(addr))
+            if old is not None and old.state is ExecutionState.RUNNING:
+                raise ValueError(f"{addr} is recorded as running already (execution {old.id})")
+            new = self._new(addr, job_id, execution_type, ExecutionState.RUNNING, "run", inputs)
+            new = _with(
+                new,
+                attempt=self._key,
+                components=json_text(encode_components(components)),
+                fingerprint=fingerprint,
+                backend=backend,
+                code_version=json_text(code_version) if code_version else None,
+            )
+            return self._put(new, [old] if old else [], inputs)[0].id
+
+    def set_handle(self, execution_id: int, handle: Mapping[str, Any]) -> None:
+        """Record how the backend knows the job of a running execution."""
+        with self._consistent():
+            self._put(_with(self._running(execution_id), handle=json_text(handle)))
+
+    def complete(
+        self,
+        execution_id: int,
+        outputs: Mapping[str, OutputRecord],
+        environment: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> dict[str, RecordedArtifact]:
+        """Record a running execution as COMPLETE: it becomes its address's head. Gives the outputs as recorded.
+
+        `environment` is what the job ran with; `attributes` what the provider reported of an endpoint.
+        """
+        with self._consistent():
+            done = replace(self._running(execution_id), state=ExecutionState.COMPLETE)
+            done = _with(
+                done,
+                head=self._key,
+                attempt=None,
+                ended_ms=_now_ms(),
+                environment=json_text(environment) if environment else None,
+                attributes=json_text(attributes) if attributes else None,
+            )
+            superseded = [old for old in self._marked(_key(done)) if old.id != done.id]
+            return self._put(done, superseded, outputs=outputs)[1]
+
+    def fail(self, execution_id: int, error: str, canceled: bool = False) -> None:
+        """Record a running execution as FAILED or CANCELED. The head stays; this stays visible as the attempt."""
+        with self._consistent():
+            state = ExecutionState.CANCELED if canceled else ExecutionState.FAILED
+            failed = replace(self._running(execution_id), state=state)
+            self._put(_with(failed, error=clean_text(error), ended_ms=_now_ms()))
+
+    def reuse(
+        self,
+        addr: Address,
+        source: Recorded,
+        components: Components,
+        fingerprint: str,
+        inputs: Mapping[str, RecordedArtifact],
+        code_version: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Record that a recorded result stands for the address: a CACHED execution with its artifacts becomes head."""
+        with self._consistent():
+            now = _now_ms()
+            # A chain of reuses names the execution that really ran.
+            origin = source.source or source.execution_id
+            new = self._new(addr, self._name(addr, "reuse"), source.type, ExecutionState.CACHED, "reuse", inputs)
+            new = _with(
+                new,
+                head=self._key,
+                components=json_text(encode_components(components)),
+                fingerprint=fingerprint,
+                source=origin,
+                environment=json_text(source.environment) if source.environment else None,
+                code_version=json_text(code_version) if code_version else None,
+                started_ms=now,
+                ended_ms=now,
+            )
+            outputs = {
+                name: OutputRecord(a.type, a.digest, a.uri, a.bytes, a.properties) for name, a in source.outputs.items()
+            }
+            return self._put(new, self._marked(_key(new)), inputs, outputs)[0].id
+
+    def forget(self, addr: Address) -> None:
+        """The address has no current result and no attempt any more. What is recorded of its past stays."""
+        with self._consistent():
+            self._check_not_running(addr)
+            key = address_key(addr)
+            cleared = [_with(old, head=None, attempt=None) for old in self._marked(key)]
+            if cleared:
+                self._lock.commit(Transition(executions=tuple(cleared)))
+                self._heads.pop(key, None)
+                self._attempts.pop(key, None)
+
+    def endpoint(
+        self,
+        addr: Address,
+        components: Components,
+        attributes: Mapping[str, Any],
+        inputs: Mapping[str, RecordedArtifact],
+        job_id: str = "",
+        code_version: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Record in one put that an endpoint now is as `attributes` say; gives the execution's id."""
+        with self._consistent():
+            self._check_not_running(addr)
+            name = job_id or self._name(addr, "publish")
+            new = self._new(addr, name, "Deploy", ExecutionState.COMPLETE, "publish", inputs)
+            new = _with(
+                new,
+                head=self._key,
+                components=json_text(encode_components(components)),
+                attributes=json_text(attributes),
+                code_version=json_text(code_version) if code_version else None,
+                ended_ms=_now_ms(),
+            )
+            return self._put(new, self._marked(_key(new)), inputs)[0].id
+
+    def endpoint_deleted(self, addr: Address) -> None:
+        """Record that an endpoint is gone: its history shows when, and the address has no record any more."""
+        with self._consistent():
+            self._check_not_running(addr)
+            new = self._new(addr, self._name(addr, "delete"), "Deploy", ExecutionState.COMPLETE, "delete", {})
+            new = _with(new, ended_ms=_now_ms())
+            self._put(new, self._marked(_key(new)))
+
+    def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
+        """End the apply and give the lock back. `outputs` are the root outputs; None leaves the earlier ones."""
+        self._lock.finish(outcome, outputs)
+
+    # ---------------------------------------------------------------- executions
+
+    @contextmanager
+    def _consistent(self) -> Iterator[None]:
+        """One change at a time; what is known of heads and attempts is read once, and again after an error.
+
+        Under the lock nobody else changes them. After an error it is not known whether the put has landed.
+        """
+        with self._guard:
+            if not self._loaded:
+                self._heads = self._by_address("head")
+                self._attempts = self._by_address("attempt")
+                self._loaded = True
+            try:
+                yield
+            except StoreError:
+                self._loaded = False
+                raise
+
+    def _by_address(self, mark: str) -> dict[str, Execution]:
+        found = self._store.executions(Where(properties={mark: self._key}))
+        return {_key(execution): execution for execution in found}
+
+    def _new(
+        self,
+        addr: Address,
+        name: str,
+        type_: str,
+        state: ExecutionState,
+        operation: str,
+        inputs: Mapping[str, RecordedArtifact],
+    ) -> Execution:
+        heads = {n: self._heads.get(address_key(a.address)) for n, a in inputs.items() if a.address is not None}
+        producers = {input_name: head.id for input_name, head in heads.items() if head is not None}
+        properties: dict[str, PropertyValue | None] = {
+            "project": self._lock.project,
+            "workspace": self._lock.workspace,
+            "workspace_key": self._key,
+            "address": clean_text(str(addr)),
+            "address_key": address_key(addr),
+            "serial": self.serial,
+            "operation": operation,
+            "started_ms": _now_ms(),
+            "producers": json_text(producers) if producers else None,
+        }
+        return Execution(type_, name, state, present(properties))
+
+    def _name(self, addr: Address, operation: str) -> str:
+        """A unique name for an execution that has no job."""
+        return f"{self._key[:12]}-{self.serial}-{operation}-{address_key(addr)[:12]}-{secrets.token_hex(4)}"
+
+    def _running(self, execution_id: int) -> Execution:
+        for execution in self._attempts.values():
+            if execution.id == execution_id and execution.state is ExecutionState.RUNNING:
+                return execution
+        raise ValueError(f"execution {execution_id} is not recorded as running in workspace {self._lock.workspace}")
+
+    def _check_not_running(self, addr: Address) -> None:
+        attempt = self._attempts.get(address_key(addr))
+        if attempt is not None and attempt.state is ExecutionState.RUNNING:
+            raise ValueError(f"{addr} is recorded as running (execution {attempt.id})")
+
+    # ---------------------------------------------------------------- putting
+
+    def _marked(self, key: str) -> list[Execution]:
+        """The head and the attempt of an address, as far as there are any."""
+        return [marked[key] for marked in (self._heads, self._attempts) if key in marked]
+
+    def _put(
+        self,
+        execution: Execution,
+        superseded: Sequence[Execution] = (),
+        inputs: Mapping[str, RecordedArtifact] = _NONE,
+        outputs: Mapping[str, OutputRecord] = _NONE,
+    ) -> tuple[Execution, dict[str, RecordedArtifact]]:
+        """Put one execution with its events in one transition; those that it supersedes are no head or attempt then."""
+        cleared = [_with(old, head=None, attempt=None) for old in superseded]
+        joined = join(self._store, inputs, outputs)
+        for _ in range(RACES):
+            try:
+                committed = self._lock.commit(
+                    Transition(executions=(execution, *cleared), artifacts=joined.artifacts, events=joined.events)
+                )
+                break
+            except AlreadyExists:
+                # Another workspace's apply may have recorded an artifact of the same content just now: use that one.
+                before, joined = joined, join(self._store, inputs, outputs)
+                if joined.known == before.known:
+                    raise
+        else:
+            raise StoreError("the metadata store does not keep the artifacts of other applies")
+        written = replace(execution, id=committed.execution_ids[0])
+        self._remember(written, cleared)
+        found = {
+            name: decode_artifact(replace(joined.artifacts[i], id=committed.artifact_ids[i]))
+            for name, i in joined.output_index.items()
+        }
+        return written, found
+
+    def _remember(self, written: Execution, cleared: Sequence[Execution]) -> None:
+        key = _key(written)
+        changed = {written.id, *(execution.id for execution in cleared)}
+        for marked, mark in ((self._heads, "head"), (self._attempts, "attempt")):
+            if mark in written.properties:
+                marked[key] = written
+            elif key in marked and marked[key].id in changed:
+                del marked[key]
+
+
+def _key(execution: Execution) -> str:
+    return str(execution.properties["address_key"])
+
+
+def _with(execution: Execution, **changes: PropertyValue | None) -> Execution:
+    """The execution with properties set, or removed where the value is None or empty."""
+    return replace(execution, properties=present({**execution.properties, **changes}))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,84 @@
+"""What is recorded, decoded: an execution of an address with its artifacts, and a workspace's current ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from zenctl.addrs import Address
+from zenctl.metadata.store import ExecutionState
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedArtifact:
+    """An artifact as recorded. `properties` are the job's (`rows`, metrics, `value`).
+
+    `id` is 0 where only the digest is known. Given as an input, `address` may name the address whose output it is, so
+    that lineage leads there also where another address produced the same bytes; it is not read back.
+    """
+
+    id: int
+    type: str
+    uri: str
+    digest: str
+    bytes: int = 0
+    properties: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    address: Address | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One execution of an address, decoded.
+
+    `components` are those of the fingerprint (see `zenctl.plans.actions.Components`, as plain JSON); `environment` is
+    what the job really ran with. `attributes` is what a provider reported of an endpoint. `source` names the recorded
+    execution that a CACHED one stands for, `producers` the executions that made the inputs, by input name, where known.
+    `operation` is `run`, `reuse`, `publish` or `delete` (of an endpoint).
+    """
+
+    addr: Address
+    execution_id: int
+    job_id: str
+    state: ExecutionState
+    serial: int
+    type: str
+    fingerprint: str = ""
+    components: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    inputs: Mapping[str, RecordedArtifact] = field(default_factory=dict, hash=False)
+    outputs: Mapping[str, RecordedArtifact] = field(default_factory=dict, hash=False)
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    handle: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    backend: str = ""
+    code_version: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    error: str = ""
+    source: int = 0
+    started_ms: int = 0
+    ended_ms: int = 0
+    environment: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    producers: Mapping[str, int] = field(default_factory=dict, hash=False)
+    operation: str = "run"
+    project: str = ""
+    workspace: str = ""
+
+    @property
+    def is_result(self) -> bool:
+        """Whether it produced something that can be used."""
+        return self.state in (ExecutionState.COMPLETE, ExecutionState.CACHED)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceState:
+    """What is recorded for a workspace.
+
+    `results` holds the current result of each address; `attempts` the newest attempt where it is not a result
+    (running, failed, canceled); `outputs` the root outputs of the newest apply that recorded any; `serial` the newest
+    apply, 0 if there was none.
+    """
+
+    project: str
+    workspace: str
+    serial: int = 0
+    results: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
+    attempts: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
+    outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
