@@ -229,9 +229,9 @@ class LocalEndpoints:
             deadline = time.monotonic() + patience
             if _alive(state):
                 kill_group(state.pid, number)
-            while _alive(state) and time.monotonic() < deadline:
+            while (_alive(state) or state.lingers) and time.monotonic() < deadline:
                 time.sleep(0.02)
-        if _alive(state):
+        if _alive(state) or state.lingers:
             raise ProviderError(
                 ErrorKind.TRANSIENT, f"the process {state.pid} of {state.name} does not end", "Try again later."
             )

@@ -19,6 +19,9 @@ FORMAT = 1
 STATE_FILE, LOG_FILE, MODELS = "server.json", "server.log", "models"
 """What an endpoint's folder holds; below `models` one folder for each model, named by its digest."""
 
+OWN = "zenctl: "
+"""Begins the lines of the log that the server itself wrote."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
@@ -39,6 +42,15 @@ class ServerState:
     def alive(self) -> bool:
         """Whether that very process still runs."""
         return bool(self.started) and started(self.pid) == self.started
+
+    @property
+    def lingers(self) -> bool:
+        """Whether the process is dead, but for threads that the kernel has not ended yet and that hold its port."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()
+            return fields[19].decode() == self.started and len(os.listdir(f"/proc/{self.pid}/task")) > 1
+        except (OSError, IndexError):
+            return False
 
     @property
     def address(self) -> str:
@@ -113,9 +125,12 @@ def remove(folder: Path) -> None:
 
 
 def log_tail(folder: Path, lines: int = 8) -> str:
-    """The last lines of the server's log that are not empty."""
+    """What the server said itself, or else the last lines of its log that are not empty."""
     try:
         text = (folder / LOG_FILE).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
+    found = [line for line in text.splitlines() if line.strip()]
+    # TensorFlow has much to say that is not the reason.
+    own = [line.removeprefix(OWN) for line in found if line.startswith(OWN)]
+    return "\n".join((own or found)[-lines:])

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from zenctl_local.server_state import OWN
+
 GRACE = 5
 """How long requests may go on after SIGTERM, in seconds."""
 
@@ -91,7 +93,7 @@ def _empty_stdin() -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"zenctl: {text}\n")
+    sys.stderr.write(f"{OWN}{text}\n")
     sys.stderr.flush()
 
 

@@ -144,8 +144,9 @@ def _array(column: list[Any], info: TensorInfo, where: Any, missing: Any) -> Any
             value = _shaped(value, wanted, index, where)
         values.append(_typed(value, info.dtype, index, where))
     try:
-        return np.array(values, dtype=object if info.dtype == "string" else info.dtype)
-    except (ValueError, OverflowError, TypeError) as error:
+        with np.errstate(over="raise"):
+            return np.array(values, dtype=object if info.dtype == "string" else info.dtype)
+    except (ValueError, ArithmeticError, TypeError) as error:
         raise BadRequest(f"{where(0)} or one after it does not fit {info.dtype}: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from zenctl.jobs.storage import StorageError
 from zenctl.jobs.wire import result_to_json
 from zenctl.provider import JobState, JobStatus, SubmitRequest
 from zenctl.provider.testing.compute import HELLO, ComputeBench, ComputeConformance
+from zenctl.provider.testing.endpoint import EndpointBench, EndpointConformance, FakeEndpoint, FakeServers
 from zenctl.provider.testing.fakes import FakeBackend, FakeCompute, FakeRun, FakeStorage
 from zenctl.provider.testing.storage import StorageConformance
 
@@ -52,3 +54,18 @@ class TestFakeCompute(ComputeConformance):
 
         backend = FakeBackend(behave)
         return ComputeBench(lambda: FakeCompute(backend), storage, Path("runner.pyz"), patience=5)
+
+
+class TestFakeEndpoint(EndpointConformance):
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> Iterator[EndpointBench]:
+        servers = FakeServers()
+        models = tmp_path / "one", tmp_path / "two"
+        for model in models:
+            model.mkdir()
+            (model / "saved_model.pb").write_text(model.name)
+        (tmp_path / "broken").mkdir()
+        bench = EndpointBench(lambda: FakeEndpoint(servers), models, tmp_path / "broken", servers.running.__delitem__)
+        yield bench
+        bench.close()
+        assert not servers.running
