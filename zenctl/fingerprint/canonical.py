@@ -17,10 +17,18 @@ IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 COLLECTED = frozenset(
     {
-        ast.Import, ast.ImportFrom, ast.Call, ast.Attribute, ast.Name, ast.Try, ast.ClassDef,
-        ast.FunctionDef, ast.AsyncFunctionDef, ast.arg,
+        ast.Import,
+        ast.ImportFrom,
+        ast.Call,
+        ast.Attribute,
+        ast.Name,
+        ast.Try,
+        ast.ClassDef,
+        ast.FunctionDef,
+        ast.AsyncFunctionDef,
+        ast.arg,
     }
-)  # fmt: skip
+)
 """Nodes that tell what a file reaches; collected in the one walk over the tree."""
 
 _FIELDS: dict[type[ast.AST], tuple[tuple[str, str], ...]] = {}

@@ -11,23 +11,48 @@ LITERAL_IMPORTS = frozenset({"importlib.import_module", "importlib.__import__", 
 
 WIDENING = frozenset(
     {
-        "builtins.eval", "builtins.exec", "eval", "exec",
-        "imp.load_module", "imp.load_package", "imp.load_source",
-        "importlib.machinery.SourceFileLoader", "importlib.util.spec_from_file_location",
-        "pkgutil.extend_path", "pkgutil.iter_modules", "pkgutil.resolve_name", "pkgutil.walk_packages",
-        "runpy.run_module", "runpy.run_path",
-        "site.addsitedir", "sys.meta_path", "sys.path", "sys.path_hooks", "zipimport.zipimporter",
+        "builtins.eval",
+        "builtins.exec",
+        "eval",
+        "exec",
+        "imp.load_module",
+        "imp.load_package",
+        "imp.load_source",
+        "importlib.machinery.SourceFileLoader",
+        "importlib.util.spec_from_file_location",
+        "pkgutil.extend_path",
+        "pkgutil.iter_modules",
+        "pkgutil.resolve_name",
+        "pkgutil.walk_packages",
+        "runpy.run_module",
+        "runpy.run_path",
+        "site.addsitedir",
+        "sys.meta_path",
+        "sys.path",
+        "sys.path_hooks",
+        "zipimport.zipimporter",
     }
-)  # fmt: skip
+)
 """What can load any file of the project."""
 
 DOC_NAMES = frozenset({"__doc__", "getdoc", "cleandoc"})
 DOC_READERS = frozenset(
     {
-        "click", "doctest", "docopt", "dspy", "fire", "inspect", "instructor", "langchain", "langchain_core",
-        "marvin", "pydantic_ai", "pydoc", "typer",
+        "click",
+        "doctest",
+        "docopt",
+        "dspy",
+        "fire",
+        "inspect",
+        "instructor",
+        "langchain",
+        "langchain_core",
+        "marvin",
+        "pydantic_ai",
+        "pydoc",
+        "typer",
     }
-)  # fmt: skip
+)
 """Modules that read docstrings: some of them make a program's behaviour, or a prompt, out of them."""
 
 SOURCE_NAMES = frozenset({"findsource", "getblock", "getcomments", "getsource", "getsourcefile", "getsourcelines"})

@@ -105,6 +105,9 @@ def _syntax_error(source: Source, problem: SyntaxError) -> Diagnostic:
     line = max(problem.lineno or 1, 1)
     text = _LINE_END.split(source.text)
     line = min(line, len(text))
+    if isinstance(problem, IndentationError):
+        # The parser points at the spaces.
+        return _unparsed(source, problem, source.line_range(line))
     here = text[line - 1]
     offset = min(max((problem.offset or 1) - 1, 0), len(here))
     start = source.position(line, len(here[:offset].encode("utf-8", "surrogatepass")))
@@ -112,11 +115,15 @@ def _syntax_error(source: Source, problem: SyntaxError) -> Diagnostic:
     if problem.end_lineno == problem.lineno and problem.end_offset and problem.end_offset - 1 > offset:
         stop = min(problem.end_offset - 1, len(here))
         end = source.position(line, len(here[:stop].encode("utf-8", "surrogatepass")))
+    return _unparsed(source, problem, SourceRange(source.filename, start, end))
+
+
+def _unparsed(source: Source, problem: SyntaxError, place: SourceRange) -> Diagnostic:
     detail = "zenctl reads a step's code to know what it depends on, so it must parse."
     if _TOO_NEW.search(problem.msg or ""):
         detail += " Syntax that is newer than the Python that runs zenctl cannot be read."
     summary = f"{source.filename} does not parse: {problem.msg}"
-    return error("code_syntax", summary, detail, range=SourceRange(source.filename, start, end))
+    return error("code_syntax", summary, detail, range=place)
 
 
 def _start(filename: str) -> SourceRange:
