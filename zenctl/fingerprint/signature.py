@@ -185,7 +185,8 @@ def _not_a_function(source: Source, module: ast.Module, function: str, found: ob
     names = [s.name for s in _top_level(module.body) if isinstance(s, ast.FunctionDef)]
     known = f"It defines {', '.join(sorted(names)[:10])}." if names else "It defines no function at its top level."
     detail = known + did_you_mean(function, names)
-    return error("code_function_missing", f"{name} has no function {function}", detail, range=source.line_range(1))
+    # No place in the file is at fault, so the caller places it where the function is named.
+    return error("code_function_missing", f"{name} has no function {function}", detail)
 
 
 def _inner(module: ast.Module, function: str) -> tuple[str, ast.FunctionDef | ast.AsyncFunctionDef] | None:
