@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _empty_stdin()
     try:
         return _serve(options, token)
+    except OSError as error:
+        _say(f"cannot listen on {options.host}, port {options.port}: {error.strerror}")
+        return 1
     except ModuleNotFoundError as error:
         _say(f"serving needs the package {error.name}: pip install 'zenctl[tensorflow]'")
         return 3

@@ -350,6 +350,27 @@ class TestOwnServer:
             )
         assert ran.returncode == 1
 
+    def test_the_server_by_hand(self, models: Models, live: Live) -> None:
+        def command(port: int) -> list[str]:
+            program = [sys.executable, "-m", "zenctl_local.serving", "--name", "m"]
+            return [*program, "--model", str(models.three), "--port", str(port)]
+
+        taken = subprocess.run(
+            command(live.state.attributes["port"]), capture_output=True, text=True, timeout=60, check=False
+        )
+        assert taken.returncode == 1
+        assert taken.stderr.splitlines()[-1].startswith("zenctl: cannot listen on 127.0.0.1, port")
+        with subprocess.Popen(command(0), stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr is not None
+            line = next(line for line in server.stderr if line.startswith("zenctl: "))
+            url = line.split()[-1]
+            try:
+                assert httpx.post(f"{url}:predict", json={"instances": [{"x": 1}]}).json()["predictions"][0]["y"] == 3.0
+                assert httpx.post(url.replace("v1/models/m", "-/model"), json={}).status_code == 403
+            finally:
+                server.terminate()
+            assert server.wait(30) in (0, -signal.SIGTERM)
+
     @pytest.mark.parametrize("left", ["nothing", "garbage", '{"format": 1}', "[]", '{"format": 99, "pid": 1}'])
     def test_what_a_crash_left_is_nothing_and_is_removed(self, tmp_path: Path, left: str) -> None:
         folder = tmp_path / ".zenctl" / "endpoints" / "penguins"
