@@ -24,15 +24,28 @@ class StoreConfig:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The `zenctl {}` block. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`)."""
+    """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`).
+
+    `required_providers` gives a version constraint by provider, '' for any version.
+    """
 
     project: str
     required_version: str = ""
     metadata: StoreConfig = StoreConfig("sqlite")
     artifacts: StoreConfig = StoreConfig("local")
     defaults: Mapping[str, BackendAddr] = field(default_factory=dict, hash=False)
+    required_providers: Mapping[str, str] = field(default_factory=dict, hash=False)
     require_clean_code: bool = False
     range: SourceRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRule:
+    """A `validation` block of a variable: what must be true, and what the user is told if it is not."""
+
+    condition: Expression
+    error_message: Expression
+    range: SourceRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,7 @@ class VariableConfig:
     sensitive: bool
     nullable: bool
     range: SourceRange
+    validations: tuple[ValidationRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +162,9 @@ class Configuration:
     """One module: settings and blocks by name or address, in the order of the files.
 
     `root` is its folder; `files` maps each file's name (relative to root) to its text, as read. `store` is the type of
-    the artifact store and `store_provider` the provider that offers it.
+    the artifact store and `store_provider` the provider that offers it. `faulty` are the addresses (`step.python.fit`,
+    `var.x`, `local.y`) of blocks that were left out because of errors already reported: what refers to them is not
+    reported again.
     """
 
     root: Path
@@ -162,3 +178,4 @@ class Configuration:
     nodes: Mapping[Address, NodeConfig] = field(default_factory=dict, hash=False)
     store: StoreType | None = None
     store_provider: str = ""
+    faulty: frozenset[str] = frozenset()

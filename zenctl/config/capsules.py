@@ -1,0 +1,97 @@
+"""How artifacts appear in expressions: opaque values with the attributes digest, type, uri and known results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from zenctl.addrs import Address
+from zenctl.config.conforming import RESULT, StepOutputs
+from zenctl.config.plain import LOCATION
+from zenctl.lang.values import Value, from_python
+from zenctl.schema import ArtifactRef, OutputDecl, Unknown
+
+VALUED = frozenset({"Metrics"})
+"""Artifact types whose recorded properties an expression may read."""
+
+OWN = ("digest", "type", "uri")
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactCapsule:
+    """One artifact in an expression. Its type in the language is the artifact's type."""
+
+    ref: ArtifactRef
+    type_name: str
+
+    def attribute(self, name: str) -> Value | None:
+        """`digest`, `type`, `uri`, or a metric; None if it has no such attribute, unknown while not known."""
+        ref = self.ref
+        if name == "type":
+            return from_python(ref.type)
+        if name == "digest":
+            return from_python(Unknown("string") if ref.digest is None else ref.digest)
+        if name == "uri":
+            value = from_python(Unknown("string") if ref.uri is None else ref.uri)
+            return replace(value, marks=value.marks | {LOCATION})
+        if ref.type not in VALUED and ref.output != RESULT:
+            return None
+        if ref.values is None:
+            return from_python(Unknown()) if ref.type in VALUED or name == "value" else None
+        return from_python(ref.values[name]) if name in ref.values else None
+
+    def attribute_names(self) -> tuple[str, ...]:
+        """What it has, for messages."""
+        names = set(OWN)
+        if self.ref.type in VALUED or self.ref.output == RESULT:
+            names |= set(self.ref.values or ())
+        if self.ref.output == RESULT:
+            names.add("value")
+        return tuple(sorted(names))
+
+    def unwrap(self) -> ArtifactRef:
+        """The reference itself."""
+        return self.ref
+
+
+def artifact_capsule(ref: ArtifactRef) -> ArtifactCapsule:
+    """The capsule of an artifact."""
+    return ArtifactCapsule(ref, ref.type)
+
+
+def node_capsule(address: Address, refs: Mapping[str, ArtifactRef]) -> NodeCapsule:
+    """The capsule of a node; one with a single output counts as that artifact."""
+    only = next(iter(refs.values())) if len(refs) == 1 else None
+    return NodeCapsule(address, refs, only.type if only is not None else address.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCapsule:
+    """`step.T.N` or `datasource.T.N` in an expression: its outputs by name, and the only one's attributes."""
+
+    address: Address
+    refs: Mapping[str, ArtifactRef] = field(hash=False)
+    type_name: str
+
+    def attribute(self, name: str) -> Value | None:
+        """An output, or what its only output has."""
+        if name in self.refs:
+            return from_python(artifact_capsule(self.refs[name]))
+        only = self._only()
+        return artifact_capsule(only).attribute(name) if only is not None else None
+
+    def attribute_names(self) -> tuple[str, ...]:
+        """Its outputs, for messages."""
+        only = self._only()
+        inner = artifact_capsule(only).attribute_names() if only is not None else ()
+        return (*self.refs, *(name for name in inner if name not in self.refs))
+
+    def unwrap(self) -> ArtifactRef | StepOutputs:
+        """The only output, or the outputs among which to choose."""
+        only = self._only()
+        if only is not None:
+            return only
+        return StepOutputs(self.address, {name: OutputDecl(ref.type) for name, ref in self.refs.items()})
+
+    def _only(self) -> ArtifactRef | None:
+        return next(iter(self.refs.values())) if len(self.refs) == 1 else None

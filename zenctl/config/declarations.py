@@ -1,0 +1,160 @@
+"""Reads variable, locals, output, provider and backend blocks into their typed form."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from zenctl.addrs import NAME, BackendAddr
+from zenctl.config.configuration import (
+    BackendConfig,
+    NamedExpression,
+    OutputConfig,
+    ProviderConfig,
+    ValidationRule,
+    VariableConfig,
+)
+from zenctl.config.decoding import check_names
+from zenctl.config.reading import BodyReader, check_labels, describe, static_value
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.lang.constraints import type_from_expression
+from zenctl.lang.syntax import Block, Expression, Literal
+from zenctl.lang.values import convert, from_python, to_python
+from zenctl.provider.registry import Registry
+
+VARIABLE_ATTRIBUTES = ("type", "default", "description", "sensitive", "nullable")
+
+
+def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> VariableConfig | None:
+    """A `variable` block; `text` is the file it stands in."""
+    if not check_labels(block, ("name",), diagnostics):
+        return None
+    name = block.labels[0]
+    what = f'variable "{name}"'
+    reader = BodyReader(block.body, what, diagnostics, attributes=VARIABLE_ATTRIBUTES, blocks=("validation",))
+    type_, sound = _type(reader.expression("type"), text, what, diagnostics)
+    nullable = reader.boolean("nullable", True)
+    expression = reader.expression("default")
+    default = None
+    if expression is not None:
+        default, problems = static_value(expression, f'"default" of {what}')
+        diagnostics += problems
+        if not problems and sound:
+            default, problem = _default(default, type_, nullable, what)
+            if problem is not None:
+                diagnostics.append(problem.at(expression.range))
+    rules = [_validation(nested, what, diagnostics) for nested in reader.blocks("validation")]
+    return VariableConfig(
+        name=name,
+        type=type_,
+        has_default=expression is not None,
+        default=default,
+        description=reader.string("description"),
+        sensitive=reader.boolean("sensitive"),
+        nullable=nullable,
+        range=block.header_range,
+        validations=tuple(rule for rule in rules if rule is not None),
+    )
+
+
+def _type(expression: Expression | None, text: str, what: str, diagnostics: list[Diagnostic]) -> tuple[str, bool]:
+    """The type expression as text, and whether it is one."""
+    if expression is None:
+        return "any", True
+    if isinstance(expression, Literal) and isinstance(expression.value, str):
+        type_ = expression.value
+    else:
+        start, end = expression.range.start.byte, expression.range.end.byte
+        type_ = text.encode("utf-8")[start:end].decode("utf-8")
+    found, problems = type_from_expression(expression)
+    diagnostics += [replace(d, summary=f"Invalid type of {what}", range=expression.range) for d in problems]
+    return (type_, True) if found is not None else ("any", False)
+
+
+def _default(default: object, type_: str, nullable: bool, what: str) -> tuple[object, Diagnostic | None]:
+    if default is None:
+        if nullable:
+            return None, None
+        detail = "Remove the default, or `nullable = false`."
+        return None, error("wrong_type", f"The default of {what} is null, but it is not nullable", detail)
+    value, problem = convert(from_python(default), type_)
+    if problem is not None:
+        summary = f"The default of {what} does not fit its type {type_}: {problem}"
+        return None, error("wrong_type", summary, f"It is {describe(default)}.")
+    return to_python(value), None
+
+
+def _validation(block: Block, what: str, diagnostics: list[Diagnostic]) -> ValidationRule | None:
+    reader = BodyReader(block.body, f"validation of {what}", diagnostics, attributes=("condition", "error_message"))
+    condition, message = reader.expression("condition"), reader.expression("error_message")
+    missing = [n for n, e in (("condition", condition), ("error_message", message)) if e is None]
+    for name in missing:
+        summary = f'The validation of {what} has no "{name}"'
+        diagnostics.append(error("missing_attribute", summary, range=block.header_range))
+    if condition is None or message is None:
+        return None
+    return ValidationRule(condition, message, block.header_range)
+
+
+def read_locals(block: Block, diagnostics: list[Diagnostic]) -> list[NamedExpression]:
+    """A `locals` block: each attribute is a local value."""
+    if not check_labels(block, (), diagnostics):
+        return []
+    for nested in block.body.blocks:
+        detail = f"Write it as an attribute, with an equals sign: {nested.type} = {{ ... }}"
+        summary = f'"{nested.type}" in locals is a block'
+        diagnostics.append(error("unknown_block", summary, detail, range=nested.type_range))
+    found = []
+    for attribute in block.body.attributes.values():
+        if NAME.fullmatch(attribute.name):
+            found.append(NamedExpression(attribute.name, attribute.expression, attribute.name_range))
+        else:
+            problem = error("invalid_name", f'"{attribute.name}" is not a name', range=attribute.name_range)
+            diagnostics.append(problem)
+    return found
+
+
+def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | None:
+    """An `output` block."""
+    if not check_labels(block, ("name",), diagnostics):
+        return None
+    name = block.labels[0]
+    what = f'output "{name}"'
+    reader = BodyReader(block.body, what, diagnostics, attributes=("value", "description", "sensitive"))
+    value = reader.expression("value")
+    if value is None:
+        detail = "Say what it shows, for example: value = step.evaluate.NAME.metrics.accuracy"
+        diagnostics.append(
+            error("missing_attribute", f'{what[:1].upper()}{what[1:]} has no "value"', detail, range=block.header_range)
+        )
+        return None
+    description, sensitive = reader.string("description"), reader.boolean("sensitive")
+    return OutputConfig(name, value, description, sensitive, block.header_range)
+
+
+def read_provider(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> ProviderConfig | None:
+    """A `provider` block; its provider must be installed."""
+    if not check_labels(block, ("name",), diagnostics):
+        return None
+    try:
+        schema = registry.schema(block.labels[0])
+    except DiagnosticError as problem:
+        diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
+        return None
+    problems = check_names(schema.config, block.body, f'provider "{block.labels[0]}"')
+    diagnostics += [d.at(block.header_range) for d in problems]
+    return ProviderConfig(block.labels[0], block.body, block.header_range)
+
+
+def read_backend(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> BackendConfig | None:
+    """A `backend` block; a provider must offer its type."""
+    if not check_labels(block, ("type", "name"), diagnostics):
+        return None
+    type_, name = block.labels
+    try:
+        provider, found = registry.backend_type(type_)
+    except DiagnosticError as problem:
+        diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
+        return None
+    problems = check_names(found.model, block.body, f'backend "{type_}" "{name}"')
+    diagnostics += [d.at(block.header_range) for d in problems]
+    return BackendConfig(BackendAddr(type_, name), found, provider, block.body, block.header_range)

@@ -1,0 +1,176 @@
+"""Generates the JSON Schema of YAML configuration files from the code, for editors and other tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from zenctl.config.declarations import VARIABLE_ATTRIBUTES
+from zenctl.config.nodes import ENDPOINT_META, META
+from zenctl.config.settings import METADATA_STORES, PROJECT, ROLES
+from zenctl.provider.registry import Registry
+from zenctl.schema import BlockModel
+
+NAME = "configuration.v1.schema.json"
+"""The file in `schemas/`."""
+
+Schema = dict[str, Any]
+
+EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"anyOf": [{"type": "boolean"}, EXPRESSION]}
+LITERAL_FLAG: Schema = {"type": "boolean"}
+
+META_SCHEMAS: dict[str, Schema] = {
+    "depends_on": {"type": "array", "items": TEXT, "description": "Nodes to wait for without using their results."},
+    "enabled": {**FLAG, "description": "false leaves it out."},
+    "timeout": {"anyOf": [{"type": "number"}, TEXT], "description": 'Seconds, or a text such as "30m".'},
+    "retries": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION], "description": "How often to try again."},
+    "backend": {**TEXT, "description": "Where it runs: ${backend.TYPE.NAME}."},
+    "processing": {**TEXT, "description": "Which Beam runner does its data work: ${backend.TYPE.NAME}."},
+}
+"""The meta-arguments of nodes."""
+
+
+def configuration_schema(registry: Registry) -> Schema:
+    """The schema of a *.zen.yaml file with every type that the registry has."""
+    models = _models(registry)
+    order = sorted(models)
+    inputs: list[tuple[type[BlockModel], JsonSchemaMode]] = [(models[key], "validation") for key in order]
+    found, definitions = models_json_schema(inputs, schema_generator=_Generator)
+    bodies = {key: found[(models[key], "validation")] for key in order}
+    defs = {name: _open(schema) for name, schema in definitions.get("$defs", {}).items()}
+    defs["expression"] = {
+        "type": "string",
+        "pattern": r"\$\{|%\{",
+        "description": "A template with an expression: ${var.epochs}.",
+    }
+    for kind, meta in (("step", META), ("datasource", META), ("endpoint", ENDPOINT_META)):
+        for name in _defs_of(bodies, kind):
+            defs[name] = _with_meta(defs[name], meta)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": NAME,
+        "title": "zenctl configuration",
+        "description": "A *.zen.yaml file. Any text may hold ${...}.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": _root(bodies),
+        "$defs": defs,
+    }
+
+
+def configuration_schema_text(registry: Registry) -> str:
+    """The schema as it lies in `schemas/`."""
+    return json.dumps(configuration_schema(registry), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _models(registry: Registry) -> dict[tuple[str, str], type[BlockModel]]:
+    models: dict[tuple[str, str], type[BlockModel]] = {}
+    for name in registry.step_names():
+        models["step", name] = registry.step_type(name).model
+    for name in registry.datasource_names():
+        models["datasource", name] = registry.datasource_type(name).model
+    for name in registry.backend_names():
+        models["backend", name] = registry.backend_type(name)[1].model
+    for name in registry.endpoint_names():
+        models["endpoint", name] = registry.endpoint_type(name)[1].model
+    for name in registry.store_names():
+        models["artifacts", name] = registry.store_type(name)[1].model
+    for name in registry.provider_names():
+        models["provider", name] = registry.schema(name).config
+    for name, model in METADATA_STORES.items():
+        models["metadata", name] = model
+    return models
+
+
+class _Generator(GenerateJsonSchema):
+    """References to artifacts and backends are written as expressions."""
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:  # noqa: ARG002 - pydantic's
+        return dict(EXPRESSION)
+
+
+def _defs_of(bodies: Mapping[tuple[str, str], JsonSchemaValue], kind: str) -> list[str]:
+    return sorted({body["$ref"].rsplit("/", 1)[-1] for (k, _), body in bodies.items() if k == kind})
+
+
+def _with_meta(schema: Schema, meta: tuple[str, ...]) -> Schema:
+    own = schema.get("properties", {})
+    added = {name: META_SCHEMAS[name] for name in meta if name not in own}
+    added["lifecycle"] = _object({"prevent_destroy": LITERAL_FLAG})
+    return {**schema, "properties": {**own, **added}}
+
+
+def _open(schema: Any) -> Any:
+    """The same schema with an expression allowed wherever a number, a flag, a list or a choice is asked for."""
+    if isinstance(schema, list):
+        return [_open(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    keep = {"default", "enum", "const", "examples"}
+    inner = {
+        key: {name: _open(value) for name, value in item.items()} if key == "properties" else _open(item)
+        for key, item in schema.items()
+        if key not in keep
+    }
+    inner |= {key: item for key, item in schema.items() if key in keep}
+    inner.pop("x-fingerprint", None)
+    if "title" in inner and isinstance(inner["title"], str):
+        del inner["title"]
+    if "properties" in inner or not ({"type", "enum", "const"} & inner.keys()):
+        return inner
+    if inner.get("type") == "string" and not ({"enum", "pattern", "format", "minLength", "maxLength"} & inner.keys()):
+        return inner
+    if inner.get("type") == "null":
+        return inner
+    outside = {key: inner.pop(key) for key in ("description", "default") if key in inner}
+    return {"anyOf": [inner, EXPRESSION], **outside}
+
+
+def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
+    def types(kind: str) -> Schema:
+        return {name: body for (k, name), body in sorted(bodies.items()) if k == kind}
+
+    def labelled(kind: str) -> Schema:
+        named = {name: {"type": "object", "additionalProperties": _blocks(body)} for name, body in types(kind).items()}
+        return _object(named)
+
+    settings = {
+        "required_version": TEXT,
+        "project": {"type": "string", "pattern": f"^{PROJECT.pattern}$"},
+        "require_clean_code": LITERAL_FLAG,
+        "metadata": _object(types("metadata")),
+        "artifacts": _object(types("artifacts")),
+        "required_providers": {"type": "object", "additionalProperties": TEXT},
+        "defaults": _object(dict.fromkeys(ROLES, TEXT)),
+    }
+    validation = _object({"condition": TEXT, "error_message": TEXT}, required=["condition", "error_message"])
+    literal = {"type": TEXT, "default": {}, "description": TEXT, "sensitive": LITERAL_FLAG, "nullable": LITERAL_FLAG}
+    variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(validation)})
+    output = _object({"value": {}, "description": TEXT, "sensitive": LITERAL_FLAG}, required=["value"])
+    return {
+        "zenctl": _blocks(_object(settings)),
+        "provider": _object(types("provider")),
+        "variable": {"type": "object", "additionalProperties": variable},
+        "locals": _blocks({"type": "object"}),
+        "output": {"type": "object", "additionalProperties": output},
+        "backend": labelled("backend"),
+        "datasource": labelled("datasource"),
+        "step": labelled("step"),
+        "endpoint": labelled("endpoint"),
+    }
+
+
+def _object(properties: Mapping[str, Any], required: list[str] | None = None) -> Schema:
+    schema: Schema = {"type": "object", "additionalProperties": False, "properties": dict(properties)}
+    return {**schema, "required": required} if required else schema
+
+
+def _blocks(schema: Any) -> Schema:
+    """One block, or several as a list."""
+    return {"anyOf": [schema, {"type": "array", "items": schema}]}

@@ -1,0 +1,126 @@
+"""Reads datasource, step and endpoint blocks: finds the type, takes out the meta-arguments, keeps the rest as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, StepAddr
+from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Meta, NodeConfig, StepConfig
+from zenctl.config.decoding import check_names
+from zenctl.config.reading import BodyReader, check_labels, not_yet
+from zenctl.config.references import traversal
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.lang.syntax import Attribute, Block, Body, Expression, ObjectExpr, TupleExpr
+from zenctl.provider.registry import Registry
+from zenctl.schema import BlockModel
+
+META = ("depends_on", "enabled", "timeout", "retries", "backend", "processing")
+"""Meta-arguments of steps and datasources."""
+
+ENDPOINT_META = ("depends_on", "enabled")
+
+META_LATER = ("for_each", "count")
+LIFECYCLE_LATER = (
+    "ignore_changes",
+    "replace_triggered_by",
+    "precondition",
+    "postcondition",
+    "create_before_destroy",
+)
+
+DEPENDED: Mapping[str, type[Address]] = {
+    "datasource": DatasourceAddr,
+    "step": StepAddr,
+    "endpoint": EndpointAddr,
+}
+"""What depends_on may name."""
+
+
+def read_node(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> NodeConfig | None:
+    """A `datasource`, `step` or `endpoint` block; None if its type or name is wrong. References come later."""
+    if not check_labels(block, ("type", "name"), diagnostics):
+        return None
+    type_, name = block.labels
+    try:
+        if block.type == "step":
+            step = registry.step_type(type_)
+            meta, body = _split(block, step.model, META, diagnostics)
+            return StepConfig(StepAddr(type_, name), step, body, meta, block.header_range)
+        if block.type == "datasource":
+            source = registry.datasource_type(type_)
+            meta, body = _split(block, source.model, META, diagnostics)
+            return DatasourceConfig(DatasourceAddr(type_, name), source, body, meta, block.header_range)
+        provider, endpoint = registry.endpoint_type(type_)
+        meta, body = _split(block, endpoint.model, ENDPOINT_META, diagnostics)
+        return EndpointConfig(EndpointAddr(type_, name), endpoint, provider, body, meta, block.header_range)
+    except DiagnosticError as problem:
+        diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
+        return None
+
+
+def _split(
+    block: Block, model: type[BlockModel], names: tuple[str, ...], diagnostics: list[Diagnostic]
+) -> tuple[Meta, Body]:
+    """The meta-arguments, and the body without them. What a type declares itself is always the type's."""
+    what = f'{block.type} "{block.labels[0]}" "{block.labels[1]}"'
+    own: dict[str, Attribute] = {}
+    meta: dict[str, Expression] = {}
+    for name, attribute in block.body.attributes.items():
+        if name in model.model_fields:
+            own[name] = attribute
+        elif name in META_LATER:
+            diagnostics.append(not_yet(name, attribute.name_range))
+        elif name in names:
+            meta[name] = attribute.expression
+        elif name == "lifecycle" and isinstance(attribute.expression, ObjectExpr):
+            detail = "Write it as a block, without the equals sign: lifecycle { ... }"
+            summary = f'"lifecycle" of {what} is a block'
+            diagnostics.append(error("unknown_attribute", summary, detail, range=attribute.name_range))
+        else:
+            own[name] = attribute
+    prevent_destroy = False
+    blocks = []
+    for nested in block.body.blocks:
+        if nested.type == "lifecycle" and "lifecycle" not in model.model_fields:
+            prevent_destroy = _lifecycle(nested, what, diagnostics)
+        elif nested.type == "dynamic" and "dynamic" not in model.model_fields:
+            diagnostics.append(not_yet("dynamic", nested.type_range))
+        else:
+            blocks.append(nested)
+    body = replace(block.body, attributes=own, blocks=tuple(blocks))
+    diagnostics += [d.at(block.header_range) for d in check_names(model, body, what, others=names)]
+    depends_on = _depends_on(meta.pop("depends_on", None), diagnostics)
+    return Meta(depends_on=depends_on, prevent_destroy=prevent_destroy, **meta), body
+
+
+def _lifecycle(block: Block, what: str, diagnostics: list[Diagnostic]) -> bool:
+    later = [a for a in block.body.attributes.values() if a.name in LIFECYCLE_LATER]
+    diagnostics += [not_yet(f"lifecycle {{ {a.name} }}", a.name_range) for a in later]
+    nested_later = [b for b in block.body.blocks if b.type in LIFECYCLE_LATER]
+    diagnostics += [not_yet(f"lifecycle {{ {b.type} }}", b.type_range) for b in nested_later]
+    rest = replace(
+        block.body,
+        attributes={n: a for n, a in block.body.attributes.items() if n not in LIFECYCLE_LATER},
+        blocks=tuple(b for b in block.body.blocks if b.type not in LIFECYCLE_LATER),
+    )
+    reader = BodyReader(rest, f"lifecycle of {what}", diagnostics, attributes=("prevent_destroy",))
+    return reader.boolean("prevent_destroy")
+
+
+def _depends_on(expression: Expression | None, diagnostics: list[Diagnostic]) -> tuple[Address, ...]:
+    if expression is None:
+        return ()
+    detail = "Write depends_on = [step.TYPE.NAME, ...]"
+    if not isinstance(expression, TupleExpr):
+        diagnostics.append(error("wrong_type", "depends_on must be a list", detail, range=expression.range))
+        return ()
+    found = []
+    for item in expression.items:
+        names = traversal(item)
+        if names is None or len(names) != 3 or names[0] not in DEPENDED:
+            summary = "depends_on holds addresses of steps, datasources and endpoints only"
+            diagnostics.append(error("wrong_type", summary, detail, range=item.range))
+            continue
+        found.append(DEPENDED[names[0]](names[1], names[2]))
+    return tuple(found)

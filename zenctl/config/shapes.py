@@ -1,0 +1,39 @@
+"""Which keys are blocks, and how many labels they take: what tells blocks from attributes in YAML."""
+
+from __future__ import annotations
+
+from zenctl.lang.syntax import BlockShape
+
+_LIFECYCLE = {"lifecycle": BlockShape(0, {})}
+
+ROOT = BlockShape(
+    0,
+    {
+        "zenctl": BlockShape(
+            0,
+            {
+                "metadata": BlockShape(1, {}),
+                "artifacts": BlockShape(1, {}),
+                "required_providers": BlockShape(0, {}),
+                "defaults": BlockShape(0, {}),
+            },
+        ),
+        "provider": BlockShape(1, {}),
+        "variable": BlockShape(1, {"validation": BlockShape(0, {})}),
+        "locals": BlockShape(0, {}),
+        "output": BlockShape(1, {}),
+        "backend": BlockShape(2, {}),
+        "datasource": BlockShape(2, _LIFECYCLE),
+        "step": BlockShape(2, _LIFECYCLE),
+        "endpoint": BlockShape(2, _LIFECYCLE),
+        "module": BlockShape(1, {}),
+        "moved": BlockShape(0, {}),
+        "removed": BlockShape(0, {}),
+        "check": BlockShape(1, {}),
+    },
+)
+"""A file of the configuration. Blocks of a type's own inside step, datasource, endpoint and backend may be written as
+attributes, so YAML needs no shape for them."""
+
+NOT_YET = ("module", "moved", "removed", "check")
+"""Blocks that are known and not supported yet."""
