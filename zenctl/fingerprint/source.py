@@ -74,8 +74,8 @@ def walk(tree: SourceTree, folder: str = "") -> Iterator[str]:
 def glob(tree: SourceTree, pattern: str) -> list[str]:
     """The files that a pattern names, sorted. `*`, `?`, `[...]` stay within a name, `**` crosses folders.
 
-    A folder stands for everything below it. A wildcard does not match a leading dot. Raises SourceError for a pattern
-    that leaves the project.
+    A folder that is named outright stands for everything below it. A wildcard does not match a leading dot. Raises
+    SourceError for a pattern that leaves the project.
     """
     parts = clean(pattern).split("/")
     return sorted(set(_matches(tree, "", parts)))
@@ -98,7 +98,8 @@ def _matches(tree: SourceTree, folder: str, parts: list[str]) -> Iterator[str]:
         if not wanted(name) or (is_dir and name in SKIPPED):
             continue
         if is_dir:
-            yield from _matches(tree, join(folder, name), rest)
+            if rest or name == first:
+                yield from _matches(tree, join(folder, name), rest)
         elif not rest:
             yield join(folder, name)
 

@@ -86,7 +86,8 @@ REACHES: dict[str, tuple[dict[str, str], set[str]]] = {
     ),
     "type checking": (
         {
-            "steps/fit.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import types_only\nelse:\n    import real",
+            "steps/fit.py": "from typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    import types_only\nelse:\n    import real",
             "types_only.py": "",
             "real.py": "",
         },
