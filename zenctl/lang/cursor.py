@@ -11,7 +11,7 @@ from zenctl.lang.source import Source
 MAX_DEPTH = 100
 """How many brackets, strings and blocks may nest: the parser and all that walk the tree recurse no deeper."""
 
-MAX_HEIGHT = 250
+MAX_HEIGHT = 200
 """How tall an expression's tree may be; long chains (`a + b + c`) grow it without nesting."""
 
 

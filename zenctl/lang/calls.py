@@ -1,0 +1,200 @@
+"""Function: how a function of the language declares itself, and the one way in which all of them are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Union
+
+from zenctl.lang.conversion import ConversionError, convert_value
+from zenctl.lang.model import (
+    DYNAMIC,
+    NO_MARKS,
+    UNKNOWN,
+    Marks,
+    Value,
+    boolean,
+    string,
+    strip_marks,
+    unknown,
+    wholly_known,
+)
+from zenctl.lang.numbers import in_range
+from zenctl.lang.types import ANY, NUMBER, Primitive, Type
+
+MAX_STRING = 16 * 1024 * 1024
+"""The longest text, in code points, that an expression may make."""
+
+MAX_ELEMENTS = 1_000_000
+"""The most elements that a function may make."""
+
+
+class FunctionProblem(Exception):
+    """A call is not possible; `argument` is the index of the argument at fault, None if it is the call as a whole."""
+
+    def __init__(self, detail: str, argument: int | None = None) -> None:
+        super().__init__(detail)
+        self.argument = argument
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter. Arguments are converted to its type; null is refused unless `null`.
+
+    `shallow`: only the argument itself must be known and is stripped of its marks; what is inside keeps its own.
+    Otherwise everything inside must be known, and the marks of all of it go to the result. `unknown`: the function
+    takes unknown values. `marked`: the function takes marked values and looks after the marks itself.
+    """
+
+    name: str
+    type: Type = ANY
+    null: bool = False
+    shallow: bool = False
+    unknown: bool = False
+    marked: bool = False
+
+
+Returns = Union[Type, Callable[[Sequence[Value]], Type]]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function. `run` takes primitive arguments as str, Decimal or bool (or None), all others as Value.
+
+    It returns a Value, or a str, Decimal, int or bool. `rest` takes any further arguments, at most `most`. `returns`
+    is the type of the result, or finds it from the arguments when these are unknown. `lazy` functions are called with
+    one thunk an argument, each giving a value and its diagnostics.
+    """
+
+    name: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    returns: Returns
+    run: Callable[..., Any]
+    rest: Parameter | None = None
+    most: int | None = None
+    lazy: bool = False
+
+    def parameter(self, at: int) -> Parameter:
+        """The parameter that the argument at an index belongs to."""
+        if at < len(self.parameters):
+            return self.parameters[at]
+        assert self.rest is not None
+        return self.rest
+
+    def signature(self) -> str:
+        """How it is called: `lookup(map, key, default...)`."""
+        names = [parameter.name for parameter in self.parameters]
+        if self.rest:
+            names.append(f"{self.rest.name}...")
+        return f"{self.name}({', '.join(names)})"
+
+
+def check_count(function: Function, count: int) -> str:
+    """What is wrong with this number of arguments, or the empty string."""
+    least = len(function.parameters)
+    most = function.most if function.most is not None else (None if function.rest else least)
+    if count < least:
+        missing = function.parameters[count].name
+        return f'The argument "{missing}" is missing: it is called as {function.signature()}.'
+    if most is not None and count > most:
+        return f"It takes {most} argument{'' if most == 1 else 's'}, not {count}: {function.signature()}."
+    return ""
+
+
+def call(function: Function, arguments: Sequence[Value]) -> Value:
+    """The result of a call with a number of arguments that `check_count` accepts. Raises FunctionProblem."""
+    marks = NO_MARKS
+    ready: list[Value] = []
+    known = True
+    for at, argument in enumerate(arguments):
+        parameter = function.parameter(at)
+        value, own = _prepare(parameter, argument, at)
+        marks |= own
+        if not parameter.unknown:
+            known = known and (value.raw is not UNKNOWN if parameter.shallow else wholly_known(value))
+        ready.append(value)
+    if not known:
+        return unknown(_return_type(function, ready), marks)
+    plain = [
+        value.raw if isinstance(function.parameter(at).type, Primitive) and value.raw is not UNKNOWN else value
+        for at, value in enumerate(ready)
+    ]
+    return _result(function.run(*plain), marks)
+
+
+def _prepare(parameter: Parameter, argument: Value, at: int) -> tuple[Value, Marks]:
+    """The argument as the parameter wants it, and the marks taken from it."""
+    try:
+        value = convert_value(argument, parameter.type)
+    except ConversionError as problem:
+        raise FunctionProblem(f'Invalid value for "{parameter.name}": {problem}.', at) from None
+    if value.raw is None and not parameter.null:
+        raise FunctionProblem(f'The argument "{parameter.name}" must not be null.', at)
+    if parameter.marked:
+        return value, NO_MARKS
+    if parameter.shallow:
+        return value.without_marks(), value.marks
+    return strip_marks(value)
+
+
+def _return_type(function: Function, arguments: Sequence[Value]) -> Type:
+    if not callable(function.returns):
+        return function.returns
+    try:
+        return function.returns(arguments)
+    except FunctionProblem:
+        return ANY
+
+
+def _result(result: Any, marks: Marks) -> Value:
+    """What `run` returned, as a value with the marks of the arguments."""
+    if isinstance(result, Value):
+        value = result
+    elif isinstance(result, bool):
+        value = boolean(result)
+    elif isinstance(result, str):
+        value = string(limited(result))
+    elif isinstance(result, (int, Decimal)):
+        number = Decimal(result)
+        if not in_range(number):
+            raise FunctionProblem("The result is out of the range of numbers.")
+        value = Value(NUMBER, number)
+    else:
+        raise TypeError(f"a function of the language returned {result!r}")
+    return value.with_marks(marks)
+
+
+def limited(text: str) -> str:
+    """The text, if it is not too long. Raises FunctionProblem."""
+    if len(text) > MAX_STRING:
+        raise FunctionProblem(f"The text would be longer than {MAX_STRING} characters.")
+    return text
+
+
+def plain_function(name: str, function: Callable[..., Any]) -> Function:
+    """A Python callable over plain data as a function of the language; what it raises is told to the user."""
+    from zenctl.lang.values import from_python, to_python  # which builds on what this module builds on
+
+    def run(*arguments: Value) -> Value:
+        try:
+            return from_python(function(*(to_python(argument) for argument in arguments)))
+        except Exception as problem:
+            raise FunctionProblem(f"It failed: {problem}") from problem
+
+    return Function(name, "", (), ANY, run, rest=Parameter("arguments", null=True))
+
+
+__all__ = [
+    "DYNAMIC",
+    "MAX_ELEMENTS",
+    "MAX_STRING",
+    "Function",
+    "FunctionProblem",
+    "Parameter",
+    "call",
+    "check_count",
+    "limited",
+    "plain_function",
+]

@@ -1,0 +1,76 @@
+"""Evaluates calls of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zenctl.diagnostics import Diagnostic, did_you_mean
+from zenctl.lang.calls import Function, FunctionProblem, call, check_count
+from zenctl.lang.evaluator import Evaluator
+from zenctl.lang.model import DYNAMIC, NO_MARKS, UNKNOWN, Value
+from zenctl.lang.syntax import Call, Expression
+from zenctl.lang.types import AnyType, ListType, SetType, TupleType, describe
+
+
+def function_call(self: Evaluator, node: Call) -> Value:
+    function = self.scope.functions.get(node.name)
+    if function is None:
+        for argument in node.arguments:
+            self.evaluate(argument)
+        detail = f'There is no function "{node.name}".{did_you_mean(node.name, self.scope.functions)}'
+        return self.problem("unknown_function", "Unknown function", detail, node.name_range)
+    if function.lazy:
+        return _call_lazy(self, node, function)
+    before = len(self.diagnostics)
+    arguments = [self.evaluate(argument) for argument in node.arguments]
+    if len(self.diagnostics) > before:
+        return DYNAMIC
+    places = [argument.range for argument in node.arguments]
+    marks = NO_MARKS
+    if node.expand and arguments:
+        last = arguments.pop()
+        place = places.pop()
+        marks = last.marks
+        if last.raw is None or not isinstance(last.type, (ListType, SetType, TupleType, AnyType)):
+            given = "null" if last.raw is None else describe(last.type)
+            detail = f"Only a list can be expanded with ..., and this is {given}."
+            return self.problem("invalid_argument", "Invalid expanded argument", detail, place)
+        if last.raw is UNKNOWN:
+            return DYNAMIC.with_marks(marks)
+        arguments += last.raw
+        places += [place] * len(last.raw)
+    problem = check_count(function, len(arguments))
+    if problem:
+        summary = "Missing argument" if "missing" in problem else "Too many arguments"
+        return self.problem("wrong_arguments", f"{summary} of {node.name}", problem, node.range)
+    try:
+        return call(function, arguments).with_marks(marks)
+    except FunctionProblem as wrong:
+        place = node.range if wrong.argument is None or wrong.argument >= len(places) else places[wrong.argument]
+        return self.problem("invalid_argument", f"Error in the call of {node.name}", str(wrong), place)
+
+
+def _call_lazy(self: Evaluator, node: Call, function: Function) -> Value:
+    """`try` and `can` look at the problems of their arguments themselves."""
+    problem = (
+        "Its arguments cannot be expanded with ... ." if node.expand else check_count(function, len(node.arguments))
+    )
+    if problem:
+        return self.problem("wrong_arguments", f"Wrong arguments of {node.name}", problem, node.range)
+    thunks = [_thunk(self, argument) for argument in node.arguments]
+    try:
+        result = function.run(*thunks)
+    except FunctionProblem as wrong:
+        return self.problem("invalid_argument", f"Error in the call of {node.name}", str(wrong), node.range)
+    assert isinstance(result, Value)
+    return result
+
+
+def _thunk(self: Evaluator, argument: Expression) -> Callable[[], tuple[Value, list[Diagnostic]]]:
+    def evaluate() -> tuple[Value, list[Diagnostic]]:
+        outer = self.hold()
+        value = self.evaluate(argument)
+        found, self.diagnostics = self.diagnostics, outer
+        return value, found
+
+    return evaluate
