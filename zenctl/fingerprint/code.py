@@ -173,14 +173,12 @@ class _Collector:
 
     def _widen(self, path: str, what: str, line: int, package: str) -> None:
         """A dynamic feature: everything below the package that it is limited to, or the whole project, counts."""
-        folders = self.modules.find(package).folders if package else ()
-        if package and not folders:
-            found = self.modules.find(package)
-            if not found.depth:
-                # The name begins with a module from outside: only that can be loaded.
-                self._outside(Import(package, (), 0, line))
-                return
-        for folder in folders or ("",):
+        found = self.modules.package(package) if package else None
+        if found is not None and not found.depth:
+            # The name begins with a module from outside: only that can be loaded.
+            self._outside(Import(package, (), 0, line))
+            return
+        for folder in (found.folders if found is not None else ()) or ("",):
             self._widen_to(path, what, line, folder)
 
     def _widen_to(self, path: str, what: str, line: int, folder: str) -> None:

@@ -212,6 +212,9 @@ class _Finder:
             self.names.add(node.attr)
         else:
             self.names.add(node.id)
+            if node.id == "__path__":
+                # A package that changes where its modules are looked for.
+                self.dynamic.append(Dynamic(node.id, node.lineno))
             if node.id not in self.bindings and node.id not in _BUILTINS:
                 return
         name = self._dotted(node)

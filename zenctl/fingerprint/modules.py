@@ -10,6 +10,9 @@ from zenctl.fingerprint.source import SourceTree, exists, is_folder, join
 
 EXTENSIONS = (".so", ".pyd")
 
+SOURCE_FOLDER = "src"
+"""Where projects that are installed in place keep their packages; it is on `sys.path` only through that."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -30,7 +33,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Target:
-    """What an import statement reaches: files of the project, a module outside of it, or what is missing."""
+    """What an import statement reaches: files of the project, a module outside of it, or what is missing.
+
+    Both files and an outside module where it depends on what is installed.
+    """
 
     files: tuple[str, ...] = ()
     outside: str = ""
@@ -51,7 +57,21 @@ class Modules:
         """What the import statement in `file` reaches."""
         if item.level:
             return self._relative(item, file)
-        found = self.find(item.module)
+        target = self._absolute(item, self._roots)
+        if target.outside and is_folder(self._tree, SOURCE_FOLDER):
+            # Installed in place, it is this file that runs; installed as a release, it is the other one.
+            other = self._absolute(item, (SOURCE_FOLDER,))
+            if other.files:
+                return Target(other.files, outside=item.module, packages=other.packages)
+        return target
+
+    def package(self, name: str) -> Found:
+        """Where a package of the project is, in the source folder too."""
+        found = self.find(name)
+        return found if found.depth else self.find(name, (SOURCE_FOLDER,))
+
+    def _absolute(self, item: Import, roots: tuple[str, ...]) -> Target:
+        found = self.find(item.module, roots)
         parts = item.module.split(".")
         if found.depth == 0 or (not found.regular and not self._names(found, item)[0]):
             # A folder without Python files of ours is no package: Python prefers an installed module to it.

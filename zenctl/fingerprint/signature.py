@@ -121,7 +121,7 @@ class _Reader:
         return (file, data, found.name) if file is not None and data is not None else None
 
     def _in_project(self, module: str) -> bool:
-        return self.modules.find(module).regular
+        return bool(self.modules.resolve(Import(module, (), 0, 0), "").files)
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,14 @@ REACHES: dict[str, tuple[dict[str, str], set[str]]] = {
         {"steps/fit.py": "import sys\nsys.path.insert(0, 'lib')\nimport deep", "lib/deep.py": ""},
         {"steps/fit.py", "lib/deep.py"},
     ),
+    "a package that is installed in place": (
+        {"steps/fit.py": "from mylib.a import x", "src/mylib/__init__.py": "", "src/mylib/a.py": "x = 1"},
+        {"steps/fit.py", "src/mylib/__init__.py", "src/mylib/a.py"},
+    ),
+    "changed package path": (
+        {"steps/fit.py": "import a", "a/__init__.py": "__path__.append('lib')", "lib/b.py": ""},
+        {"steps/fit.py", "a/__init__.py", "lib/b.py"},
+    ),
     "star of a package": (
         {
             "steps/fit.py": "from models import *",
@@ -194,7 +202,9 @@ def test_reaches(name: str, tmp_path: Path) -> None:
 
 
 RUNS = [
-    name for name in REACHES if not name.startswith(("extension", "relative upwards", "dynamic", "__import__", "exec"))
+    name
+    for name in REACHES
+    if not name.startswith(("extension", "relative upwards", "dynamic", "__import__", "exec", "a package that"))
 ]
 
 
@@ -236,6 +246,13 @@ def test_third_party_modules_are_named(tmp_path: Path) -> None:
     found, _ = find(tmp_path, {"steps/fit.py": text, "steps/helper.py": "import pandas"})
     assert found.third_party == {"numpy", "tensorflow", "sklearn", "google.cloud.storage", "pandas"}
     assert not found.warnings
+
+
+def test_what_may_come_from_the_source_folder_or_from_a_release_counts_as_both(tmp_path: Path) -> None:
+    files = {"steps/fit.py": "import mylib, other", "src/mylib.py": "import pandas", "src/unused.py": ""}
+    found, _ = find(tmp_path, files)
+    assert set(found.files) == {"steps/fit.py", "src/mylib.py"}
+    assert found.third_party == {"mylib", "other", "pandas"}
 
 
 def test_entry_names_the_function(tmp_path: Path) -> None:
