@@ -120,6 +120,9 @@ class Live:
     endpoints: LocalEndpoints
     state: EndpointState
 
+    def version(self) -> int:
+        return int(httpx.get(self.state.url).json()["model_version_status"][0]["version"])
+
     def ask(self, x: float) -> float:
         answer = httpx.post(f"{self.state.url}:predict", json={"instances": [{"x": x, "s": "a"}]}, timeout=30)
         assert answer.status_code == 200, answer.text
@@ -127,8 +130,8 @@ class Live:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory, models: Models) -> Iterator[Live]:
-    """One server for every test that leaves it as it is or brings it back."""
+def server(tmp_path_factory: pytest.TempPathFactory, models: Models) -> Iterator[Live]:
+    """One server for every test that leaves it running."""
     root = tmp_path_factory.mktemp("a project")
     endpoints = endpoints_of(root)
     made = endpoints.create(wanted(models.two))
@@ -137,12 +140,20 @@ def live(tmp_path_factory: pytest.TempPathFactory, models: Models) -> Iterator[L
     assert ended(made.attributes["pid"])
 
 
+@pytest.fixture
+def live(server: Live, models: Models) -> Live:
+    """That server, which serves `two` whatever the test before did."""
+    server.endpoints.update(server.state, wanted(models.two))
+    return server
+
+
 class TestLive:
     def test_it_predicts_with_tensorflow(self, live: Live) -> None:
         rows = {"instances": [{"x": 1.5, "s": "ü"}, {"x": None}]}
         answer = httpx.post(f"{live.state.url}:predict", json=rows).json()
         assert answer == {"predictions": [{"y": 3.0, "loud": "ü"}, {"y": None, "loud": ""}]}
-        columns = httpx.post(f"{live.state.url}/versions/1:predict", json={"inputs": {"x": [1], "s": ["a"]}}).json()
+        versioned = f"{live.state.url}/versions/{live.version()}:predict"
+        columns = httpx.post(versioned, json={"inputs": {"x": [1], "s": ["a"]}}).json()
         assert columns == {"outputs": {"y": [2.0], "loud": ["A"]}}
 
     def test_bad_requests(self, live: Live) -> None:
@@ -177,6 +188,7 @@ class TestLive:
         assert (place / "saved_model.pb").stat().st_ino == (models.two / "saved_model.pb").stat().st_ino
 
     def test_an_update_does_not_interrupt(self, live: Live, models: Models) -> None:
+        before = live.version()
         answers: list[float] = []
         problems: list[Exception] = []
         stop = threading.Event()
@@ -204,7 +216,7 @@ class TestLive:
         assert set(answers[:3]) == {2.0}
         assert set(answers[seen + 1 :]) == {3.0}
         assert [place.name for place in (live.folder / "models").iterdir()] == [after.model_digest]
-        assert httpx.get(f"{live.state.url}").json()["model_version_status"][0]["version"] == "2"
+        assert live.version() == before + 1
 
     def test_a_keras_file(self, live: Live, models: Models) -> None:
         live.endpoints.update(live.state, wanted(models.keras))
