@@ -93,7 +93,7 @@ class Connection:
                 time.sleep(pause)
                 pause = min(2 * pause, 0.1)
             except errors.AlreadyExistsError as problem:
-                raise AlreadyExists(_first_line(problem)) from problem
+                raise AlreadyExists(_what_exists(problem)) from problem
             except (RuntimeError, errors.StatusError) as problem:
                 raise self._failure(problem) from problem
 
@@ -137,6 +137,11 @@ class Connection:
         if "readonly database" in reason or "disk" in reason:
             return StoreError(f"{where} cannot be written ({reason})", "Check permissions and the space on the disk.")
         return StoreError(f"{where} failed: {reason}")
+
+
+def _what_exists(problem: Exception) -> str:
+    """`Given node already exists: type_id: 10 name: "j1"`"""
+    return " ".join(str(problem).partition("INTERNAL:")[0].split())
 
 
 def _first_line(problem: Exception) -> str:
