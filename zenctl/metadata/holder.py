@@ -60,7 +60,7 @@ def is_gone(holder: Holder, lease_until_ms: int, now_ms: int) -> bool:
     On this machine its process decides, so that one that slept with its machine keeps its lock; elsewhere its lease.
     """
     if holder.host != socket.gethostname() or holder.pid_namespace != _pid_namespace():
-        return now_ms > lease_until_ms
+        return now_ms >= lease_until_ms
     started = _start_time(holder.pid)
     if started is None:
         return True

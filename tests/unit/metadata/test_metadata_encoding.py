@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zenctl.addrs import StepAddr
@@ -26,6 +26,7 @@ plain = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(st.characters()), plain))
 def test_json_comes_back(value: dict[str, object]) -> None:
     text = json_text(value)

@@ -297,7 +297,8 @@ def test_a_process_that_nobody_collected_is_gone() -> None:
 def test_a_number_of_another_container_says_nothing_here() -> None:
     holder = replace(Holder.here(), pid=2**22 + 5, pid_namespace="pid:[1]")
     assert not is_gone(holder, 10**15, 1)
-    assert is_gone(holder, 1, 2)
+    assert not is_gone(holder, 2, 1)
+    assert is_gone(holder, 2, 2)
 
 
 # ---------------------------------------------------------------- real processes

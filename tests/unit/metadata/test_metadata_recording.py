@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from zenctl.addrs import DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
-from zenctl.metadata.lock import ApplyLock, Holder, LockLost, acquire, force_unlock
+from zenctl.metadata.lock import Holder, LockLost, acquire, force_unlock
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.recording import OutputRecord, Recorder
 from zenctl.metadata.records import RecordedArtifact
@@ -435,4 +435,3 @@ def test_nothing_of_the_environment_is_recorded(
     )
     assert "job-1" in everything
     assert "s3cr3t" not in everything
-    assert isinstance(recorder._lock, ApplyLock)
