@@ -160,16 +160,15 @@ class _Reading:
             if nested is None or block.type in body.attributes:
                 continue
             how, inner_model = nested
-            place: Place = (*at, block.type)
             if how == "list":
                 items = data.setdefault(block.type, [])
-                place = (*place, len(items))
-                items.append(self._nested(inner_model, block, place))
+                items.append(self._nested(inner_model, block, (*at, block.type, len(items))))
             elif how == "map" and len(block.labels) == 1:
-                place = (*place, block.labels[0])
-                data.setdefault(block.type, {})[block.labels[0]] = self._nested(inner_model, block, place)
+                label = block.labels[0]
+                named = data.setdefault(block.type, {})
+                named[label] = self._nested(inner_model, block, (*at, block.type, label))
             elif how == "one":
-                data[block.type] = self._nested(inner_model, block, place)
+                data[block.type] = self._nested(inner_model, block, (*at, block.type))
         return data
 
     def _nested(self, model: type[BlockModel], block: Block, place: Place) -> dict[str, Any]:
@@ -200,14 +199,16 @@ def _existing(data: Any, loc: tuple[int | str, ...]) -> Place:
     """The part of pydantic's location that is in the data: it adds names of union members."""
     place: list[str | int] = []
     for part in loc:
-        if (isinstance(data, Mapping) and part in data) or (
-            isinstance(data, list) and isinstance(part, int) and part < len(data)
-        ):
+        if _holds(data, part):
             data = data[part]
-        else:
-            continue
-        place.append(part)
+            place.append(part)
     return tuple(place)
+
+
+def _holds(data: Any, part: int | str) -> bool:
+    if isinstance(data, list):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, Mapping) and part in data
 
 
 def _pydantic_text(kind: str, message: str) -> tuple[str, bool]:

@@ -32,9 +32,9 @@ def read_folder(root: Path) -> tuple[dict[str, str], list[Diagnostic]]:
     texts: dict[str, str] = {}
     diagnostics: list[Diagnostic] = []
     for name in names:
-        text, problem = read_text(root / name, name)
-        if problem is not None:
-            diagnostics.append(problem)
+        text, unreadable = read_text(root / name, name)
+        if unreadable is not None:
+            diagnostics.append(unreadable)
         else:
             texts[name] = text
     return texts, diagnostics

@@ -93,19 +93,34 @@ class Evaluator:
     def node(self, addr: Address, known: Known) -> tuple[Desired | None, list[Diagnostic]]:
         """What is wanted at an address. None if that cannot be told; a diagnostic, here or of the loader, says why.
 
-        Nodes it refers to that are not in `known` count as not known yet.
+        Nodes it refers to that are not in `known` count as not known yet. An error in a local is told by each node that
+        uses it, in equal words.
         """
         self._declare(self.configuration.nodes[addr].references, known)
         return self._evaluate(addr, known)
+
+    def check(self) -> list[Diagnostic]:
+        """What is wrong where no node and no output leads to: locals nobody uses, backends and providers."""
+        scope, diagnostics = self._scopes.static()
+        for backend in self.configuration.backends.values():
+            what = _name(backend.addr)
+            _, found = decode(backend.type.model, backend.body, scope, what=what, names_checked=True)
+            diagnostics += [d.at(backend.range, str(backend.addr)) for d in found]
+        for provider in self.configuration.providers.values():
+            model = self.registry.schema(provider.name).config
+            what = f'provider "{provider.name}"'
+            _, found = decode(model, provider.body, scope, what=what, names_checked=True)
+            diagnostics += [d.at(provider.range) for d in found]
+        return diagnostics
 
     def output(self, name: str, known: Known) -> tuple[DesiredOutput, list[Diagnostic]]:
         """A root output's value as far as it is known."""
         config = self.configuration.outputs[name]
         found = references(config.value)
         self._declare(self._scopes.nodes(found), known)
-        scope, diagnostics = self._scopes.scope(found, lambda a: self._value(a, known))
+        scope, of_locals = self._scopes.scope(found, lambda a: self._value(a, known))
         value, problems = evaluate_expression(config.value, scope)
-        diagnostics += self._explained(problems, found)
+        diagnostics = self._explained(problems, found)
         data, marks = plain_value(value)
         sensitive = any("sensitive" in names for _, names in marks)
         if sensitive and not config.sensitive:
@@ -120,8 +135,8 @@ class Evaluator:
             diagnostics.append(error("several_outputs", summary, detail, range=config.value.range))
         if has_errors(diagnostics):
             data = Unknown()
-        address = f"output.{name}"
-        return DesiredOutput(name, data, config.sensitive), [d.at(config.range, address) for d in diagnostics]
+        diagnostics = [*of_locals, *(d.at(config.range, f"output.{name}") for d in diagnostics)]
+        return DesiredOutput(name, data, config.sensitive), diagnostics
 
     def _declare(self, addresses: Iterable[Address], known: Known) -> None:
         """Evaluate nodes that were never looked at, those they refer to first, to learn what outputs they have."""
@@ -145,9 +160,8 @@ class Evaluator:
         found = self._references.get(addr)
         if found is None:
             found = self._references[addr] = node_references(config)
-        scope, diagnostics = self._scopes.scope(found, lambda a: self._value(a, known))
-        arrangement, problems = arrange(config.meta, scope)
-        diagnostics += problems
+        scope, of_locals = self._scopes.scope(found, lambda a: self._value(a, known))
+        arrangement, diagnostics = arrange(config.meta, scope)
         desired: Desired | None
         if isinstance(config, DatasourceConfig):
             desired, problems = self._datasource(config, scope, arrangement)
@@ -157,7 +171,7 @@ class Evaluator:
             desired, problems = self._endpoint(config, scope, arrangement)
         diagnostics += self._explained(problems, found)
         outputs = desired.outputs if isinstance(desired, DesiredStep) else SNAPSHOT
-        wrong = isinstance(config, StepConfig) and has_errors(diagnostics)
+        wrong = isinstance(config, StepConfig) and has_errors([*of_locals, *diagnostics])
         declared = Declared(outputs, wrong, arrangement.enabled)
         # An equal declaration is kept: values and locals made from it stay valid.
         if self._declared.get(addr) != declared:
@@ -165,7 +179,7 @@ class Evaluator:
         if not arrangement.enabled:
             # A step that is switched off may refer to others that are.
             diagnostics = [d for d in diagnostics if not d.is_error] if self._refers_to_disabled(found) else diagnostics
-        return desired, [d.at(config.range, str(addr)) for d in diagnostics]
+        return desired, [*of_locals, *(d.at(config.range, str(addr)) for d in diagnostics)]
 
     def _refers_to_disabled(self, found: Iterable[Reference]) -> list[Address]:
         addresses = self._scopes.nodes(found)

@@ -32,7 +32,8 @@ def discover() -> Registry:
     for group in GROUPS:
         for point in entry_points.select(group=group):
             found[group].setdefault(point.name, Entry(point.load, _install(point)))
-    return Registry(*(found[group] for group in GROUPS))
+    providers, steps, datasources = (found[group] for group in GROUPS)
+    return Registry(providers, steps, datasources)
 
 
 def _install(point: metadata.EntryPoint) -> str:
@@ -99,11 +100,11 @@ class Registry:
 
     def step_type(self, name: str) -> StepType:
         """A step type by name."""
-        return cast(StepType, self._entry("step type", name, self.steps))
+        return self._entry("step type", name, self.steps)
 
     def datasource_type(self, name: str) -> DatasourceType:
         """A datasource type by name."""
-        return cast(DatasourceType, self._entry("datasource type", name, self.datasources))
+        return self._entry("datasource type", name, self.datasources)
 
     def backend_type(self, name: str) -> tuple[str, BackendType]:
         """The provider's name and the type."""
@@ -158,7 +159,8 @@ class Registry:
             own = offers(self.schema(name))
             if name in own:
                 return name, own[name]
-        found, problems = [], []
+        found: list[tuple[str, T]] = []
+        problems: list[Diagnostic] = []
         for provider in self.provider_names():
             try:
                 types = offers(self.schema(provider))

@@ -302,7 +302,8 @@ BAD: list[tuple[str, str, str]] = [
     ("output without value", 'output "o" {}', '1:1 missing_attribute: Output "o" has no "value"'),
     (
         "validation refers to a local",
-        'locals { a = 1 }\nvariable "x" {\n  validation {\n    condition = local.a == 1\n    error_message = "no"\n  }\n}',
+        'locals { a = 1 }\nvariable "x" {\n  validation {\n    condition = local.a == 1\n    '
+        'error_message = "no"\n  }\n}',
         "4:17 invalid_reference: The validation of variable x can refer to variables only",
     ),
 ]

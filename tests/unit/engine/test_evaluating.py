@@ -374,8 +374,8 @@ def test_what_is_off_is_null_for_the_others(world: Make) -> None:
 
 def test_what_is_off_may_refer_to_what_is_off(world: Make) -> None:
     text = BASE.replace('label   = "y"', 'label   = "y"\n  enabled = false')
-    text = text.replace("port  = 8501", "enabled = false").replace("value = step.train", "value = 1\n}\n# step.train")
-    assert world(text).problems() == []
+    text = text.replace("port  = 8501", "enabled = false")
+    assert world(text[: text.index("output")]).problems() == []
 
 
 def test_an_optional_input_may_come_from_what_is_off(world: Make) -> None:
@@ -589,3 +589,19 @@ def test_a_thousand_steps_take_well_under_half_a_second(world: Make) -> None:
     for addr in order(made.configuration)[0]:
         assert made.evaluator.node(addr, {})[1] == []
     assert time.process_time() - began < 0.5
+
+
+def test_what_no_node_uses_is_checked_too(world: Make) -> None:
+    made = world(
+        'locals {\n  a = 1 + "b"\n  c = local.a\n}\nbackend "local" "b" { size = 3 }\nbackend "local" "c" {}\n'
+        'provider "local" { region = 3 }'
+    )
+    assert [d.code for d in made.loaded] == ["unknown_attribute", "unknown_attribute"]
+    [found] = made.evaluator.check()
+    assert str(found.range).startswith("main.zen.hcl:2:")
+
+
+def test_an_error_in_a_local_is_told_in_equal_words(world: Make) -> None:
+    text = BASE.replace("var.epochs * 2", 'var.epochs * "x"')
+    text += 'step "train" "b" {\n  inputs = { train = datasource.csv.rows }\n  label = "y"\n  epochs = local.rounds\n}\n'
+    assert len(set(world(text).problems())) == 1

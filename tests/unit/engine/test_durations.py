@@ -1,0 +1,38 @@
+"""Durations as users write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from zenctl.engine.durations import seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (90, 90.0),
+        (0.5, 0.5),
+        ("90", 90.0),
+        ("90s", 90.0),
+        ("30m", 1800.0),
+        ("1h30m", 5400.0),
+        ("1.5h", 5400.0),
+        ("2d", 172800.0),
+        ("250ms", 0.25),
+        (" 1m ", 60.0),
+        (0, None),
+        (-1, None),
+        (True, None),
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("0s", None),
+        ("1h 30m", None),
+        ("m", None),
+        ([], None),
+    ],
+)
+def test_seconds(value: Any, expected: float | None) -> None:
+    assert seconds(value) == expected
