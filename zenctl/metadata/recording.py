@@ -43,7 +43,8 @@ class Recorder:
     """Records the changes of one apply. Thread-safe. Every method raises LockLost once the lock was taken away.
 
     An address has at most one head (its current result) and one attempt (its newest execution while that is no result).
-    The put that supersedes either clears it.
+    The put that supersedes either clears it. A running attempt is never superseded, because then nobody would look after
+    its job any more: start, reuse, forget, endpoint and endpoint_deleted raise ValueError; complete or fail it first.
     """
 
     def __init__(self, store: MetadataStore, lock: ApplyLock) -> None:
@@ -71,14 +72,10 @@ class Recorder:
         backend: str = "",
         code_version: Mapping[str, Any] | None = None,
     ) -> int:
-        """Record an attempt as RUNNING, with its inputs; gives the execution's id. The head stays what it is.
-
-        Raises ValueError if another attempt at the address is recorded as running: complete or fail that first.
-        """
+        """Record an attempt as RUNNING, with its inputs; gives the execution's id. The head stays what it is."""
         with self._consistent():
+            self._check_not_running(addr)
             old = self._attempts.get(address_key(addr))
-            if old is not None and old.state is ExecutionState.RUNNING:
-                raise ValueError(f"{addr} is recorded as running already (execution {old.id})")
             new = self._new(addr, job_id, execution_type, ExecutionState.RUNNING, "run", inputs)
             new = _with(
                 new,
@@ -137,6 +134,7 @@ class Recorder:
     ) -> int:
         """Record that a recorded result stands for the address: a CACHED execution with its artifacts becomes head."""
         with self._consistent():
+            self._check_not_running(addr)
             now = _now_ms()
             # A chain of reuses names the execution that really ran.
             origin = source.source or source.execution_id

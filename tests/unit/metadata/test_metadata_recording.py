@@ -285,15 +285,19 @@ def test_what_a_dead_apply_left_running_can_be_adopted_or_failed(store: Metadata
 
 def test_a_running_attempt_is_not_lost_by_starting_another(store: MetadataStore, begin: Begin) -> None:
     recorder = begin()
+    recorder.complete(start(recorder, "job-0"), {"model": output("a")})
+    [source] = find_results(store, "penguins", F1, ["default"])
     execution_id = start(recorder, "job-1")
     for act in (
         lambda: start(recorder, "job-2"),
+        lambda: recorder.reuse(FIT, source, COMPONENTS, F1, {}),
+        lambda: recorder.endpoint(FIT, COMPONENTS, {}, {}),
         lambda: recorder.forget(FIT),
         lambda: recorder.endpoint_deleted(FIT),
     ):
         with pytest.raises(ValueError, match=rf"recorded as running.*{execution_id}"):
             act()
-    assert len(store.executions(Where())) == 1
+    assert len(store.executions(Where())) == 2
 
 
 def test_only_what_runs_can_be_completed(store: MetadataStore, begin: Begin) -> None:
