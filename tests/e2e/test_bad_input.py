@@ -13,17 +13,17 @@ from tests.e2e.conftest import Project
 
 CONFIGURATION = [
     # (what is replaced, by what, what must be said, where)
-    ('step "python" "count"', 'stepp "python" "count"', 'Did you mean "step"?', "main.zen.hcl:24:1"),
-    ("  inputs = { data = ", "  inputz = { data = ", 'Did you mean "inputs"?', "main.zen.hcl:18:3"),
-    ('step "python" "count"', 'step "pythn" "count"', 'Did you mean "python"?', "main.zen.hcl:24:6"),
-    ('datasource "csv"', 'datasource "cvs"', 'Did you mean "csv"?', "main.zen.hcl:11:12"),
-    ("step.python.tallest.names", "step.python.tallst.names", 'Did you mean "step.python.tallest"?', "main.zen.hcl:26"),
-    ("step.python.tallest.names", "step.python.tallest.nams", 'Did you mean "names"?', "main.zen.hcl:26"),
-    ("var.top", "var.tpo", 'Did you mean "top"?', "main.zen.hcl:19"),
-    ('path = "heights.csv"', "path = [1]", "string", "main.zen.hcl:12:10"),
-    ("steps/rank.py:count", "steps/rnak.py:count", "steps/rnak.py", "main.zen.hcl:25"),
-    ("steps/rank.py:count", "steps/rank.py:cuont", 'Did you mean "count"?', "main.zen.hcl:25"),
-    ("{ data = datasource.csv.heights }", "{ data = step.python.count.result }", "cycle", "main.zen.hcl"),
+    ('step "python" "count"', 'stepp "python" "count"', 'Did you mean "step"?', "main.zen.hcl:20:1"),
+    ("  inputs = { data = ", "  inputz = { data = ", 'Did you mean "inputs"?', "main.zen.hcl:16:3"),
+    ('step "python" "count"', 'step "pythn" "count"', 'Did you mean "python"?', "main.zen.hcl:20:6"),
+    ('datasource "csv"', 'datasource "cvs"', 'Did you mean "csv"?', "main.zen.hcl:10:12"),
+    ("step.python.tallest.names", "step.python.tallst.names", 'Did you mean "step.python.tallest"?', "main.zen.hcl:22:22"),
+    ("step.python.tallest.names", "step.python.tallest.nams", 'Did you mean "names"?', "main.zen.hcl:22"),
+    ("var.top", "var.tpo", 'Did you mean "top"?', "main.zen.hcl:17:20"),
+    ('path = "heights.csv"', "path = [1]", "must be a text", "main.zen.hcl:11:10"),
+    ("steps/rank.py:count", "steps/rnak.py:count", "steps/rnak.py", "main.zen.hcl:21:12"),
+    ("steps/rank.py:count", "steps/rank.py:cuont", 'Did you mean "count"?', "main.zen.hcl:21:12"),
+    ("{ data = datasource.csv.heights }", "{ data = step.python.count.result }", "in a circle", "main.zen.hcl"),
 ]
 
 
@@ -33,12 +33,8 @@ def test_configuration(tiny: Project, command: str, old: str, new: str, says: st
     tiny.edit("main.zen.hcl", old, new)
     said = tiny.fails(command)
     assert says in said
-    name, line = where.split(":")[0], where.split(":")[1:2]
-    assert name in said
-    if line:
-        assert f"line {line[0]}" in said or f"{name}:{line[0]}" in said
-    if "cycle" not in says:
-        assert said.count("Error:") == 1, said
+    assert where in said
+    assert said.count("Error:") == 1, said
     assert not (tiny.root / ".zenctl" / "metadata.db").exists()
 
 

@@ -84,6 +84,7 @@ class _Applier:
         self.listener = context.services.listener
         self.applied = Applied()
         self.lock = threading.Lock()
+        self.superseded: set[Address] = set()
         self.changes = {change.addr: change for change in self.plan.changes}
 
     def run(self, parallelism: int) -> Applied:
@@ -194,12 +195,18 @@ class _Applier:
         addr = change.addr
         old = context.running.get(addr)
         compute = context.services.providers.compute(desired.backend)
-        if old is not None and old.fingerprint == digest:
+        if old is not None and old.fingerprint == digest and addr not in self.superseded:
             self.listener(ChangeStarted(change.address, change.action, old.job_id))
             self.listener(Notice(f"{addr}: still running since apply {old.serial}, waiting for it"))
             result = attend(old.job_id, str(addr), compute, old.handle, context.services, desired.timeout)
+            self.superseded.add(addr)
             self._record(old.execution_id, result)
             return result
+        if old is not None and addr not in self.superseded:
+            self.superseded.add(addr)
+            compute.cancel(old.handle)
+            compute.release(old.handle)
+            context.recorder.fail(old.execution_id, "its inputs have changed since it was begun", canceled=True)
         plan = self.plan
         job_id = new_job_id(plan.project, plan.workspace, context.recorder.serial, addr)
         self.listener(ChangeStarted(change.address, change.action, job_id))

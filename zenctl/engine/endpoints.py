@@ -29,6 +29,8 @@ def plan_endpoint(
     provider: Endpoint, desired: DesiredEndpoint, recorded: Recorded | None, observed: EndpointState | None
 ) -> tuple[Action, list[Reason]]:
     """The action and its reasons."""
+    if observed is not None and not observed.ready and desired.model.digest is None:
+        observed = None
     if desired.model.digest is None:
         waits = Reason(ReasonCode.UPSTREAM_PENDING, f"waits for {desired.model.address}")
         reasons = [*_config(desired, recorded), waits]

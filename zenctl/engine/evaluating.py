@@ -32,7 +32,15 @@ from zenctl.engine.desired import (
     DesiredStep,
 )
 from zenctl.engine.inputs import check_inputs, read_inputs
-from zenctl.engine.parameters import INPUTS, attributes, contains_unknown, counts, parameters, redacted
+from zenctl.engine.parameters import (
+    INPUTS,
+    attributes,
+    contains_unknown,
+    counts,
+    parameters,
+    redacted,
+    secret_parameters,
+)
 from zenctl.fingerprint.signature import Signature
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.references import Reference, references
@@ -224,6 +232,7 @@ class Evaluator:
         diagnostics += _locations(decoded, config)
         params = parameters(model, decoded)
         shown, sensitive = redacted(params, decoded.sensitive)
+        diagnostics += secret_parameters(sensitive)
         desired = DesiredDatasource(
             addr=config.addr,
             config=config,
@@ -258,8 +267,9 @@ class Evaluator:
             diagnostics += problems
             given = decoded.data.get("params", {})
             params = dict(given) if isinstance(given, Mapping) else {}
-            secret = _within(decoded, "params", params)
+            secret = tuple(_within(decoded, "params", params))
         shown, sensitive = redacted(params, secret)
+        diagnostics += secret_parameters(sensitive)
         desired = DesiredStep(
             addr=config.addr,
             config=config,

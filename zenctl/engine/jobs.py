@@ -14,6 +14,7 @@ from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
 from zenctl.plans.plan import CodeArchive
 from zenctl.schema import SourceState
+from zenctl.steps.python.schema import Python
 
 
 def new_job_id(project: str, workspace: str, serial: int, addr: Address) -> str:
@@ -66,6 +67,7 @@ def step_job(
         params=plain(desired.params),
         code=code.digest if code else "",
         imports=imports or desired.config.type.imports,
+        secrets=dict(desired.model.secrets) if isinstance(desired.model, Python) else {},
         processing=dict(processing),
         timeout=desired.timeout,
     )

@@ -51,11 +51,14 @@ class OpeningError(DiagnosticError):
         self.sources = sources
 
 
-def open_configuration(inputs: Inputs) -> Opened:
-    """Load the folder's configuration; raises OpeningError with all that is wrong with it."""
+def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opened:
+    """Load the folder's configuration; raises OpeningError with all that is wrong with it.
+
+    Without `values_required` a variable may have no value yet: it is then unknown.
+    """
     registry = discover()
     loaded = load(inputs.root, registry)
-    given = VariableInputs(inputs.environment, inputs.variable_files, inputs.variables)
+    given = VariableInputs(inputs.environment, inputs.variable_files, inputs.variables, required=values_required)
     return _open(loaded, registry, given, CodeSources(inputs.root))
 
 

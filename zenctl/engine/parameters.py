@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from zenctl.config.conforming import Place, fields
 from zenctl.config.decoding import Decoded, text_of
+from zenctl.diagnostics import Diagnostic, error
 from zenctl.digests import sha256_json
 from zenctl.schema import ArtifactRef, BlockModel, Unknown
 from zenctl.schema.block import fingerprinted
@@ -57,6 +58,20 @@ def contains_unknown(value: Any) -> bool:
         elif isinstance(item, (list, tuple)):
             waiting.extend(item)
     return False
+
+
+def secret_parameters(sensitive: Iterable[str]) -> list[Diagnostic]:
+    """A secret cannot be a parameter: parameters are written into the job's order, and into the record."""
+    return [
+        error(
+            "sensitive_parameter",
+            f'A sensitive value is given to "{path}"',
+            "Parameters are written to the artifact store. Give the step the secret by reference instead: "
+            'secrets = { TOKEN = "env:TOKEN" }, and read it with os.environ["TOKEN"]; or, if it is no secret, '
+            "use nonsensitive(...).",
+        )
+        for path in sensitive
+    ]
 
 
 def redacted(params: Mapping[str, Any], secret: Iterable[Place]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from zenctl.engine.endpoints import plan_endpoint
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
 from zenctl.engine.observed import Observed
-from zenctl.engine.reasons import changed, failed_before, pending
+from zenctl.engine.reasons import changed, damaged, failed_before, pending
 from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
@@ -66,7 +66,7 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
         if isinstance(desired, DesiredEndpoint):
             result.changes.append(_endpoint(request, desired, result))
             continue
-        change, refs, missing = _node(request, desired)
+        change, refs, missing = _node(request, desired, known)
         result.changes.append(change)
         known[addr] = refs
         unchecked |= set(missing)
@@ -87,7 +87,9 @@ def plan_destroy(state: WorkspaceState, targets: frozenset[Address] = frozenset(
     ]
 
 
-def _node(request: Request, desired: DesiredDatasource | DesiredStep) -> tuple[Change, Known, list[str]]:
+def _node(
+    request: Request, desired: DesiredDatasource | DesiredStep, known: Mapping[Address, Known]
+) -> tuple[Change, Known, list[str]]:
     addr = desired.addr
     recorded = request.state.results.get(addr)
     environment, unchecked = environment_here(request.observed.environments.get(addr, {}), recorded)
@@ -101,7 +103,12 @@ def _node(request: Request, desired: DesiredDatasource | DesiredStep) -> tuple[C
         known_source = True
     complete = known_source and all(components.inputs.values()) and not is_unknown(components.params)
     digest = fingerprint(components) if complete else ""
-    action, reasons, result = _decide(request, desired, components, digest, recorded)
+    waiting = [
+        str(reference)
+        for reference in desired.config.references
+        if any(ref.digest is None for ref in known.get(reference, {}).values())
+    ]
+    action, reasons, result = _decide(request, desired, components, digest, recorded, waiting)
     refs = recorded_refs(addr, result, outputs) if result else unknown_refs(addr, outputs)
     change = Change(
         addr=addr,
@@ -125,28 +132,26 @@ def _decide(
     components: Components,
     digest: str,
     recorded: Recorded | None,
+    waiting: Collection[str],
 ) -> tuple[Action, list[Reason], Recorded | None]:
-    """The action, why, and the recorded result it stands on, if any."""
+    """The action, why, and the recorded result it stands on, if any. `waiting` are its references without a result."""
     addr = desired.addr
     inputs = desired.inputs if isinstance(desired, DesiredStep) else {}
     attempt = request.state.attempts.get(addr)
     damage = request.observed.damage.get(addr)
+    waits = [] if digest else pending(inputs, waiting)
     if addr in request.replace:
-        return Action.RUN, [Reason(ReasonCode.REQUESTED, "-replace was given"), *pending(inputs)], None
-    if recorded is not None and digest and digest == recorded.fingerprint:
-        if damage is None:
-            return Action.NO_OP, [], recorded
-        code = ReasonCode.OUTPUT_MISSING if damage.missing else ReasonCode.OUTPUT_CORRUPT
-        return Action.RUN, [Reason(code, str(damage), {"path": damage.path})], None
+        return Action.RUN, [Reason(ReasonCode.REQUESTED, "-replace was given"), *waits], None
+    if recorded is not None and digest and digest == recorded.fingerprint and damage is None:
+        return Action.NO_OP, [], recorded
     reasons = changed(recorded, components, inputs) if recorded else []
+    if damage is not None:
+        reasons.append(damaged(damage))
     if digest:
         found = request.find_result(addr, digest)
         if found is not None:
             where = Reason(ReasonCode.RECORDED_ELSEWHERE, f"{found.addr} of apply {found.serial} has this result")
             return Action.REUSE, [*reasons, where], found
-    waits = pending(inputs)
-    if not digest and not waits:
-        waits = [Reason(ReasonCode.UPSTREAM_PENDING, "a value it needs is known only after apply")]
     if recorded is None:
         first = failed_before(attempt) or [Reason(ReasonCode.NEVER_RAN, "has never run")]
         return Action.RUN, [*first, *waits], None

@@ -99,7 +99,7 @@ class Publisher:
             self._providers.endpoint(addr.type).delete(name)
         except ProviderError as problem:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
-        self._recorder.forget(addr)
+        self._recorder.endpoint_deleted(addr)
         return ""
 
     def _bring(

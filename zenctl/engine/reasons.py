@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from zenctl.fingerprint.digest import is_unknown
+from zenctl.fingerprint.environment import compare
+from zenctl.jobs.artifacts import CorruptArtifact
 from zenctl.metadata.state import Recorded
 from zenctl.metadata.store import ExecutionState
 from zenctl.plans.actions import Components, Reason, ReasonCode
@@ -26,11 +29,17 @@ def changed(recorded: Recorded, wanted: Components, inputs: Mapping[str, Artifac
     ]
 
 
-def pending(inputs: Mapping[str, ArtifactRef], others: Iterable[str] = ()) -> list[Reason]:
-    """One reason that names what has to run first, if anything."""
+def damaged(damage: CorruptArtifact) -> Reason:
+    """A recorded output that is not in the store as it was written."""
+    code = ReasonCode.OUTPUT_MISSING if damage.missing else ReasonCode.OUTPUT_CORRUPT
+    return Reason(code, str(damage), {"path": damage.path})
+
+
+def pending(inputs: Mapping[str, ArtifactRef], others: Iterable[str]) -> list[Reason]:
+    """One reason that names what has to run first: the inputs that are not known, and `others`."""
     waits = sorted({str(ref.address) for ref in inputs.values() if ref.digest is None} | set(others))
     if not waits:
-        return []
+        return [Reason(ReasonCode.UPSTREAM_PENDING, "a value it needs is known only after apply")]
     return [Reason(ReasonCode.UPSTREAM_PENDING, f"waits for {', '.join(waits)}", {"addresses": waits})]
 
 
@@ -77,6 +86,7 @@ def _params(before: Components, wanted: Components) -> list[Reason]:
     return [
         Reason(ReasonCode.PARAMETERS_CHANGED, str(difference), {"path": difference.path})
         for difference in differences(dict(before.params), dict(wanted.params), "params")
+        if not is_unknown(difference.after)
     ]
 
 
@@ -115,14 +125,5 @@ def _source(before: Components, wanted: Components) -> list[Reason]:
 
 
 def _environment(before: Components, wanted: Components) -> list[Reason]:
-    old, new = before.environment, wanted.environment
-    if old == new:
-        return []
-    parts = []
-    if old.get("python") != new.get("python"):
-        parts.append(f"python {old.get('python', '(none)')} -> {new.get('python', '(none)')}")
-    packages_old, packages_new = old.get("distributions", {}), new.get("distributions", {})
-    for name in sorted(packages_old.keys() | packages_new.keys()):
-        if packages_old.get(name) != packages_new.get(name):
-            parts.append(f"{name} {packages_old.get(name, '(none)')} -> {packages_new.get(name, '(none)')}")
-    return [Reason(ReasonCode.ENVIRONMENT_CHANGED, ", ".join(parts), {"changes": parts})] if parts else []
+    changes = [str(change) for change in compare(before.environment, wanted.environment)]
+    return [Reason(ReasonCode.ENVIRONMENT_CHANGED, ", ".join(changes), {"changes": changes})] if changes else []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +25,8 @@ from zenctl.engine.settling import settle
 from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.git import code_version
 from zenctl.jobs.storage import Storage
-from zenctl.metadata.lock import Holder, LockHeld, acquire
+from zenctl.metadata.holder import Holder
+from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
 from zenctl.metadata.store import MetadataStore
@@ -54,12 +53,7 @@ def run_apply(
     world: World, plan: Plan, *, listener: Listener, stop: Stop, parallelism: int, lock_timeout: float
 ) -> ApplyOutcome:
     """Take the lock, apply, release it. Raises DiagnosticError where nothing was begun."""
-    holder = Holder(
-        user=os.environ.get("USER", "") or str(os.getuid()),
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        command=world.inputs.command,
-    )
+    holder = Holder.here(world.inputs.command, world.inputs.environment.get("USER", ""))
     try:
         lock = acquire(
             world.store,
@@ -72,6 +66,8 @@ def run_apply(
         )
     except LockHeld as held:
         raise DiagnosticError(error("lock_held", str(held), held.hint)) from held
+    for dead in lock.recovered:
+        listener(Notice(f"recovered the lock of a dead apply: {dead.holder}"))
     recorder = Recorder(world.store, lock)
     outcome = "failed"
     outputs: Mapping[str, Any] | None = None
@@ -83,9 +79,14 @@ def run_apply(
         applied.diagnostics += problems
         interrupted = stop.drain.is_set()
         outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
-        return _outcome(world.opened, recorder.serial, plan, applied, outputs, interrupted=interrupted)
-    finally:
+        result = _outcome(world.opened, recorder.serial, plan, applied, outputs, interrupted=interrupted)
+    except LockLost as problem:
+        raise DiagnosticError(error("lock_lost", str(problem), problem.hint)) from problem
+    except BaseException:
         recorder.finish(outcome, outputs)
+        raise
+    recorder.finish(outcome, outputs)
+    return result
 
 
 def _apply(
@@ -98,7 +99,8 @@ def _apply(
     parallelism: int,
 ) -> tuple[Applied, WorkspaceState]:
     opened, inputs = world.opened, world.inputs
-    settled = settle(state, recorder, world.providers, world.storage, listener)
+    running = {change.addr for change in plan.changes if change.action in (Action.RUN, Action.MAY_RUN)}
+    settled = settle(state, recorder, world.providers, world.storage, listener, running)
     if settled.adopted or settled.ended:
         state = read_state(world.store, plan.project, plan.workspace)
     locations = _locations(world, plan, state, listener)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
@@ -31,8 +32,12 @@ def settle(
     providers: Providers,
     storage: Storage,
     listener: Listener,
+    wanted: Collection[Address],
 ) -> Settled:
-    """Go through the attempts that are recorded as running; the lock says that no apply is looking after them."""
+    """Go through the attempts that are recorded as running; the lock says that no apply is looking after them.
+
+    A job that still runs is left to be waited for if its address is `wanted` by the plan, else canceled.
+    """
     found = Settled()
     for addr, attempt in state.attempts.items():
         if attempt.state is not ExecutionState.RUNNING:
@@ -55,8 +60,10 @@ def settle(
             continue
         compute = providers.compute(_backend(attempt))
         if attempt.handle and compute.status(attempt.handle).state in (JobState.PENDING, JobState.RUNNING):
-            found.running[addr] = attempt
-            continue
+            if addr in wanted:
+                found.running[addr] = attempt
+                continue
+            compute.cancel(attempt.handle)
         if attempt.handle:
             compute.release(attempt.handle)
         recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from zenctl.diagnostics import Diagnostic
+from zenctl.diagnostics import Diagnostic, DiagnosticError
 from zenctl.engine.desired import CodeRef
 from zenctl.fingerprint.code import Closure, closure
 from zenctl.fingerprint.git import resolve
@@ -44,13 +44,19 @@ class CodeSources:
     def signature(self, ref: CodeRef) -> tuple[Signature | None, list[Diagnostic]]:
         """The signature of the function that a step names."""
         if ref not in self._signatures:
-            self._signatures[ref] = read_signature(self._tree(ref), ref.file, ref.function)
+            try:
+                self._signatures[ref] = read_signature(self._tree(ref), ref.file, ref.function, dict(ref.outputs))
+            except DiagnosticError as problem:
+                self._signatures[ref] = None, list(problem.diagnostics)
         return self._signatures[ref]
 
     def closure(self, ref: CodeRef, files: tuple[str, ...]) -> tuple[Closure | None, list[Diagnostic]]:
         """All code that the function reaches, with the files declared beside it."""
         if (ref, files) not in self._closures:
-            self._closures[ref, files] = closure(self._tree(ref), ref.file, ref.function, files)
+            try:
+                self._closures[ref, files] = closure(self._tree(ref), ref.file, ref.function, files)
+            except DiagnosticError as problem:
+                self._closures[ref, files] = None, list(problem.diagnostics)
         return self._closures[ref, files]
 
     def texts(self, names: Iterable[str]) -> dict[str, str]:

@@ -82,7 +82,7 @@ __all__ = [
 def validate(inputs: Inputs) -> PlanOutcome:
     """Check everything that can be known without state, data or network; the plan is None."""
     try:
-        opened = open_configuration(inputs)
+        opened = open_configuration(inputs, values_required=False)
     except OpeningError as problem:
         return PlanOutcome(None, problem.diagnostics, problem.sources)
     diagnostics = list(opened.diagnostics)
@@ -250,7 +250,7 @@ def apply_plan(
 def read_state(inputs: Inputs) -> StateOutcome:
     """What is recorded for the workspace."""
     try:
-        opened = open_configuration(inputs)
+        opened = open_configuration(inputs, values_required=False)
     except OpeningError as problem:
         return StateOutcome(None, problem.diagnostics, problem.sources)
     try:
@@ -264,7 +264,7 @@ def read_state(inputs: Inputs) -> StateOutcome:
 def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
     """An address's current record and all it came from."""
     try:
-        opened = open_configuration(inputs)
+        opened = open_configuration(inputs, values_required=False)
         with closing(open_metadata(opened, inputs, create=False)) as store:
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
@@ -291,7 +291,7 @@ def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> R
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
     """What the newest attempt of a step printed; `follow` waits for more while it runs."""
     try:
-        opened = open_configuration(inputs)
+        opened = open_configuration(inputs, values_required=False)
         with _world(opened, inputs, create=False) as (store, _, storage):
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
@@ -333,7 +333,7 @@ def initialise(inputs: Inputs) -> InitOutcome:
     checked = validate(inputs)
     providers: dict[str, str] = {}
     if not has_errors(checked.diagnostics):
-        opened = open_configuration(inputs)
+        opened = open_configuration(inputs, values_required=False)
         used = open_providers(opened, inputs)
         used.storage()
         providers = used.versions()

@@ -36,8 +36,8 @@ def show(value: Any, limit: int = 60) -> str:
         return "(none)"
     leaf = _hidden(value)
     if leaf is not None:
-        kind, _, what = leaf.partition(" ")
-        return {"sensitive": "(sensitive value)", "unknown": "(known after apply)"}.get(kind, what)
+        kind = leaf.partition(" ")[0]
+        return "(sensitive value)" if kind == "sensitive" else "(known after apply)"
     text = json.dumps(json.loads(canonical_json(value)), ensure_ascii=False)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -63,15 +63,13 @@ def differences(before: Any, after: Any, prefix: str = "") -> list[Difference]:
     found = []
     for levels in tree.values():
         for level in levels:
-            old = ABSENT if repr(level.t1) == "not present" else level.t1
-            new = ABSENT if repr(level.t2) == "not present" else level.t2
+            old = ABSENT if repr(level.t1) == "not present" else _value(level.t1)
+            new = ABSENT if repr(level.t2) == "not present" else _value(level.t2)
             found.append(Difference(_text(prefix, level.path(output_format="list")), old, new))
     return sorted(found, key=lambda d: d.path)
 
 
 def _hidden(value: Any) -> _Hidden | None:
-    if isinstance(value, _Hidden):
-        return value
     if isinstance(value, dict) and len(value) == 1:
         [(kind, what)] = value.items()
         if kind in ("sensitive", "unknown") and isinstance(what, str):
@@ -88,6 +86,16 @@ def _leaves(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _leaves(item) for key, item in value.items()}
     return [_leaves(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _value(leaf: Any) -> Any:
+    """The plain value that a leaf stood for."""
+    if isinstance(leaf, _Hidden):
+        kind, _, what = leaf.partition(" ")
+        return json.loads(what) if kind == "bool" else {kind: what}
+    if isinstance(leaf, dict):
+        return {key: _value(item) for key, item in leaf.items()}
+    return [_value(item) for item in leaf] if isinstance(leaf, list) else leaf
 
 
 def _text(prefix: str, parts: Sequence[Any]) -> str:

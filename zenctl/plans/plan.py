@@ -72,8 +72,8 @@ class CodeArchive:
 class Plan:
     """What apply will do, in the order of `changes` (dependencies first), complete on its own.
 
-    - `serial` is the newest apply of the workspace that the plan knows of; `heads` the execution that was each address's
-      current result then: a plan whose heads have moved is stale.
+    - `serial` is the newest apply of the workspace that the plan knows of; `heads` the execution that was each
+      address's current result then: a plan whose heads have moved is stale.
     - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
       sensitive; `code` the archive of each step that runs or may run, by address.
     - `timestamp` is ISO 8601 in UTC.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, StepType, attribute
 
@@ -20,6 +22,10 @@ ArtifactType = Literal[
     "Transform",
 ]
 """What an output can be."""
+
+
+SecretReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
+"""Where a secret is found on this machine."""
 
 
 class Python(BlockModel):
@@ -40,6 +46,12 @@ class Python(BlockModel):
         "Files the code reads besides its modules, as glob patterns relative to the configuration. Their content is "
         "part of the fingerprint.",
         default=[],
+    )
+    secrets: dict[str, SecretReference] = attribute(
+        'Environment variables of the step that hold secrets, by reference: { TOKEN = "env:TOKEN" } or '
+        '"file:PATH". The value is never written anywhere.',
+        default={},
+        fingerprint=False,
     )
     outputs: dict[str, ArtifactType] = attribute(
         'Outputs that the signature does not annotate: { model = "Model" }.', default={}
