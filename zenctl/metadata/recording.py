@@ -43,8 +43,8 @@ class Recorder:
     """Records the changes of one apply. Thread-safe. Every method raises LockLost once the lock was taken away.
 
     An address has at most one head (its current result) and one attempt (its newest execution while that is no result).
-    The put that supersedes either clears it. A running attempt is never superseded, because then nobody would look after
-    its job any more: start, reuse, forget, endpoint and endpoint_deleted raise ValueError; complete or fail it first.
+    The put that supersedes either clears it. A running attempt is never superseded, or nobody would look after its
+    job any more: start, reuse, forget, endpoint and endpoint_deleted raise ValueError; complete or fail it first.
     """
 
     def __init__(self, store: MetadataStore, lock: ApplyLock) -> None:
