@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zenctl.sdk.records import FOOTER, HEADER, data_checksums, length_checksums
+from zenctl.sdk.records import FOOTER, HEADER, boundaries, data_checksums, length_checksums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +40,14 @@ class Encoded:
     @property
     def rows(self) -> int:
         return len(self.checksums)
+
+    @classmethod
+    def from_records(cls, data: bytes) -> Encoded:
+        """Framed records as they stand in a file. Raises CorruptRecords."""
+        starts, ends = boundaries(data)
+        places = ends[:, None] + np.arange(FOOTER)
+        checksums = np.frombuffer(data, dtype=np.uint8)[places].copy().view("<u4").reshape(-1)
+        return cls(data, np.concatenate([starts - HEADER, [len(data)]]), checksums)
 
 
 @dataclass

@@ -94,6 +94,15 @@ def read_blocks(
         number += len(starts)
 
 
+def boundaries(data: bytes) -> Tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Starts and ends of the contents of all records in `data`. Raises CorruptRecords."""
+    starts, lengths, used = _scan(data, 0, len(data), 0, 0)
+    if used != len(data):
+        raise CorruptRecords("the file ends inside a record", offset=used, record=len(starts))
+    first = np.array(starts, dtype=np.int64)
+    return first, first + np.array(lengths, dtype=np.int64)
+
+
 def _scan(data: bytes, position: int, limit: int, base: int, number: int) -> Tuple[list[int], list[int], int]:
     """Starts and lengths of the whole records in `data` from `position` on, at most `limit`, and where they end."""
     starts: list[int] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics as reference
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +25,7 @@ def divided(array: pa.Array, cuts: list[int], order: int) -> Statistics:
     """Statistics of a column, summarised in parts and merged in some order."""
     batch = pa.RecordBatch.from_arrays([array], ["x"])
     places = [0, *sorted(min(cut, len(array)) for cut in cuts), len(array)]
-    parts = [summarise(batch.slice(a, b - a)) for a, b in zip(places, places[1:], strict=False)]
+    parts = [summarise(batch.slice(a, b - a)) for a, b in pairwise(places)]
     if order % 2:
         parts.reverse()
     total = Statistics()

@@ -1,0 +1,85 @@
+"""Looks at a csv source for plan: digest, bytes, rows, and whether its header can be read. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
+from zenctl.schema import BlockModel, SourceCache, SourceState
+from zenctl.steps.csv.counting import CsvFacts, scan
+from zenctl.steps.csv.files import find_files, source_digest, unreadable
+from zenctl.steps.csv.header import HeaderProblem, read_header
+from zenctl.steps.csv.schema import Csv
+
+
+def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
+    """The source as it is now. Reads a file only if the cache does not know it as it is.
+
+    Raises DiagnosticError: source_missing, source_unreadable, source_empty, source_header, source_column,
+    source_unsupported.
+    """
+    if not isinstance(model, Csv):
+        raise TypeError(f"observe takes the block of a csv datasource, not {type(model).__name__}")
+    files = find_files(model.path, root)
+    facts, problems = [], []
+    columns: tuple[str, ...] = ()
+    for name, path in files.items():
+        shown = model.path if len(files) == 1 else name
+        try:
+            names = read_header(path, model.delimiter, model.header)
+            facts.append(_facts(path, cache))
+        except OSError as problem:
+            raise unreadable(shown, problem) from problem
+        except HeaderProblem as problem:
+            problems.append(_header_problem(problem, shown))
+            continue
+        if columns and set(names) != set(columns):
+            problems.append(_other_columns(shown, names, next(iter(files)), columns))
+        columns = columns or names
+    problems += [_unknown_column(name, columns) for name in model.types if columns and name not in columns]
+    if problems:
+        raise DiagnosticError(*problems)
+    rows = sum(max(found.records - int(model.header), 0) for found in facts)
+    if rows == 0:
+        detail = "A snapshot without rows would only fail later: check what should have written the file."
+        raise DiagnosticError(error("source_empty", f"{model.path} has a header, but no rows", detail))
+    locations = {name: str(path.absolute()) for name, path in files.items()}
+    digest = source_digest([found.sha256 for found in facts])
+    return SourceState(digest, sum(found.bytes for found in facts), rows, locations)
+
+
+def _facts(path: Path, cache: SourceCache) -> CsvFacts:
+    """What is known of the file's content; a file is read anew if what the cache holds is not ours."""
+    known = cache.get(path)
+    kept = known.get("csv") if known is not None else None
+    if isinstance(kept, dict) and kept.keys() == {"sha256", "bytes", "records"}:
+        return CsvFacts(**kept)
+    facts = scan(path)
+    cache.put(path, {**(known or {}), "csv": asdict(facts)})
+    return facts
+
+
+def _header_problem(problem: HeaderProblem, shown: str) -> Diagnostic:
+    code = "source_empty" if problem.message == "the file is empty" else "source_header"
+    where = f"{shown}:{problem.line}" if problem.line else shown
+    return error(code, f"{where}: {problem.message}", problem.hint)
+
+
+def _other_columns(shown: str, names: tuple[str, ...], first: str, columns: tuple[str, ...]) -> Diagnostic:
+    return error("source_header", f"{shown} has other columns than {first}", difference(names, columns))
+
+
+def difference(names: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    """What sets the columns `names` apart from the `columns` that are expected, in words."""
+    missing = [f'"{name}"' for name in columns if name not in names]
+    new = [f'"{name}"' for name in names if name not in columns]
+    parts = [f"without {', '.join(missing)}"] if missing else []
+    parts += [f"with {', '.join(new)} besides"] if new else []
+    return f"It is {' and '.join(parts)}: all files of a source must have the same columns."
+
+
+def _unknown_column(name: str, columns: tuple[str, ...]) -> Diagnostic:
+    known = ", ".join(columns[:20])
+    summary = f'types names the column "{name}", which is not there'
+    return error("source_column", summary, f"Columns are {known}.{did_you_mean(name, columns)}")

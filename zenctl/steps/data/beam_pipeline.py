@@ -1,0 +1,161 @@
+"""The Beam composition: elements are parts and record batches; what workers make goes through a staging folder.
+
+    parts -> read (part, number), batch -> function, encode, write one staged file per output and batch
+          -> list of what was staged -> index
+
+The caller then strings the staged records together in the order of the source, which is where shards are cut; so the
+result does not depend on how a runner divides the work. Nothing but the staging folder, which any worker must reach,
+is shared between processes.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from zenctl.sdk.examples_encode import Encoded, encode
+from zenctl.sdk.snapshot_statistics import Statistics, summarise
+from zenctl.sdk.tables import unify
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from zenctl.sdk import Job
+    from zenctl.sdk.dataset import DatasetOutput
+    from zenctl.steps.data.composition import RowFunction, Source
+
+T = TypeVar("T")
+
+Order = tuple[int, int]
+"""Number of the part, number of the batch in it."""
+
+
+class Staged(NamedTuple):
+    """Records of one batch for one output, in a file of the staging folder. `read` counts the rows read for it."""
+
+    order: Order
+    output: str
+    path: str
+    read: int
+    statistics: Statistics
+
+
+def write_rows(
+    source: Source,
+    function: RowFunction,
+    types: Mapping[str, str],
+    outputs: Mapping[str, DatasetOutput],
+    job: Job,
+    *,
+    total: int = 0,
+) -> None:
+    """`composition.write_rows` by Beam. The outputs must be declared."""
+    staging = _staging(job)
+    index = FileSystems.join(staging, "index")
+    with _pipeline(job) as pipeline:
+        _ = (
+            pipeline
+            | "Parts" >> beam.Create(range(source.parts))
+            | "Read" >> beam.FlatMap(_read, source)
+            | "Encode" >> beam.FlatMap(_stage, function, dict(types), staging)
+            | "Gather" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+            | "Index" >> beam.Map(_write_pickle, index)
+        )
+    done = 0
+    for staged in sorted(_read_pickle(index), key=lambda staged: (staged.order, staged.output)):
+        with FileSystems.open(staged.path) as stream:
+            encoded = Encoded.from_records(stream.read())
+        outputs[staged.output].append(encoded, staged.statistics)
+        FileSystems.delete([staged.path])
+        done += staged.read
+        job.progress(done, total, "rows")
+
+
+def fold(source: Source, function: Callable[[pa.RecordBatch], T], merge: Callable[[T, T], T], empty: T, job: Job) -> T:
+    """`composition.fold` by Beam."""
+    result = FileSystems.join(_staging(job), "result")
+    with _pipeline(job) as pipeline:
+        _ = (
+            pipeline
+            | "Parts" >> beam.Create(range(source.parts))
+            | "Read" >> beam.FlatMap(_read, source)
+            | "Summarise" >> beam.Map(_apply, function)
+            | "Merge" >> beam.CombineGlobally(_Merge(merge, empty))
+            | "Result" >> beam.Map(_write_pickle, result)
+        )
+    found: T = _read_pickle(result)
+    return found
+
+
+class _Merge(beam.CombineFn):  # type: ignore[misc]
+    def __init__(self, merge: Callable[[Any, Any], Any], empty: Any) -> None:
+        super().__init__()
+        self._merge = merge
+        self._empty = pickle.dumps(empty)
+
+    def create_accumulator(self, *_: Any) -> Any:
+        # Merging may change its first argument, so that each accumulator needs an empty one of its own.
+        return pickle.loads(self._empty)  # noqa: S301 - made above
+
+    def add_input(self, accumulator: Any, element: Any, *_: Any) -> Any:
+        return self._merge(accumulator, element)
+
+    def merge_accumulators(self, accumulators: Any, *_: Any) -> Any:
+        found = self.create_accumulator()
+        for accumulator in accumulators:
+            found = self._merge(found, accumulator)
+        return found
+
+    def extract_output(self, accumulator: Any, *_: Any) -> Any:
+        return accumulator
+
+
+def _pipeline(job: Job) -> beam.Pipeline:
+    return beam.Pipeline(options=PipelineOptions.from_dictionary(dict(job.processing)))
+
+
+def _staging(job: Job) -> str:
+    folder = FileSystems.join(str(job.scratch.absolute()), "beam")
+    if FileSystems.exists(folder):
+        FileSystems.delete([folder])
+    FileSystems.mkdirs(folder)
+    return str(folder)
+
+
+def _read(part: int, source: Source) -> Iterator[tuple[Order, pa.RecordBatch]]:
+    for number, batch in enumerate(source.read(part)):
+        yield (part, number), batch
+
+
+def _apply(element: tuple[Order, pa.RecordBatch], function: Callable[[pa.RecordBatch], T]) -> T:
+    return function(element[1])
+
+
+def _stage(
+    element: tuple[Order, pa.RecordBatch], function: RowFunction, types: Mapping[str, str], staging: str
+) -> Iterator[Staged]:
+    order, batch = element
+    read = batch.num_rows
+    for output, made in sorted(function(batch).items()):
+        rows = unify(made, types, f"output {output!r}")
+        # The path follows from the element: a bundle that is run again replaces its file by an equal one.
+        path = FileSystems.join(staging, f"{order[0]:06}-{order[1]:06}-{output}.tfrecord")
+        with FileSystems.create(path, compression_type=beam.io.filesystem.CompressionTypes.UNCOMPRESSED) as stream:
+            stream.write(encode(rows).data)
+        yield Staged(order, output, path, read, summarise(rows))
+        read = 0
+
+
+def _write_pickle(value: Any, path: str) -> None:
+    with FileSystems.create(path) as stream:
+        stream.write(pickle.dumps(value))
+
+
+def _read_pickle(path: str) -> Any:
+    with FileSystems.open(path) as stream:
+        return pickle.loads(stream.read())  # noqa: S301 - written by this job
