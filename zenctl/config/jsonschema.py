@@ -1,9 +1,11 @@
-"""Generates the JSON Schema of YAML configuration files from the code, for editors and other tools."""
+"""Makes the JSON Schema of YAML configuration files; `python -m zenctl.config.jsonschema DIR` writes it."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
@@ -12,7 +14,7 @@ from pydantic_core import core_schema
 from zenctl.config.declarations import VARIABLE_ATTRIBUTES
 from zenctl.config.nodes import ENDPOINT_META, META
 from zenctl.config.settings import METADATA_STORES, PROJECT, ROLES
-from zenctl.provider.registry import Registry
+from zenctl.provider.registry import Registry, discover
 from zenctl.schema import BlockModel
 
 NAME = "configuration.v1.schema.json"
@@ -174,3 +176,7 @@ def _object(properties: Mapping[str, Any], required: list[str] | None = None) ->
 def _blocks(schema: Any) -> Schema:
     """One block, or several as a list."""
     return {"anyOf": [schema, {"type": "array", "items": schema}]}
+
+
+if __name__ == "__main__":
+    (Path(sys.argv[1]) / NAME).write_text(configuration_schema_text(discover()), encoding="utf-8")

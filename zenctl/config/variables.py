@@ -26,7 +26,8 @@ PRIMITIVE = frozenset({"string", "number", "bool"})
 
 @dataclass(frozen=True, slots=True)
 class VariableInputs:
-    """What was given. `files` are `-var-file` paths, then `pairs` are `-var name=text`; the later wins.
+    """What was given. `files` are `-var-file` paths (relative to the configuration, as with
+    Terraform's -chdir), then `pairs` are `-var name=text`; the later wins.
 
     `planned` are the values that a plan was made with, plain data by name: they win over everything and no file is
     read. `required` is off where a value may be missing (`validate`): it is then unknown.
@@ -56,7 +57,7 @@ def resolve(configuration: Configuration, given: VariableInputs) -> tuple[dict[s
         for path in _automatic_files(configuration.root):
             collector.file(path, path.name)
         for name in given.files:
-            collector.file(Path(name), name)
+            collector.file(configuration.root / name, name)
         for name, text in given.pairs:
             collector.pair(name, text)
     else:

@@ -179,7 +179,7 @@ class Evaluator:
             desired, problems = self._endpoint(config, scope, arrangement)
         diagnostics += self._explained(problems, found)
         outputs = desired.outputs if isinstance(desired, DesiredStep) else SNAPSHOT
-        wrong = isinstance(config, StepConfig) and has_errors([*of_locals, *diagnostics])
+        wrong = isinstance(config, StepConfig) and (desired is None or has_errors([*of_locals, *diagnostics]))
         declared = Declared(outputs, wrong, arrangement.enabled)
         # An equal declaration is kept: values and locals made from it stay valid.
         if self._declared.get(addr) != declared:
@@ -254,14 +254,17 @@ class Evaluator:
         type_ = config.type
         decoded, diagnostics = decode(type_.model, config.body, scope, what=_name(config.addr), names_checked=True)
         diagnostics += _locations(decoded, config)
+        if any(isinstance(value, Faulty) for value in decoded.data.values()):
+            return None, diagnostics
         inputs, problems = read_inputs(decoded)
         diagnostics += problems
         if type_.implementation:
             params, secret = parameters(type_.model, decoded), decoded.sensitive
             diagnostics += check_inputs(inputs, type_, decoded, _name(config.addr))
-            call = Call(outputs=type_.outputs(attributes(type_.model, decoded)))
-            if not call.outputs and not has_errors(diagnostics):
-                diagnostics += _undecided_outputs(decoded)
+            call = Call()
+            if not has_errors(diagnostics):
+                call = Call(outputs=type_.outputs(attributes(type_.model, decoded)))
+                diagnostics += _undecided_outputs(decoded) if not call.outputs else []
         else:
             call, problems = self._call(decoded, inputs)
             diagnostics += problems
