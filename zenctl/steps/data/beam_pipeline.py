@@ -18,6 +18,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from zenctl.sdk.errors import StepError
 from zenctl.sdk.examples_encode import Encoded, encode
 from zenctl.sdk.snapshot_statistics import Statistics, summarise
 from zenctl.sdk.tables import unify
@@ -33,6 +34,10 @@ T = TypeVar("T")
 
 Order = tuple[int, int]
 """Number of the part, number of the batch in it."""
+
+
+Element = tuple[Order, Any]
+"""A batch, or the StepError that came in its place: runners would wrap an exception into one of their own."""
 
 
 class Staged(NamedTuple):
@@ -66,8 +71,10 @@ def write_rows(
             | "Gather" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "Index" >> beam.Map(_write_pickle, index)
         )
+    made = sorted(_read_pickle(index), key=lambda element: element[:2])
+    _raise_first(made)
     done = 0
-    for staged in sorted(_read_pickle(index), key=lambda staged: (staged.order, staged.output)):
+    for staged in made:
         with FileSystems.open(staged.path) as stream:
             encoded = Encoded.from_records(stream.read())
         outputs[staged.output].append(encoded, staged.statistics)
@@ -88,11 +95,15 @@ def fold(source: Source, function: Callable[[pa.RecordBatch], T], merge: Callabl
             | "Merge" >> beam.CombineGlobally(_Merge(merge, empty))
             | "Result" >> beam.Map(_write_pickle, result)
         )
-    found: T = _read_pickle(result)
-    return found
+    found, failed = _read_pickle(result)
+    _raise_first(failed)
+    merged: T = found
+    return merged
 
 
 class _Merge(beam.CombineFn):  # type: ignore[misc]
+    """Accumulates what was merged so far, and the elements that failed."""
+
     def __init__(self, merge: Callable[[Any, Any], Any], empty: Any) -> None:
         super().__init__()
         self._merge = merge
@@ -100,16 +111,20 @@ class _Merge(beam.CombineFn):  # type: ignore[misc]
 
     def create_accumulator(self, *_: Any) -> Any:
         # Merging may change its first argument, so that each accumulator needs an empty one of its own.
-        return pickle.loads(self._empty)  # noqa: S301 - made above
+        return pickle.loads(self._empty), []  # noqa: S301 - made above
 
-    def add_input(self, accumulator: Any, element: Any, *_: Any) -> Any:
-        return self._merge(accumulator, element)
+    def add_input(self, accumulator: Any, element: Element, *_: Any) -> Any:
+        order, value = element
+        found, failed = accumulator
+        if isinstance(value, StepError):
+            return found, [*failed, (order, "", value)]
+        return self._merge(found, value), failed
 
     def merge_accumulators(self, accumulators: Any, *_: Any) -> Any:
-        found = self.create_accumulator()
-        for accumulator in accumulators:
-            found = self._merge(found, accumulator)
-        return found
+        found, failed = self.create_accumulator()
+        for others, more in accumulators:
+            found, failed = self._merge(found, others), [*failed, *more]
+        return found, failed
 
     def extract_output(self, accumulator: Any, *_: Any) -> Any:
         return accumulator
@@ -127,28 +142,47 @@ def _staging(job: Job) -> str:
     return str(folder)
 
 
-def _read(part: int, source: Source) -> Iterator[tuple[Order, pa.RecordBatch]]:
-    for number, batch in enumerate(source.read(part)):
-        yield (part, number), batch
+def _read(part: int, source: Source) -> Iterator[Element]:
+    number = 0
+    try:
+        for batch in source.read(part):
+            yield (part, number), batch
+            number += 1
+    except StepError as error:
+        yield (part, number), error
 
 
-def _apply(element: tuple[Order, pa.RecordBatch], function: Callable[[pa.RecordBatch], T]) -> T:
-    return function(element[1])
-
-
-def _stage(
-    element: tuple[Order, pa.RecordBatch], function: RowFunction, types: Mapping[str, str], staging: str
-) -> Iterator[Staged]:
+def _apply(element: Element, function: Callable[[pa.RecordBatch], Any]) -> Element:
     order, batch = element
-    read = batch.num_rows
-    for output, made in sorted(function(batch).items()):
-        rows = unify(made, types, f"output {output!r}")
+    if isinstance(batch, StepError):
+        return element
+    try:
+        return order, function(batch)
+    except StepError as error:
+        return order, error
+
+
+def _stage(element: Element, function: RowFunction, types: Mapping[str, str], staging: str) -> Iterator[Any]:
+    order, made = _apply(element, function)
+    if isinstance(made, StepError):
+        yield order, "", made
+        return
+    read = element[1].num_rows
+    for output, part in sorted(made.items()):
+        rows = unify(part, types, f"output {output!r}")
         # The path follows from the element: a bundle that is run again replaces its file by an equal one.
         path = FileSystems.join(staging, f"{order[0]:06}-{order[1]:06}-{output}.tfrecord")
         with FileSystems.create(path, compression_type=beam.io.filesystem.CompressionTypes.UNCOMPRESSED) as stream:
             stream.write(encode(rows).data)
         yield Staged(order, output, path, read, summarise(rows))
         read = 0
+
+
+def _raise_first(made: list[Any]) -> None:
+    """Raise the failure that comes first in the order of the source, so that the same one is told on any runner."""
+    failed = [element for element in made if isinstance(element[2], StepError)]
+    if failed:
+        raise min(failed, key=lambda element: element[0])[2]
 
 
 def _write_pickle(value: Any, path: str) -> None:
