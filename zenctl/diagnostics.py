@@ -54,6 +54,31 @@ class Diagnostic:
     def is_error(self) -> bool:
         return self.severity is Severity.ERROR
 
+    @property
+    def filename(self) -> str | None:
+        """The file of `range`, and so for the four below; None without a range."""
+        return self.range.filename if self.range else None
+
+    @property
+    def line(self) -> int | None:
+        """Where it begins, counted from 1."""
+        return self.range.start.line if self.range else None
+
+    @property
+    def column(self) -> int | None:
+        """Where it begins in its line, in code points from 1."""
+        return self.range.start.column if self.range else None
+
+    @property
+    def end_line(self) -> int | None:
+        """The line of the end, exclusive."""
+        return self.range.end.line if self.range else None
+
+    @property
+    def end_column(self) -> int | None:
+        """The column of the end, exclusive."""
+        return self.range.end.column if self.range else None
+
     def at(self, range: SourceRange | None = None, address: str | None = None) -> Diagnostic:
         """The same problem, placed; a place that is already known is kept."""
         return replace(self, range=self.range or range, address=self.address or address)

@@ -9,7 +9,6 @@ from typing import Any, Union
 
 from zenctl.lang.conversion import ConversionError, convert_value
 from zenctl.lang.model import (
-    DYNAMIC,
     NO_MARKS,
     UNKNOWN,
     Marks,
@@ -21,7 +20,7 @@ from zenctl.lang.model import (
     wholly_known,
 )
 from zenctl.lang.numbers import in_range
-from zenctl.lang.types import ANY, NUMBER, Primitive, Type
+from zenctl.lang.types import ANY, BOOL, NUMBER, STRING, Primitive, Type
 
 MAX_STRING = 16 * 1024 * 1024
 """The longest text, in code points, that an expression may make."""
@@ -173,8 +172,14 @@ def limited(text: str) -> str:
     return text
 
 
+_RESULTS: dict[object, Type] = {str: STRING, int: NUMBER, float: NUMBER, bool: BOOL}
+
+
 def plain_function(name: str, function: Callable[..., Any]) -> Function:
-    """A Python callable over plain data as a function of the language; what it raises is told to the user."""
+    """A Python callable over plain data as a function of the language; what it raises is told to the user.
+
+    Its return annotation, if it is str, int, float or bool, is the type of its result for unknown arguments.
+    """
     from zenctl.lang.values import from_python, to_python  # which builds on what this module builds on
 
     def run(*arguments: Value) -> Value:
@@ -183,18 +188,5 @@ def plain_function(name: str, function: Callable[..., Any]) -> Function:
         except Exception as problem:
             raise FunctionProblem(f"It failed: {problem}") from problem
 
-    return Function(name, "", (), ANY, run, rest=Parameter("arguments", null=True))
-
-
-__all__ = [
-    "DYNAMIC",
-    "MAX_ELEMENTS",
-    "MAX_STRING",
-    "Function",
-    "FunctionProblem",
-    "Parameter",
-    "call",
-    "check_count",
-    "limited",
-    "plain_function",
-]
+    annotation = getattr(function, "__annotations__", {}).get("return")
+    return Function(name, "", (), _RESULTS.get(annotation, ANY), run, rest=Parameter("arguments", null=True))

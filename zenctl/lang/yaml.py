@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
 
@@ -34,10 +35,6 @@ _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fal
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _BASED = re.compile(r"0o([0-7]+)|0x([0-9a-fA-F]+)")
-_CORE_TAGS = {
-    f"tag:yaml.org,2002:{name}"
-    for name in ("str", "null", "bool", "int", "float", "map", "seq", "merge", "value", "timestamp")
-}
 _NO_MEANING = frozenset((".inf", ".Inf", ".INF", "-.inf", "-.Inf", "-.INF", "+.inf", ".nan", ".NaN", ".NAN"))
 
 
@@ -114,6 +111,14 @@ class _Reader:
         try:
             while loader.check_event():
                 event = loader.get_event()
+                if getattr(event, "tag", None) is not None:
+                    detail = "Tags such as !!str are not used: quote what is a text, and leave the rest unquoted."
+                    self.report(
+                        "invalid_tag",
+                        "Tags are not supported",
+                        detail,
+                        self._mark_range(event.start_mark, event.end_mark),
+                    )
                 if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
                     depth += 1
                     if depth > MAX_DEPTH:
@@ -145,7 +150,7 @@ class _Reader:
         return error("invalid_yaml", "Invalid YAML", detail, range=self.source.range(offset, offset))
 
     def _offset(self, mark: Any) -> int:
-        return min(mark.index, len(self.text))
+        return min(int(mark.index), len(self.text))
 
     def _mark_range(self, start: Any, end: Any) -> SourceRange:
         return self.source.range(self._offset(start), max(self._offset(start), self._offset(end)))
@@ -176,9 +181,8 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 self.report("invalid_key", "Invalid key", "A key must be a text.", place)
                 continue
-            self.check_tag(key)
             name = key.value
-            if name == "<<" and key.style is None:
+            if name == "<<" and not key.style:
                 detail = "Merge keys (<<) are not part of YAML 1.2. Write merge(...) in a template, or repeat the keys."
                 self.report("invalid_key", "Merge keys are not supported", detail, place)
             elif name in found:
@@ -188,13 +192,6 @@ class _Reader:
                 found[name] = place
                 result.append((name, place, value))
         return result
-
-    def check_tag(self, node: Any) -> None:
-        """Refuse tags that somebody wrote: the type follows from the text alone."""
-        start = self._offset(node.start_mark)
-        if self.text.startswith("!", start) or node.tag not in _CORE_TAGS:
-            detail = "Tags such as !!str are not used: quote what is a text, and leave the rest unquoted."
-            self.report("invalid_tag", "Tags are not supported", detail, self.range(node))
 
     def body(self, node: Any, shape: BlockShape) -> Body:
         """A mapping as a body: blocks where the shape says so, attributes elsewhere."""
@@ -206,7 +203,6 @@ class _Reader:
             self.report("invalid_block", "Mapping expected", detail, place)
             return Body(place, {})
         self.enter(node)
-        self.check_tag(node)
         self.open.add(id(node))
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
@@ -244,7 +240,8 @@ class _Reader:
         if not isinstance(node, yaml.MappingNode):
             if not self.is_null(node):
                 missing = shape.labels - len(labels)
-                detail = f"{missing} more level{'s' if missing > 1 else ''} of names must stand between {type} and its content."
+                levels = "one more level" if missing == 1 else f"{missing} more levels"
+                detail = f"There must be {levels} of names between {type} and its content."
                 self.report("invalid_block", "Mapping expected", detail, self.range(node))
             return []
         self.enter(node)
@@ -257,12 +254,11 @@ class _Reader:
 
     def is_null(self, node: Any) -> bool:
         """Whether nothing, or null, stands there."""
-        return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in _NULLS
+        return isinstance(node, yaml.ScalarNode) and not node.style and node.value in _NULLS
 
     def value(self, node: Any) -> Expression:
         """A node as an expression."""
         self.enter(node)
-        self.check_tag(node)
         place = self.range(node)
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node, place)
@@ -283,7 +279,7 @@ class _Reader:
     def scalar(self, node: Any, place: SourceRange) -> Expression:
         """A scalar by the core schema of YAML 1.2; a text is a template."""
         text: str = node.value
-        if node.style is None:
+        if not node.style:
             known, value = self.plain(text, place)
             if known:
                 return Literal(place, value)
@@ -301,9 +297,7 @@ class _Reader:
         if text in _BOOLS:
             return True, _BOOLS[text]
         if text in _NO_MEANING:
-            self.report(
-                "invalid_number", "Invalid number", "Numbers are finite. To write this as a text, quote it.", place
-            )
+            self.report("invalid_number", "Invalid number", "Numbers are finite. Quote it if it is a text.", place)
             return True, None
         based = _BASED.fullmatch(text)
         if based:
@@ -319,9 +313,7 @@ class _Reader:
         digits = "0" + digits if digits.startswith(".") else digits
         number = parse_number(re.sub(r"\.(?=[eE]|$)", "", digits))
         if number is None:
-            self.report(
-                "invalid_number", "Invalid number", "The number is too large. To write it as a text, quote it.", place
-            )
+            self.report("invalid_number", "Invalid number", "It is too large. Quote it if it is a text.", place)
             return True, None
         return True, -number if negative else number
 
@@ -333,14 +325,14 @@ class _Reader:
         start, end = self._offset(node.start_mark), self._offset(node.end_mark)
         written = self.text[start:end]
         text = node.value
-        if node.style is None and written.startswith(text):
+        if not node.style and written.startswith(text):
             return lambda offset: self.source.position(start + offset)
         if node.style in ("'", '"') and written[1 : 1 + len(text)] == text and len(written) == len(text) + 2:
             return lambda offset: self.source.position(start + 1 + offset)
         if node.style == "|":
             starts = self.literal_lines(start, text)
             if starts is not None:
-                return lambda offset: self.in_literal(starts, text, offset)
+                return lambda offset: self.in_literal(starts, offset)
         return lambda _: place.start
 
     def literal_lines(self, start: int, text: str) -> list[tuple[int, int]] | None:
@@ -368,8 +360,7 @@ class _Reader:
             at = min(end + 1, len(self.text))
         return result
 
-    def in_literal(self, starts: list[tuple[int, int]], text: str, offset: int) -> Position:
+    def in_literal(self, starts: list[tuple[int, int]], offset: int) -> Position:
         """The place of an offset of a literal block's text."""
-        row = text.count("\n", 0, offset)
-        own, file = starts[min(row, len(starts) - 1)]
+        own, file = starts[bisect_right(starts, offset, key=lambda pair: pair[0]) - 1]
         return self.source.position(min(file + offset - own, len(self.text)))

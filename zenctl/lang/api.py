@@ -1,0 +1,124 @@
+"""The public functions of the language: plain Python data in and out, problems as diagnostics, never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Union
+
+from zenctl.diagnostics import Diagnostic
+from zenctl.lang.calls import Function, plain_function
+from zenctl.lang.evaluate import Scope, evaluate_expression
+from zenctl.lang.model import DYNAMIC, Value
+from zenctl.lang.parser import parse_config, parse_expression, parse_template
+from zenctl.lang.references import Reference
+from zenctl.lang.references import references as references_in
+from zenctl.lang.syntax import BlockShape, Body, Expression
+from zenctl.lang.values import from_python, to_python
+
+Functions = Mapping[str, Union[Callable[..., Any], Function]]
+
+
+@dataclass(frozen=True, slots=True)
+class EvalResult:
+    """What an evaluation gave. `value` is plain data with `Unknown` and `Sensitive` in it; `type` a type expression."""
+
+    value: Any
+    type: str
+    diagnostics: list[Diagnostic]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return not any(problem.is_error for problem in self.diagnostics)
+
+
+@dataclass(frozen=True, slots=True)
+class ParseResult:
+    """What a text says: `body` for a configuration, `expression` for an expression or template."""
+
+    body: Body | None
+    expression: Expression | None
+    diagnostics: list[Diagnostic]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return not any(problem.is_error for problem in self.diagnostics)
+
+
+def evaluate(
+    source: str,
+    variables: Mapping[str, Any] | None = None,
+    *,
+    mode: Literal["expression", "template"] = "expression",
+    syntax: Literal["hcl", "yaml"] = "hcl",
+    functions: Functions | None = None,
+    filename: str = "<input>",
+) -> EvalResult:
+    """Compute an expression, a template, or (with `syntax="yaml"`) a whole YAML document.
+
+    `variables` are plain data as `from_python` takes it. `functions` replace the standard library: callables over
+    plain data; what they raise is a diagnostic. Raises TypeError for variables that are no plain data, and ValueError
+    for numbers out of range.
+    """
+    if syntax == "yaml":
+        from zenctl.lang.yaml import parse_yaml_value  # PyYAML costs time that most commands can spare
+
+        expression, problems = parse_yaml_value(source, filename)
+    elif mode == "template":
+        expression, problems = parse_template(source, filename)
+    else:
+        expression, problems = parse_expression(source, filename)
+    known = {name: from_python(value) for name, value in (variables or {}).items()}
+    own = None
+    if functions is not None:
+        own = {name: f if isinstance(f, Function) else plain_function(name, f) for name, f in functions.items()}
+    value: Value = DYNAMIC
+    if expression is not None:
+        value, found = evaluate_expression(expression, Scope(known, own))
+        problems = [*problems, *found]
+    return EvalResult(to_python(value), str(value.type), problems)
+
+
+def parse(
+    source: str,
+    *,
+    mode: Literal["config", "expression", "template"] = "config",
+    syntax: Literal["hcl", "yaml"] = "hcl",
+    shape: BlockShape | None = None,
+    filename: str = "<input>",
+) -> ParseResult:
+    """Read a text without evaluating it. For YAML, `shape` says which keys are blocks (none, unless given)."""
+    if mode == "config":
+        if syntax == "yaml":
+            from zenctl.lang.yaml import parse_yaml
+
+            body, problems = parse_yaml(source, filename, shape or BlockShape())
+        else:
+            body, problems = parse_config(source, filename)
+        return ParseResult(body, None, problems)
+    if syntax == "yaml":
+        from zenctl.lang.yaml import parse_yaml_value  # PyYAML costs time that most commands can spare
+
+        expression, problems = parse_yaml_value(source, filename)
+    elif mode == "template":
+        expression, problems = parse_template(source, filename)
+    else:
+        expression, problems = parse_expression(source, filename)
+    return ParseResult(None, expression, problems)
+
+
+def references(source: str, *, mode: Literal["expression", "template", "config"] = "expression") -> list[Reference]:
+    """What a text refers to, in its order; nothing if it cannot be read."""
+    result = parse(source, mode=mode)
+    tree = result.body if mode == "config" else result.expression
+    return [] if tree is None else references_in(tree)
+
+
+def typed(value: Any, type: str) -> Value:
+    """Plain data as a value of a type, for `variables`: a list as `list(string)`, say, and not as a tuple.
+
+    Raises ValueError if it does not fit.
+    """
+    return from_python(value, type)
