@@ -70,7 +70,7 @@ class Checker:
         for addr in node.meta.depends_on:
             if addr in self.configuration.nodes:
                 edges.add(addr)
-            elif str(addr) not in self.configuration.faulty:
+            elif not self._left_out(addr):
                 self.diagnostics.append(self._undeclared(addr, self.configuration.nodes).at(node.range))
         return replace(node, references=tuple(sorted(edges, key=str)))
 
@@ -97,7 +97,7 @@ class Checker:
             addr = node_address(reference)
             if addr is None:
                 return [_incomplete(reference, root)]
-            if addr in self.configuration.nodes or str(addr) in self.configuration.faulty:
+            if addr in self.configuration.nodes or self._left_out(addr):
                 return []
             same = {a: None for a in self.configuration.nodes if a.kind in VALUES}
             return [self._undeclared(addr, same).at(reference.range)]
@@ -128,6 +128,13 @@ class Checker:
         detail = f"Declare it: {example}.{hint}" if not hint else hint.strip()
         summary = f"There is no {root}.{second}"
         return [error(f"undeclared_{word.replace(' ', '_')}", summary, detail, range=reference.range)]
+
+    def _left_out(self, addr: Address) -> bool:
+        """Whether its block is there but wrong, be it by the very type: one of that name explains it."""
+        return any(
+            text.startswith(f"{addr.kind}.") and text.rpartition(".")[2] == addr.name
+            for text in self.configuration.faulty
+        )
 
     def _undeclared(self, addr: Address, known: Iterable[Address]) -> Diagnostic:
         texts = [str(a) for a in known]
@@ -173,7 +180,7 @@ class Checker:
         """A backend must be declared and able to do what it is named for."""
         backend = self.configuration.backends.get(addr)
         if backend is None:
-            if str(addr) not in self.configuration.faulty:
+            if not self._left_out(addr):
                 self.diagnostics.append(self._undeclared(addr, self.configuration.backends).at(place))
             return
         wanted = ("processing",) if role == "processing" else ("training",) if role == "training" else RUNNERS

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from zenctl.addrs import Address
-from zenctl.config.reading import describe
+from zenctl.config.reading import describe, guess
 from zenctl.diagnostics import did_you_mean
 from zenctl.schema import ArtifactRef, BackendRef, BlockModel, OutputDecl, Unknown
 
@@ -233,7 +233,7 @@ def conform_model(model: type[BlockModel], value: Mapping[str, Any], place: Plac
     found: dict[str, Any] = {}
     for name, item in value.items():
         if name not in known:
-            detail = f"It has: {', '.join(sorted(known))}.{did_you_mean(name, known)}"
+            detail = guess(name, known, f"It has: {', '.join(sorted(known))}.")
             result.problems.append(Problem((*place, name), "is no attribute here", detail, "unknown_attribute"))
         elif item is not None:
             found[name] = _conform(known[name].annotation, item, (*place, name), result)

@@ -21,7 +21,7 @@ from zenctl.config.configuration import (
 from zenctl.config.declarations import read_backend, read_locals, read_output, read_provider, read_variable
 from zenctl.config.files import HCL_SUFFIX, read_folder
 from zenctl.config.nodes import read_node
-from zenctl.config.reading import not_yet
+from zenctl.config.reading import guess, not_yet
 from zenctl.config.settings import SettingsReader
 from zenctl.config.shapes import NOT_YET, ROOT
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
@@ -76,6 +76,7 @@ class _Reader:
         self.backends: dict[BackendAddr, BackendConfig] = {}
         self.nodes: dict[Address, NodeConfig] = {}
         self.declared: dict[str, SourceRange] = {}
+        self.misspelt: set[str] = set()
         self.complete = True
 
     def file(self, name: str, text: str) -> None:
@@ -115,7 +116,7 @@ class _Reader:
             nodes=self.nodes,
             store=self.settings.store,
             store_provider=self.settings.store_provider,
-            faulty=frozenset(set(self.declared) - made),
+            faulty=frozenset((set(self.declared) | self.misspelt) - made),
         )
         checker = Checker(configuration)
         configuration = checker.check()
@@ -150,9 +151,10 @@ class _Reader:
                 self._labelled(block, text)
         else:
             known = [name for name in ROOT.blocks if name not in NOT_YET]
-            detail = f"There are {', '.join(known)}.{did_you_mean(block.type, ROOT.blocks)}"
+            detail = guess(block.type, ROOT.blocks, f"There are {', '.join(known)}.")
             summary = f'There is no block "{block.type}"'
             self.diagnostics.append(error("unknown_block", summary, detail, range=block.type_range))
+            self.misspelt |= {".".join([kind, *block.labels]) for kind in ("var", "backend", *NODES)}
 
     def _labelled(self, block: Block, text: str) -> None:
         if block.type in NODES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from zenctl.addrs import NAME
@@ -115,16 +115,19 @@ def check_labels(block: Block, wanted: tuple[str, ...], diagnostics: list[Diagno
     return good
 
 
+def guess(name: str, known: Iterable[str], rest: str) -> str:
+    """`Did you mean "x"?` if a known name is near, then the rest."""
+    return f"{did_you_mean(name, known)} {rest}".strip()
+
+
 def unknown_attribute(name: str, what: str, attributes: Collection[str], blocks: Collection[str] = ()) -> Diagnostic:
     """An attribute that the block does not have."""
     if name in blocks:
         detail = f"Write it as a block, without the equals sign: {name} {{ ... }}"
         return error("unknown_attribute", f'"{name}" of {what} is a block', detail)
     known = ", ".join(sorted(attributes))
-    detail = f"It has: {known}." if attributes else "It has no attributes."
-    return error(
-        "unknown_attribute", f'{_capital(what)} has no attribute "{name}"', detail + did_you_mean(name, attributes)
-    )
+    detail = guess(name, attributes, f"It has: {known}." if attributes else "It has no attributes.")
+    return error("unknown_attribute", f'{_capital(what)} has no attribute "{name}"', detail)
 
 
 def unknown_block(name: str, what: str, blocks: Collection[str], attributes: Collection[str] = ()) -> Diagnostic:
@@ -133,9 +136,8 @@ def unknown_block(name: str, what: str, blocks: Collection[str], attributes: Col
         detail = f"Write it as an attribute, with an equals sign: {name} = ..."
         return error("unknown_block", f'"{name}" of {what} is an attribute', detail)
     known = ", ".join(sorted(blocks))
-    detail = f"It has: {known}." if blocks else "It has no blocks inside."
-    hint = did_you_mean(name, [*blocks, *attributes])
-    return error("unknown_block", f'{_capital(what)} has no block "{name}"', detail + hint)
+    detail = guess(name, [*blocks, *attributes], f"It has: {known}." if blocks else "It has no blocks inside.")
+    return error("unknown_block", f'{_capital(what)} has no block "{name}"', detail)
 
 
 def not_yet(feature: str, range: SourceRange) -> Diagnostic:

@@ -10,10 +10,10 @@ import zenctl
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import Settings, StoreConfig
 from zenctl.config.decoding import decode
-from zenctl.config.reading import EMPTY, BodyReader, check_labels, static_value
+from zenctl.config.reading import EMPTY, BodyReader, check_labels, guess, static_value
 from zenctl.config.references import backend_address
 from zenctl.config.versions import ConstraintError, satisfies
-from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, did_you_mean, error
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
 from zenctl.lang.references import references
 from zenctl.lang.syntax import Attribute, Block, Body
 from zenctl.provider.registry import Registry
@@ -127,7 +127,7 @@ class SettingsReader:
 
     def _metadata_model(self, type_: str, place: SourceRange) -> type[BlockModel] | None:
         if type_ not in METADATA_STORES:
-            available = f"Available: {', '.join(sorted(METADATA_STORES))}.{did_you_mean(type_, METADATA_STORES)}"
+            available = guess(type_, METADATA_STORES, f"Available: {', '.join(sorted(METADATA_STORES))}.")
             summary = f'There is no metadata store type "{type_}"'
             self._diagnostics.append(error("unknown_metadata_store_type", summary, available, range=place))
             return None
@@ -173,7 +173,7 @@ class SettingsReader:
         BodyReader(body, "required_providers", self._diagnostics, attributes=body.attributes)
         for attribute_ in body.attributes.values():
             if attribute_.name not in names:
-                detail = f"Installed: {', '.join(names) or 'none'}.{did_you_mean(attribute_.name, names)}"
+                detail = guess(attribute_.name, names, f"Installed: {', '.join(names) or 'none'}.")
                 summary = f'The provider "{attribute_.name}" is not installed'
                 self._diagnostics.append(error("unknown_provider", summary, detail, range=attribute_.name_range))
                 continue

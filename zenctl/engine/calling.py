@@ -10,7 +10,7 @@ from typing import Any
 from zenctl.config.conforming import RESULT, Place
 from zenctl.config.decoding import Decoded
 from zenctl.config.plain import Faulty
-from zenctl.config.reading import describe
+from zenctl.config.reading import describe, guess
 from zenctl.diagnostics import Diagnostic, did_you_mean, error
 from zenctl.engine.desired import CodeRef
 from zenctl.engine.inputs import wrong_input
@@ -161,7 +161,7 @@ def _inputs(arguments: Arguments, takes: Mapping[str, str]) -> list[Diagnostic]:
         elif name in signature.outputs:
             detail = "It is an output of the function."
         else:
-            detail = f"It takes {', '.join(takes) or 'no inputs'}.{did_you_mean(name, takes)}"
+            detail = guess(name, takes, f"It takes {', '.join(takes) or 'no inputs'}.")
         summary = f'The function {code.function} has no input "{name}"'
         diagnostics.append(error("unknown_input_name", summary, detail, range=place))
     for name, ref in arguments.inputs.items():
@@ -201,7 +201,7 @@ def _params(arguments: Arguments, takes: Mapping[str, str]) -> list[Diagnostic]:
                 diagnostics.append(error("duplicate", summary, range=decoded.range(place, key=True)))
         elif not signature.has_var_keyword:
             known = ", ".join(signature.params) or "no parameters"
-            detail = f"It takes {known}.{did_you_mean(name, signature.params)}"
+            detail = guess(name, signature.params, f"It takes {known}.")
             if not signature.params:
                 detail += f" Parameters are keyword-only: `def {code.function}(..., *, {name})`."
             summary = f'The function {code.function} has no parameter "{name}"'

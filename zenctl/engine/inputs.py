@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from zenctl.config.decoding import Decoded
 from zenctl.config.plain import Faulty
-from zenctl.diagnostics import Diagnostic, did_you_mean, error
+from zenctl.config.reading import guess
+from zenctl.diagnostics import Diagnostic, error
 from zenctl.engine.parameters import INPUTS
 from zenctl.schema import ArtifactRef, StepType, Unknown
 
@@ -48,7 +49,7 @@ def check_inputs(inputs: Mapping[str, ArtifactRef], type_: StepType, decoded: De
     for name in names:
         if name not in declared:
             known = ", ".join(declared)
-            detail = f"It takes {known}.{did_you_mean(name, declared)}"
+            detail = guess(name, declared, f"It takes {known}.")
             summary = f'{what} has no input "{name}"'
             place = decoded.range((INPUTS, name), key=True)
             diagnostics.append(error("unknown_input_name", _capital(summary), detail, range=place))

@@ -193,9 +193,8 @@ class Registry:
 
 def _unknown(what: str, name: str, known: tuple[str, ...]) -> Diagnostic:
     available = f"Available: {', '.join(known)}." if known else "None is installed."
-    return error(
-        f"unknown_{what.replace(' ', '_')}", f'There is no {what} "{name}"', available + did_you_mean(name, known)
-    )
+    detail = f"{did_you_mean(name, known)} {available}".strip()
+    return error(f"unknown_{what.replace(' ', '_')}", f'There is no {what} "{name}"', detail)
 
 
 def _broken(what: str, name: str, problem: Exception, install: str) -> Diagnostic:

@@ -366,6 +366,12 @@ output "p" { value = step.train.gone.model }
     ], "what refers to a block that is wrong itself is not reported again"
 
 
+@pytest.mark.parametrize("wrong", ['datasource "cvs" "rows"', 'datasorce "csv" "rows"'])
+def test_a_misspelt_block_is_reported_once(load_text: Load, show: Show, wrong: str) -> None:
+    text = 'step "train" "x" {\n  inputs = { train = datasource.csv.rows }\n  label = "y"\n}\n' + wrong + " {}"
+    assert len(load_text(text).diagnostics) == 1
+
+
 def test_a_file_that_cannot_be_parsed_hides_no_other(load_text: Load) -> None:
     files = {"a.zen.hcl": 'variable "x" {', "b.zen.hcl": 'output "o" { value = var.x }\nbogus {}'}
     codes = [d.code for d in load_text(files=files).diagnostics]

@@ -57,11 +57,11 @@ def test_an_unknown_name_lists_what_there_is_and_guesses() -> None:
     registry = registry_of([provider("a", "machine")], [PYTHON])
     with pytest.raises(DiagnosticError) as found:
         registry.step_type("pyhton")
-    expected = 'unknown_step_type: There is no step type "pyhton" | Available: python. Did you mean "python"?'
+    expected = 'unknown_step_type: There is no step type "pyhton" | Did you mean "python"? Available: python.'
     assert message(found.value) == expected
     with pytest.raises(DiagnosticError) as found:
         registry.backend_type("machin")
-    assert 'Available: machine. Did you mean "machine"?' in message(found.value)
+    assert 'Did you mean "machine"? Available: machine.' in message(found.value)
     with pytest.raises(DiagnosticError) as found:
         registry.datasource_type("csv")
     assert "None is installed." in message(found.value)
