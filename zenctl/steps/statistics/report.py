@@ -35,13 +35,11 @@ def render(rows: int, schema: Schema, features: Mapping[str, Mapping[str, Any]])
         f"<h1>{rows:,} rows, {len(schema.features):,} columns</h1>",
     ]
     if numbers:
-        titles = ("missing", "zeros", "min", "mean", "max", "std")
-        parts.append(_table("Numbers", titles, "values", [_number_row(name, features[name], rows) for name in numbers]))
+        lines = [_number_row(name, features[name], rows) for name in numbers]
+        parts.append(_table("Numbers", ("missing", "zeros", "min", "mean", "max", "std"), "values", lines))
     if texts:
-        titles = ("missing", "different", "bytes")
-        parts.append(
-            _table("Texts", titles, "most frequent", [_text_row(name, features[name], rows) for name in texts])
-        )
+        lines = [_text_row(name, features[name], rows) for name in texts]
+        parts.append(_table("Texts", ("missing", "different", "bytes"), "most frequent", lines))
     return "\n".join([*parts, "</body>\n</html>\n"])
 
 
