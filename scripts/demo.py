@@ -19,7 +19,6 @@ PENGUIN = {
     "flipper_length_mm": 211,
     "body_mass_g": 4500,
     "sex": "female",
-    "year": 2007,
 }
 
 

@@ -50,13 +50,21 @@ class LocalCompute:
     def submit(self, request: SubmitRequest) -> JobHandle:
         """Start the job; ProviderError(INVALID) if there is no such interpreter."""
         spec = request.spec
-        work = (self._context.data_dir / "work" / spec.job_id).absolute()
-        handle = {"job_id": spec.job_id, "work": str(work), "log": str(_log(request, work))}
+        base = self._base
+        work = base / "work" / spec.job_id
+        log = _log(request, work)
+        # Recorded relative to the project's data folder, so that a project can be moved between two applies.
+        inside = base in log.parents
+        handle = {
+            "job_id": spec.job_id,
+            "work": work.relative_to(base).as_posix(),
+            "log": log.relative_to(base).as_posix() if inside else str(log),
+        }
         if self._launcher.look(spec.job_id) is None and (work / PROCESS).exists():
             # An earlier process started it. Whether it lives is for `status` to say: it is not started twice.
             return handle
         order = {
-            **handle,
+            **self._here(handle),
             "store": request.store_uri,
             "imports": [] if spec.entry.command else list(spec.imports),
             "preload": list(request.preload),
@@ -78,7 +86,7 @@ class LocalCompute:
     def logs(self, handle: JobHandle, offset: int) -> LogChunk:
         """What the job printed from byte `offset` on, whole characters only, a megabyte at most."""
         try:
-            with open(handle["log"], "rb") as stream:
+            with open(self._here(handle)["log"], "rb") as stream:
                 stream.seek(offset)
                 data = stream.read(LOG_BYTES)
         except FileNotFoundError:
@@ -95,7 +103,7 @@ class LocalCompute:
         """SIGTERM to the job's process group now, SIGKILL after a grace period."""
         if self._launcher.cancel(handle["job_id"]):
             return
-        pid = _living(handle)
+        pid = _living(self._here(handle))
         if pid:
             kill_group(pid, signal.SIGTERM)
             self._kill_at.setdefault(handle["job_id"], time.monotonic() + self._launcher.limits.grace)
@@ -103,6 +111,7 @@ class LocalCompute:
     def release(self, handle: JobHandle) -> None:
         """Remove the job's work folder, and end the job if it should still run."""
         self._launcher.forget(handle["job_id"])
+        handle = self._here(handle)
         pid = _living(handle)
         if pid:
             kill_group(pid, signal.SIGKILL)
@@ -110,7 +119,16 @@ class LocalCompute:
         shutil.rmtree(work, onerror=_make_writable)
         self._kill_at.pop(handle["job_id"], None)
 
+    @property
+    def _base(self) -> Path:
+        return self._context.data_dir.absolute()
+
+    def _here(self, handle: JobHandle) -> JobHandle:
+        """The handle with its paths as they are on this machine."""
+        return {**handle, "work": str(self._base / handle["work"]), "log": str(self._base / handle["log"])}
+
     def _status_elsewhere(self, handle: JobHandle) -> JobStatus:
+        handle = self._here(handle)
         ended = _read(handle, EXIT)
         if ended:
             return _ended(ended.get("code"), ended.get("signal", 0), "", canceled=False)

@@ -157,7 +157,7 @@ class LocalEndpoints:
             "pid": state.pid,
             "host": state.host,
             "port": state.port,
-            "log": str(self._folder(state.name) / LOG_FILE),
+            "log": (self._folder(state.name) / LOG_FILE).relative_to(self._root.parent).as_posix(),
         }
 
         def seen(problem: str, digest: str | None = None) -> EndpointState:

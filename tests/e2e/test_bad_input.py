@@ -17,12 +17,17 @@ CONFIGURATION = [
     ("  inputs = { data = ", "  inputz = { data = ", 'Did you mean "inputs"?', "main.zen.hcl:16:3"),
     ('step "python" "count"', 'step "pythn" "count"', 'Did you mean "python"?', "main.zen.hcl:20:6"),
     ('datasource "csv"', 'datasource "cvs"', 'Did you mean "csv"?', "main.zen.hcl:10:12"),
-    ("step.python.tallest.names", "step.python.tallst.names", 'Did you mean "step.python.tallest"?', "main.zen.hcl:22:22"),
+    (
+        "step.python.tallest.names",
+        "step.python.tallst.names",
+        'Did you mean "step.python.tallest"?',
+        "main.zen.hcl:22:22",
+    ),
     ("step.python.tallest.names", "step.python.tallest.nams", 'Did you mean "names"?', "main.zen.hcl:22"),
     ("var.top", "var.tpo", 'Did you mean "top"?', "main.zen.hcl:17:20"),
     ('path = "heights.csv"', "path = [1]", "must be a text", "main.zen.hcl:11:10"),
-    ("steps/rank.py:count", "steps/rnak.py:count", "steps/rnak.py", "main.zen.hcl:21:12"),
-    ("steps/rank.py:count", "steps/rank.py:cuont", 'Did you mean "count"?', "main.zen.hcl:21:12"),
+    ("steps/size.py:count", "steps/siez.py:count", "steps/siez.py", "main.zen.hcl:21:12"),
+    ("steps/size.py:count", "steps/size.py:cuont", 'Did you mean "count"?', "main.zen.hcl:21:12"),
     ("{ data = datasource.csv.heights }", "{ data = step.python.count.result }", "in a circle", "main.zen.hcl"),
 ]
 
@@ -48,7 +53,7 @@ def test_all_errors_are_told_at_once(tiny: Project) -> None:
 
 DATA = [
     (b"", "empty"),
-    (b"name,height\nAda,170\nBlaise\n", "line 3"),
+    (b"name,height\nAda,170\nBlaise\n", "heights.csv:3"),
     (b"name,height\nAda,170\nBl\xffise,181\n", "UTF-8"),
     (b"name,name\nAda,170\n", "name"),
 ]
@@ -72,14 +77,14 @@ def test_missing_csv(tiny: Project) -> None:
 
 
 def test_a_step_that_raises_shows_the_user_s_traceback_without_ours(tiny: Project) -> None:
-    tiny.edit("steps/rank.py", "    return len", '    raise ValueError("no names today")\n    return len')
+    tiny.edit("steps/size.py", "    return len", '    raise ValueError("no names today")\n    return len')
     said = tiny.fails("apply", "-auto-approve")
     assert "ValueError: no names today" in said
-    assert "steps/rank.py" in said
+    assert "steps/size.py" in said
     assert "zenctl/runner" not in said
     assert "zenctl logs step.python.count" in said
     assert "step.python.count" not in tiny.ok("state", "list")
-    tiny.edit("steps/rank.py", '    raise ValueError("no names today")\n', "")
+    tiny.edit("steps/size.py", '    raise ValueError("no names today")\n', "")
     printed = tiny.ok("apply", "-auto-approve")
     assert "step.python.tallest: ran" not in printed
 
@@ -122,7 +127,9 @@ def test_missing_label_column(tiny: Project) -> None:
 def test_a_corrupt_artifact_is_named_and_made_anew(tiny: Project) -> None:
     tiny.ok("apply", "-auto-approve")
     [blob] = [
-        p for p in (tiny.root / ".zenctl" / "artifacts" / "blobs").glob("*/*") if p.read_bytes() == b'["Blaise", "Carl"]'
+        p
+        for p in (tiny.root / ".zenctl" / "artifacts" / "blobs").glob("*/*")
+        if p.read_bytes() == b'["Blaise", "Carl"]'
     ]
     blob.chmod(0o644)
     blob.write_bytes(b'["Blaise", "Eve!"]')
@@ -155,7 +162,9 @@ def small_disk(tmp_path: Path) -> Path:
 
 def test_a_full_artifact_directory(tiny: Project, small_disk: Path, request: pytest.FixtureRequest) -> None:
     request.addfinalizer(lambda: subprocess.run(["umount", str(small_disk)], check=False))
-    tiny.edit("main.zen.hcl", 'project = "tiny"', f'project = "tiny"\n  artifacts "local" {{\n    path = "{small_disk}"\n  }}')
+    tiny.edit(
+        "main.zen.hcl", 'project = "tiny"', f'project = "tiny"\n  artifacts "local" {{\n    path = "{small_disk}"\n  }}'
+    )
     tiny.edit(
         "steps/rank.py",
         '    (names.path / "names.json")',
@@ -171,7 +180,7 @@ def test_a_full_artifact_directory(tiny: Project, small_disk: Path, request: pyt
 def test_no_configuration_says_where_it_looked(project: Project) -> None:
     said = project.fails("plan")
     assert "zenctl init" in said
-    assert str(project.root) in said
+    assert str(project.root) in " ".join(said.split())
 
 
 def test_an_unwritable_project_folder_is_told(tiny: Project) -> None:

@@ -6,13 +6,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 
-from tests.e2e.conftest import Project, kill_group, wait_for
+from tests.e2e.conftest import ZENCTL, Project, kill_group, wait_for
 
-SLOW = '''
+SLOW = """
 from pathlib import Path
 import time
 
@@ -22,13 +21,15 @@ def names_slow(started):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not Path(started + ".go").exists():
         time.sleep(0.02)
-'''
+"""
 
 
 def make_slow(project: Project) -> None:
     """Let `tallest` wait for a file, so that a test decides when it goes on."""
     project.write("steps/slow.py", SLOW)
-    project.edit("steps/rank.py", "    chosen = [", f"    names_slow({str(project.root / 'started')!r})\n    chosen = [")
+    project.edit(
+        "steps/rank.py", "    chosen = [", f"    names_slow({str(project.root / 'started')!r})\n    chosen = ["
+    )
     project.edit("steps/rank.py", "from steps.order", "from steps.slow import names_slow\nfrom steps.order")
 
 
@@ -100,7 +101,7 @@ def test_show_reads_state_and_plan(tiny: Project) -> None:
 
 def test_approval_is_asked_and_only_yes_approves(tiny: Project) -> None:
     declined = subprocess.run(
-        [sys.executable, "-m", "zenctl.cli.main", "apply"],
+        [ZENCTL, "apply"],
         cwd=tiny.root, env=tiny.environment, input="y\n", capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert declined.returncode == 1

@@ -24,7 +24,6 @@ PENGUIN = {
     "flipper_length_mm": 211,
     "body_mass_g": 4500,
     "sex": "female",
-    "year": 2007,
 }
 
 
@@ -173,8 +172,13 @@ def test_kill_9_during_training_then_apply_finishes(penguins: Project) -> None:
     running = penguins.start("apply", "-auto-approve", "-var", "epochs=3000")
     try:
         jobs = penguins.root / ".zenctl" / "artifacts" / "jobs"
-        wait_for(lambda: any("train" in p.parent.name and p.stat().st_size for p in jobs.glob("*/progress.jsonl")
-                             if p.stat().st_mtime > 0 and not (p.parent / "result.json").exists()))
+        wait_for(
+            lambda: any(
+                "train" in p.parent.name and p.stat().st_size
+                for p in jobs.glob("*/progress.jsonl")
+                if p.stat().st_mtime > 0 and not (p.parent / "result.json").exists()
+            )
+        )
         os.kill(running.pid, signal.SIGKILL)
     finally:
         kill_group(running)

@@ -16,19 +16,19 @@ from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
 from zenctl.engine.execution import Order, Services, attend, execute
 from zenctl.engine.failures import failure_diagnostic
-from zenctl.engine.jobs import datasource_job, new_job_id, step_job
+from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
 from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.walk import walk
 from zenctl.fingerprint.digest import fingerprint, is_unknown
-from zenctl.jobs.artifacts import tree_path
+from zenctl.jobs.artifacts import remove_damaged, tree_path
 from zenctl.jobs.result import JobResult
 from zenctl.jobs.spec import JobSpec
 from zenctl.metadata.recording import OutputRecord, Recorder
 from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components, ReasonCode
 from zenctl.plans.plan import CHANGING, Change, Plan
-from zenctl.schema import ArtifactRef, SourceState
+from zenctl.schema import SourceState
 
 
 @dataclass(slots=True)
@@ -169,6 +169,7 @@ class _Applier:
                 self._learn(addr, recorded_refs(addr, head, outputs))
                 return "cut_off", "its inputs are unchanged"
             if found is not None:
+                self._end_running(addr, desired)
                 self.context.recorder.reuse(
                     addr, found, components, digest, inputs, code_version=self.context.code_version
                 )
@@ -202,11 +203,7 @@ class _Applier:
             self.superseded.add(addr)
             self._record(old.execution_id, result)
             return result
-        if old is not None and addr not in self.superseded:
-            self.superseded.add(addr)
-            compute.cancel(old.handle)
-            compute.release(old.handle)
-            context.recorder.fail(old.execution_id, "its inputs have changed since it was begun", canceled=True)
+        self._end_running(addr, desired)
         plan = self.plan
         job_id = new_job_id(plan.project, plan.workspace, context.recorder.serial, addr)
         self.listener(ChangeStarted(change.address, change.action, job_id))
@@ -229,6 +226,17 @@ class _Applier:
         result = execute(order, context.services)
         self._record(execution_id, result)
         return result
+
+    def _end_running(self, addr: Address, desired: DesiredDatasource | DesiredStep) -> None:
+        """End a job of an interrupted apply that nobody needs any more."""
+        old = self.context.running.get(addr)
+        if old is None or addr in self.superseded:
+            return
+        self.superseded.add(addr)
+        compute = self.context.services.providers.compute(desired.backend)
+        compute.cancel(old.handle)
+        compute.release(old.handle)
+        self.context.recorder.fail(old.execution_id, "its inputs have changed since it was begun", canceled=True)
 
     def _spec(self, desired: DesiredDatasource | DesiredStep, job_id: str, components: Components) -> JobSpec:
         processing = self.context.services.providers.processing(desired.processing)
@@ -262,6 +270,10 @@ class _Applier:
         stop = self.context.services.stop
         diagnostic = failure_diagnostic(str(change.addr), desired, result.error)
         canceled = result.error.kind == "canceled"
+        if result.error.kind == "input_corrupt":
+            # What is proved wrong is removed, so that the next plan sees that it has to be made anew.
+            for artifact in _input_records(desired).values():
+                remove_damaged(self.context.services.storage, artifact.digest)
         if last or canceled or stop.drain.is_set():
             raise _Failure(diagnostic, canceled=canceled)
         self.listener(Notice(f"{change.addr}: {result.error.message}; trying again"))
@@ -271,7 +283,7 @@ class _Applier:
         if change.components is None:
             raise AssertionError(f"the plan has no components for {change.addr}")
         if isinstance(desired, DesiredDatasource):
-            params = plain(desired.params)
+            params = plain(desired.fingerprint_params)
             components = replace(change.components, params=params)
         else:
             params = plain(desired.fingerprint_params)
@@ -290,13 +302,6 @@ def _input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, Record
     if isinstance(desired, DesiredDatasource):
         return {}
     return {name: input_record(ref) for name, ref in desired.inputs.items()}
-
-
-def input_record(ref: ArtifactRef) -> RecordedArtifact:
-    """An input as the recorder takes it; its id is found by its digest."""
-    if ref.digest is None:
-        raise AssertionError(f"{ref} is not known yet")
-    return RecordedArtifact(0, ref.type, ref.uri or tree_path(ref.digest), ref.digest)
 
 
 def _execution_type(desired: DesiredDatasource | DesiredStep) -> str:

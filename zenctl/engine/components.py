@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from zenctl.digests import sha256_json
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.fingerprint.code import Closure
 from zenctl.metadata.state import Recorded
@@ -20,7 +21,7 @@ def datasource_components(
     facts = {"digest": source.digest, "bytes": source.bytes, "rows": source.rows} if source else {}
     return Components(
         type=f"datasource.{kind.name}/{kind.version}",
-        params=plain(desired.params),
+        params=plain(desired.fingerprint_params),
         source=facts,
         environment=environment,
     )
@@ -71,3 +72,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
+
+
+def concealed(value: Any, *, sensitive: bool) -> Any:
+    """The value, or of a sensitive one only its digest: secrets are never written into a plan or the record."""
+    return {"sensitive": sha256_json(value)} if sensitive else value

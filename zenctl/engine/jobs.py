@@ -11,9 +11,11 @@ from zenctl.addrs import Address
 from zenctl.digests import sha256_text
 from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
+from zenctl.jobs.artifacts import tree_path
 from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
+from zenctl.metadata.state import RecordedArtifact
 from zenctl.plans.plan import CodeArchive
-from zenctl.schema import SourceState
+from zenctl.schema import ArtifactRef, SourceState
 from zenctl.steps.python.schema import Python
 
 
@@ -76,3 +78,10 @@ def step_job(
 def _built_in(implementation: str) -> Entry:
     module, _, function = implementation.partition(":")
     return Entry(module=module, function=function, arguments="job")
+
+
+def input_record(ref: ArtifactRef) -> RecordedArtifact:
+    """An input as the recorder takes it; its id is found by its digest."""
+    if ref.digest is None:
+        raise AssertionError(f"{ref} is not known yet")
+    return RecordedArtifact(0, ref.type, ref.uri or tree_path(ref.digest), ref.digest, address=ref.address)

@@ -12,7 +12,9 @@ from zenctl.config.loader import Loaded, load, load_files
 from zenctl.config.variables import VariableInputs, resolve
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
 from zenctl.digests import sha256_json
+from zenctl.engine.desired import DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
+from zenctl.engine.known import DATA, Known, unknown_refs
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
 from zenctl.engine.sources import CodeSources
@@ -71,17 +73,39 @@ def open_planned(inputs: Inputs, plan: Plan) -> Opened:
 
 
 def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources) -> Opened:
+    """All that is wrong with a configuration is told at once: after an error the rest is still checked."""
     configuration = loaded.configuration
     diagnostics = list(loaded.diagnostics)
-    if configuration is None or has_errors(diagnostics):
+    if configuration is None:
         raise OpeningError(tuple(diagnostics), loaded.sources)
     variables, found = resolve(configuration, given)
     nodes, cycles = order(configuration)
     diagnostics += [*found, *cycles]
-    if has_errors(diagnostics):
-        raise OpeningError(tuple(diagnostics), loaded.sources)
     evaluator = Evaluator(configuration, variables, registry, code.signature)
-    return Opened(configuration, registry, variables, tuple(nodes), evaluator, code, tuple(diagnostics), loaded.sources)
+    opened = Opened(
+        configuration, registry, variables, tuple(nodes), evaluator, code, tuple(diagnostics), loaded.sources
+    )
+    if has_errors(diagnostics):
+        if not cycles:
+            diagnostics += check(opened)
+        texts = code.texts(d.range.filename for d in diagnostics if d.range)
+        raise OpeningError(tuple(dict.fromkeys(diagnostics)), {**loaded.sources, **texts})
+    return opened
+
+
+def check(opened: Opened) -> list[Diagnostic]:
+    """Everything that can be told of the nodes and outputs with nothing known."""
+    known: dict[Address, Known] = {}
+    diagnostics = list(opened.evaluator.check())
+    for addr in opened.order:
+        desired, found = opened.evaluator.node(addr, known)
+        diagnostics += found
+        if desired is not None and not isinstance(desired, DesiredEndpoint):
+            outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
+            known[addr] = unknown_refs(addr, outputs)
+    for name in opened.configuration.outputs:
+        diagnostics += opened.evaluator.output(name, known)[1]
+    return diagnostics
 
 
 def open_providers(opened: Opened, inputs: Inputs) -> Providers:

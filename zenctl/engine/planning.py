@@ -8,7 +8,13 @@ from typing import Any
 
 from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, has_errors, warning
-from zenctl.engine.components import datasource_components, environment_here, plain, step_components
+from zenctl.engine.components import (
+    concealed,
+    datasource_components,
+    environment_here,
+    plain,
+    step_components,
+)
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.endpoints import plan_endpoint
 from zenctl.engine.evaluating import Evaluator
@@ -275,7 +281,8 @@ def _outputs(
         value = plain(output.value)
         old = before.get(name, {})
         unknown = is_unknown(value)
-        found.append(OutputChange(name, old.get("value"), None if unknown else value, unknown, output.sensitive))
+        after = None if unknown else concealed(value, sensitive=output.sensitive)
+        found.append(OutputChange(name, old.get("value"), after, unknown, output.sensitive))
     return found
 
 

@@ -14,12 +14,12 @@ from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredEndpoint
 from zenctl.engine.endpoints import ACTIONS, endpoint_name
 from zenctl.engine.execution import store_hint
-from zenctl.engine.jobs import new_job_id
+from zenctl.engine.jobs import input_record, new_job_id
 from zenctl.engine.providers import Providers, provider_diagnostic
-from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree, tree_path
+from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import RecordedArtifact, WorkspaceState
+from zenctl.metadata.state import WorkspaceState
 from zenctl.plans.actions import Action, Components
 from zenctl.plans.plan import Change, Plan
 from zenctl.provider import Endpoint, EndpointRequest, EndpointState, ProviderError
@@ -74,7 +74,7 @@ class Publisher:
                 return "unchanged", prior.url
             shown = plain(desired.shown_config)
             components = Components(type=f"endpoint.{addr.type}/1", params=shown, inputs={"model": model.digest})
-            inputs = {"model": RecordedArtifact(0, model.type, tree_path(model.digest), model.digest)}
+            inputs = {"model": input_record(model)}
             job_id = new_job_id(self._plan.project, self._plan.workspace, self._recorder.serial, addr)
             # The endpoint is recorded before it is made, so that one whose apply dies now is found and taken over.
             execution_id = self._recorder.start(

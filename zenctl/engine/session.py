@@ -10,7 +10,7 @@ from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
 from zenctl.config.configuration import EndpointConfig
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
 from zenctl.engine.applying import Applied, Context, apply_changes
-from zenctl.engine.components import plain
+from zenctl.engine.components import concealed, plain
 from zenctl.engine.desired import DesiredDatasource
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
@@ -210,7 +210,7 @@ def _outputs(
         output, found = opened.evaluator.output(name, known)
         value = None if output is None else plain(output.value)
         if output is not None and not has_errors(found) and not is_unknown(value):
-            outputs[name] = {"value": value, "sensitive": output.sensitive}
+            outputs[name] = {"value": concealed(value, sensitive=output.sensitive), "sensitive": output.sensitive}
         elif name in state.outputs:
             outputs[name] = state.outputs[name]
         elif not applied.failed and not applied.skipped:

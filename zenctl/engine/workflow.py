@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import codecs
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
 import zenctl
-from zenctl.addrs import Address, AddressError, parse
+from zenctl.addrs import AddressError, parse
 from zenctl.config.files import SUFFIXES
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, warning
 from zenctl.engine.components import plain
-from zenctl.engine.desired import DesiredEndpoint, DesiredStep
 from zenctl.engine.events import Listener
 from zenctl.engine.initialising import ignore_data, write_starter
-from zenctl.engine.known import DATA, Known, unknown_refs
 from zenctl.engine.observed import Observed
 from zenctl.engine.opening import (
     Opened,
     OpeningError,
+    check,
     open_configuration,
     open_metadata,
     open_planned,
@@ -85,17 +84,8 @@ def validate(inputs: Inputs) -> PlanOutcome:
         opened = open_configuration(inputs, values_required=False)
     except OpeningError as problem:
         return PlanOutcome(None, problem.diagnostics, problem.sources)
-    diagnostics = list(opened.diagnostics)
-    known: dict[Address, Known] = {}
-    for addr in opened.order:
-        desired, found = opened.evaluator.node(addr, known)
-        diagnostics += found
-        if desired is not None and not isinstance(desired, DesiredEndpoint):
-            outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
-            known[addr] = unknown_refs(addr, outputs)
-    for name in opened.configuration.outputs:
-        diagnostics += opened.evaluator.output(name, known)[1]
-    return PlanOutcome(None, tuple(diagnostics), opened.sources)
+    diagnostics = tuple(dict.fromkeys([*opened.diagnostics, *check(opened)]))
+    return PlanOutcome(None, diagnostics, {**opened.sources, **code_texts(opened, diagnostics)})
 
 
 def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanOutcome:
@@ -109,9 +99,8 @@ def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanO
             made = _plan(opened, inputs, options, listener, store, providers, storage)
     except DiagnosticError as problem:
         return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
-    if has_errors(made.diagnostics):
-        return PlanOutcome(None, made.diagnostics, opened.sources)
-    return PlanOutcome(made, made.diagnostics, opened.sources)
+    texts = {**opened.sources, **code_texts(opened, made.diagnostics)}
+    return PlanOutcome(None if has_errors(made.diagnostics) else made, made.diagnostics, texts)
 
 
 def _plan(
@@ -179,6 +168,11 @@ def _plan(
         providers=providers.versions(),
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def code_texts(opened: Opened, diagnostics: Iterable[Diagnostic]) -> dict[str, str]:
+    """The texts of code files that diagnostics point into."""
+    return opened.code.texts(d.range.filename for d in diagnostics if d.range)
 
 
 def _archives(changes: tuple[Change, ...], observed: Observed) -> dict[str, CodeArchive]:

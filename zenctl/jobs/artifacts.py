@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Tuple, Union
 
-from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file
+from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file, sha256_stream
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError, check_path
 
 
@@ -139,6 +139,28 @@ def check_tree(storage: Storage, digest: str) -> None:
         if info.size != file.size:
             message = f"{file.path} of artifact {digest[:12]} has {info.size} bytes instead of {file.size}: {path}"
             raise CorruptArtifact(message, path=path, missing=False)
+
+
+def remove_damaged(storage: Storage, digest: str) -> List[str]:
+    """Read every byte of an artifact and delete objects that are not what they should be; gives their paths.
+
+    What is removed is proved worthless; that it is missing is seen by every later check, and it can be made anew.
+    """
+    try:
+        tree = read_tree(storage, digest)
+    except CorruptArtifact as problem:
+        storage.delete(problem.path)
+        return [problem.path]
+    removed = []
+    for file in tree.files:
+        path = blob_path(file.sha256)
+        if storage.stat(path) is None:
+            continue
+        with storage.open(path) as stream:
+            if sha256_stream(stream) != file.sha256:
+                storage.delete(path)
+                removed.append(path)
+    return removed
 
 
 def fetch_tree(storage: Storage, digest: str, target: Path) -> Tree:

@@ -380,7 +380,7 @@ time.sleep(1000)
         handle = compute.submit(request)
         wait(compute, handle)
         compute.release(handle)
-        work = Path(handle["work"])
+        work = project.context.data_dir / handle["work"]
         work.mkdir(parents=True)
         (work / "process.json").write_text(json.dumps({"pid": os.getpid(), "started": "1"}))
         assert compute.status(handle).state is JobState.LOST

@@ -18,7 +18,7 @@ step "python" "tallest" {
 }
 
 step "python" "count" {
-  code   = "steps/rank.py:count"
+  code   = "steps/size.py:count"
   inputs = { names = step.python.tallest.names }
 }
 
@@ -27,6 +27,6 @@ output "count" {
 }
 
 step "python" "again" {
-  code   = "steps/rank.py:count"
+  code   = "steps/size.py:count"
   inputs = { names = step.python.tallest.names }
 }

@@ -18,7 +18,7 @@ step "python" "tallest" {
 }
 
 step "python" "count" {
-  code   = "steps/rank.py:count"
+  code   = "steps/size.py:count"
   inputs = { names = step.python.tallest.names }
 }
 

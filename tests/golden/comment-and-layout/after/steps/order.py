@@ -5,6 +5,6 @@ def by_height(rows):
     # tallest first
     return sorted(
         rows,
-        key=lambda row: row['height'],
+        key=lambda row: row["height"],
         reverse=True,
     )

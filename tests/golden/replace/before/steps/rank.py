@@ -10,8 +10,3 @@ def tallest(data: Dataset, names: Output[Artifact], *, top: int) -> None:
     """Write the names of the tallest."""
     chosen = [row["name"] for row in by_height(data)[:top]]
     (names.path / "names.json").write_text(json.dumps(chosen))
-
-
-def count(names: Artifact) -> int:
-    """How many they are."""
-    return len(json.loads((names.path / "names.json").read_text()))
