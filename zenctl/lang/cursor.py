@@ -57,14 +57,13 @@ class Cursor:
         self.at = at
         self.kind = self.kinds[at]
 
-    def see_newlines(self, visible: bool) -> bool:
-        """Show or skip newlines from here on; returns what it was."""
-        before, self.newlines = self.newlines, visible
+    def see_newlines(self, visible: bool) -> None:
+        """Show or skip newlines from the current token on."""
+        self.newlines = visible
         if not visible:
             while self.kind == "newline":
                 self.at += 1
                 self.kind = self.kinds[self.at]
-        return before
 
     def word(self) -> str:
         """The text of the current token."""

@@ -367,11 +367,12 @@ class ExpressionParser(Cursor):
                 node = self._attribute(node, start)
             elif self.kind == "[":
                 outer = self.newlines
-                if self.kinds[self.at + 1] == "*":
-                    return self._full_splat(node, start)
-                self.newlines = False
-                self.advance()
                 height = self.height
+                bracket = self.start
+                self.advance()
+                if self.kind == "*":
+                    return self._full_splat(node, start, bracket)
+                self.see_newlines(False)
                 key = self.expression()
                 if self.kind != "]":
                     self.fail("missing_bracket", "Missing closing bracket", 'A "]" must follow the index.')
@@ -417,11 +418,10 @@ class ExpressionParser(Cursor):
         self.grow(max(height, self.height) + 1, start)
         return Splat(self.since(start), source, each)
 
-    def _full_splat(self, source: Expression, start: int) -> Expression:
-        """`[*]` takes everything that follows, other splats included."""
+    def _full_splat(self, source: Expression, start: int, marker: int) -> Expression:
+        """`[*]` takes everything that follows, other splats included; the star is the current token."""
         self.deeper()
-        marker, height = self.start, self.height
-        self.advance()
+        height = self.height
         self.advance()
         if self.kind != "]":
             self.fail("missing_bracket", "Missing closing bracket", 'A "]" must follow the star: [*].')

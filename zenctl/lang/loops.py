@@ -195,7 +195,8 @@ def splat(self: Evaluator, node: Splat) -> Value:
     if not results:
         return Value(_splat_type(self, node, source.type), (), source.marks)
     if any(result.type != results[0].type for result in results):
-        return tuple_value(results).with_marks(source.marks)
+        detail = "What is selected is not of one type for all elements of the list. Use a for expression instead."
+        return self.problem("inconsistent_types", "Inconsistent types in a splat", detail, node.each.range)
     return Value(ListType(results[0].type), tuple(results), source.marks)
 
 

@@ -13,6 +13,9 @@ from zenctl.lang.source import Source
 from zenctl.lang.syntax import Attribute, Block, Body, Expression
 from zenctl.lang.template import decode, parse_bare
 
+MAX_PROBLEMS = 200
+"""After so many problems in a file the rest of it is not read."""
+
 
 def parse_config(text: str, filename: str) -> tuple[Body, list[Diagnostic]]:
     """A file's body. With errors, the body holds the items that could be read."""
@@ -61,12 +64,9 @@ class BodyParser(ExpressionParser):
         return None if self.diagnostics else result
 
     def lone_expression(self) -> Expression:
-        """The expression that the whole text is."""
-        self.see_newlines(True)
-        result = self.expression()
-        while self.kind == "newline":
-            self.advance()
-        return result
+        """The expression that the whole text is; newlines in it count no more than in parentheses."""
+        self.see_newlines(False)
+        return self.expression()
 
     def file(self) -> Body:
         """Everything up to the end of the file."""
@@ -248,6 +248,10 @@ class BodyParser(ExpressionParser):
         close, on a line that is indented no more than the broken item and looks like an item or the end of a block.
         """
         kinds, starts = self.kinds, self.starts
+        if len(self.diagnostics) >= MAX_PROBLEMS:
+            self._unclosed = True
+            self.at, self.kind = len(kinds) - 1, "eof"
+            return
         margin = self.source.column(starts[first])
         stop = self.at
         while stop - 1 > first and kinds[stop - 1] == "newline":

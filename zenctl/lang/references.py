@@ -34,7 +34,7 @@ from zenctl.lang.syntax import (
 class Reference:
     """A use of a name. `path` is the root name, then attributes and index keys up to the first that is computed.
 
-    `dynamic` says that a computed index or a splat follows, so that any key may be meant.
+    `dynamic` says that a computed index follows, so that any key may be meant.
     """
 
     path: tuple[str | int, ...]

@@ -72,7 +72,7 @@ class _State:
 
     def _take(self, what: str) -> tuple[Value, int]:
         if not 0 <= self.next < len(self.values):
-            raise FunctionProblem(f'There is no value for "{what}": {len(self.values)} are given.', 0)
+            raise FunctionProblem(f'There is no value for "{what}": {len(self.values)} given.', 0)
         at = self.next
         self.next += 1
         self.most = max(self.most, self.next)
