@@ -195,7 +195,7 @@ step:
       inputs: {data: "${datasource.csv.heights}"}
       params: {top: "${var.top}"}
     count:
-      code: steps/rank.py:count
+      code: steps/size.py:count
       inputs: {names: "${step.python.tallest.names}"}
 output: {count: {value: "${step.python.count.result.value}"}}
 """,

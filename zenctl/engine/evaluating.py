@@ -292,6 +292,9 @@ class Evaluator:
             enabled=arrangement.enabled,
             sensitive=sensitive,
         )
+        if not config.body.attributes.keys() <= fields(type_.model).keys():
+            # A misspelt name has been reported; what is missing because of it is not told a second time.
+            diagnostics = [d for d in diagnostics if not d.code.startswith("missing_")]
         return desired, diagnostics
 
     def _call(self, decoded: Decoded, inputs: Mapping[str, ArtifactRef]) -> tuple[Call, list[Diagnostic]]:

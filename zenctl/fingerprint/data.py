@@ -1,18 +1,14 @@
-"""Looks at data files cheaply: digest, size and CSV rows in one pass, and a cache of what was seen."""
+"""Remembers what was seen of data files while they stay the same, so that plan need not read them again."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from zenctl.digests import CHUNK
 
 FORMAT = 1
 """Version of the cache file's form; another one is not read."""
@@ -21,117 +17,6 @@ SETTLE_NS = 2_000_000_000
 """A file changed this shortly before it is looked at may change again without its time showing it (as in git)."""
 
 MAX_ENTRIES = 10_000
-
-_BLANK_LINE = b"\n\n"
-_CONTENT = bytes(set(range(256)) - set(b'\n"'))
-_MARK = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """A file's content: digest, bytes, and records if it was read as CSV (the header not counted), else None."""
-
-    digest: str
-    bytes: int
-    rows: int | None = None
-
-
-def scan_file(path: Path, *, csv: bool = False, header: bool = True) -> FileFacts:
-    """Read a file once. Raises OSError."""
-    hasher = hashlib.sha256()
-    counter = RowCounter() if csv else None
-    size = 0
-    with open(path, "rb", buffering=0) as stream:
-        while chunk := stream.read(CHUNK):
-            hasher.update(chunk)
-            size += len(chunk)
-            if counter is not None:
-                counter.update(chunk)
-    rows = None if counter is None else max(counter.finish() - int(header), 0)
-    return FileFacts(hasher.hexdigest(), size, rows)
-
-
-class RowCounter:
-    """Counts the records of RFC 4180 text given in chunks of any size, without parsing it.
-
-    A line end inside quotes belongs to its field; a doubled quote closes and opens again, which comes to the same.
-    Lines end with LF, CRLF or CR; empty ones are no records; the last one needs no end.
-    """
-
-    def __init__(self) -> None:
-        self._rows = 0
-        self._quoted = False
-        self._open = False
-        self._begun = False
-        self._carry = b""
-
-    def update(self, chunk: bytes) -> None:
-        """Add the next bytes."""
-        chunk = self._carry + chunk if self._carry else chunk
-        self._carry = b""
-        if not self._begun:
-            if len(chunk) < len(_MARK) and _MARK.startswith(chunk):
-                self._carry = chunk
-                return
-            self._begun = True
-            # A byte order mark is no content of a first line that is empty otherwise.
-            chunk = chunk[len(_MARK) :] if chunk.startswith(_MARK) else chunk
-        if b"\r" in chunk:
-            if chunk.endswith(b"\r"):
-                # Its LF may come with the next chunk.
-                chunk, self._carry = chunk[:-1], b"\r"
-            if chunk.count(b"\r") == chunk.count(b"\r\n"):
-                # The usual case; deleting is several times faster than replacing.
-                chunk = chunk.translate(None, b"\r")
-            else:
-                chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        self._lines(chunk)
-
-    def finish(self) -> int:
-        """The number of records, the header's included."""
-        self._begun = True
-        self._lines(self._carry.replace(b"\r", b"\n"))
-        self._carry = b""
-        return self._rows + int(self._open)
-
-    def _lines(self, text: bytes) -> None:
-        if b'"' not in text:
-            self._plain(text)
-        elif _BLANK_LINE in text:
-            for index, part in enumerate(text.split(b'"')):
-                if index:
-                    self._toggle()
-                self._plain(part)
-        else:
-            self._dense(text)
-
-    def _dense(self, text: bytes) -> None:
-        """Text with quotes and no empty line inside: only line ends and quotes matter, pairs of quotes do not."""
-        if text.startswith(b"\n") and not self._open and not self._quoted:
-            self._rows -= 1
-        skeleton = text.translate(None, _CONTENT)
-        while b'""' in skeleton:
-            skeleton = skeleton.replace(b'""', b"")
-        for index, part in enumerate(skeleton.split(b'"')):
-            if index:
-                self._quoted = not self._quoted
-            if not self._quoted:
-                self._rows += len(part)
-        self._open = self._quoted or not text.endswith(b"\n")
-
-    def _toggle(self) -> None:
-        self._quoted = not self._quoted
-        self._open = True
-
-    def _plain(self, text: bytes) -> None:
-        """Text without quotes: its records are its line ends less those that end an empty line."""
-        if self._quoted or not text:
-            return
-        while _BLANK_LINE in text:
-            text = text.replace(_BLANK_LINE, b"\n")
-        # What is left has no empty line but perhaps the first.
-        self._rows += text.count(b"\n") - int(text.startswith(b"\n") and not self._open)
-        self._open = not text.endswith(b"\n")
 
 
 class FileCache:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 import textwrap
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from zenctl.diagnostics import Diagnostic
 from zenctl.digests import sha256_bytes
-from zenctl.fingerprint.archive import archive
 from zenctl.fingerprint.code import Closure, closure
 from zenctl.fingerprint.source import WorkingTree
 
@@ -492,20 +489,3 @@ def test_speed(tmp_path: Path) -> None:
     assert found is not None
     assert len(found.files) == 201
     assert time.perf_counter() - start < 5
-
-
-def test_archive_is_deterministic_and_whole(tmp_path: Path) -> None:
-    files = {"steps/fit.py": "import a\n", "a.py": "# comment kept\nx = 1\n", "data/ü.txt": "é"}
-    found, _ = find(tmp_path, files, patterns=("data/*",))
-    packed = archive(found)
-    (tmp_path / "a.py").touch()
-    again, _ = find(tmp_path / "copy", dict(reversed(files.items())), patterns=("data/*",))
-    assert packed.data == archive(again).data
-    assert packed.digest == sha256_bytes(packed.data)
-    with zipfile.ZipFile(io.BytesIO(packed.data)) as opened:
-        assert {name: opened.read(name).decode() for name in opened.namelist()} == files
-        assert opened.namelist() == sorted(files)
-        assert {info.external_attr >> 16 for info in opened.infolist()} == {0o100644}
-    commented, _ = find(tmp_path / "other", {**files, "a.py": "x = 1\n"}, patterns=("data/*",))
-    assert commented.digest == found.digest
-    assert archive(commented).digest != packed.digest

@@ -2,92 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import json
 import os
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from zenctl.fingerprint.data import FileCache, RowCounter, scan_file
+from zenctl.fingerprint.data import FileCache
 from zenctl.schema import SourceCache
-
-ROWS = [
-    (b"", 0),
-    (b"a,b", 1),
-    (b"a,b\n", 1),
-    (b"a\n1\n2\n", 3),
-    (b"a\n1\n2", 3),
-    (b"a\r\n1\r\n2\r\n", 3),
-    (b"a\r1\r2\r", 3),
-    (b"a\r\n\r\n1\r\n", 2),
-    (b"\n\n\na\n\n\n1\n\n", 2),
-    (b"\r\n\r\na\r\n", 1),
-    (b'a\n"x\ny"\n', 2),
-    (b'a\n"x\n\ny"\n', 2),
-    (b'a\n"x\r\n\r\ny"\r\n1\r\n', 3),
-    (b'a\n"say ""hi""\n"\n1\n', 3),
-    (b'""\n', 1),
-    (b'"a"', 1),
-    (b'"a\n', 1),
-    (b'\n"a"\n', 1),
-    (b'x\n\n"a"\n', 2),
-    (b"\xef\xbb\xbfa\n", 1),
-    (b"\xef\xbb\xbf\na\n", 1),
-    (b"\xef\xbb\xbf", 0),
-    (b"\xef\xbb", 1),
-    (b" \n", 1),
-    (b",\n", 1),
-]
-
-
-@pytest.mark.parametrize(("data", "rows"), ROWS)
-def test_rows(data: bytes, rows: int) -> None:
-    for size in range(1, len(data) + 2):
-        counter = RowCounter()
-        for at in range(0, len(data), size):
-            counter.update(data[at : at + size])
-        assert counter.finish() == rows, size
-
-
-@given(
-    st.lists(st.lists(st.text(alphabet='ab,"\r\n é', max_size=5), min_size=1, max_size=4), max_size=12),
-    st.sampled_from(["\n", "\r\n", "\r"]),
-    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
-    st.integers(1, 30),
-    st.booleans(),
-)
-@settings(max_examples=300, deadline=None)
-def test_rows_are_those_of_the_csv_module(rows: list[list[str]], end: str, quoting: int, size: int, cut: bool) -> None:
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator=end, quoting=quoting).writerows(rows)  # type: ignore[arg-type]
-    text = out.getvalue()
-    text = text[: -len(end)] if cut and text else text
-    data = text.encode()
-    counter = RowCounter()
-    for at in range(0, len(data), size):
-        counter.update(data[at : at + size])
-    expected = sum(1 for row in csv.reader(io.StringIO(text, newline="")) if row)
-    assert counter.finish() == expected
-
-
-def test_one_pass(tmp_path: Path) -> None:
-    data = b"a,b\n" + b'1,"x\ny"\n' * 300_000
-    path = tmp_path / "a.csv"
-    path.write_bytes(data)
-    found = scan_file(path, csv=True)
-    assert (found.digest, found.bytes, found.rows) == (hashlib.sha256(data).hexdigest(), len(data), 300_000)
-    assert scan_file(path, csv=True, header=False).rows == 300_001
-    assert scan_file(path).rows is None
-    (tmp_path / "empty").write_bytes(b"")
-    assert scan_file(tmp_path / "empty", csv=True).rows == 0
-    with pytest.raises(FileNotFoundError):
-        scan_file(tmp_path / "nothing")
 
 
 @pytest.fixture
