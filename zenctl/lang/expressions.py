@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import NoReturn
 
 from zenctl.diagnostics import SourceRange
-from zenctl.lang import template
-from zenctl.lang.cursor import Cursor
+from zenctl.lang import constructors, template
+from zenctl.lang.cursor import Cursor, name
 from zenctl.lang.numbers import parse_number
 from zenctl.lang.syntax import (
     Binary,
     Call,
     Conditional,
     Expression,
-    For,
     GetAttr,
     Index,
     Literal,
-    ObjectExpr,
-    ObjectItem,
     Parentheses,
     Splat,
     SplatItem,
-    TupleExpr,
     Unary,
     Variable,
 )
@@ -133,9 +128,9 @@ class ExpressionParser(Cursor):
         if kind == "oquote" or kind == "oheredoc":
             return template.parse_quoted(self)
         if kind == "[":
-            return self._tuple()
+            return constructors.parse_tuple(self)
         if kind == "{":
-            return self._object()
+            return constructors.parse_object(self)
         if kind == "(":
             return self._parentheses()
         return self._missing()
@@ -223,143 +218,6 @@ class ExpressionParser(Cursor):
         self.grow(height + 1, start)
         return Call(self.since(start), word, tuple(arguments), expand, name_range)
 
-    def _tuple(self) -> Expression:
-        start, opening, outer = self.start, self.here(), self.newlines
-        self.newlines = False
-        self.advance()
-        if self.is_word("for"):
-            return self._for(start, outer, "]")
-        items: list[Expression] = []
-        height = 0
-        while self.kind != "]":
-            items.append(self.expression())
-            height = max(height, self.height)
-            if self.kind == ",":
-                self.advance()
-            elif self.kind == "eof":
-                self.fail("missing_bracket", "Unclosed list", 'This "[" is never closed.', opening)
-            elif self.kind != "]":
-                self.fail("missing_comma", "Missing item separator", "The items of a list are separated by commas.")
-        self.newlines = outer
-        self.advance()
-        self.grow(height + 1, start)
-        return TupleExpr(self.since(start), tuple(items))
-
-    def _object(self) -> Expression:
-        start, opening, outer = self.start, self.here(), self.newlines
-        self.newlines = False
-        self.advance()
-        if self.is_word("for"):
-            return self._for(start, outer, "}")
-        # Newlines separate items, so go back to the first one.
-        self.newlines = True
-        items: list[ObjectItem] = []
-        height = 0
-        while True:
-            while self.kind == "newline":
-                self.advance()
-            if self.kind == "}":
-                break
-            if self.kind == "eof":
-                self.fail("missing_bracket", "Unclosed object", 'This "{" is never closed.', opening)
-            item_start = self.start
-            key = self._key()
-            height = max(height, self.height)
-            if self.kind != "=" and self.kind != ":":
-                self._missing_separator(opening)
-            self.advance()
-            value = self.expression()
-            height = max(height, self.height)
-            items.append(ObjectItem(self.since(item_start), key, value))
-            if self.kind == "," or self.kind == "newline":
-                self.advance()
-            elif self.kind == "eof":
-                self.fail("missing_bracket", "Unclosed object", 'This "{" is never closed.', opening)
-            elif self.kind != "}":
-                self.fail(
-                    "missing_comma",
-                    "Missing attribute separator",
-                    "The attributes of an object are separated by newlines or commas.",
-                )
-        self.newlines = outer
-        self.advance()
-        self.grow(height + 2, start)
-        return ObjectExpr(self.since(start), tuple(items))
-
-    def _key(self) -> Expression:
-        """A bare name stands for itself; anything else is an expression."""
-        self.height = 1
-        if self.kind == "ident" and self.kinds[self.at + 1] in ("=", ":"):
-            start, word = self.start, self.word()
-            self.advance()
-            return Literal(self.since(start), name(word))
-        key = self.expression()
-        return Literal(key.range, key.name) if isinstance(key, Variable) else key
-
-    def _missing_separator(self, opening: SourceRange) -> NoReturn:
-        if self.kind == "eof":
-            self.fail("missing_bracket", "Unclosed object", 'This "{" is never closed.', opening)
-        if self.kind in ("newline", ",", "}"):
-            self.fail("missing_value", "Missing attribute value", "An attribute of an object is written name = value.")
-        self.fail(
-            "missing_equals",
-            "Missing key/value separator",
-            'An equals sign "=" must follow the attribute\'s name. A name with dots or spaces is written in quotes.',
-        )
-
-    def _for(self, start: int, outer: bool, close: str) -> Expression:
-        """`for` is the current token; newlines are skipped."""
-        self.advance()
-        key, value = "", self._for_name("after for")
-        if self.kind == ",":
-            self.advance()
-            key, value = value, self._for_name("after the comma")
-        if not self.is_word("in"):
-            self._for_problem('The word "in" must follow the names: for x in xs : ...')
-        self.advance()
-        collection = self.expression()
-        height = self.height
-        if self.kind != ":":
-            self._for_problem("A colon must follow the collection: for x in xs : ...")
-        self.advance()
-        result = self.expression()
-        height = max(height, self.height)
-        key_result: Expression | None = None
-        if self.kind == "=>":
-            if close == "]":
-                self._for_problem("A key with => makes an object, which is written in braces: {for ... : key => value}")
-            self.advance()
-            key_result, result = result, self.expression()
-            height = max(height, self.height)
-        elif close == "}":
-            self._for_problem("An object needs a key: {for ... : key => value}. A list is written [for ...]")
-        group = self.kind == "..."
-        if group:
-            if close == "]":
-                self._for_problem("The ... groups values by key, so it needs an object: {for ... : key => value...}")
-            self.advance()
-        condition: Expression | None = None
-        if self.is_word("if"):
-            self.advance()
-            condition = self.expression()
-            height = max(height, self.height)
-        if self.kind != close:
-            self._for_problem(f'A "{close}" must follow here to close the for expression.')
-        self.newlines = outer
-        self.advance()
-        self.grow(height + 1, start)
-        return For(self.since(start), key, value, collection, key_result, result, condition, group)
-
-    def _for_name(self, where: str) -> str:
-        if self.kind != "ident":
-            self._for_problem(f"The name of a variable must stand {where}: for x in xs : ...")
-        word = name(self.word())
-        self.advance()
-        return word
-
-    def _for_problem(self, detail: str) -> NoReturn:
-        self.fail("invalid_for", "Invalid for expression", detail)
-
     def _traversals(self, node: Expression, start: int) -> Expression:
         """What follows a term: `.name`, `.0`, `[key]`, `.*` and `[*]`."""
         while True:
@@ -431,8 +289,3 @@ class ExpressionParser(Cursor):
         self.grow(max(height, self.height) + 1, start)
         self.depth -= 1
         return Splat(self.since(start), source, each)
-
-
-def name(word: str) -> str:
-    """An identifier in the form that names are compared in."""
-    return word if word.isascii() else unicodedata.normalize("NFC", word)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from zenctl.diagnostics import Diagnostic, Position, SourceRange
-from zenctl.lang.cursor import SyntaxFailure
-from zenctl.lang.expressions import ExpressionParser, name
+from zenctl.lang.cursor import SyntaxFailure, name
+from zenctl.lang.expressions import ExpressionParser
 from zenctl.lang.scanner import Mode
 from zenctl.lang.source import Source
 from zenctl.lang.syntax import Attribute, Block, Body, Expression
