@@ -306,8 +306,8 @@ def test_init(zenctl, engine):
     ran = zenctl("init")
     assert ran.code == 0
     assert "Created .zenctl" in ran.out
-    engine.answers["initialise"] = InitOutcome((), False, {}, ())
-    assert "no configuration" in zenctl("init").out
+    engine.answers["initialise"] = InitOutcome(("pipeline.zen.hcl",), False, {}, ())
+    assert "Created pipeline.zen.hcl" in zenctl("init").out
     engine.answers["initialise"] = InitOutcome((), True, {}, (BAD,))
     ran = zenctl("init")
     assert ran.code == 1
