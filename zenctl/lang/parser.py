@@ -110,7 +110,7 @@ class BodyParser(ExpressionParser):
             self._add(attributes, Attribute(self.since(start), name(word), name_range, expression))
             if self.kind == "newline":
                 self.advance()
-        elif self.kind in ("{", "oquote", "ident"):
+        elif self.kind in ("{", "oquote", "ident") or self._brace_below():
             blocks.append(self._block(word, start, name_range))
         else:
             detail = f"To set an argument, write {word} = value; to begin a block, write {word} {{."
@@ -155,6 +155,10 @@ class BodyParser(ExpressionParser):
                 label, range = self._label()
                 labels.append(label)
                 label_ranges.append(range)
+            elif self._brace_below():
+                detail = 'The opening brace "{" of a block must stand on the same line as its name.'
+                self.report("invalid_block", "Invalid block definition", detail, self.source.range(start, self.end))
+                self.advance()
             else:
                 self._bad_header()
         header_range = self.since(start)
@@ -169,6 +173,10 @@ class BodyParser(ExpressionParser):
             detail = "The next argument or block must begin on a new line."
             self.report("missing_newline", "Missing newline after block", detail, self.here())
         return block
+
+    def _brace_below(self) -> bool:
+        """Whether the line ends here and the next one begins with an opening brace."""
+        return self.kind == "newline" and self.kinds[self.at + 1] == "{"
 
     def _bad_header(self) -> NoReturn:
         if self.kind == "=":
