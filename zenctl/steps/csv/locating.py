@@ -12,6 +12,9 @@ from typing import Any
 from zenctl.sdk.errors import StepError
 from zenctl.steps.csv.header import shortened
 
+NUL = "\udc00"
+"""Stands for a NUL byte while rows are read; no decoded byte gives this code point."""
+
 
 def find_problem(path: Path, delimiter: str, columns: int, *, unclosed: bool = False) -> StepError | None:
     """The first thing wrong with the file, or None. `unclosed`: look only for a quote that is never closed."""
@@ -22,7 +25,7 @@ def find_problem(path: Path, delimiter: str, columns: int, *, unclosed: bool = F
                 start, end = end + 1, reader.line_num
                 problem = None if unclosed else _wrong(row, columns)
                 if problem is not None:
-                    return _error(path, start, problem, delimiter.join(row))
+                    return _error(path, start, problem, delimiter.join(row).replace(NUL, "\0"))
         except csv.Error as error:
             if "end of data" in str(error):
                 return _error(path, end + 1, ('opens a quote (") that is never closed', "Close it, or double it."), "")
@@ -49,7 +52,9 @@ def _rows(path: Path, delimiter: str, *, strict: bool) -> Iterator[Any]:
     limit = csv.field_size_limit(sys.maxsize)
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            yield csv.reader(stream, delimiter=delimiter, strict=strict)
+            # Python 3.10's reader refuses NUL bytes before a row can be looked at.
+            lines = (line.replace("\0", NUL) for line in stream)
+            yield csv.reader(lines, delimiter=delimiter, strict=strict)
     finally:
         csv.field_size_limit(limit)
 
@@ -59,7 +64,7 @@ def _wrong(row: list[str], columns: int) -> tuple[str, str] | None:
     if not row:
         return None
     for value in row:
-        if "\0" in value:
+        if NUL in value:
             return "holds a NUL byte", "The file is damaged or no text: export it anew."
         try:
             value.encode("utf-8")
