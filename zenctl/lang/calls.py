@@ -172,7 +172,7 @@ def limited(text: str) -> str:
     return text
 
 
-_RESULTS: dict[object, Type] = {str: STRING, int: NUMBER, float: NUMBER, bool: BOOL}
+_RESULTS: dict[str, Type] = {"str": STRING, "int": NUMBER, "float": NUMBER, "bool": BOOL}
 
 
 def plain_function(name: str, function: Callable[..., Any]) -> Function:
@@ -189,4 +189,5 @@ def plain_function(name: str, function: Callable[..., Any]) -> Function:
             raise FunctionProblem(f"It failed: {problem}") from problem
 
     annotation = getattr(function, "__annotations__", {}).get("return")
-    return Function(name, "", (), _RESULTS.get(annotation, ANY), run, rest=Parameter("arguments", null=True))
+    result = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    return Function(name, "", (), _RESULTS.get(result, ANY), run, rest=Parameter("arguments", null=True))

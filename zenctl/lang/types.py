@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
+
+from zenctl.lang.quoting import quote
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,13 @@ class ObjectType:
         parts = []
         for name in sorted(self.attributes):
             text = str(self.attributes[name])
-            parts.append(f"{name}={f'optional({text})' if name in self.optional else text}")
+            parts.append(f"{_key(name)}={f'optional({text})' if name in self.optional else text}")
         return f"object({{{','.join(parts)}}})"
+
+
+def _key(name: str) -> str:
+    """An attribute's name as a type expression writes it."""
+    return name if _NAME.fullmatch(name) else quote(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ VALUES: list[tuple[str, Any, str]] = [
     ('[for i, x in list : "${i}${x}" if x != "a"]', ["1b"], "tuple([string])"),
     ("[for k, v in map : k]", ["x", "y"], "tuple([string,string])"),
     ("[for x in set : x]", ["a", "b"], "tuple([string,string])"),
-    ("{for k, v in map : v => k}", {"1": "x", "2": "y"}, "object({1=string,2=string})"),
+    ("{for k, v in map : v => k}", {"1": "x", "2": "y"}, 'object({"1"=string,"2"=string})'),
     ('{for x in [1, 2, 3] : x % 2 == 0 ? "even" : "odd" => x...}', {"odd": [1, 3], "even": [2]}, ""),
     ("[for xs in [[1], [2, 3]] : [for x in xs : x + length(xs)]]", [[2], [4, 5]], ""),
     ("[for x in [1] : [for x in [2] : x]]", [[2]], ""),
