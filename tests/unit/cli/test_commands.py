@@ -308,6 +308,7 @@ def test_init(zenctl, engine):
     assert "Created .zenctl" in ran.out
     engine.answers["initialise"] = InitOutcome(("pipeline.zen.hcl",), False, {}, ())
     assert "Created pipeline.zen.hcl" in zenctl("init").out
+    assert json.loads(zenctl("init", "-json").out)["created"] == ["pipeline.zen.hcl"]
     engine.answers["initialise"] = InitOutcome((), True, {}, (BAD,))
     ran = zenctl("init")
     assert ran.code == 1
@@ -344,6 +345,9 @@ def test_logs(zenctl, engine):
     ran = zenctl("logs", "step.python.fit", "-follow")
     assert (ran.code, ran.out) == (0, "one\ntwo\n")
     assert engine.calls[0][2] == {"follow": True}
+    engine.answers["logs"] = LogsOutcome(iter(["one\n", "two"]), ())
+    lines = zenctl("logs", "step.python.fit", "-json").out.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["one\n", "two"]
     engine.answers["logs"] = LogsOutcome(None, (BAD,))
     assert zenctl("logs", "step.python.fit").code == 1
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json as jsonlib
+
 import typer
 
 from zenctl.cli import exits
-from zenctl.cli.arguments.options import NoColor
+from zenctl.cli.arguments.options import JsonFlag, NoColor
 from zenctl.cli.invocation import Invocation, invocation
+from zenctl.plans.planjson import diagnostic_json
 
 EPILOG = """
 Examples:
 
   zenctl init
   zenctl -chdir=examples/penguins init
+  zenctl init -json
 
 Exit codes: 0 ready, 1 error.
 """
 
 
-def init(ctx: typer.Context, no_color: NoColor = False) -> int:
+def init(ctx: typer.Context, json: JsonFlag = False, no_color: NoColor = False) -> int:
     """Prepare a folder for zenctl.
 
     Where there is no configuration it writes a small pipeline that runs as it
@@ -26,14 +30,23 @@ def init(ctx: typer.Context, no_color: NoColor = False) -> int:
     checks the configuration and that its providers are installed. It changes
     no file of yours, so it can be run again at any time.
     """
-    return run(invocation(ctx, no_color))
+    return run(invocation(ctx, no_color), json)
 
 
-def run(run: Invocation) -> int:
+def run(run: Invocation, json: bool) -> int:
     """Prepare the folder; gives the exit code."""
     from zenctl.engine import workflow
 
     outcome = workflow.initialise(run.inputs())
+    if json:
+        document = {
+            "format_version": "1.0",
+            "created": list(outcome.created),
+            "provider_selections": dict(sorted(outcome.providers.items())),
+            "diagnostics": [diagnostic_json(d) for d in outcome.diagnostics],
+        }
+        run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
+        return exits.exit_code(outcome.diagnostics)
     code = run.report(outcome.diagnostics, outcome.sources)
     if code != exits.OK:
         return code

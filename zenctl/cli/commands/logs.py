@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json as jsonlib
 from typing import Annotated
 
 import typer
 
 from zenctl.cli import exits
-from zenctl.cli.arguments.options import NoColor
+from zenctl.cli.arguments.options import JsonFlag, NoColor
 from zenctl.cli.arguments.state import AddressArguments, address_arguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.diagnostics import Diagnostic
@@ -17,7 +18,7 @@ Examples:
 
   zenctl logs step.train.penguins
   zenctl logs -follow step.train.penguins
-  zenctl logs 'step.train.fit["eu"]'
+  zenctl logs -json step.train.penguins | jq -r .text
 
 Exit codes: 0 done, 1 error.
 """
@@ -27,15 +28,17 @@ def logs(
     ctx: typer.Context,
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A step or datasource.", show_default=False)] = "",
     follow: Annotated[bool, typer.Option("-follow", "--follow", help="Go on until the step ends.")] = False,
+    json: JsonFlag = False,
     no_color: NoColor = False,
 ) -> int:
     """Show what a step printed.
 
     The log of its newest attempt, whether that succeeded, failed or is still
-    running. Logs are kept with the artifacts, for every attempt.
+    running. Logs are kept with the artifacts, for every attempt. With -json
+    each piece is one object a line: address and text.
     """
     found: list[Diagnostic] = []
-    given = address_arguments("logs", [address] if address else [], False, found, follow=follow)
+    given = address_arguments("logs", [address] if address else [], json, found, follow=follow)
     started = invocation(ctx, no_color)
     return started.report(found) if found else run(started, given)
 
@@ -48,6 +51,10 @@ def run(run: Invocation, given: AddressArguments) -> int:
     code = run.report(outcome.diagnostics)
     if outcome.chunks is None:
         return code or exits.ERROR
+    if given.json:
+        for chunk in outcome.chunks:
+            run.terminal.write(jsonlib.dumps({"address": given.address, "text": chunk}, ensure_ascii=False))
+        return code
     last = "\n"
     for chunk in outcome.chunks:
         run.terminal.out.write(chunk)

@@ -1,0 +1,58 @@
+"""Plan starts fast: nothing heavy is imported, and its CPU time is bounded against what it cannot do without."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.conftest import ZENCTL, Project
+
+HEAVY = ("tensorflow", "keras", "apache_beam", "numpy", "pyarrow", "pandas", "google.cloud", "boto3", "git", "deepdiff")
+PEER = "import ml_metadata, pydantic, typer"
+"""What plan imports whatever it does: metadata, typed blocks, the command line."""
+
+
+def imported(project: Project, *words: str) -> set[str]:
+    """The top-level modules that a command imports."""
+    code = (
+        "import sys\nfrom zenctl.cli.main import main\n"
+        f"sys.argv = {['zenctl', *words]!r}\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('\\nIMPORTED', *sorted(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.root, env=project.environment,
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("IMPORTED ")]
+    return set(line.split()[1:])
+
+
+@pytest.mark.parametrize("words", [["--help"], ["validate"], ["plan"], ["state", "list"], ["show"]])
+def test_nothing_heavy_is_imported(tiny: Project, words: list[str]) -> None:
+    tiny.ok("apply", "-auto-approve")
+    modules = imported(tiny, *words)
+    assert "zenctl.cli.main" in modules
+    assert modules.isdisjoint(HEAVY)
+    assert not any(name.startswith("steps") for name in modules)
+
+
+def cpu(project: Project, command: list[str]) -> float:
+    """The least CPU seconds of three runs, children's included."""
+    best = float("inf")
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, cwd=project.root, env=project.environment, stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        best = min(best, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return best
+
+
+def test_plan_costs_little_more_than_its_imports(tiny: Project) -> None:
+    tiny.ok("apply", "-auto-approve")
+    peer = cpu(tiny, [sys.executable, "-c", PEER])
+    assert cpu(tiny, [str(ZENCTL), "plan"]) < 4 * peer
+    assert cpu(tiny, [str(ZENCTL), "--help"]) < 1.2 * peer
