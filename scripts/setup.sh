@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-stamp=".venv/.setup-$(cat pyproject.toml constraints.txt scripts/setup.sh | cksum | tr ' ' '-')"
+# What follows [tool.ruff] in pyproject.toml configures tools and changes no installation.
+stamp=".venv/.setup-$({ sed '/^\[tool.ruff\]/,$d' pyproject.toml; cat constraints.txt scripts/setup.sh; } | cksum | tr ' ' '-')"
 if [ -e "$stamp" ] && .venv/bin/python -c 'import zenctl' 2>/dev/null; then
   exit 0
 fi

@@ -14,17 +14,17 @@ from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
-from zenctl.engine.execution import Order, Services, attend, execute
+from zenctl.engine.execution import Order, Services, attend, execute, output_records
 from zenctl.engine.failures import failure_diagnostic
 from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
 from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.walk import walk
 from zenctl.fingerprint.digest import fingerprint, is_unknown
-from zenctl.jobs.artifacts import remove_damaged, tree_path
+from zenctl.jobs.artifacts import remove_damaged
 from zenctl.jobs.result import JobResult
 from zenctl.jobs.spec import JobSpec
-from zenctl.metadata.recording import OutputRecord, Recorder
+from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components, ReasonCode
 from zenctl.plans.plan import CHANGING, Change, Plan
@@ -253,11 +253,7 @@ class _Applier:
 
     def _record(self, execution_id: int, result: JobResult) -> None:
         if result.error is None:
-            outputs = {
-                name: OutputRecord(o.type, o.digest, tree_path(o.digest), o.bytes, dict(o.properties))
-                for name, o in result.outputs.items()
-            }
-            self.context.recorder.complete(execution_id, outputs, environment=dict(result.environment))
+            self.context.recorder.complete(execution_id, output_records(result), environment=dict(result.environment))
         else:
             message = result.error.message
             self.context.recorder.fail(execution_id, message, canceled=result.error.kind == "canceled")

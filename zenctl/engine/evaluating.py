@@ -32,6 +32,7 @@ from zenctl.engine.desired import (
     DesiredStep,
 )
 from zenctl.engine.inputs import check_inputs, read_inputs
+from zenctl.engine.known import DATA, Known
 from zenctl.engine.parameters import (
     INPUTS,
     attributes,
@@ -48,14 +49,8 @@ from zenctl.lang.values import Value, from_python
 from zenctl.provider.registry import Registry
 from zenctl.schema import ArtifactRef, OutputDecl, Unknown
 
-Known = Mapping[Address, Mapping[str, ArtifactRef]]
-"""The outputs of each node as far as they are known."""
-
 Signatures = Callable[[CodeRef], "tuple[Signature | None, list[Diagnostic]]"]
 """Reads a function's signature without importing it."""
-
-SNAPSHOT: Mapping[str, OutputDecl] = {"data": OutputDecl("Dataset", "the snapshot")}
-"""What every datasource gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +93,7 @@ class Evaluator:
         """Variables, and locals made of them."""
         return self._scopes.static()[0]
 
-    def node(self, addr: Address, known: Known) -> tuple[Desired | None, list[Diagnostic]]:
+    def node(self, addr: Address, known: Mapping[Address, Known]) -> tuple[Desired | None, list[Diagnostic]]:
         """What is wanted at an address. None if that cannot be told; a diagnostic, here or of the loader, says why.
 
         Nodes it refers to that are not in `known` count as not known yet. An error in a local is told by each node that
@@ -121,7 +116,7 @@ class Evaluator:
             diagnostics += [d.at(provider.range) for d in found]
         return diagnostics
 
-    def output(self, name: str, known: Known) -> tuple[DesiredOutput, list[Diagnostic]]:
+    def output(self, name: str, known: Mapping[Address, Known]) -> tuple[DesiredOutput, list[Diagnostic]]:
         """A root output's value as far as it is known."""
         config = self.configuration.outputs[name]
         found = references(config.value)
@@ -146,7 +141,7 @@ class Evaluator:
         diagnostics = [*of_locals, *(d.at(config.range, f"output.{name}") for d in diagnostics)]
         return DesiredOutput(name, data, config.sensitive), diagnostics
 
-    def _declare(self, addresses: Iterable[Address], known: Known) -> None:
+    def _declare(self, addresses: Iterable[Address], known: Mapping[Address, Known]) -> None:
         """Evaluate nodes that were never looked at, those they refer to first, to learn what outputs they have."""
         stack = [a for a in addresses if a not in self._declared and a in self.configuration.nodes]
         begun: set[Address] = set()
@@ -163,7 +158,7 @@ class Evaluator:
             stack.pop()
             self._evaluate(addr, known)
 
-    def _evaluate(self, addr: Address, known: Known) -> tuple[Desired | None, list[Diagnostic]]:
+    def _evaluate(self, addr: Address, known: Mapping[Address, Known]) -> tuple[Desired | None, list[Diagnostic]]:
         config = self.configuration.nodes[addr]
         found = self._references.get(addr)
         if found is None:
@@ -178,7 +173,7 @@ class Evaluator:
         else:
             desired, problems = self._endpoint(config, scope, arrangement)
         diagnostics += self._explained(problems, found)
-        outputs = desired.outputs if isinstance(desired, DesiredStep) else SNAPSHOT
+        outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
         wrong = isinstance(config, StepConfig) and (desired is None or has_errors([*of_locals, *diagnostics]))
         declared = Declared(outputs, wrong, arrangement.enabled)
         # An equal declaration is kept: values and locals made from it stay valid.
@@ -207,7 +202,7 @@ class Evaluator:
             for d in problems
         ]
 
-    def _value(self, addr: Address, known: Known) -> Value:
+    def _value(self, addr: Address, known: Mapping[Address, Known]) -> Value:
         """A node as expressions see it; the same object as long as nothing about it has changed."""
         refs, declared = known.get(addr), self._declared.get(addr, NOT_DECLARED)
         cached = self._values.get(addr)

@@ -12,11 +12,12 @@ from typing import Any
 from zenctl.engine.events import ChangeLog, ChangeProgress, Listener
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
-from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
+from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path, tree_path
 from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
+from zenctl.metadata.recording import OutputRecord
 from zenctl.plans.plan import CodeArchive
 from zenctl.provider import Compute, ErrorKind, JobHandle, JobState, ProviderError, SubmitRequest
 
@@ -135,6 +136,14 @@ def verified(storage: Storage, result: JobResult) -> JobResult:
         error = JobError("storage", f"an output that the job reported is not in the artifact store: {problem}")
         return JobResult(result.job_id, error=error, environment=result.environment)
     return result
+
+
+def output_records(result: JobResult) -> dict[str, OutputRecord]:
+    """The job's outputs as the recorder takes them."""
+    return {
+        name: OutputRecord(o.type, o.digest, tree_path(o.digest), o.bytes, dict(o.properties))
+        for name, o in result.outputs.items()
+    }
 
 
 def store_hint(problem: StorageError) -> str:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
 from zenctl.engine.events import Listener, Notice
-from zenctl.engine.execution import read_result, verified
+from zenctl.engine.execution import output_records, read_result, verified
 from zenctl.engine.providers import Providers
-from zenctl.jobs.artifacts import tree_path
 from zenctl.jobs.storage import Storage
-from zenctl.metadata.recording import OutputRecord, Recorder
+from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
 from zenctl.provider import JobState
@@ -48,11 +47,7 @@ def settle(
             continue
         result = read_result(storage, attempt.job_id)
         if result is not None and verified(storage, result).ok:
-            outputs = {
-                name: OutputRecord(o.type, o.digest, tree_path(o.digest), o.bytes, dict(o.properties))
-                for name, o in result.outputs.items()
-            }
-            recorder.complete(attempt.execution_id, outputs, environment=dict(result.environment))
+            recorder.complete(attempt.execution_id, output_records(result), environment=dict(result.environment))
             found.adopted.append(addr)
             listener(
                 Notice(f"{addr}: finished in apply {attempt.serial} before that was interrupted; its result is kept")
