@@ -1,0 +1,124 @@
+"""Reasons name what differs, and nothing that does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from zenctl.addrs import StepAddr
+from zenctl.engine.reasons import changed, damaged, failed_before, pending
+from zenctl.jobs.artifacts import CorruptArtifact
+from zenctl.metadata.state import Recorded
+from zenctl.metadata.store import ExecutionState
+from zenctl.plans.actions import Components, ReasonCode
+from zenctl.plans.planfile import encode_components
+from zenctl.schema import ArtifactRef
+
+ADDR = StepAddr("python", "fit")
+BASE = Components(
+    type="python/1",
+    code={"entry": "a.py:f", "digest": "c1", "files": {"a.py": "x", "b.py": "y"}},
+    params={"epochs": 5},
+    inputs={"train": "d" * 64},
+    source={"digest": "s1", "rows": 344, "bytes": 15241},
+    environment={"python": "3.11", "distributions": {"tensorflow": "2.19.0"}},
+)
+REFS = {"train": ArtifactRef(StepAddr("split", "p"), "train", "Dataset", "e" * 64)}
+
+
+def recorded(components: Components = BASE, **more: Any) -> Recorded:
+    state = more.pop("state", ExecutionState.COMPLETE)
+    return Recorded(ADDR, 1, "j", state, 3, "Process", components=encode_components(components), **more)
+
+
+def with_(**parts: Any) -> Components:
+    return Components(**{**encode_components(BASE), **parts})
+
+
+def said(wanted: Components) -> list[tuple[ReasonCode, str]]:
+    return [(reason.code, reason.detail) for reason in changed(recorded(), wanted, REFS)]
+
+
+def test_nothing_changed() -> None:
+    assert said(BASE) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "detail"),
+    [
+        (with_(type="python/2"), ReasonCode.IMPLEMENTATION_CHANGED, "implementation python/1 -> python/2"),
+        (with_(params={"epochs": 10}), ReasonCode.PARAMETERS_CHANGED, "params.epochs: 5 -> 10"),
+        (
+            with_(code={"entry": "a.py:f", "digest": "c2", "files": {"a.py": "x2", "c.py": "z"}}),
+            ReasonCode.CODE_CHANGED,
+            "a.py changed, c.py added, b.py removed",
+        ),
+        (
+            with_(code={**BASE.code, "entry": "a.py:g"}),
+            ReasonCode.CODE_CHANGED,
+            "function f -> g",
+        ),
+        (
+            with_(inputs={"train": "e" * 64}),
+            ReasonCode.INPUT_CHANGED,
+            "input train (step.split.p.train) has other content: dddddddddddd -> eeeeeeeeeeee",
+        ),
+        (with_(inputs={}), ReasonCode.INPUT_CHANGED, "input train is gone"),
+        (
+            with_(source={"digest": "s2", "rows": 345, "bytes": 15290}),
+            ReasonCode.DATA_CHANGED,
+            "344 -> 345 rows, 15,241 -> 15,290 bytes",
+        ),
+        (
+            with_(environment={"python": "3.11", "distributions": {"tensorflow": "2.19.1"}}),
+            ReasonCode.ENVIRONMENT_CHANGED,
+            "tensorflow 2.19.0 -> 2.19.1",
+        ),
+        (
+            with_(environment={"python": "3.10", "distributions": {"tensorflow": "2.19.0"}}),
+            ReasonCode.ENVIRONMENT_CHANGED,
+            "python 3.11 -> 3.10",
+        ),
+    ],
+)
+def test_one_thing_changed_is_one_reason(wanted: Components, code: ReasonCode, detail: str) -> None:
+    assert said(wanted) == [(code, detail)]
+
+
+def test_what_is_not_known_yet_is_no_change() -> None:
+    assert said(with_(inputs={"train": ""}, params={"epochs": {"unknown": "number"}})) == []
+
+
+def test_rows_and_bytes_alone_do_not_count() -> None:
+    assert said(with_(source={"digest": "s1", "rows": None, "bytes": 1})) == []
+
+
+def test_pending_names_what_has_to_run_first() -> None:
+    unknown = {"a": ArtifactRef(StepAddr("split", "p"), "train", "Dataset")}
+    [reason] = pending(unknown, ["step.python.other"])
+    assert reason.detail == "waits for step.python.other, step.split.p"
+    assert pending(REFS, [])[0].detail == "a value it needs is known only after apply"
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "detail"),
+    [
+        (ExecutionState.FAILED, "ValueError: no\nmore", "failed in apply 3: ValueError: no"),
+        (ExecutionState.FAILED, "", "failed in apply 3: no message was recorded"),
+        (ExecutionState.CANCELED, "x", "was canceled in apply 3"),
+        (ExecutionState.RUNNING, "", "was interrupted in apply 3"),
+    ],
+)
+def test_the_last_attempt(state: ExecutionState, error: str, detail: str) -> None:
+    [reason] = failed_before(recorded(state=state, error=error))
+    assert (reason.code, reason.detail) == (ReasonCode.FAILED_BEFORE, detail)
+
+
+def test_no_attempt_is_no_reason() -> None:
+    assert failed_before(None) == []
+
+
+@pytest.mark.parametrize(("missing", "code"), [(True, ReasonCode.OUTPUT_MISSING), (False, ReasonCode.OUTPUT_CORRUPT)])
+def test_damage(missing: bool, code: ReasonCode) -> None:
+    assert damaged(CorruptArtifact("gone", path="p", missing=missing)).code is code
