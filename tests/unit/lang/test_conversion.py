@@ -78,6 +78,8 @@ CONVERSIONS: list[tuple[Any, str, Any]] = [
     (True, "string", "true"),
     ("12", "number", 12),
     ("-1.5e1", "number", -15),
+    (".5", "number", 0.5),
+    ("5.", "number", 5),
     ("true", "bool", True),
     ("0", "bool", False),
     (None, "string", None),
