@@ -116,9 +116,7 @@ class _Numbers:
                 log(f'feature "{self.name}": every row has the same value; it says nothing about the label')
             scale = 1.0
         value = self.first if example is None else float(example)
-        return Feature(
-            self.name, "float32", method, shift, scale, fill=self._fill(), example=_float32(value or 0.0)
-        )
+        return Feature(self.name, "float32", method, shift, scale, fill=self._fill(), example=_float32(value or 0.0))
 
     def _fill(self) -> float:
         fill = self.rule.fill
