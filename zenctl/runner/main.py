@@ -23,6 +23,7 @@ from zenctl.runner.environment import recorded
 from zenctl.runner.failures import Place, describe
 from zenctl.runner.inputs import check_unchanged, fetch_inputs
 from zenctl.runner.lifetime import Guard, Interrupted, die_with
+from zenctl.runner.masking import masked
 from zenctl.runner.outputs import make_writers, store_outputs
 from zenctl.runner.progress import ProgressFile
 from zenctl.runner.secrets import redact, resolve
@@ -163,7 +164,8 @@ class _Run:
         os.chdir(folders.code)
         progress = self._progress()
         try:
-            self._call(inputs, writers, progress)
+            with masked(self._secrets.values()):
+                self._call(inputs, writers, progress)
         finally:
             listen(None)
             if progress is not None:

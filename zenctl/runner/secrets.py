@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Dict, Iterable, Mapping
+from typing import Dict, Iterable, List, Mapping
 
 from zenctl.sdk.errors import StepError
 
@@ -18,9 +18,14 @@ def resolve(secrets: Mapping[str, str]) -> Dict[str, str]:
 
 def redact(text: str, values: Iterable[str]) -> str:
     """The text without any of the values. Values of three characters or less are too common to be hidden."""
-    for value in sorted((v for v in values if len(v) > 3), key=len, reverse=True):
+    for value in hideable(values):
         text = text.replace(value, HIDDEN)
     return text
+
+
+def hideable(values: Iterable[str]) -> List[str]:
+    """The values that are hidden, longest first, since one may contain another."""
+    return sorted((v for v in values if len(v) > 3), key=len, reverse=True)
 
 
 def _value(name: str, reference: str) -> str:
