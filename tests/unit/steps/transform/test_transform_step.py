@@ -92,7 +92,8 @@ def keras_apply(state: TransformState, batch: Any) -> dict[str, Any]:
 
 
 WORDS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "ü", "", "日本"]))
-FLOATS = st.one_of(st.none(), st.floats(width=32))
+# TensorFlow takes subnormal numbers for zero, numpy does not: no measurement is that small.
+FLOATS = st.one_of(st.none(), st.floats(width=32, allow_subnormal=False))
 INTS = st.one_of(st.none(), st.sampled_from([0, 1, 2, -5, 2**40, -(2**63), 2**63 - 1]))
 NUMBER_RULES = st.builds(
     FeatureRule,
