@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -64,7 +65,7 @@ def test_csv(tiny: Project, data: bytes, says: str) -> None:
     (tiny.root / "heights.csv").write_bytes(data)
     said = tiny.fails("apply", "-auto-approve")
     assert says in said
-    assert "heights.csv" in said
+    assert re.search(r"on (heights\.csv:\d|main\.zen\.hcl:10):1, in datasource\.csv\.heights\n +\d+ │ ", said)
     assert "step.python.tallest: ran" not in said
     assert tiny.run("state", "list").stdout.strip() == ""
 
@@ -193,3 +194,38 @@ def test_an_unwritable_project_folder_is_told(tiny: Project) -> None:
     finally:
         tiny.root.chmod(0o755)
     assert "ermission" in said
+
+
+def test_a_path_that_is_no_file_says_what_it_is(tiny: Project) -> None:
+    (tiny.root / "heights.csv").unlink()
+    (tiny.root / "heights.csv").symlink_to("nowhere.csv")
+    said = tiny.fails("plan")
+    assert "heights.csv is a link to nowhere.csv, which is not there" in said
+    assert "Did you mean" not in said
+    (tiny.root / "heights.csv").unlink()
+    os.mkfifo(tiny.root / "heights.csv")
+    assert "heights.csv is no regular file" in tiny.fails("plan")
+
+
+def test_a_folder_in_place_of_the_metadata_database(tiny: Project) -> None:
+    (tiny.root / ".zenctl" / "metadata.db").mkdir(parents=True)
+    for words in (("plan",), ("apply", "-auto-approve"), ("state", "list")):
+        assert "is a folder, where the metadata database should be" in " ".join(tiny.fails(*words).split())
+
+
+def test_a_secret_is_in_no_file(tiny: Project) -> None:
+    tiny.edit(
+        "main.zen.hcl", 'code   = "steps/size.py:count"', 'code = "steps/size.py:count"\n  secrets = { T = "env:T" }'
+    )
+    tiny.edit("steps/size.py", "    return", '    import os\n    print(os.environ["T"])\n    return')
+    tiny.environment["T"] = "tok-123456"
+    tiny.ok("apply", "-auto-approve")
+    assert tiny.ok("logs", "step.python.count") == "(sensitive value)\n"
+    assert not [p for p in (tiny.root / ".zenctl").rglob("*") if p.is_file() and b"tok-123456" in p.read_bytes()]
+
+
+def test_a_sensitive_output_is_not_given_out_as_a_digest(tiny: Project) -> None:
+    tiny.edit("main.zen.hcl", 'output "count" {', 'output "count" {\n  sensitive = true')
+    tiny.ok("apply", "-auto-approve")
+    assert tiny.json("output", "-json") == {"count": {"sensitive": True, "value": None}}
+    assert 'Output "count" is sensitive' in tiny.fails("output", "-raw", "count")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from zenctl.addrs import Address
@@ -44,13 +45,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What applying needs besides the plan.
+    """What applying needs besides the plan. `root` is the configuration's folder.
 
     `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
     on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
     recorded with each execution. `find_result` gives an intact recorded result with a fingerprint.
     """
 
+    root: Path
     plan: Plan
     evaluator: Evaluator
     state: WorkspaceState
@@ -264,7 +266,7 @@ class _Applier:
         if result.error is None:
             raise AssertionError("only a failed job is reported as failed")
         stop = self.context.services.stop
-        diagnostic = failure_diagnostic(str(change.addr), desired, result.error)
+        diagnostic = failure_diagnostic(str(change.addr), desired, result.error, self.context.root)
         canceled = result.error.kind == "canceled"
         if result.error.kind == "input_corrupt":
             # What is proved wrong is removed, so that the next plan sees that it has to be made anew.

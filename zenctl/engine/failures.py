@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from zenctl.diagnostics import Diagnostic, Position, SourceRange, error
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.jobs.result import JobError
 
 SUMMARIES = {
-    "user_error": "{address} raised an exception",
+    "user_error": "{address} failed",
     "output_missing": "{address} did not write an output",
     "input_corrupt": "An input of {address} is damaged",
     "source_changed": "The source of {address} changed while it was read",
@@ -23,9 +25,13 @@ SUMMARIES = {
 """One line for each kind of job error."""
 
 
-def failure_diagnostic(address: str, desired: DesiredDatasource | DesiredStep, problem: JobError) -> Diagnostic:
-    """The diagnostic of a failed job: it points into the user's code if the job knows the line, else at the block."""
+def failure_diagnostic(
+    address: str, desired: DesiredDatasource | DesiredStep, problem: JobError, root: Path
+) -> Diagnostic:
+    """The diagnostic of a failed job: at the line of the user's code or data if the job knows it, else at the block."""
     summary = SUMMARIES.get(problem.kind, "{address} failed").format(address=address)
+    if problem.kind == "user_error" and problem.traceback:
+        summary = f"{address} raised an exception"
     parts = [problem.message]
     if problem.traceback:
         parts.append(problem.traceback.rstrip())
@@ -34,7 +40,12 @@ def failure_diagnostic(address: str, desired: DesiredDatasource | DesiredStep, p
     if problem.kind not in ("canceled", "storage", "backend"):
         parts.append(f"What it printed: zenctl logs {address}")
     place = desired.config.range
-    if problem.file and problem.line and problem.file.endswith(".py"):
-        start = Position(problem.line, 1, 0)
-        place = SourceRange(problem.file, start, Position(problem.line, 1, 0))
+    if problem.file and problem.line:
+        place = SourceRange(_named(problem.file, root), Position(problem.line, 1, 0), Position(problem.line + 1, 1, 0))
     return error(f"step_{problem.kind}", summary, "\n\n".join(p for p in parts if p), range=place, address=address)
+
+
+def _named(file: str, root: Path) -> str:
+    """The file as the user would type it: one below the configuration's folder is named from there."""
+    path, base = Path(file), root.absolute()
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else file

@@ -108,6 +108,7 @@ def _apply(
     cache.mkdir(parents=True, exist_ok=True)
     version = code_version(inputs.root)
     context = Context(
+        root=inputs.root,
         plan=plan,
         evaluator=opened.evaluator,
         state=state,

@@ -29,6 +29,8 @@ def open_store(type: str, config: Mapping[str, Any], data_dir: Path, *, create: 
             f"Known types: {', '.join(TYPES)}.",
         )
     path = data_dir.absolute().parent / config["path"] if config.get("path") else data_dir / DATABASE
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder, where the metadata database should be", "Move it away, then try again.")
     if not create and _is_missing(path):
         return MemoryStore(read_only=True)
     from zenctl.metadata.mlmd import MlmdStore  # only a store that exists costs the import of ml_metadata

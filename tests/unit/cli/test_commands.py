@@ -329,8 +329,8 @@ def test_outputs(zenctl, engine):
     assert "hunter2" not in listed.out
     assert "accuracy = 0.5" in listed.out
     assert zenctl("output", "accuracy").out == "0.5\n"
-    assert zenctl("output", "-raw", "key").out == "hunter2"
-    assert json.loads(zenctl("output", "-json").out)["key"]["value"] == "hunter2"
+    assert 'Output "key" is sensitive' in zenctl("output", "-raw", "key").err
+    assert json.loads(zenctl("output", "-json").out)["key"] == {"sensitive": True, "value": None}
     assert json.loads(zenctl("output", "-json", "sizes").out) == [1, 2]
     refused = zenctl("output", "-raw", "sizes")
     assert (refused.code, refused.out) == (1, "")

@@ -105,3 +105,8 @@ def test_compact_warnings_only_without_errors():
     terminal = screen()
     show(terminal, [warning("w", "Odd", "why"), error("e", "Bad")], compact_warnings=True)
     assert "why" in terminal.out.getvalue()
+
+
+def test_a_whole_line_is_marked_without_its_indentation():
+    code, carets = one(error("x", "X", range=at(2, 1, 1, end_line=3))).split("\n")[-2:]
+    assert (code, carets) == ("    2 │   epoch = 5", "      │   ^^^^^^^^^")

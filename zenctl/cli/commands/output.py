@@ -15,7 +15,7 @@ from zenctl.cli.views import outputs as view
 from zenctl.diagnostics import Diagnostic, did_you_mean, error, warning
 
 EPILOG = """
-Asked for by name, with -raw or with -json, sensitive values are printed too.
+A sensitive value is not recorded, so it cannot be printed: with -json it is null.
 
 Examples:
 
@@ -57,6 +57,9 @@ def run(run: Invocation, given: OutputArguments) -> int:
     if given.name and given.name not in outputs:
         return run.report([_unknown(given.name, outputs)])
     if given.name:
+        if outputs[given.name].get("sensitive"):
+            detail = "What is sensitive is not recorded, only a digest of it. Ask whoever set it."
+            return run.report([error("sensitive_output", f'Output "{given.name}" is sensitive', detail)])
         return _one(run, given, outputs[given.name].get("value"))
     if given.json:
         run.terminal.write(view.output_document(outputs))

@@ -119,6 +119,9 @@ def _snippet(line: str, where: SourceRange, style: Style, colour: Callable[[str]
     line = line.rstrip("\r")
     begin = min(max(where.start.column - 1, 0), len(line))
     goes_on = where.end.line > where.start.line
+    if goes_on and begin == 0:
+        # The whole line: its indentation says nothing.
+        begin = len(line) - len(line.lstrip())
     end = len(line.rstrip()) if goes_on else min(where.end.column - 1, len(line))
     before, marked, after = (printable(part) for part in (line[:begin], line[begin:end], line[end:]))
     gutter = f"{where.start.line:>5} │ "

@@ -27,9 +27,9 @@ def output_text(value: Any) -> str:
 
 
 def output_document(outputs: Outputs) -> str:
-    """All outputs as JSON, in clear: who asks for `-json` wants to use them."""
+    """All outputs as JSON. The value of a sensitive one is null: only its digest is recorded."""
     document = {
-        name: {"sensitive": bool(output.get("sensitive")), "value": output.get("value")}
+        name: {"sensitive": bool(output.get("sensitive")), "value": _clear(output)}
         for name, output in sorted(outputs.items())
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
@@ -46,3 +46,7 @@ def _shown(output: Mapping[str, Any], style: Style) -> str:
     if output.get("sensitive"):
         return style.dim("(sensitive value)")
     return text(Side(output.get("value")))
+
+
+def _clear(output: Mapping[str, Any]) -> Any:
+    return None if output.get("sensitive") else output.get("value")

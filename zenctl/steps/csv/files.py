@@ -11,6 +11,8 @@ from zenctl.digests import sha256_json
 
 _PATTERN = frozenset("*?[")
 
+RELATIVE = "Paths are relative to the configuration's folder."
+
 
 def find_files(path: str, root: Path) -> dict[str, Path]:
     """Files by name relative to the folder they were looked for in, sorted by it.
@@ -35,7 +37,11 @@ def find_files(path: str, root: Path) -> dict[str, Path]:
             return {place.name: place}
     except PermissionError as problem:
         raise unreadable(path, problem) from problem
-    raise _missing(f"there is no file {path}", _advice(place, root))
+    if place.is_symlink() and not place.exists():
+        raise _missing(f"{path} is a link to {os.readlink(place)}, which is not there", "Mend the link, or remove it.")
+    if place.exists():
+        raise _missing(f"{path} is no regular file", "A csv datasource reads files, and folders with *.csv files.")
+    raise _missing(f"there is no file {path}", _advice(place))
 
 
 def source_digest(digests: Sequence[str]) -> str:
@@ -62,7 +68,7 @@ def _matching(path: str, root: Path) -> dict[str, Path]:
         p.relative_to(start).as_posix(): p for p in start.glob(pattern) if p.is_file() and _visible(p, start, path)
     }
     if not found:
-        raise _missing(f"no file matches {path}", f"Patterns are looked for in {root}.")
+        raise _missing(f"no file matches {path}", RELATIVE)
     return dict(sorted(found.items()))
 
 
@@ -76,9 +82,9 @@ def _missing(summary: str, detail: str) -> DiagnosticError:
     return DiagnosticError(error("source_missing", summary, detail))
 
 
-def _advice(place: Path, root: Path) -> str:
+def _advice(place: Path) -> str:
     folder = place.parent
     if not folder.is_dir():
-        return f"The folder {folder} does not exist. Paths are relative to {root}."
+        return f"The folder {folder.name} does not exist. {RELATIVE}"
     names = [entry.name for entry in folder.iterdir()]
-    return f"Paths are relative to {root}.{did_you_mean(place.name, names)}"
+    return f"{RELATIVE}{did_you_mean(place.name, names)}"

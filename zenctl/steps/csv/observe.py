@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
+from zenctl.diagnostics import Diagnostic, DiagnosticError, Position, SourceRange, did_you_mean, error
 from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.steps.csv.counting import CsvFacts, scan
 from zenctl.steps.csv.files import find_files, source_digest, unreadable
@@ -24,8 +24,8 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     files = find_files(model.path, root)
     facts, problems = [], []
     columns: tuple[str, ...] = ()
-    for name, path in files.items():
-        shown = model.path if len(files) == 1 else name
+    for path in files.values():
+        shown = _shown(path, root)
         try:
             names = read_header(path, model.delimiter, model.header)
             facts.append(_facts(path, cache))
@@ -35,7 +35,7 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
             problems.append(_header_problem(problem, shown))
             continue
         if columns and set(names) != set(columns):
-            problems.append(_other_columns(shown, names, next(iter(files)), columns))
+            problems.append(_other_columns(shown, names, _shown(next(iter(files.values())), root), columns))
         columns = columns or names
     problems += [_unknown_column(name, columns) for name in model.types if columns and name not in columns]
     if problems:
@@ -62,8 +62,16 @@ def _facts(path: Path, cache: SourceCache) -> CsvFacts:
 
 def _header_problem(problem: HeaderProblem, shown: str) -> Diagnostic:
     code = "source_empty" if problem.message == "the file is empty" else "source_header"
-    where = f"{shown}:{problem.line}" if problem.line else shown
-    return error(code, f"{where}: {problem.message}", problem.hint)
+    if not problem.line:
+        return error(code, f"{shown}: {problem.message}", problem.hint)
+    place = SourceRange(shown, Position(problem.line, 1, 0), Position(problem.line + 1, 1, 0))
+    return error(code, f"{shown}:{problem.line}: {problem.message}", problem.hint, range=place)
+
+
+def _shown(path: Path, root: Path) -> str:
+    """The file as the user would type it."""
+    path, base = path.absolute(), root.absolute()
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
 
 
 def _other_columns(shown: str, names: tuple[str, ...], first: str, columns: tuple[str, ...]) -> Diagnostic:

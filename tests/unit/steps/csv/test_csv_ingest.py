@@ -196,7 +196,7 @@ def test_several_files_are_read_in_the_order_of_their_names(tmp_path: Path, snap
     folder.rename(tmp_path / "moved")
     assert observe(Csv(path="moved"), tmp_path, Cache()).digest == whole.digest
     (tmp_path / "moved" / "b.csv").write_text("n,t\n2,x\n")
-    with pytest.raises(DiagnosticError, match=r"b\.csv has other columns than a.csv"):
+    with pytest.raises(DiagnosticError, match=r"moved/b\.csv has other columns than moved/a\.csv"):
         observe(Csv(path="moved"), tmp_path, Cache())
 
 
@@ -251,7 +251,7 @@ def test_plan_suggests_the_file_that_was_meant(tmp_path: Path) -> None:
     for path, advice in [
         ("penguin.csv", 'Did you mean "penguins.csv"?'),
         ("dta/penguins.csv", "does not exist"),
-        ("*.tsv", "Patterns are looked for in"),
+        ("*.tsv", "Paths are relative to the configuration's folder."),
         ("gs://bucket/x.csv", "copy them here"),
     ]:
         with pytest.raises(DiagnosticError) as caught:
