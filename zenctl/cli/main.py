@@ -78,7 +78,7 @@ def _run(words: list[str], started: Invocation) -> int:
     program: Any = get_command(build())
     if screen.environment.get(COMPLETE):
         program.main(args=[], prog_name="zenctl")
-    typed = _take_apart(words, program)
+    typed = _take_apart(list(words), program)
     if typed.completion:
         return _code(program.main(args=list(typed.completion), prog_name="zenctl", standalone_mode=False))
     root, workspace = _folder(typed.chdir), _workspace(screen.environment)

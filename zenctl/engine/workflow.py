@@ -295,6 +295,8 @@ def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
                 source = replace(recorded, job_id=execution.name)
         if storage.stat(log_path(source.job_id)) is None:
             detail = "It printed nothing, or its log was removed."
+            if recorded.attributes.get("log"):
+                detail = f"An endpoint writes its own: {inputs.data_dir.name}/{recorded.attributes['log']}."
             raise DiagnosticError(error("no_log", f"There is no log of {address}", detail))
         return LogsOutcome(_log(storage, source.job_id, follow=follow), ())
     except DiagnosticError as problem:

@@ -110,6 +110,7 @@ def test_plan(zenctl, planned):
     assert inputs.variable_files == ("x.zenvars",)
     assert inputs.workspace == "default"
     assert "10" not in inputs.command
+    assert inputs.command.split()[:2] in (["zenctl", "plan"], ["zenctl", "apply"])
     assert options.targets == ("step.python.fit",)
     assert not options.refresh
 

@@ -15,7 +15,7 @@ from zenctl.cli.views import outputs as view
 from zenctl.diagnostics import Diagnostic, did_you_mean, error, warning
 
 EPILOG = """
-A sensitive value is not recorded, so it cannot be printed: with -json it is null.
+A sensitive value is not recorded, so none is printed: with -json it is null.
 
 Examples:
 
