@@ -177,6 +177,8 @@ class Server:
     def _load(self, name: str) -> None:
         self._tried.add(name)
         self._tell("importing", module=name)
+        # TensorFlow reads it as it is loaded; without it every log begins with errors about GPUs that are not there.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             importlib.import_module(name)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a job that needs it will say what is wrong with it
