@@ -426,3 +426,9 @@ def test_an_empty_plan_file_is_applied_without_the_engine(zenctl, planned, pengu
     assert ran.code == 0
     assert "No changes." in ran.out
     assert not planned.calls
+
+
+def test_the_whole_command_line_is_recorded(zenctl, planned):
+    zenctl("plan", "-refresh=false")
+    [((inputs, _, _), _)] = planned.called("make_plan")
+    assert inputs.command == "zenctl plan -refresh=false"

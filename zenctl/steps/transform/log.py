@@ -13,7 +13,7 @@ def log(line: str) -> None:
 
 
 def prepare_tensorflow() -> None:
-    """Keep TensorFlow's remarks about missing GPUs (errors, to it) out of the log, and let Keras use it and no other backend.
+    """Keep TensorFlow's remarks about missing GPUs out of the log, and let Keras use it and no other backend.
 
     Works only before the first import of either; in a warm process that is the fork server's to do.
     """
