@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.measuring import peer_seconds
 from tests.unit.engine.worlds import BASE, Csv, Train, World
 from zenctl.addrs import Address, BackendAddr, DatasourceAddr, EndpointAddr, StepAddr
 from zenctl.config.graph import order
@@ -247,7 +248,7 @@ step "train" "net" {
     assert set(made.step("train", "net").inputs) == {"train"}
 
 
-def test_a_thousand_steps_take_well_under_half_a_second(world: Make) -> None:
+def test_a_thousand_steps_cost_little(world: Make) -> None:
     text = 'variable "epochs" { default = 3 }\nlocals { e = var.epochs * 2 }\ndatasource "csv" "rows" { path = "r" }\n'
     text += 'step "python" "s0" {\n  code = "c.py:make"\n}\n'
     for i in range(1, 1000):
@@ -257,7 +258,10 @@ def test_a_thousand_steps_take_well_under_half_a_second(world: Make) -> None:
         ).replace("c.py:fit", "c.py:make")
     made = world(text)
     assert made.loaded == []
+    before = peer_seconds()
     began = time.process_time()
     for addr in order(made.configuration)[0]:
         assert made.evaluator.node(addr, {})[1] == []
-    assert time.process_time() - began < 0.5
+    taken = time.process_time() - began
+    # 0.1 to 0.14 s where a peer takes 0.1 s; half a second would be five peers.
+    assert taken < 5 * max(before, peer_seconds())

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.measuring import peer_seconds
 from zenctl.lang import evaluate, parse
 
 N = 20_000
@@ -99,9 +100,10 @@ def test_ten_thousand_lines_in_under_a_second() -> None:
 }}
 """
     text = "".join(block.format(i=i) for i in range(1000))
-    best = 10.0
+    ratios = []
     for _ in range(3):
+        peer = peer_seconds()
         start = time.process_time()
         assert parse(text).ok
-        best = min(best, time.process_time() - start)
-    assert best < 0.7, "10,000 lines are to be read in 0.7 s of CPU"
+        ratios.append((time.process_time() - start) / peer)
+    assert min(ratios) < 7, "10,000 lines are to be read in 0.7 s of CPU where a peer takes 0.1 s"
