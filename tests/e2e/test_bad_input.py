@@ -65,7 +65,7 @@ def test_csv(tiny: Project, data: bytes, says: str) -> None:
     (tiny.root / "heights.csv").write_bytes(data)
     said = tiny.fails("apply", "-auto-approve")
     assert says in said
-    assert re.search(r"on (heights\.csv:\d|main\.zen\.hcl:10):1, in datasource\.csv\.heights\n +\d+ │ ", said)
+    assert re.search(r"on (heights\.csv:\d:1|main\.zen\.hcl:11:10), in datasource\.csv\.heights\n +\d+ │ ", said)
     assert "step.python.tallest: ran" not in said
     assert tiny.run("state", "list").stdout.strip() == ""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zenctl.digests import sha256_json
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.fingerprint.code import Closure
 from zenctl.metadata.state import Recorded
@@ -75,5 +74,5 @@ def plain(value: Any) -> Any:
 
 
 def concealed(value: Any, *, sensitive: bool) -> Any:
-    """The value, or of a sensitive one only its digest: secrets are never written into a plan or the record."""
-    return {"sensitive": sha256_json(value)} if sensitive else value
+    """The value, or of a sensitive one only that it is one: not even its digest is written, as that can be guessed."""
+    return {"sensitive": ""} if sensitive else value

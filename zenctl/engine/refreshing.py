@@ -82,7 +82,9 @@ class Refresher:
         try:
             state = observe(node.model, self.root, cache)
         except DiagnosticError as problem:
-            self.diagnostics += [d.at(node.config.range, str(node.addr)) for d in problem.diagnostics]
+            path = node.config.body.attributes.get("path")
+            place = path.expression.range if path is not None else node.config.range
+            self.diagnostics += [d.at(place, str(node.addr)) for d in problem.diagnostics]
             return
         self._sources[node.addr] = state
         rows = f"{state.rows:,} rows, " if state.rows is not None else ""

@@ -86,6 +86,8 @@ def to_bytes(plan: Plan) -> bytes:
 
 def from_bytes(data: bytes) -> Plan:
     """Read the file's bytes, verifying format and digests."""
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        raise _Damaged("it is no plan file of zenctl, or a part of it is missing")
     with zipfile.ZipFile(io.BytesIO(data)) as archive_file:
         if sum(info.file_size for info in archive_file.infolist()) > MAX_BYTES:
             raise _Damaged("it unpacks to more than 1 GiB")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, WithJsonSchema
 
 from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, StepType, attribute
 
@@ -24,7 +25,18 @@ ArtifactType = Literal[
 """What an output can be."""
 
 
-SecretReference = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
+_REFERENCE = "env:[A-Za-z_][A-Za-z0-9_]*|file:.+"
+
+
+def _reference(text: str) -> str:
+    if not re.fullmatch(_REFERENCE, text):
+        raise ValueError('give where the secret is, not the secret: "env:NAME" or "file:PATH"')
+    return text
+
+
+SecretReference = Annotated[
+    str, AfterValidator(_reference), WithJsonSchema({"type": "string", "pattern": f"^({_REFERENCE})$"})
+]
 """Where a secret is found on this machine."""
 
 
