@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 BIN := .venv/bin
 
-.PHONY: help setup demo test check lint types imports unit test-long benchmark format constraints schemas clean
+.PHONY: help setup demo test check lint types imports unit benchmark format constraints schemas clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -29,11 +29,8 @@ types: setup ## mypy --strict
 imports: setup ## The layers of the architecture
 	$(BIN)/lint-imports
 
-unit: setup ## The tests that take less than a few minutes
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not benchmark"
-
-test-long: setup ## The tests that take longer
-	$(BIN)/python -m pytest -m slow
+unit: setup ## The tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not benchmark"
 
 benchmark: setup ## Measurements
 	$(BIN)/python -m pytest -m benchmark -s
