@@ -62,8 +62,12 @@ def test_a_missing_store_reads_as_empty_and_is_not_made(tmp_path: Path, empty_fi
 def test_an_interrupted_making_is_made_good(tmp_path: Path) -> None:
     (tmp_path / "metadata.db").touch()
     store = open_store("sqlite", {}, tmp_path, create=True)
-    store.commit(ONE)
+    written = store.commit(ONE)
     store.close()
+    again = open_store("sqlite", {}, tmp_path, create=False)
+    assert [e.id for e in again.executions_by_id(written.execution_ids)] == list(written.execution_ids)
+    assert sum(map(len, (written.context_ids, written.execution_ids, written.artifact_ids))) > 0
+    again.close()
 
 
 def test_a_damaged_store_is_an_error_with_a_hint(tmp_path: Path) -> None:
