@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def read_batches(
     is never closed; TooLarge for a record that exceeds `block_bytes`.
     """
     try:
-        raw = _Normalised(path)
+        raw = NormalisedFile(path)
     except OSError as problem:
         raise gone(path, problem) from problem
     with raw:
@@ -110,7 +111,7 @@ def _open(stream: Any, names: tuple[str, ...], dialect: Dialect, block_bytes: in
     )
 
 
-def _check(raw: _Normalised, path: Path, dialect: Dialect, columns: int) -> None:
+def _check(raw: NormalisedFile, path: Path, dialect: Dialect, columns: int) -> None:
     if raw.nul:
         raise _located(path, dialect, columns, "it holds NUL bytes")
 
@@ -122,16 +123,20 @@ def _located(path: Path, dialect: Dialect, columns: int, reason: str) -> StepErr
     return StepError(f"{path.name} cannot be read as CSV: {reason}", "Export the file anew.", file=str(path))
 
 
-class _Normalised(io.RawIOBase):
+class NormalisedFile(io.RawIOBase):
     """A file's bytes without a byte order mark and empty lines at the start, and with a line end after the last line.
 
     (Arrow would take an empty first line for the header, and wants the header's end.) Digests what the file holds.
+
+    Arrow reads ahead in a thread of its own, also when nobody takes its batches any more: closing waits for a read
+    that is under way. Otherwise the next file could be opened under the same descriptor, and lose bytes to that read.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._stream = open(path, "rb", buffering=0)  # noqa: SIM115
         self._hasher = hashlib.sha256()
+        self._reading = threading.Lock()
         self._begun = False
         self._last = b""
         self.quotes = 0
@@ -157,12 +162,14 @@ class _Normalised(io.RawIOBase):
         return chunk
 
     def close(self) -> None:
-        self._stream.close()
+        with self._reading:
+            self._stream.close()
         super().close()
 
     def _next(self, size: int) -> bytes:
-        first = self._stream.tell() == 0
-        chunk = self._stream.read(max(size, len(BYTE_ORDER_MARK)) if size >= 0 else -1) or b""
+        with self._reading:
+            first = self._stream.tell() == 0
+            chunk = self._stream.read(max(size, len(BYTE_ORDER_MARK)) if size >= 0 else -1) or b""
         self._hasher.update(chunk)
         self.nul = self.nul or b"\0" in chunk
         self.quotes += chunk.count(b'"')
