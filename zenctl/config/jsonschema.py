@@ -152,7 +152,19 @@ def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
         "defaults": _object(dict.fromkeys(ROLES, TEXT)),
     }
     validation = _object({"condition": TEXT, "error_message": TEXT}, required=["condition", "error_message"])
-    literal = {"type": TEXT, "default": {}, "description": TEXT, "sensitive": LITERAL_FLAG, "nullable": LITERAL_FLAG}
+    literal: dict[str, Schema] = {
+        "type": {
+            **TEXT,
+            "description": "number, list(string), object({name = string, port = optional(number, 80)}), any, ...",
+            "examples": ["string", "number", "bool", "list(string)", "map(number)", "object({name = string})"],
+        },
+        "default": {"description": "Its value if none is given; without a default one must be given."},
+        "description": TEXT,
+        "sensitive": {**LITERAL_FLAG, "description": "Its value is never shown, and is in no plan."},
+        "nullable": {**LITERAL_FLAG, "description": "false: null means the default."},
+        "ephemeral": {**LITERAL_FLAG, "description": "Its value is in no plan, job or record: give it again to apply."},
+        "deprecated": {**TEXT, "description": "What to do instead of giving a value; it is shown as a warning."},
+    }
     variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(validation)})
     output = _object({"value": {}, "description": TEXT, "sensitive": LITERAL_FLAG}, required=["value"])
     return {

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, StepAddr
 from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Meta, NodeConfig, StepConfig
-from zenctl.config.decoding import check_names
+from zenctl.config.names import check_names
 from zenctl.config.reading import BodyReader, check_labels, not_yet
 from zenctl.config.references import traversal
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
@@ -84,8 +84,6 @@ def _split(
     for nested in block.body.blocks:
         if nested.type == "lifecycle" and "lifecycle" not in model.model_fields:
             prevent_destroy = _lifecycle(nested, what, diagnostics)
-        elif nested.type == "dynamic" and "dynamic" not in model.model_fields:
-            diagnostics.append(not_yet("dynamic", nested.type_range))
         else:
             blocks.append(nested)
     body = replace(block.body, attributes=own, blocks=tuple(blocks))

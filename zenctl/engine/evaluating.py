@@ -38,6 +38,7 @@ from zenctl.engine.parameters import (
     attributes,
     contains_unknown,
     counts,
+    ephemeral_output,
     parameters,
     redacted,
     secret_parameters,
@@ -107,12 +108,12 @@ class Evaluator:
         scope, diagnostics = self._scopes.static()
         for backend in self.configuration.backends.values():
             what = _name(backend.addr)
-            _, found = decode(backend.type.model, backend.body, scope, what=what, names_checked=True)
+            _, found = decode(backend.type.model, backend.body, scope, what=what, names_checked=True, stored=False)
             diagnostics += [d.at(backend.range, str(backend.addr)) for d in found]
         for provider in self.configuration.providers.values():
             model = self.registry.schema(provider.name).config
             what = f'provider "{provider.name}"'
-            _, found = decode(model, provider.body, scope, what=what, names_checked=True)
+            _, found = decode(model, provider.body, scope, what=what, names_checked=True, stored=False)
             diagnostics += [d.at(provider.range) for d in found]
         return diagnostics
 
@@ -130,6 +131,7 @@ class Evaluator:
             detail = "Add `sensitive = true` to the output, so that its value is not shown, or leave the secret out."
             problem = error("sensitive_output", f'Output "{name}" holds a sensitive value', detail)
             diagnostics.append(problem.at(config.value.range))
+        diagnostics += ephemeral_output(config, marks)
         data, chosen = _output_data(data)
         if chosen is not None:
             names_ = ", ".join(chosen.outputs)
@@ -198,7 +200,7 @@ class Evaluator:
         names = ", ".join(str(a) for a in disabled)
         note = f"{names} is not enabled, so its value is null here."
         return [
-            Diagnostic(d.severity, d.code, d.summary, f"{d.detail} {note}".strip(), d.range, d.address)
+            Diagnostic(d.severity, d.code, d.summary, f"{d.detail} {note}".strip(), d.range, d.address, d.values)
             for d in problems
         ]
 

@@ -7,10 +7,13 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from zenctl.config.configuration import OutputConfig
 from zenctl.config.conforming import Place, fields
 from zenctl.config.decoding import Decoded, text_of
+from zenctl.config.plain import Marked
 from zenctl.diagnostics import Diagnostic, error
 from zenctl.digests import sha256_json
+from zenctl.lang.model import EPHEMERAL
 from zenctl.schema import ArtifactRef, BlockModel, Unknown
 from zenctl.schema.block import fingerprinted
 
@@ -72,6 +75,23 @@ def secret_parameters(sensitive: Iterable[str]) -> list[Diagnostic]:
         )
         for path in sensitive
     ]
+
+
+def ephemeral_output(config: OutputConfig, marks: Marked, *, root: bool = True) -> list[Diagnostic]:
+    """An output holds an ephemeral value only if it says so, which one of the root cannot: those are recorded."""
+    if root and config.ephemeral:
+        summary = f'Output "{config.name}" of the root cannot be ephemeral'
+        detail = "The root's outputs are recorded with every apply. Only a module's outputs can be ephemeral."
+        return [error("ephemeral_output", summary, detail, range=config.range)]
+    if config.ephemeral or not any(EPHEMERAL in names for _, names in marks):
+        return []
+    detail = (
+        "The root's outputs are recorded with every apply. Leave the value out, or take `ephemeral` from the variable."
+    )
+    if not root:
+        detail = "Add `ephemeral = true` to the output, so that its value is written down nowhere."
+    summary = f'Output "{config.name}" holds an ephemeral value'
+    return [error("ephemeral_output", summary, detail, range=config.value.range)]
 
 
 def redacted(params: Mapping[str, Any], secret: Iterable[Place]) -> tuple[dict[str, Any], tuple[str, ...]]:
