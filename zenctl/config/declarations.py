@@ -16,13 +16,12 @@ from zenctl.config.configuration import (
 from zenctl.config.names import check_names
 from zenctl.config.places import range_inside
 from zenctl.config.reading import BodyReader, check_labels, constant
-from zenctl.config.sources import short_type
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.lang.constraints import parse_type, type_from_expression
 from zenctl.lang.conversion import ConversionError, convert_value
 from zenctl.lang.quoting import path_text
 from zenctl.lang.syntax import Block, Expression, Literal
-from zenctl.lang.types import ANY
+from zenctl.lang.types import ANY, outline
 from zenctl.lang.values import Value, to_python
 from zenctl.provider.registry import Registry
 
@@ -89,11 +88,12 @@ def _default(
         detail = "Remove the default, or `nullable = false`."
         summary = f"The default of {what} is null, but it is not nullable"
         return None, error("wrong_type", summary, detail, range=expression.range)
+    wanted = parse_type(type_)[0] or ANY
     try:
-        return to_python(convert_value(default, parse_type(type_)[0] or ANY)), None
+        return to_python(convert_value(default, wanted)), None
     except ConversionError as problem:
         reason = f"At {path_text(problem.path)}: {problem.reason}." if problem.path else f"{problem.reason}."
-        summary = f"The default of {what} does not fit its type {short_type(type_)}"
+        summary = f"The default of {what} does not fit its type {outline(wanted)}"
         place = range_inside(expression, problem.path)
         return None, error("wrong_type", summary, reason[:1].upper() + reason[1:], range=place)
 

@@ -12,9 +12,11 @@ from zenctl.config.given import VariableArgument, VariableText
 from zenctl.config.places import range_inside
 from zenctl.config.reading import constant
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error, has_errors, warning
+from zenctl.lang.constraints import parse_type
 from zenctl.lang.jsontree import parse_json
 from zenctl.lang.parser import parse_config, parse_expression
 from zenctl.lang.syntax import Expression, Literal, ObjectExpr
+from zenctl.lang.types import ANY, Type, outline
 from zenctl.lang.values import Value, convert, from_python
 
 ENVIRONMENT = "ZENCTL_VAR_"
@@ -55,7 +57,7 @@ class Sources:
     """Takes in every source in the order of precedence; a later value replaces an earlier one as a whole.
 
     `faulty` are the addresses (`var.x`) of variables whose blocks are wrong: of these nothing is said. `wrong` are the
-    names of those whose value cannot be read, which is reported.
+    names of those whose value cannot be read, which is reported. `complete` is off once a whole file cannot be read.
     """
 
     def __init__(self, variables: Mapping[str, VariableConfig], faulty: Collection[str]) -> None:
@@ -64,6 +66,7 @@ class Sources:
         self.given: dict[str, Given] = {}
         self.arguments: dict[str, Given] = {}
         self.wrong: set[str] = set()
+        self.complete = True
         self.diagnostics: list[Diagnostic] = []
         self._undeclared: list[tuple[str, SourceRange]] = []
 
@@ -95,6 +98,7 @@ class Sources:
         """A file of values, in JSON if its name says so. What it refers to must be nothing: values are literal."""
         text, problem = read_text(path, name)
         if problem is not None:
+            self.complete = False
             self.diagnostics.append(_unreadable(path, problem))
         elif name.endswith(JSON):
             self._json(text, name)
@@ -104,6 +108,7 @@ class Sources:
     def _hcl(self, text: str, name: str) -> None:
         body, found = parse_config(text, name)
         self.diagnostics += found
+        self.complete = self.complete and not has_errors(found)
         for block in body.blocks:
             detail = "It holds values only: name = value. Declare variables in a *.zen.hcl file."
             if block.type == "variable":
@@ -117,6 +122,7 @@ class Sources:
     def _json(self, text: str, name: str) -> None:
         document, found = parse_json(text, name)
         self.diagnostics += found
+        self.complete = self.complete and not has_errors(found)
         if document is not None and not isinstance(document, ObjectExpr):
             detail = 'Write {"name": value, ...}.'
             summary = f"{name} must hold an object of variables' values"
@@ -157,7 +163,7 @@ class Sources:
             reason = "; ".join(dict.fromkeys(d.summary for d in problems)) or "it is no expression"
             shown = f"It is {text!r}. " if config.stored else ""
             detail = f'{shown}It is read as an expression, in which a text is in quotes, for example: ["a", "b"]'
-            summary = f"{origin} is not a value of type {short_type(config.type)}: {reason}"
+            summary = f"{origin} is not a value of type {outline(type_of(config))}: {reason}"
             self.diagnostics.append(error("invalid_variable", summary, detail))
             self.wrong.add(name)
         else:
@@ -181,10 +187,9 @@ class Sources:
         return self.diagnostics
 
 
-def short_type(text: str) -> str:
-    """A type expression in one line that fits into a sentence."""
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else f"{line[:57]}..."
+def type_of(variable: VariableConfig) -> Type:
+    """The type that a variable declares."""
+    return parse_type(variable.type)[0] or ANY
 
 
 def _read(text: str, name: str) -> tuple[Value | None, list[Diagnostic]]:

@@ -9,16 +9,15 @@ from typing import Any
 from zenctl.config.configuration import Configuration, ValidationRule, VariableConfig
 from zenctl.config.given import Ask, Question, VariableArgument
 from zenctl.config.plain import FAULTY
-from zenctl.config.sources import ENVIRONMENT, FILE, Given, Sources, automatic_files, short_type
+from zenctl.config.sources import ENVIRONMENT, FILE, Given, Sources, automatic_files, type_of
 from zenctl.diagnostics import Diagnostic, SourceRange, Values, error, has_errors, warning
-from zenctl.lang.constraints import parse_type
 from zenctl.lang.conversion import ConversionError, convert_value
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.explaining import shown, statements
 from zenctl.lang.model import EPHEMERAL, NO_MARKS, SENSITIVE, object_value
 from zenctl.lang.quoting import path_text
 from zenctl.lang.references import Reference, references
-from zenctl.lang.types import ANY, BOOL, STRING, without_optional
+from zenctl.lang.types import BOOL, STRING, outline, without_optional
 from zenctl.lang.values import DYNAMIC, Value, all_marks, from_python, to_python, unknown
 
 
@@ -40,34 +39,34 @@ class VariableInputs:
 
 def resolve(configuration: Configuration, inputs: VariableInputs) -> tuple[dict[str, Value], list[Diagnostic]]:
     """The value of every variable of the root; wrong or missing ones are unknown and marked faulty, and reported."""
-    sources = Sources(configuration.variables, configuration.faulty)
+    variables = configuration.variables
+    sources = Sources(variables, configuration.faulty)
     sources.environment(inputs.environment)
     for path in automatic_files(configuration.root):
         sources.file(path, path.name)
     for argument in inputs.arguments:
         sources.argument(argument, configuration.root)
-    given = dict(sources.given)
-    diagnostics: list[Diagnostic] = []
+    given, diagnostics = sources.given, []
     if inputs.planned is not None:
-        given, diagnostics = _pinned(configuration.variables, inputs.planned, sources)
-    missing = [v for v in configuration.variables.values() if _is_missing(v, given, sources)] if inputs.required else []
-    if inputs.ask is not None:
+        given, diagnostics = _pinned(variables, inputs.planned, sources)
+    missing = [v for v in variables.values() if v.name not in {*given, *sources.wrong} and not v.has_default]
+    missing = missing if inputs.required else []
+    if inputs.ask is not None and sources.complete:
         _ask(missing, inputs.ask, sources)
-        given |= {v.name: sources.given[v.name] for v in missing if v.name in sources.given}
-    found = sources.finish()
-    diagnostics += [d for d in found if d.is_error or inputs.planned is None]
+        given = {**given, **{v.name: sources.given[v.name] for v in missing if v.name in sources.given}}
+    diagnostics += sources.finish()
     values: dict[str, Value] = {}
-    for name, variable in configuration.variables.items():
+    for name, variable in variables.items():
         values[name], found = _converted(variable, given.get(name))
-        diagnostics += found if inputs.planned is None else [d for d in found if d.is_error]
-        if name in sources.wrong:
+        diagnostics += found
+        if name in sources.wrong or (variable in missing and name not in given):
             values[name] = _faulty(variable)
-        elif inputs.required and _is_missing(variable, given, sources):
-            values[name] = _faulty(variable)
-            diagnostics.append(_missing(variable))
-    for name, variable in configuration.variables.items():
+            if name not in sources.wrong and sources.complete:
+                diagnostics.append(_missing(variable, planned=inputs.planned is not None))
+    for name, variable in variables.items():
         diagnostics += _validated(variable, values[name], given.get(name), values)
-    return values, diagnostics
+    # What is only a warning was told when the plan was made.
+    return values, [d for d in diagnostics if d.is_error or inputs.planned is None]
 
 
 def settle(
@@ -85,14 +84,10 @@ def settle(
     return value, diagnostics + _validated(variable, value, source, others)
 
 
-def _is_missing(variable: VariableConfig, given: Mapping[str, Given], sources: Sources) -> bool:
-    return variable.name not in given and variable.name not in sources.wrong and not variable.has_default
-
-
 def _ask(missing: Sequence[VariableConfig], ask: Ask, sources: Sources) -> None:
     """Ask for each in the order of the names."""
     for variable in sorted(missing, key=lambda v: v.name):
-        type_ = short_type(variable.type) if variable.typed else ""
+        type_ = outline(type_of(variable)) if variable.typed else ""
         question = Question(variable.name, type_, variable.description, variable.sensitive, variable.ephemeral)
         answer = ask(question)
         if answer is not None:
@@ -122,19 +117,22 @@ def _pinned(
     return found, diagnostics
 
 
-def _missing(variable: VariableConfig) -> Diagnostic:
+def _missing(variable: VariableConfig, *, planned: bool) -> Diagnostic:
     purpose = f"{variable.description.rstrip('.')}. " if variable.description else ""
-    again = "A plan does not hold it, so it is given again when the plan is applied. " if not variable.stored else ""
+    again, default = "", ", or add a default"
+    if planned:
+        kind = "sensitive" if variable.sensitive else "ephemeral"
+        again, default = f"The plan does not hold it, as it is {kind}: it must be given again. ", ""
     detail = (
-        f"{purpose}{again}Give it with -var '{variable.name}=...', in {FILE}, in the environment as "
-        f"{ENVIRONMENT}{variable.name}, or add a default."
+        f"{purpose}{again}Give it with -var '{variable.name}=...', in {FILE}, or in the environment as "
+        f"{ENVIRONMENT}{variable.name}{default}."
     )
     return error("missing_variable", f'Variable "{variable.name}" has no value', detail, range=variable.range)
 
 
 def _converted(variable: VariableConfig, given: Given | None) -> tuple[Value, list[Diagnostic]]:
     """The value as the variable's type wants it, marked; without a value and a default it is unknown."""
-    type_ = parse_type(variable.type)[0] or ANY
+    type_ = type_of(variable)
     if given is None or (given.value.raw is None and not variable.nullable):
         if variable.has_default:
             return _marked(convert_value(from_python(variable.default), type_), variable), []
@@ -158,7 +156,7 @@ def _converted(variable: VariableConfig, given: Given | None) -> tuple[Value, li
 
 
 def _unfit(variable: VariableConfig, given: Given, problem: ConversionError) -> Diagnostic:
-    summary = f'Variable "{variable.name}" does not fit its type {short_type(variable.type)}'
+    summary = f'Variable "{variable.name}" does not fit its type {outline(type_of(variable))}'
     reason = f"{problem.reason[:1].upper()}{problem.reason[1:]}"
     at = path_text(problem.path)
     if at:
@@ -170,13 +168,13 @@ def _wrong(variable: VariableConfig, given: Given, path: Sequence[str | int], su
     """A problem of a given value, at its place or else at the variable's block; a secret is neither told nor shown."""
     place = given.at(path)
     origin = given.origin or "What is given"
-    if not variable.stored and given.expression is not None:
-        # The line in the file of values would show it.
-        origin, place = f"{origin} ({place})" if place else origin, None
+    said = f"{origin} {'gives' if given.origin else 'is'} {shown(_part(given.value, path))}."
     if not variable.stored:
-        said = f"{origin} is not shown, as the variable is {'sensitive' if variable.sensitive else 'ephemeral'}."
-    else:
-        said = f"{origin} {'gives' if given.origin else 'is'} {shown(_part(given.value, path))}."
+        if given.expression is not None:
+            # The line in the file of values would show it.
+            origin, place = str(place), None
+        said = f"What {origin} gives" if given.origin else origin
+        said += f" is not shown, as the variable is {'sensitive' if variable.sensitive else 'ephemeral'}."
     return error("invalid_variable", summary, f"{detail} {said}", range=place or variable.range)
 
 
@@ -197,7 +195,7 @@ def _marked(value: Value, variable: VariableConfig) -> Value:
 
 def _faulty(variable: VariableConfig) -> Value:
     """Stands for a value that is wrong or missing, which is reported: nothing made of it is reported again."""
-    type_ = parse_type(variable.type)[0] or ANY
+    type_ = type_of(variable)
     return _marked(unknown(without_optional(type_), frozenset({FAULTY})), variable)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zenctl.addrs import Address, StepAddr
+from zenctl.config.given import VariableText
 from zenctl.config.graph import order
 from zenctl.config.loader import load_files
 from zenctl.config.variables import VariableInputs, resolve
@@ -115,13 +116,14 @@ def signatures(code: CodeRef) -> tuple[Signature | None, list[Diagnostic]]:
 class World:
     """A loaded configuration and its evaluator."""
 
-    def __init__(self, text: str, root: Path, **given: Any) -> None:
+    def __init__(self, text: str, root: Path, *, pairs: Sequence[tuple[str, str]] = (), **given: Any) -> None:
         registry: Registry = registry_of([FakeProvider()], [SPLIT, TRAIN, PYTHON], [CSV])  # type: ignore[list-item]
         loaded = load_files({"main.zen.hcl": text}, root, registry)
         assert loaded.configuration is not None
         self.loaded = list(loaded.diagnostics)
         self.configuration = loaded.configuration
-        variables, self.variable_problems = resolve(self.configuration, VariableInputs(**given))
+        inputs = VariableInputs(arguments=[VariableText(*pair) for pair in pairs], **given)
+        variables, self.variable_problems = resolve(self.configuration, inputs)
         self.evaluator = Evaluator(self.configuration, variables, registry, signatures)
 
     def node(self, addr: Address, known: Any = None) -> Desired:
