@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 from zenctl.config.conforming import Place, fields
-from zenctl.config.dynamic import DynamicBlock, expand, is_dynamic, read_dynamic, unknown_scope
+from zenctl.config.dynamic import MAX_BLOCKS, DynamicBlock, expand, is_dynamic, read_dynamic, unknown_scope
 from zenctl.config.names import nested_model
 from zenctl.config.places import find_range, nearest
 from zenctl.config.plain import FAULTY, LOCATION, Faulty, Marked, plain_value
@@ -46,6 +46,7 @@ class Reading:
         self.places: dict[Place, Union[Expression, Block]] = {}
         self.wrong: set[str] = set()
         self._scopes: dict[Place, Scope] = {}
+        self._made = 0
 
     def body(self, model: type[BlockModel], body: Body, at: Place = ()) -> dict[str, Any]:
         """The data of a body that stands at a place; `Unknown` in place of what is wrong."""
@@ -108,12 +109,15 @@ class Reading:
     def _dynamic(self, dynamic: DynamicBlock, field: _Blocks, data: dict[str, Any]) -> dict[str, Unknown]:
         """Add the blocks that a dynamic one makes; gives the field as unknown where these are not decided."""
         outer = self.scope
-        expansion = expand(dynamic, outer, labelled=field.how == "map")
+        expansion = expand(dynamic, outer, labelled=field.how == "map", room=MAX_BLOCKS - self._made)
+        self._made += len(expansion.made)
         self.diagnostics += expansion.diagnostics
         marks: Marked = [((), expansion.marks)] if expansion.marks else []
         refused = self._note(field.place, marks, dynamic.for_each.range)
-        if refused or expansion.wrong or FAULTY in expansion.marks:
+        if refused or expansion.wrong:
             self.wrong.add(str(field.place[0]))
+            return {field.name: Unknown()}
+        if FAULTY in expansion.marks:
             return {field.name: Faulty()}
         if expansion.unknown:
             # Nothing of it is kept, but what is wrong with any element is told now.

@@ -101,7 +101,10 @@ def _validate(
                 text, summary = "is not allowed; why is not told, as it holds a sensitive value", not place
             if summary or not place:
                 where = find_range(reading.places, place) if place else None
-                placed = error(code, f"{what[:1].upper()}{what[1:]}: {text}" if not place else text, range=where)
+                subject = f"{what[:1].upper()}{what[1:]}: " if not place else ""
+                if len(place) > 1:
+                    subject = f'"{path_text(place)}": '
+                placed = error(code, f"{subject}{text}", range=where)
                 found.append(replace(placed, values=reading.values(place, where)))
             else:
                 found.append(_diagnostic(Problem(place, text, code=code), what, reading))

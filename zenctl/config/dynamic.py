@@ -71,12 +71,13 @@ def read_dynamic(block: Block, what: str) -> tuple[DynamicBlock | None, list[Dia
     name = block.labels[0]
     inside = f'{BLOCK} "{name}" of {what}'
     reader = BodyReader(block.body, inside, diagnostics, attributes=ATTRIBUTES, blocks=("content",))
+    misspelt = has_errors(diagnostics)
     for_each, contents = reader.expression("for_each"), reader.blocks("content")
-    if for_each is None:
+    if for_each is None and not misspelt:
         detail = "Give it the list, set, map or object to go over: for_each = var.gates"
         problem = error("missing_attribute", f'{_capital(inside)} has no "for_each"', detail)
         diagnostics.append(problem.at(block.header_range))
-    if len(contents) != 1:
+    if len(contents) > 1 or (not contents and not misspelt):
         detail = f"What each {name} holds stands in one block: content {{ ... }}"
         summary = f'{_capital(inside)} {"has no" if not contents else "has more than one"} block "content"'
         place = contents[1].header_range if contents else block.header_range
@@ -99,8 +100,11 @@ def _iterator(expression: Expression | None, name: str) -> tuple[str, list[Diagn
     return name, [error("wrong_type", '"iterator" must be a plain name', detail, range=expression.range)]
 
 
-def expand(dynamic: DynamicBlock, scope: Scope, *, labelled: bool) -> Expansion:
-    """One block for each element; `labelled` says that each has a label, which is the element's key unless given."""
+def expand(dynamic: DynamicBlock, scope: Scope, *, labelled: bool, room: int = MAX_BLOCKS) -> Expansion:
+    """One block for each element, at most `room`.
+
+    `labelled` says that each block has a label, which is the element's key unless given.
+    """
     result = Expansion()
     collection, result.diagnostics = evaluate_expression(dynamic.for_each, scope)
     result.marks = collection.marks
@@ -110,8 +114,8 @@ def expand(dynamic: DynamicBlock, scope: Scope, *, labelled: bool) -> Expansion:
         result.unknown = True
         return result
     for key, value in elements(collection):
-        if len(result.made) == MAX_BLOCKS:
-            summary = f"It makes more than {MAX_BLOCKS:,} blocks"
+        if len(result.made) >= room:
+            summary = f"Dynamic blocks make more than {MAX_BLOCKS:,} blocks here"
             result.diagnostics.append(error("too_many_blocks", summary, range=dynamic.for_each.range))
             return result
         item = object_value({"key": key, "value": value.with_marks(collection.marks)})

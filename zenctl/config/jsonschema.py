@@ -11,7 +11,9 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from zenctl.config.conforming import fields
 from zenctl.config.declarations import VARIABLE_ATTRIBUTES
+from zenctl.config.names import nested_model
 from zenctl.config.nodes import ENDPOINT_META, META
 from zenctl.config.settings import METADATA_STORES, PROJECT, ROLES
 from zenctl.provider.registry import Registry, discover
@@ -51,6 +53,8 @@ def configuration_schema(registry: Registry) -> Schema:
         "pattern": r"\$\{|%\{",
         "description": "A template with an expression: ${var.epochs}.",
     }
+    for key in order:
+        _add_dynamic(models[key], _name(bodies[key]), defs)
     for kind, meta in (("step", META), ("datasource", META), ("endpoint", ENDPOINT_META)):
         for name in _defs_of(bodies, kind):
             defs[name] = _with_meta(defs[name], meta)
@@ -98,7 +102,47 @@ class _Generator(GenerateJsonSchema):
 
 
 def _defs_of(bodies: Mapping[tuple[str, str], JsonSchemaValue], kind: str) -> list[str]:
-    return sorted({body["$ref"].rsplit("/", 1)[-1] for (k, _), body in bodies.items() if k == kind})
+    return sorted({_name(body) for (k, _), body in bodies.items() if k == kind})
+
+
+def _name(reference: Mapping[str, Any]) -> str:
+    """The name of the definition that is referred to."""
+    return str(reference["$ref"]).rsplit("/", 1)[-1]
+
+
+def _add_dynamic(model: type[BlockModel], name: str, defs: dict[str, Schema]) -> None:
+    """Give the body of a model, and those nested in it, the property `dynamic` for their fields that are blocks."""
+    schema = defs[name]
+    own = schema.get("properties", {})
+    if "dynamic" in own:
+        return
+    made: dict[str, Schema] = {}
+    inside: list[tuple[type[BlockModel], str]] = []
+    for field, info in fields(model).items():
+        nested, content = nested_model(info), _reference(own[field])
+        if nested is None or content is None:
+            continue
+        how, inner = nested
+        block = _object({"for_each": {}, "iterator": TEXT, "content": content}, required=["for_each", "content"])
+        if how == "map":
+            block["properties"]["labels"] = {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 1}
+        about = f"Makes a block for each element of for_each: {inner.__doc__ or field}"
+        made[field] = {**_blocks(block), "description": about}
+        inside.append((inner, _name(content)))
+    if made:
+        defs[name] = {**schema, "properties": {**own, "dynamic": _object(made)}}
+    for inner, called in inside:
+        _add_dynamic(inner, called, defs)
+
+
+def _reference(schema: Any) -> Schema | None:
+    """The first reference to a definition of its own inside a schema: that of the blocks a field is made of."""
+    if isinstance(schema, dict):
+        if str(schema.get("$ref", "#/$defs/expression")) != "#/$defs/expression":
+            return {"$ref": schema["$ref"]}
+        schema = list(schema.values())
+    found = (_reference(item) for item in schema) if isinstance(schema, list) else ()
+    return next((item for item in found if item is not None), None)
 
 
 def _with_meta(schema: Schema, meta: tuple[str, ...]) -> Schema:
@@ -166,7 +210,8 @@ def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
         "deprecated": {**TEXT, "description": "What to do instead of giving a value; it is shown as a warning."},
     }
     variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(validation)})
-    output = _object({"value": {}, "description": TEXT, "sensitive": LITERAL_FLAG}, required=["value"])
+    shown = {"value": {}, "description": TEXT, "sensitive": LITERAL_FLAG, "ephemeral": LITERAL_FLAG}
+    output = _object(shown, required=["value"])
     return {
         "zenctl": _blocks(_object(settings)),
         "provider": _object(types("provider")),

@@ -46,7 +46,8 @@ def resolve(configuration: Configuration, inputs: VariableInputs) -> tuple[dict[
         sources.file(path, path.name)
     for argument in inputs.arguments:
         sources.argument(argument, configuration.root)
-    given, diagnostics = sources.given, []
+    given: Mapping[str, Given] = sources.given
+    diagnostics: list[Diagnostic] = []
     if inputs.planned is not None:
         given, diagnostics = _pinned(variables, inputs.planned, sources)
     missing = [v for v in variables.values() if v.name not in {*given, *sources.wrong} and not v.has_default]
@@ -119,7 +120,7 @@ def _pinned(
 
 def _missing(variable: VariableConfig, *, planned: bool) -> Diagnostic:
     purpose = f"{variable.description.rstrip('.')}. " if variable.description else ""
-    again, default = "", ", or add a default"
+    again, default = "", "; or add a default"
     if planned:
         kind = "sensitive" if variable.sensitive else "ephemeral"
         again, default = f"The plan does not hold it, as it is {kind}: it must be given again. ", ""

@@ -125,7 +125,7 @@ def _to_primitive(value: Value, target: Type) -> Value:
     elif target == NUMBER and isinstance(raw, str):
         parsed = parse_number(raw.removeprefix("-"))
         if parsed is not None:
-            return Value(NUMBER, -parsed if raw.startswith("-") else parsed)
+            return Value(NUMBER, parsed.copy_negate() if raw.startswith("-") else parsed)
         raise ConversionError("a number is required")
     elif target == BOOL and isinstance(raw, str):
         if raw in ("true", "1"):

@@ -12,7 +12,7 @@ from zenctl.lang.model import EPHEMERAL, SENSITIVE, UNKNOWN, Value, children, nu
 from zenctl.lang.numbers import number_text
 from zenctl.lang.quoting import quote
 from zenctl.lang.references import Reference, inner_expressions, references
-from zenctl.lang.syntax import Expression
+from zenctl.lang.syntax import Expression, SplatItem
 from zenctl.lang.types import CapsuleType, MapType, ObjectType
 
 LIMIT = 72
@@ -121,7 +121,7 @@ def statements(found: list[Reference], names: Mapping[str, Value], local: Mappin
 
 
 def references_at(root: Expression, place: SourceRange) -> list[Reference]:
-    """The references of the smallest part of an expression that holds a place and refers to anything."""
+    """The references of the smallest part of an expression that holds a place; in a splat, of the whole splat."""
     around = [root]
     while True:
         inner = [part for part in inner_expressions(around[-1]) if _holds(part.range, place)]
@@ -130,9 +130,14 @@ def references_at(root: Expression, place: SourceRange) -> list[Reference]:
         around.append(inner[0])
     for part in reversed(around):
         found = references(part)
-        if found:
+        if found or not _of_splat(part):
             return found
     return []
+
+
+def _of_splat(node: Expression) -> bool:
+    """Whether it stands for something of a splat's element."""
+    return isinstance(node, SplatItem) or any(_of_splat(part) for part in inner_expressions(node))
 
 
 def _holds(outer: SourceRange, inner: SourceRange) -> bool:

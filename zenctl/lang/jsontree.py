@@ -95,7 +95,7 @@ class _Reader:
         found = parse_number(text.removeprefix("-"))
         if found is None:
             raise self.refuse("The number is too large.", start)
-        return Literal(self.source.range(start, self.at), -found if text.startswith("-") else found)
+        return Literal(self.source.range(start, self.at), found.copy_negate() if text.startswith("-") else found)
 
     def string(self) -> str:
         start = self.at
