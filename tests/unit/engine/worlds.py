@@ -44,12 +44,17 @@ class Split(BlockModel):
     seed: int = attribute("Start of the hash.", default=0)
 
 
+class Rule(BlockModel):
+    method: str = attribute("How.")
+
+
 class Train(BlockModel):
     inputs: dict[str, ArtifactRef] = attribute("train, eval")
     label: str = attribute("Column to predict.")
     epochs: int = attribute("Rounds.", default=5, ge=1)
     note: str = attribute("Shown only.", default="", fingerprint=False)
     extra: dict[str, Any] = attribute("Anything.", default={})
+    rules: dict[str, Rule] = attribute("By column.", default={}, fingerprint=False)
 
 
 class Server(BlockModel):
