@@ -27,7 +27,7 @@ class VariableInputs:
 
     `planned` are the values that a plan was made with, plain data by name: they cannot be changed any more, and only
     variables that a plan must not hold are taken from elsewhere. `required` is off where a value may be missing
-    (`validate`): it is then unknown. `ask` asks a person for a value that is missing.
+    (`validate`): what depends on it is then not judged. `ask` asks a person for a value that is missing.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -51,8 +51,7 @@ def resolve(configuration: Configuration, inputs: VariableInputs) -> tuple[dict[
     if inputs.planned is not None:
         given, diagnostics = _pinned(variables, inputs.planned, sources)
     missing = [v for v in variables.values() if v.name not in {*given, *sources.wrong} and not v.has_default]
-    missing = missing if inputs.required else []
-    if inputs.ask is not None and sources.complete:
+    if inputs.ask is not None and inputs.required and sources.complete:
         _ask(missing, inputs.ask, sources)
         given = {**given, **{v.name: sources.given[v.name] for v in missing if v.name in sources.given}}
     diagnostics += sources.finish()
@@ -62,7 +61,7 @@ def resolve(configuration: Configuration, inputs: VariableInputs) -> tuple[dict[
         diagnostics += found
         if name in sources.wrong or (variable in missing and name not in given):
             values[name] = _faulty(variable)
-            if name not in sources.wrong and sources.complete:
+            if name not in sources.wrong and inputs.required and sources.complete:
                 diagnostics.append(_missing(variable, planned=inputs.planned is not None))
     for name, variable in variables.items():
         diagnostics += _validated(variable, values[name], given.get(name), values)

@@ -351,3 +351,14 @@ def test_a_dynamic_block_in_a_step(world: Make) -> None:
     model = later.step("train", "t", known).model
     assert isinstance(model, Train)
     assert model.rules == {"b": Rule(method="x")}
+
+
+def test_without_values_nothing_is_said_of_what_depends_on_them(world: Make) -> None:
+    text = BASE.replace("retries = 2", "retries = var.n\n  enabled = var.on").replace(
+        "ratio  = {", "ratio  = var.on ? {} : {"
+    )
+    text += 'variable "n" { type = number }\nvariable "on" { type = bool }\nvariable "name" { type = string }\n'
+    text += 'step "python" "f" { code = "steps/${var.name}.py:fit" }\noutput "o" { value = step.python.f.model }\n'
+    assert world(text, required=False).problems() == []
+    [found] = world(text.replace("epochs  = local.rounds", "epochs  = var.name"), required=False).problems()
+    assert found.summary == '"epochs" must be a whole number, not a string'
