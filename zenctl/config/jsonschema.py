@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import core_schema
 
 from zenctl.config.declarations import VARIABLE_ATTRIBUTES
+from zenctl.config.modules import MODULE_META
 from zenctl.config.nodes import ENDPOINT_META, META
 from zenctl.config.settings import METADATA_STORES, PROJECT, ROLES
 from zenctl.provider.registry import Registry, discover
@@ -28,6 +29,11 @@ FLAG: Schema = {"anyOf": [{"type": "boolean"}, EXPRESSION]}
 LITERAL_FLAG: Schema = {"type": "boolean"}
 
 META_SCHEMAS: dict[str, Schema] = {
+    "for_each": {
+        "anyOf": [{"type": "object"}, EXPRESSION],
+        "description": "A map or a set of texts: one instance for each, `each.key` and `each.value` inside.",
+    },
+    "count": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION], "description": "Instances, by `count.index`."},
     "depends_on": {"type": "array", "items": TEXT, "description": "Nodes to wait for without using their results."},
     "enabled": {**FLAG, "description": "false leaves it out."},
     "timeout": {"anyOf": [{"type": "number"}, TEXT], "description": 'Seconds, or a text such as "30m".'},
@@ -155,8 +161,11 @@ def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
     literal = {"type": TEXT, "default": {}, "description": TEXT, "sensitive": LITERAL_FLAG, "nullable": LITERAL_FLAG}
     variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(validation)})
     output = _object({"value": {}, "description": TEXT, "sensitive": LITERAL_FLAG}, required=["value"])
+    call = {"source": TEXT, **{name: META_SCHEMAS[name] for name in MODULE_META}}
+    module = {"type": "object", "properties": call, "required": ["source"]}
     return {
         "zenctl": _blocks(_object(settings)),
+        "module": {"type": "object", "additionalProperties": module},
         "provider": _object(types("provider")),
         "variable": {"type": "object", "additionalProperties": variable},
         "locals": _blocks({"type": "object"}),

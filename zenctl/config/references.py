@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zenctl.addrs import Address, BackendAddr, DatasourceAddr, StepAddr
-from zenctl.config.configuration import DatasourceConfig, NodeConfig, StepConfig
+from zenctl.addrs import Address, BackendAddr, DatasourceAddr, ModuleInstance, StepAddr
+from zenctl.config.configuration import Configuration, DatasourceConfig, Item, Meta, ModuleCall, NodeConfig, StepConfig
 from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import (
     Body,
@@ -47,18 +47,43 @@ def traversal(expression: Expression) -> tuple[str, ...] | None:
             return None
 
 
-def node_address(reference: Reference) -> Address | None:
-    """The step or datasource a reference leads to, or None."""
-    return _address(reference.path)
-
-
-def _address(path: tuple[str | int, ...]) -> Address | None:
+def node_address(reference: Reference, module: tuple[ModuleInstance, ...] = ()) -> Address | None:
+    """The block of a step or datasource, of this module, that a reference leads to, or None."""
+    path = reference.path
     if len(path) < 3 or path[0] not in VALUES:
         return None
     _, type_, name = path[:3]
     if not isinstance(type_, str) or not isinstance(name, str):
         return None
-    return VALUES[str(path[0])](type_, name)
+    return VALUES[str(path[0])](type_, name, None, module)
+
+
+def items(module: Configuration, reference: Reference) -> list[Item]:
+    """The values that a reference needs: of a module call its instances and the outputs that are meant."""
+    root, *rest = reference.path
+    if not rest or not isinstance(rest[0], str):
+        return []
+    name = rest[0]
+    if root == "local":
+        return [Item(module.path, "local", name)] if name in module.locals else []
+    if root == "var":
+        return [Item(module.path, "var", name)] if name in module.variables else []
+    if root != "module" or name not in module.calls:
+        return []
+    call = module.calls[name]
+    wanted = output_of(call, reference)
+    names = call.module.outputs if wanted is None else [wanted]
+    return [
+        Item(module.path, "call", name),
+        *(Item(call.module.path, "output", n) for n in names if n in call.module.outputs),
+    ]
+
+
+def output_of(call: ModuleCall, reference: Reference) -> str | None:
+    """The name of the output that `module.NAME...` selects; None if it is computed, or the whole module is meant."""
+    at = 2 if call.meta.for_each is None and call.meta.count is None else 3
+    found = reference.path[at] if len(reference.path) > at else None
+    return found if isinstance(found, str) else None
 
 
 def backend_address(expression: Expression) -> BackendAddr | None:
@@ -90,6 +115,11 @@ def meta_expressions(node: NodeConfig) -> list[Expression]:
     return [e for e in (meta.enabled, meta.timeout, meta.retries) if e is not None]
 
 
+def expanding_expressions(meta: Meta) -> list[Expression]:
+    """The meta-arguments that decide how many instances there are."""
+    return [e for e in (meta.for_each, meta.count) if e is not None]
+
+
 def placement_expressions(node: NodeConfig) -> list[tuple[str, Expression]]:
     """The meta-arguments that name a backend, each with its role."""
     if not isinstance(node, (DatasourceConfig, StepConfig)):
@@ -99,8 +129,13 @@ def placement_expressions(node: NodeConfig) -> list[tuple[str, Expression]]:
 
 
 def node_references(node: NodeConfig) -> list[Reference]:
-    """Every reference of a node's body and evaluated meta-arguments."""
+    """Every reference of a node's body and evaluated meta-arguments, but for those that decide its instances."""
     found = body_references(node.body)
     for expression in meta_expressions(node):
         found += references(expression)
     return found
+
+
+def expanding_references(meta: Meta) -> list[Reference]:
+    """The references of what decides how many instances there are."""
+    return [reference for expression in expanding_expressions(meta) for reference in references(expression)]

@@ -35,5 +35,5 @@ ROOT = BlockShape(
 """A file of the configuration. Blocks of a type's own inside step, datasource, endpoint and backend may be written as
 attributes, so YAML needs no shape for them."""
 
-NOT_YET = ("module", "moved", "removed", "check")
+NOT_YET = ("moved", "removed", "check")
 """Blocks that are known and not supported yet."""

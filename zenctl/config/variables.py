@@ -212,6 +212,16 @@ def _value(config: VariableConfig, given: _Given | None, required: bool) -> tupl
     return _marked(value, config), diagnostics
 
 
+def settle(
+    variable: VariableConfig,
+    given: Value | None,
+    place: SourceRange | None,
+    others: Mapping[str, Value],  # noqa: ARG001
+) -> tuple[Value, list[Diagnostic]]:
+    """The value of a module's variable from its argument."""
+    return _value(variable, None if given is None else _Given(given, "the call", place), False)
+
+
 def _marked(value: Value, config: VariableConfig) -> Value:
     return replace(value, marks=value.marks | {"sensitive"}) if config.sensitive else value
 

@@ -70,8 +70,8 @@ class Arguments:
         return self.code.range
 
 
-def read_code(decoded: Decoded) -> tuple[CodeRef | None, list[Diagnostic]]:
-    """The attribute `code`; None if it is wrong or missing."""
+def read_code(decoded: Decoded, folder: str = "") -> tuple[CodeRef | None, list[Diagnostic]]:
+    """The attribute `code` of a block in a module's folder; None if it is wrong or missing."""
     text = decoded.data.get("code")
     place = decoded.range(("code",))
     if isinstance(text, Unknown):
@@ -93,12 +93,12 @@ def read_code(decoded: Decoded) -> tuple[CodeRef | None, list[Diagnostic]]:
     file = found["file"].replace("\\", "/")
     parts = [part for part in file.split("/") if part not in ("", ".")]
     if file.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", file):
-        detail = "Give its path relative to the configuration's folder; code must lie inside that folder."
+        detail = "Give its path relative to the folder of the module; code must lie inside that folder."
         return None, [error("invalid_code", f'"{file}" is outside the configuration', detail, range=place)]
     ref = pinned["ref"] if pinned is not None else ""
     declared = _mapping(decoded.data.get("outputs"))
     outputs = tuple(sorted((name, type_) for name, type_ in declared.items() if isinstance(type_, str)))
-    return CodeRef("/".join(parts), found["function"], ref, place, outputs), []
+    return CodeRef("/".join(parts), found["function"], ref, place, outputs, folder), []
 
 
 def resolve_call(arguments: Arguments) -> tuple[Call, list[Diagnostic]]:

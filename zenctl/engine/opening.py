@@ -28,7 +28,7 @@ from zenctl.provider.registry import Registry, discover
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A configuration that can be evaluated. `order` has its nodes, dependencies first."""
+    """A configuration that can be evaluated. `order` has the blocks of all modules, dependencies first."""
 
     configuration: Configuration
     registry: Registry
@@ -61,7 +61,7 @@ def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opene
     registry = discover()
     loaded = load(inputs.root, registry)
     given = VariableInputs(inputs.environment, inputs.variable_files, inputs.variables, required=values_required)
-    return _open(loaded, registry, given, CodeSources(inputs.root))
+    return _open(loaded, registry, given, CodeSources(inputs.root), inputs.workspace)
 
 
 def open_planned(inputs: Inputs, plan: Plan) -> Opened:
@@ -69,10 +69,12 @@ def open_planned(inputs: Inputs, plan: Plan) -> Opened:
     registry = discover()
     loaded = load_files(plan.files, inputs.root, registry)
     given = VariableInputs(inputs.environment, (), (), planned=plan.variables)
-    return _open(loaded, registry, given, CodeSources.of_plan(inputs.root, plan))
+    modules = loaded.configuration.modules() if loaded.configuration is not None else ()
+    code = CodeSources.of_plan(inputs.root, plan, {module.path: module.folder for module in modules})
+    return _open(loaded, registry, given, code, plan.workspace)
 
 
-def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources) -> Opened:
+def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources, workspace: str) -> Opened:
     """All that is wrong with a configuration is told at once: after an error the rest is still checked."""
     configuration = loaded.configuration
     diagnostics = list(loaded.diagnostics)
@@ -81,7 +83,7 @@ def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeS
     variables, found = resolve(configuration, given)
     nodes, cycles = order(configuration)
     diagnostics += [*found, *cycles]
-    evaluator = Evaluator(configuration, variables, registry, code.signature)
+    evaluator = Evaluator(configuration, variables, registry, code.signature, workspace=workspace)
     opened = Opened(
         configuration, registry, variables, tuple(nodes), evaluator, code, tuple(diagnostics), loaded.sources
     )
@@ -97,12 +99,16 @@ def check(opened: Opened) -> list[Diagnostic]:
     """Everything that can be told of the nodes and outputs with nothing known."""
     known: dict[Address, Known] = {}
     diagnostics = list(opened.evaluator.check())
-    for addr in opened.order:
-        desired, found = opened.evaluator.node(addr, known)
-        diagnostics += found
-        if desired is not None and not isinstance(desired, DesiredEndpoint):
-            outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
-            known[addr] = unknown_refs(addr, outputs)
+    for block in opened.order:
+        instances = opened.evaluator.instances(block, known)
+        # Instances that are known only after apply are no mistake: a plan may know them.
+        diagnostics += [d for d in instances.diagnostics if d.code != "unknown_for_each"]
+        for addr in instances.addresses:
+            desired, found = opened.evaluator.node(addr, known)
+            diagnostics += found
+            if desired is not None and not isinstance(desired, DesiredEndpoint):
+                outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
+                known[addr] = unknown_refs(addr, outputs)
     for name in opened.configuration.outputs:
         diagnostics += opened.evaluator.output(name, known)[1]
     return diagnostics

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zenctl.addrs import Address, EndpointAddr
-from zenctl.diagnostics import Diagnostic, has_errors, warning
+from zenctl.addrs import Address, EndpointAddr, covers
+from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors, warning
 from zenctl.engine.components import (
     concealed,
     datasource_components,
@@ -21,6 +21,7 @@ from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
 from zenctl.engine.observed import Observed
 from zenctl.engine.reasons import changed, damaged, failed_before, pending
+from zenctl.engine.selecting import Selection
 from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
@@ -33,18 +34,18 @@ from zenctl.schema import OutputDecl
 class Request:
     """Everything a plan is made from.
 
-    `order` are the nodes to plan, dependencies first. `find_result` gives a recorded, intact result with a fingerprint
-    from this workspace or one it may reuse from. `endpoint` gives an endpoint type's implementation (its `plan` is
-    pure). `forget_others` is off when only a part is planned (`-target`).
+    `selection` are the blocks to plan, dependencies first; `replace` names instances to make anew. `find_result` gives
+    a recorded, intact result with a fingerprint from this workspace or one it may reuse from. `endpoint` gives an
+    endpoint type's implementation (its `plan` is pure). `forget_others` is off when only a part is planned (`-target`).
     """
 
-    order: Sequence[Address]
+    selection: Selection
     evaluator: Evaluator
     state: WorkspaceState
     observed: Observed
     find_result: Callable[[Address, str], Recorded | None]
     endpoint: Callable[[DesiredEndpoint], Endpoint]
-    replace: frozenset[Address] = frozenset()
+    replace: Sequence[str] = ()
     forget_others: bool = True
 
 
@@ -56,6 +57,7 @@ class Planned:
     outputs: list[OutputChange] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     desired: dict[Address, Desired] = field(default_factory=dict)
+    instances: set[Address] = field(default_factory=set)
 
 
 def plan(request: Request, output_names: Sequence[str]) -> Planned:
@@ -63,7 +65,7 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
     result = Planned()
     known: dict[Address, Known] = {}
     unchecked: set[str] = set()
-    for addr in request.order:
+    for addr in _instances(request, known, result):
         desired, found = request.evaluator.node(addr, known)
         result.diagnostics += found
         if desired is None or has_errors(found) or not desired.enabled:
@@ -76,12 +78,36 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
         result.changes.append(change)
         known[addr] = refs
         unchecked |= set(missing)
+    result.diagnostics += _unmatched(request, result)
     if request.forget_others:
-        result.changes += _removed(request, result.desired)
+        result.changes += _removed(request, result)
     result.outputs = _outputs(request, output_names, known, result.diagnostics)
     if unchecked:
         result.diagnostics.append(_unchecked(sorted(unchecked)))
     return result
+
+
+def _instances(request: Request, known: Mapping[Address, Known], result: Planned) -> Iterator[Address]:
+    """The instances of all blocks, each block's once what decides them is known."""
+    selection = request.selection
+    for block in selection.order:
+        instances = request.evaluator.instances(block, known)
+        result.diagnostics += instances.diagnostics
+        result.instances |= set(instances.addresses)
+        if not instances.open:
+            yield from (addr for addr in instances.addresses if selection.holds(addr))
+
+
+def _unmatched(request: Request, result: Planned) -> list[Diagnostic]:
+    """Instances that were named and are not there."""
+    texts = {text for of_block in request.selection.only.values() for text in of_block} | set(request.replace)
+    found = []
+    for text in sorted(texts):
+        if not any(covers(text, addr) for addr in result.instances):
+            keys = did_you_mean(text, [str(addr) for addr in result.instances]).strip()
+            detail = keys or "Its block has no such instance."
+            found.append(error("unknown_address", f"There is no {text}", detail))
+    return found
 
 
 def plan_destroy(state: WorkspaceState, targets: frozenset[Address] = frozenset()) -> list[Change]:
@@ -111,7 +137,7 @@ def _node(
     digest = fingerprint(components) if complete else ""
     waiting = [
         str(reference)
-        for reference in desired.config.references
+        for reference in desired.references
         if any(ref.digest is None for ref in known.get(reference, {}).values())
     ]
     action, reasons, result = _decide(request, desired, components, digest, recorded, waiting)
@@ -124,7 +150,7 @@ def _node(
         after=_after(components, outputs, result),
         after_unknown=_unknown_paths(components, outputs, result),
         sensitive=tuple(f"params.{path}" for path in desired.sensitive),
-        depends_on=tuple(str(a) for a in desired.config.references),
+        depends_on=tuple(str(a) for a in desired.references),
         components=components,
         fingerprint=digest,
         execution_id=result.execution_id if result else None,
@@ -146,7 +172,7 @@ def _decide(
     attempt = request.state.attempts.get(addr)
     damage = request.observed.damage.get(addr)
     waits = [] if digest else pending(inputs, waiting)
-    if addr in request.replace:
+    if _to_replace(request, addr):
         return Action.RUN, [Reason(ReasonCode.REQUESTED, "-replace was given"), *waits], None
     if recorded is not None and digest and digest == recorded.fingerprint and damage is None:
         return Action.NO_OP, [], recorded
@@ -166,11 +192,16 @@ def _decide(
     return Action.RUN, [*reasons, *failed_before(attempt), *waits], None
 
 
+def _to_replace(request: Request, addr: Address) -> bool:
+    """Whether an instance, or its whole block, was named with -replace."""
+    return any(covers(text, addr) for text in request.replace)
+
+
 def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Change:
     recorded = request.state.results.get(desired.addr)
     observed = request.observed.endpoints.get(desired.addr)
     action, reasons = plan_endpoint(request.endpoint(desired), desired, recorded, observed)
-    if desired.addr in request.replace and action is not Action.CREATE:
+    if _to_replace(request, desired.addr) and action is not Action.CREATE:
         action, reasons = Action.REPLACE, [Reason(ReasonCode.REQUESTED, "-replace was given")]
     reasons += failed_before(request.state.attempts.get(desired.addr)) if action is not Action.NO_OP else []
     gates = _gates(desired, result.desired)
@@ -190,7 +221,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         after=after,
         after_unknown=("model",) if desired.model.digest is None else (),
         sensitive=tuple(desired.sensitive),
-        depends_on=tuple(sorted({str(a) for a in desired.config.references} | gates)),
+        depends_on=tuple(sorted({str(a) for a in desired.references} | gates)),
         execution_id=recorded.execution_id if recorded and action is Action.NO_OP else None,
     )
 
@@ -207,20 +238,28 @@ def _gates(desired: DesiredEndpoint, others: Mapping[Address, Desired]) -> set[s
     }
 
 
-def _removed(request: Request, wanted: Mapping[Address, Desired]) -> list[Change]:
+def _removed(request: Request, result: Planned) -> list[Change]:
     """What is recorded and no longer configured: endpoints are deleted, steps and datasources forgotten."""
     found = []
     for addr, recorded in sorted(request.state.results.items(), key=lambda item: str(item[0])):
-        if addr in wanted or (addr in request.evaluator.configuration.nodes and addr not in request.order):
+        block = addr.block
+        if addr in result.desired or (block in request.evaluator.nodes and block not in request.selection.order):
             continue
-        reason = Reason(ReasonCode.REMOVED, "is no longer in the configuration")
-        if addr in request.evaluator.configuration.nodes:
-            reason = Reason(ReasonCode.REMOVED, "is not enabled")
+        reason = Reason(ReasonCode.REMOVED, _why_removed(request, result, addr))
         if isinstance(addr, EndpointAddr):
             found.append(_delete(recorded, reason))
         else:
             found.append(Change(addr, Action.FORGET, (reason,), before=_before(recorded), after=None))
     return found
+
+
+def _why_removed(request: Request, result: Planned, addr: Address) -> str:
+    block = addr.block
+    if block not in request.evaluator.nodes:
+        return "is no longer in the configuration"
+    if addr in result.instances:
+        return "is not enabled"
+    return "is no instance of its block any more: for_each, count or the modules around it have changed"
 
 
 def _delete(recorded: Recorded, reason: Reason) -> Change:

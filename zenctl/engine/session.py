@@ -14,7 +14,7 @@ from zenctl.engine.components import concealed, plain
 from zenctl.engine.desired import DesiredDatasource
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
-from zenctl.engine.known import recorded_refs
+from zenctl.engine.known import recorded_results
 from zenctl.engine.opening import Opened
 from zenctl.engine.providers import Providers
 from zenctl.engine.publishing import Publisher
@@ -150,9 +150,10 @@ def _check_fresh(plan: Plan, state: WorkspaceState) -> None:
 def _locations(world: World, plan: Plan, state: WorkspaceState, listener: Listener) -> dict[Address, Mapping[str, str]]:
     """Where the sources that will be read lie; refuses the plan if one has other content than was planned."""
     wanted = []
+    known = recorded_results(state)
     for change in plan.changes:
         if isinstance(change.addr, DatasourceAddr) and change.action is Action.RUN:
-            desired, _ = world.opened.evaluator.node(change.addr, {})
+            desired, _ = world.opened.evaluator.node(change.addr, known)
             if isinstance(desired, DesiredDatasource):
                 wanted.append((change, desired))
     if not wanted:
@@ -187,7 +188,7 @@ def _preload(opened: Opened, plan: Plan) -> tuple[str, ...]:
     for change in plan.changes:
         if change.action not in (Action.RUN, Action.MAY_RUN):
             continue
-        node = opened.configuration.nodes.get(change.addr)
+        node = opened.evaluator.nodes.get(change.addr.block)
         if node is not None and not isinstance(node, EndpointConfig):
             found.update(dict.fromkeys(node.type.imports))
         if change.components is not None and change.components.code:
@@ -201,10 +202,7 @@ def _outputs(
     """The root outputs after the apply; one that still waits for something keeps its former value."""
     if plan.destroy:
         return dict(state.outputs), []
-    known = {
-        **{addr: recorded_refs(addr, recorded, {}) for addr, recorded in state.results.items() if recorded.outputs},
-        **applied.known,
-    }
+    known = {**recorded_results(state), **applied.known}
     outputs: dict[str, Any] = {}
     problems: list[Diagnostic] = []
     for name in opened.configuration.outputs:

@@ -15,6 +15,7 @@ from zenctl.addrs import AddressError, parse
 from zenctl.config.files import SUFFIXES
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, warning
 from zenctl.engine.components import plain
+from zenctl.engine.desired import Desired
 from zenctl.engine.events import Listener
 from zenctl.engine.initialising import ignore_data, write_starter
 from zenctl.engine.observed import Observed
@@ -42,7 +43,7 @@ from zenctl.engine.requests import (
     Stop,
 )
 from zenctl.engine.results import ResultFinder
-from zenctl.engine.selecting import addresses, select
+from zenctl.engine.selecting import Selection, check_addresses, named, select
 from zenctl.engine.session import World, run_apply
 from zenctl.fingerprint.archive import archive
 from zenctl.jobs.spec import log_path, result_path
@@ -129,10 +130,10 @@ def _plan(
     )
     if options.destroy:
         recorded = sorted(state.results, key=str)
-        targets = frozenset(addresses(recorded, options.targets, "-target"))
+        targets = named(recorded, options.targets, "-target")
         return replace(header, changes=tuple(plan_destroy(state, targets)), diagnostics=opened.diagnostics)
-    references = {addr: node.references for addr, node in configuration.nodes.items()}
-    order = select(opened.order, references, options.targets, options.excludes)
+    references = {addr: node.references for addr, node in opened.evaluator.nodes.items()}
+    selection = select(opened.order, references, options.targets, options.excludes)
     refresher = Refresher(
         inputs.root,
         inputs.data_dir / "cache",
@@ -142,20 +143,21 @@ def _plan(
         listener=listener,
         refresh=options.refresh,
     )
-    # A first look with nothing known finds what to observe; what depends on a result is not known before apply.
-    first = [opened.evaluator.node(addr, {})[0] for addr in order]
-    observed = refresher.observe([node for node in first if node is not None and node.enabled], storage)
     request = Request(
-        order=order,
+        selection=selection,
         evaluator=opened.evaluator,
         state=state,
-        observed=observed,
+        observed=refresher.observe(_first_look(opened, selection), storage),
         find_result=ResultFinder(store, storage, state, (inputs.workspace,)),
         endpoint=lambda desired: providers.endpoint(desired.addr.type),
-        replace=frozenset(addresses(opened.order, options.replace, "-replace")),
+        replace=check_addresses(opened.order, options.replace, "-replace"),
         forget_others=not (options.targets or options.excludes),
     )
     planned = plan(request, list(configuration.outputs))
+    # What instances a block has may follow from results, so that planning finds nodes that nobody has looked at.
+    while unseen := [node for addr, node in planned.desired.items() if not refresher.has_seen(addr)]:
+        request = replace(request, observed=refresher.observe(unseen, None))
+        planned = plan(request, list(configuration.outputs))
     diagnostics = [*opened.diagnostics, *refresher.diagnostics, *planned.diagnostics]
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
@@ -164,10 +166,22 @@ def _plan(
         header,
         changes=changes,
         outputs=tuple(planned.outputs),
-        code=_archives(changes, observed),
+        code=_archives(changes, request.observed),
         providers=providers.versions(),
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def _first_look(opened: Opened, selection: Selection) -> list[Desired]:
+    """What to observe as far as it is known while no result is."""
+    found = []
+    for block in selection.order:
+        instances = opened.evaluator.instances(block, {})
+        for addr in () if instances.open else instances.addresses:
+            desired, _ = opened.evaluator.node(addr, {})
+            if desired is not None and desired.enabled and selection.holds(addr):
+                found.append(desired)
+    return found
 
 
 def code_texts(opened: Opened, diagnostics: Iterable[Diagnostic]) -> dict[str, str]:

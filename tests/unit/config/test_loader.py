@@ -130,22 +130,45 @@ BAD: list[tuple[str, str, str]] = [
     ("unknown block", 'stpe "train" "x" {}', '1:1 unknown_block: There is no block "stpe"'),
     ("attribute outside", "a = 1", '1:1 unknown_attribute: There is no attribute "a" outside blocks'),
     ("block as attribute", "locals = {}", '1:1 unknown_attribute: "locals" is a block'),
-    ("module", 'module "m" {}', '1:1 not_supported_yet: The block "module" is not supported yet'),
+    ("module without source", 'module "m" {}', '1:1 missing_attribute: Module "m" has no "source"'),
+    ("module source", 'module "m" { source = "m" }', '1:23 invalid_source: "m" is not the source of a module'),
+    ("module folder", 'module "m" { source = "./m" }', "1:23 no_configuration: There is no zenctl configuration in"),
+    (
+        "module not installed",
+        'module "m" { source = "git::https://host/x.git?ref=v1" }',
+        "1:23 module_not_installed: git::https://host/x.git?ref=v1 is not installed",
+    ),
     ("check", 'check "m" {}', '1:1 not_supported_yet: The block "check" is not supported yet'),
     (
-        "for_each",
-        'datasource "csv" "x" {\n  path = "p"\n  for_each = []\n}',
-        "3:3 not_supported_yet: for_each is not supported yet",
+        "for_each and count",
+        'datasource "csv" "x" {\n  path = "p"\n  for_each = {}\n  count = 2\n}',
+        '4:11 invalid_for_each: Datasource "csv" "x" has both for_each and count',
     ),
     (
-        "count",
-        'datasource "csv" "x" {\n  path = "p"\n  count = 2\n}',
-        "3:3 not_supported_yet: count is not supported yet",
-    ),
-    (
-        "each",
+        "each without for_each",
         'datasource "csv" "x" { path = each.key }',
-        "1:31 not_supported_yet: for_each is not supported yet",
+        '1:31 invalid_reference: "each" is there only in blocks that have "for_each"',
+    ),
+    (
+        "each in for_each",
+        'datasource "csv" "x" {\n  path = "p"\n  for_each = { a = each.key }\n}',
+        '3:20 invalid_reference: "each" is there only in blocks that have "for_each"',
+    ),
+    (
+        "unknown attribute of each",
+        'datasource "csv" "x" {\n  path = each.name\n  for_each = {}\n}',
+        "2:10 invalid_reference: There is no each.name",
+    ),
+    (
+        "unknown attribute of path",
+        'datasource "csv" "x" { path = path.modul }',
+        "1:31 undeclared_reference: There is no path.modul",
+    ),
+    ("module undeclared", "locals { a = module.eu.x }", "1:14 undeclared_module: There is no module.eu"),
+    (
+        "depends on an undeclared module",
+        'datasource "csv" "x" {\n  path = "p"\n  depends_on = [module.eu]\n}',
+        "1:1 undeclared_module: There is no module.eu",
     ),
     (
         "lifecycle later",
@@ -277,7 +300,7 @@ BAD: list[tuple[str, str, str]] = [
     (
         "depends_on",
         'datasource "csv" "x" {\n  path = "p"\n  depends_on = ["a"]\n}',
-        "3:17 wrong_type: depends_on holds addresses of steps, datasources and endpoints only",
+        "3:17 wrong_type: depends_on holds addresses of steps, datasources, endpoints and modules only",
     ),
     (
         "depends_on undeclared",
