@@ -138,6 +138,14 @@ def canonical(text: str) -> str:
     return ".".join(str(m) for m in module) if address is None else str(address)
 
 
+def parse_module(text: str) -> tuple[ModuleInstance, ...]:
+    """Read the path of a module, such as `module.eu["a"]`; raises AddressError."""
+    module, address = _parts(text)
+    if address is not None:
+        raise AddressError(f"{text!r} is not the address of a module")
+    return module
+
+
 def _parts(text: str) -> tuple[tuple[ModuleInstance, ...], Address | None]:
     """The modules of a text that names one, or its address."""
     reader = _Reader(text)

@@ -12,12 +12,14 @@ from zenctl.config.references import (
     VALUES,
     backend_address,
     body_references,
+    condition_references,
     expanding_expressions,
     expanding_references,
     items,
     node_address,
     node_references,
     output_of,
+    output_references,
     placement_expressions,
 )
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
@@ -71,7 +73,7 @@ class Checker:
         for local in configuration.locals.values():
             self._values(references(local.expression))
         for output in configuration.outputs.values():
-            self._values(references(output.value))
+            self._values(output_references(output))
         for backend in configuration.backends.values():
             self._static(body_references(backend.body), f"a backend ({backend.addr})")
         for provider in configuration.providers.values():
@@ -82,6 +84,8 @@ class Checker:
                 self._only_variables(found, f"the validation of variable {variable.name}")
         for call in configuration.calls.values():
             self._call(call)
+        for check in configuration.checks.values():
+            self._values(condition_references(check.assertions))
         self._defaults()
         nodes = {addr: self._node(node) for addr, node in configuration.nodes.items()}
         looped = {f"{i.kind}.{i.name}" for i in self.graph.looped if i.module == configuration.path}
@@ -91,6 +95,7 @@ class Checker:
         found = node_references(node)
         self._values(found, _expanding(node.meta))
         self._expanding(node.meta)
+        self._own_conditions(node)
         for role, expression in placement_expressions(node):
             self._placement(role, expression)
         self._depends_on(node.meta, node.range)
@@ -98,6 +103,16 @@ class Checker:
         for item in [*values, *enclosing(node.addr)]:
             edges |= self.graph.leads.get(item, frozenset())
         return replace(node, references=tuple(sorted(edges, key=str)))
+
+    def _own_conditions(self, node: NodeConfig) -> None:
+        """`self` is there in postconditions only: it is the result."""
+        for condition in node.meta.lifecycle.preconditions:
+            for expression in (condition.condition, condition.error_message):
+                for reference in references(expression):
+                    if reference.path[0] == "self":
+                        detail = "A precondition is checked before it runs. Use a postcondition."
+                        summary = '"self" is there only in postconditions'
+                        self.diagnostics.append(error("invalid_reference", summary, detail, range=reference.range))
 
     def _call(self, call: ModuleCall) -> None:
         for expression in call.arguments.values():
@@ -147,6 +162,10 @@ class Checker:
             return _of_expanded(reference, root, second, expanded)
         if root in OWN:
             return _own(reference, root, second)
+        if root == "self":
+            detail = "It is the result of a step or datasource, in its postconditions."
+            summary = '"self" is there only in postconditions'
+            return [error("invalid_reference", summary, detail, range=reference.range)]
         known = ", ".join(f"{name}." for name in ROOTS)
         detail = f"An expression can refer to {known}{did_you_mean(root, ROOTS)}"
         return [error("undeclared_reference", f'There is nothing named "{root}"', detail, range=reference.range)]

@@ -40,8 +40,8 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class ValidationRule:
-    """A `validation` block of a variable: what must be true, and what the user is told if it is not."""
+class Condition:
+    """What must be true, and what the user is told if it is not: a precondition, a postcondition, an assertion."""
 
     condition: Expression
     error_message: Expression
@@ -60,7 +60,7 @@ class VariableConfig:
     sensitive: bool
     nullable: bool
     range: SourceRange
-    validations: tuple[ValidationRule, ...] = ()
+    validations: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,34 @@ class OutputConfig:
     value: Expression
     description: str
     sensitive: bool
+    range: SourceRange
+    preconditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfig:
+    """A `check` block: assertions that warn and stop nothing."""
+
+    name: str
+    assertions: tuple[Condition, ...]
+    range: SourceRange
+
+
+@dataclass(frozen=True, slots=True)
+class MovedConfig:
+    """A `moved` block: what is recorded at `source` (a block, an instance or a module) stands at `target` now."""
+
+    source: str
+    target: str
+    range: SourceRange
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedConfig:
+    """A `removed` block: what became of a block that is no longer configured; `destroy` is for endpoints."""
+
+    source: str
+    destroy: bool
     range: SourceRange
 
 
@@ -104,6 +132,20 @@ class BackendConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """A `lifecycle` block. `ignore_changes` are paths into what a result depends on, such as (`params`, `epochs`); an
+    empty one stands for all. `replace_triggered_by` names blocks or instances of the same module.
+    """
+
+    prevent_destroy: bool = False
+    create_before_destroy: bool = False
+    ignore_changes: tuple[tuple[str, ...], ...] = ()
+    replace_triggered_by: tuple[Expression, ...] = ()
+    preconditions: tuple[Condition, ...] = ()
+    postconditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Meta:
     """Meta-arguments of a node or a module call, still expressions where they may be any.
 
@@ -119,7 +161,7 @@ class Meta:
     retries: Expression | None = None
     backend: Expression | None = None
     processing: Expression | None = None
-    prevent_destroy: bool = False
+    lifecycle: Lifecycle = Lifecycle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +264,9 @@ class Configuration:
     backends: Mapping[BackendAddr, BackendConfig] = field(default_factory=dict, hash=False)
     nodes: Mapping[Address, NodeConfig] = field(default_factory=dict, hash=False)
     calls: Mapping[str, ModuleCall] = field(default_factory=dict, hash=False)
+    checks: Mapping[str, CheckConfig] = field(default_factory=dict, hash=False)
+    moved: tuple[MovedConfig, ...] = ()
+    removed: tuple[RemovedConfig, ...] = ()
     store: StoreType | None = None
     store_provider: str = ""
     path: tuple[str, ...] = ()

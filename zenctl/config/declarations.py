@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zenctl.addrs import NAME, BackendAddr
+from zenctl.config.conditions import read_condition
 from zenctl.config.configuration import (
     BackendConfig,
     NamedExpression,
     OutputConfig,
     ProviderConfig,
-    ValidationRule,
     VariableConfig,
 )
 from zenctl.config.decoding import check_names
@@ -42,7 +42,7 @@ def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> Var
             default, problem = _default(default, type_, nullable, what)
             if problem is not None:
                 diagnostics.append(problem.at(expression.range))
-    rules = [_validation(nested, what, diagnostics) for nested in reader.blocks("validation")]
+    rules = [read_condition(nested, f"validation of {what}", diagnostics) for nested in reader.blocks("validation")]
     return VariableConfig(
         name=name,
         type=type_,
@@ -83,18 +83,6 @@ def _default(default: object, type_: str, nullable: bool, what: str) -> tuple[ob
     return to_python(value), None
 
 
-def _validation(block: Block, what: str, diagnostics: list[Diagnostic]) -> ValidationRule | None:
-    reader = BodyReader(block.body, f"validation of {what}", diagnostics, attributes=("condition", "error_message"))
-    condition, message = reader.expression("condition"), reader.expression("error_message")
-    missing = [n for n, e in (("condition", condition), ("error_message", message)) if e is None]
-    for name in missing:
-        summary = f'The validation of {what} has no "{name}"'
-        diagnostics.append(error("missing_attribute", summary, range=block.header_range))
-    if condition is None or message is None:
-        return None
-    return ValidationRule(condition, message, block.header_range)
-
-
 def read_locals(block: Block, diagnostics: list[Diagnostic]) -> list[NamedExpression]:
     """A `locals` block: each attribute is a local value."""
     if not check_labels(block, (), diagnostics):
@@ -119,7 +107,8 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
         return None
     name = block.labels[0]
     what = f'output "{name}"'
-    reader = BodyReader(block.body, what, diagnostics, attributes=("value", "description", "sensitive"))
+    attributes = ("value", "description", "sensitive")
+    reader = BodyReader(block.body, what, diagnostics, attributes=attributes, blocks=("precondition",))
     value = reader.expression("value")
     if value is None:
         detail = "Say what it shows, for example: value = step.evaluate.NAME.metrics.accuracy"
@@ -128,7 +117,9 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
         )
         return None
     description, sensitive = reader.string("description"), reader.boolean("sensitive")
-    return OutputConfig(name, value, description, sensitive, block.header_range)
+    read = [read_condition(nested, f"precondition of {what}", diagnostics) for nested in reader.blocks("precondition")]
+    preconditions = tuple(condition for condition in read if condition is not None)
+    return OutputConfig(name, value, description, sensitive, block.header_range, preconditions)
 
 
 def read_provider(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> ProviderConfig | None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from zenctl.addrs import Address
 from zenctl.config.configuration import Configuration, Graph, Item, Meta, ModuleCall
-from zenctl.config.references import expanding_references, items, node_address, node_references
+from zenctl.config.references import expanding_references, items, node_address, node_references, output_references
 from zenctl.diagnostics import Diagnostic, SourceRange, error
 from zenctl.lang.references import Reference, references
 
@@ -105,7 +105,7 @@ def value_graph(configuration: Configuration) -> tuple[Graph, list[Diagnostic]]:
         for name, output in module.outputs.items():
             item = Item(module.path, "output", name)
             places[item] = output.range
-            uses[item], direct[item] = needs(module, references(output.value))
+            uses[item], direct[item] = needs(module, output_references(output))
         for call in module.calls.values():
             item = Item(module.path, "call", call.name)
             places[item] = call.range

@@ -9,23 +9,28 @@ from typing import TypeVar
 
 from zenctl.addrs import Address, BackendAddr, ModuleInstance
 from zenctl.config.checking import check_tree
+from zenctl.config.conditions import read_check
 from zenctl.config.configuration import (
     BackendConfig,
+    CheckConfig,
     Configuration,
     ModuleCall,
+    MovedConfig,
     NamedExpression,
     NodeConfig,
     OutputConfig,
     ProviderConfig,
+    RemovedConfig,
     VariableConfig,
 )
 from zenctl.config.declarations import read_backend, read_locals, read_output, read_provider, read_variable
 from zenctl.config.files import HCL_SUFFIX, FoldersOnDisk, ModuleFolders, RecordedFolders
+from zenctl.config.lifecycle import read_moved, read_removed
 from zenctl.config.modules import LOCK_FILE, MAX_DEPTH, MODULE_META, ModuleBlock, locate, read_module
 from zenctl.config.nodes import read_node
-from zenctl.config.reading import guess, not_yet
+from zenctl.config.reading import guess
 from zenctl.config.settings import SettingsReader
-from zenctl.config.shapes import NOT_YET, ROOT
+from zenctl.config.shapes import ROOT
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.lang.parser import parse_config
 from zenctl.lang.syntax import Block, Body
@@ -149,6 +154,9 @@ class _Reader:
         self.path = path
         self.prefix = tuple(ModuleInstance(name) for name in path)
         self.calls: dict[str, ModuleBlock] = {}
+        self.checks: dict[str, CheckConfig] = {}
+        self.moved: list[MovedConfig] = []
+        self.removed: list[RemovedConfig] = []
         self.diagnostics: list[Diagnostic] = []
         self.settings = SettingsReader(root, registry, self.diagnostics)
         self.variables: dict[str, VariableConfig] = {}
@@ -199,6 +207,9 @@ class _Reader:
             backends=self.backends,
             nodes=self.nodes,
             calls=calls,
+            checks=self.checks,
+            moved=tuple(self.moved),
+            removed=tuple(self.removed),
             store=self.settings.store,
             store_provider=self.settings.store_provider,
             path=self.path,
@@ -225,14 +236,17 @@ class _Reader:
             for item in read_locals(block, self.diagnostics):
                 if self._new(f"local.{item.name}", item.range):
                     self.locals[item.name] = item
-        elif block.type in NOT_YET:
-            self.diagnostics.append(not_yet(f'The block "{block.type}"', block.type_range))
+        elif block.type == "moved":
+            moved = read_moved(block, self.diagnostics, self.prefix)
+            self.moved += [] if moved is None else [moved]
+        elif block.type == "removed":
+            removed = read_removed(block, self.diagnostics, self.prefix)
+            self.removed += [] if removed is None else [removed]
         elif block.type in ROOT.blocks:
             if self._new(_address(block), block.header_range):
                 self._labelled(block, text)
         else:
-            known = [name for name in ROOT.blocks if name not in NOT_YET]
-            detail = guess(block.type, ROOT.blocks, f"There are {', '.join(known)}.")
+            detail = guess(block.type, ROOT.blocks, f"There are {', '.join(ROOT.blocks)}.")
             summary = f'There is no block "{block.type}"'
             self.diagnostics.append(error("unknown_block", summary, detail, range=block.type_range))
             self.misspelt |= {".".join([kind, *block.labels]) for kind in ("var", "backend", *NODES)}
@@ -246,6 +260,10 @@ class _Reader:
             call = read_module(block, self.diagnostics, self.prefix)
             if call is not None:
                 self.calls[call.name] = call
+        elif block.type == "check":
+            check = read_check(block, self.diagnostics)
+            if check is not None:
+                self.checks[check.name] = check
         elif block.type == "variable":
             variable = read_variable(block, text, self.diagnostics)
             if variable is not None:

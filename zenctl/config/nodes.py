@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
-from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Meta, NodeConfig, StepConfig
+from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Lifecycle, Meta, NodeConfig, StepConfig
 from zenctl.config.decoding import check_names
-from zenctl.config.reading import BodyReader, check_labels, not_yet
+from zenctl.config.lifecycle import ATTRIBUTES, ENDPOINT_ATTRIBUTES, read_lifecycle
+from zenctl.config.reading import check_labels, not_yet
 from zenctl.config.references import traversal
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.lang.syntax import Attribute, Block, Body, Expression, ObjectExpr, TupleExpr
@@ -20,14 +21,6 @@ META = ("for_each", "count", "depends_on", "enabled", "timeout", "retries", "bac
 """Meta-arguments of steps and datasources."""
 
 ENDPOINT_META = ("for_each", "count", "depends_on", "enabled")
-
-LIFECYCLE_LATER = (
-    "ignore_changes",
-    "replace_triggered_by",
-    "precondition",
-    "postcondition",
-    "create_before_destroy",
-)
 
 DEPENDED: Mapping[str, type[Address]] = {
     "datasource": DatasourceAddr,
@@ -85,11 +78,12 @@ def _split(
             diagnostics.append(error("unknown_attribute", summary, detail, range=attribute.name_range))
         else:
             own[name] = attribute
-    prevent_destroy = False
+    lifecycle = Lifecycle()
     blocks = []
     for nested in block.body.blocks:
         if nested.type == "lifecycle" and "lifecycle" not in model.model_fields:
-            prevent_destroy = _lifecycle(nested, what, diagnostics)
+            allowed = ENDPOINT_ATTRIBUTES if block.type == "endpoint" else ATTRIBUTES
+            lifecycle = read_lifecycle(nested, what, allowed, diagnostics)
         elif nested.type == "dynamic" and "dynamic" not in model.model_fields:
             diagnostics.append(not_yet("dynamic", nested.type_range))
         else:
@@ -97,7 +91,7 @@ def _split(
     body = replace(block.body, attributes=own, blocks=tuple(blocks))
     diagnostics += [d.at(block.header_range) for d in check_names(model, body, what, others=names)]
     made = read_meta(meta, what, diagnostics, module)
-    return replace(made, prevent_destroy=prevent_destroy), body
+    return replace(made, lifecycle=lifecycle), body
 
 
 def read_meta(
@@ -110,20 +104,6 @@ def read_meta(
         diagnostics.append(error("invalid_for_each", summary, detail, range=given.pop("count").range))
     depends_on, modules = _depends_on(given.pop("depends_on", None), diagnostics, module)
     return replace(Meta(**given), depends_on=depends_on, depends_on_modules=modules)
-
-
-def _lifecycle(block: Block, what: str, diagnostics: list[Diagnostic]) -> bool:
-    later = [a for a in block.body.attributes.values() if a.name in LIFECYCLE_LATER]
-    diagnostics += [not_yet(f"lifecycle {{ {a.name} }}", a.name_range) for a in later]
-    nested_later = [b for b in block.body.blocks if b.type in LIFECYCLE_LATER]
-    diagnostics += [not_yet(f"lifecycle {{ {b.type} }}", b.type_range) for b in nested_later]
-    rest = replace(
-        block.body,
-        attributes={n: a for n, a in block.body.attributes.items() if n not in LIFECYCLE_LATER},
-        blocks=tuple(b for b in block.body.blocks if b.type not in LIFECYCLE_LATER),
-    )
-    reader = BodyReader(rest, f"lifecycle of {what}", diagnostics, attributes=("prevent_destroy",))
-    return reader.boolean("prevent_destroy")
 
 
 def _depends_on(

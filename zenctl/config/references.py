@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from zenctl.addrs import Address, BackendAddr, DatasourceAddr, ModuleInstance, StepAddr
-from zenctl.config.configuration import Configuration, DatasourceConfig, Item, Meta, ModuleCall, NodeConfig, StepConfig
+from zenctl.config.configuration import (
+    Condition,
+    Configuration,
+    DatasourceConfig,
+    Item,
+    Meta,
+    ModuleCall,
+    NodeConfig,
+    OutputConfig,
+    StepConfig,
+)
 from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import (
     Body,
@@ -128,12 +138,24 @@ def placement_expressions(node: NodeConfig) -> list[tuple[str, Expression]]:
     return [(role, expression) for role, expression in pairs if expression is not None]
 
 
+def condition_references(conditions: Iterable[Condition]) -> list[Reference]:
+    """Every reference of conditions and their messages, but for `self`."""
+    found = [r for c in conditions for e in (c.condition, c.error_message) for r in references(e)]
+    return [reference for reference in found if reference.path[0] != "self"]
+
+
+def output_references(output: OutputConfig) -> list[Reference]:
+    """Every reference of an output's value and preconditions."""
+    return [*references(output.value), *condition_references(output.preconditions)]
+
+
 def node_references(node: NodeConfig) -> list[Reference]:
-    """Every reference of a node's body and evaluated meta-arguments, but for those that decide its instances."""
+    """Every reference of a node but for those that decide its instances: of body, meta-arguments and conditions."""
     found = body_references(node.body)
-    for expression in meta_expressions(node):
+    lifecycle = node.meta.lifecycle
+    for expression in (*meta_expressions(node), *lifecycle.replace_triggered_by):
         found += references(expression)
-    return found
+    return [*found, *condition_references((*lifecycle.preconditions, *lifecycle.postconditions))]
 
 
 def expanding_references(meta: Meta) -> list[Reference]:

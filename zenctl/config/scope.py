@@ -9,7 +9,6 @@ from typing import Any
 from zenctl.addrs import Address, ModuleInstance
 from zenctl.config.configuration import Configuration, Item, Meta, ModuleCall
 from zenctl.config.expansion import Roots
-from zenctl.config.graph import enclosing
 from zenctl.config.references import expanding_references, items, node_address
 from zenctl.config.settling import Making, NodeValue, Place, Settler, Spot
 from zenctl.diagnostics import Diagnostic
@@ -93,12 +92,16 @@ class Scopes:
                 addresses |= self._graph.leads.get(item, frozenset())
         return addresses
 
+    def decided_by_calls(self, path: tuple[str, ...]) -> set[Address]:
+        """The nodes whose results decide which instances a module has."""
+        found: set[Address] = set()
+        for depth in range(len(path)):
+            found |= self._graph.leads.get(Item(path[:depth], "call", path[depth]), frozenset())
+        return found
+
     def decided_by(self, addr: Address, meta: Meta) -> set[Address]:
         """The nodes whose results decide which instances a block has."""
-        found = self.nodes(addr.module_path, expanding_references(meta))
-        for item in enclosing(addr):
-            found |= self._graph.leads.get(item, frozenset())
-        return found
+        return self.nodes(addr.module_path, expanding_references(meta)) | self.decided_by_calls(addr.module_path)
 
     def places(
         self, path: tuple[str, ...], node: NodeValue, near: Place = ()

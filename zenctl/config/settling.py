@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zenctl.addrs import Address, Key, ModuleInstance
+from zenctl.config.conditions import check_conditions
 from zenctl.config.configuration import Configuration, Item, ModuleCall
 from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
 from zenctl.config.plain import faulty
-from zenctl.config.references import expanding_references, items, node_address, output_of
+from zenctl.config.references import expanding_references, items, node_address, output_of, output_references
 from zenctl.config.variables import settle
 from zenctl.diagnostics import Diagnostic, has_errors
 from zenctl.lang.calls import Function
@@ -18,7 +19,7 @@ from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.model import object_value
 from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import Expression
-from zenctl.lang.values import Value, from_python
+from zenctl.lang.values import SENSITIVE, Value, from_python
 
 Place = tuple[ModuleInstance, ...]
 """One instance of a module: the module part of its nodes' addresses."""
@@ -153,6 +154,8 @@ class Settler:
         if found is None:
             if item.kind == "call":
                 found = expanding_references(self.calls[item.module, item.name].meta)
+            elif item.kind == "output":
+                found = output_references(self.modules[item.module].outputs[item.name])
             else:
                 expression = self._expression(item)
                 found = [] if expression is None else references(expression)
@@ -183,17 +186,13 @@ class Settler:
         if expression is None:
             raise AssertionError(f"{item} has no expression")
         value, problems = evaluate_expression(expression, scope)
-        if item.kind == "output" and item.module:
-            value, problems = self._checked_output(item, value, problems)
+        if item.kind == "output":
+            output = self.modules[item.module].outputs[item.name]
+            problems += check_conditions(output.preconditions, scope, f'Precondition of output "{output.name}" failed')
+            value = value.with_marks(frozenset({SENSITIVE})) if output.sensitive else value
         if has_errors(problems):
             value = faulty()
         return Memo(value, (*diagnostics, *problems), making.reads, checked=self._epoch)
-
-    def _checked_output(self, item: Item, value: Value, problems: list[Diagnostic]) -> tuple[Value, list[Diagnostic]]:
-        output = self.modules[item.module].outputs[item.name]
-        if output.sensitive:
-            return value.with_marks(frozenset({"sensitive"})), problems
-        return value, problems
 
     def _make_variable(self, spot: Spot, node: NodeValue) -> Memo:
         item = spot.item

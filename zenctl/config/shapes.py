@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from zenctl.lang.syntax import BlockShape
 
-_LIFECYCLE = {"lifecycle": BlockShape(0, {})}
+_CONDITION = BlockShape(0, {})
+_LIFECYCLE = {"lifecycle": BlockShape(0, {"precondition": _CONDITION, "postcondition": _CONDITION})}
 
 ROOT = BlockShape(
     0,
@@ -21,19 +22,16 @@ ROOT = BlockShape(
         "provider": BlockShape(1, {}),
         "variable": BlockShape(1, {"validation": BlockShape(0, {})}),
         "locals": BlockShape(0, {}),
-        "output": BlockShape(1, {}),
+        "output": BlockShape(1, {"precondition": _CONDITION}),
         "backend": BlockShape(2, {}),
         "datasource": BlockShape(2, _LIFECYCLE),
         "step": BlockShape(2, _LIFECYCLE),
         "endpoint": BlockShape(2, _LIFECYCLE),
         "module": BlockShape(1, {}),
         "moved": BlockShape(0, {}),
-        "removed": BlockShape(0, {}),
-        "check": BlockShape(1, {}),
+        "removed": BlockShape(0, {"lifecycle": BlockShape(0, {})}),
+        "check": BlockShape(1, {"assert": _CONDITION}),
     },
 )
 """A file of the configuration. Blocks of a type's own inside step, datasource, endpoint and backend may be written as
 attributes, so YAML needs no shape for them."""
-
-NOT_YET = ("moved", "removed", "check")
-"""Blocks that are known and not supported yet."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zenctl.addrs import Address
+from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, DiagnosticError, raise_errors
-from zenctl.engine.components import plain
+from zenctl.engine.asserting import postconditions
+from zenctl.engine.components import ignoring, plain, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
@@ -142,7 +143,7 @@ class _Applier:
         if change.action is Action.FORGET:
             self.context.recorder.forget(change.addr)
             return "forgotten", ""
-        if change.action is Action.DELETE:
+        if change.action is Action.DELETE and isinstance(change.addr, EndpointAddr):
             self.listener(ChangeStarted(change.address, change.action))
             return "deleted", self.context.publisher.delete(change.addr)
         with self.lock:
@@ -158,14 +159,17 @@ class _Applier:
     def _produce(self, change: Change, desired: DesiredDatasource | DesiredStep) -> tuple[str, str]:
         addr = change.addr
         outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        head = self.context.state.results.get(addr)
+        desired = with_ignored(desired, head)
         components = self._components(change, desired)
+        ignored = ignoring(components, head, desired.config.meta.lifecycle.ignore_changes)
+        if head is not None and fingerprint(ignored) == head.fingerprint:
+            components = ignored
         digest = fingerprint(components)
         if not digest:
             raise AssertionError(f"{addr} is run before all it needs is known")
-        requested = any(reason.code is ReasonCode.REQUESTED for reason in change.reasons)
-        head = self.context.state.results.get(addr)
         inputs = _input_records(desired)
-        if not requested:
+        if not self._must_run(change, desired):
             found = self.context.find_result(addr, digest)
             if found is not None and head is not None and found.execution_id == head.execution_id:
                 self._learn(addr, recorded_refs(addr, head, outputs))
@@ -184,7 +188,16 @@ class _Applier:
                 break
             self._failed(change, desired, result, last=attempt == attempts)
         self._learn(addr, produced_refs(addr, result.outputs))
+        with self.lock:
+            failed = postconditions(self.context.evaluator, addr, self.applied.known)
+        raise_errors(failed)
         return "ran", _note(result)
+
+    def _must_run(self, change: Change, desired: DesiredDatasource | DesiredStep) -> bool:
+        """Whether it runs also where a result is there: asked for, or triggered by something that has run."""
+        with self.lock:
+            ran = any(self.applied.outcomes.get(str(addr)) == "ran" for addr in desired.triggers)
+        return ran or any(reason.code is ReasonCode.REQUESTED for reason in change.reasons)
 
     def _attempt(
         self,

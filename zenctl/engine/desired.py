@@ -38,7 +38,7 @@ class DesiredDatasource:
     `params` are the attributes that count for the fingerprint, `Unknown` inside where not known. `fingerprint_params`
     are the same with each sensitive value replaced by {"sensitive": digest}: only these may be stored or shown.
     `sensitive` are the paths of those, such as `auth.token`. `timeout` is in seconds. `references` are the instances
-    whose results it waits for.
+    whose results it waits for, `triggers` those that make it run again whenever they do.
     """
 
     addr: DatasourceAddr
@@ -53,6 +53,7 @@ class DesiredDatasource:
     enabled: bool = True
     sensitive: tuple[str, ...] = ()
     references: tuple[Address, ...] = ()
+    triggers: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class DesiredStep:
     enabled: bool = True
     sensitive: tuple[str, ...] = ()
     references: tuple[Address, ...] = ()
+    triggers: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class DesiredEndpoint:
     enabled: bool = True
     sensitive: tuple[str, ...] = ()
     references: tuple[Address, ...] = ()
+    triggers: tuple[Address, ...] = ()
 
 
 Desired = Union[DesiredDatasource, DesiredStep, DesiredEndpoint]

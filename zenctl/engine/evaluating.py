@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from zenctl.addrs import Address, Key
 from zenctl.config.capsules import node_capsule
-from zenctl.config.configuration import Configuration, ModuleCall, NodeConfig, StepConfig
+from zenctl.config.conditions import check_conditions
+from zenctl.config.configuration import Configuration, Lifecycle, ModuleCall, NodeConfig, StepConfig
 from zenctl.config.conforming import RESULT, StepOutputs
 from zenctl.config.decoding import decode
-from zenctl.config.expansion import SINGLE, Expansion, expand
+from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
 from zenctl.config.plain import faulty, plain_value
-from zenctl.config.references import expanding_references, node_references
-from zenctl.config.scope import Scopes
+from zenctl.config.references import expanding_references, node_address, node_references, output_references
+from zenctl.config.scope import Built, Scopes
 from zenctl.config.settling import Place
 from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.engine.arrangement import arrange
@@ -137,11 +138,9 @@ class Evaluator:
 
     def output(self, name: str, known: KnownResults) -> tuple[DesiredOutput, list[Diagnostic]]:
         """A root output's value as far as it is known."""
-        self._use(known)
         config = self.configuration.outputs[name]
-        found = references(config.value)
-        self._declare(self._scopes.nodes((), found))
-        built = self._scopes.scope((), found, self._value)
+        found = output_references(config)
+        built = self.scope_of((), found, known)
         value, problems = evaluate_expression(config.value, built.scope)
         diagnostics = self._explained(problems, (), found)
         data, marks = plain_value(value)
@@ -156,19 +155,37 @@ class Evaluator:
             detail = f"Choose one of them: {names_}." if names_ else ""
             summary = f'Output "{name}" is {chosen}, which has several outputs'
             diagnostics.append(error("several_outputs", summary, detail, range=config.value.range))
+        diagnostics += check_conditions(config.preconditions, built.scope, f'Precondition of output "{name}" failed')
         if has_errors(diagnostics):
             data = Unknown()
         diagnostics = [*built.diagnostics, *(d.at(config.range, f"output.{name}") for d in diagnostics)]
         return DesiredOutput(name, data, config.sensitive), diagnostics
 
+    def scope_of(
+        self, module: Place, found: Sequence[Reference], known: KnownResults, own: Roots | None = None
+    ) -> Built:
+        """The scope of references in an instance of a module; `own` are root names that are there besides."""
+        self._use(known)
+        self._declare(self._scopes.nodes(tuple(m.name for m in module), found))
+        return self._scopes.scope(module, found, self._value, own)
+
     def value(self, expression: Expression, known: KnownResults, module: Place = ()) -> tuple[Value, list[Diagnostic]]:
         """The value of any expression in an instance of a module."""
-        self._use(known)
-        found = references(expression)
-        self._declare(self._scopes.nodes(tuple(m.name for m in module), found))
-        built = self._scopes.scope(module, found, self._value)
+        built = self.scope_of(module, references(expression), known)
         value, problems = evaluate_expression(expression, built.scope)
         return value, [*built.diagnostics, *problems]
+
+    def roots(self, addr: Address, known: KnownResults) -> Roots:
+        """`each` or `count` of an instance, and `self`, its result."""
+        self._use(known)
+        self._declare([addr.block])
+        return {**self._roots(addr), "self": self._instance_value(addr)}
+
+    def places(self, path: tuple[str, ...], known: KnownResults) -> list[Place]:
+        """The instances of a module."""
+        self._use(known)
+        self._declare(self._scopes.decided_by_calls(path))
+        return self._scopes.places(path, self._value)[0]
 
     def _use(self, known: KnownResults) -> None:
         if known is not self._known or len(known) != self._size:
@@ -265,8 +282,12 @@ class Evaluator:
         folder = self._modules[addr.module_path].folder
         desired, problems = self._builder.build(addr, config, built.scope, arrangement, folder)
         if desired is not None:
-            desired = replace(desired, references=self._needed(addr, config))
+            desired = replace(
+                desired, references=self._needed(addr, config), triggers=self._triggers(addr, config.meta.lifecycle)
+            )
         diagnostics += self._explained(problems, addr.module_path, found)
+        conditions = config.meta.lifecycle.preconditions
+        diagnostics += check_conditions(conditions, built.scope, f"A precondition of {addr} failed")
         outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
         wrong = isinstance(config, StepConfig) and (desired is None or has_errors([*built.diagnostics, *diagnostics]))
         declared = Declared(outputs, wrong, arrangement.enabled)
@@ -280,7 +301,7 @@ class Evaluator:
             diagnostics = [d for d in diagnostics if not d.is_error] if off else diagnostics
         return desired, [*built.diagnostics, *(d.at(config.range, str(addr)) for d in diagnostics)]
 
-    def _roots(self, addr: Address) -> Mapping[str, Value]:
+    def _roots(self, addr: Address) -> Roots:
         """`each` or `count` of an instance."""
         expansion = self._expansion(replace(addr, key=None)).expansion
         roots = expansion.instances.get(addr.key)
@@ -292,6 +313,19 @@ class Evaluator:
         for block in config.references:
             if block in self.nodes:
                 found += self._instances(block, addr.module).addresses
+        return tuple(found)
+
+    def _triggers(self, addr: Address, lifecycle: Lifecycle) -> tuple[Address, ...]:
+        """The instances that `replace_triggered_by` names: one with its key, or all of a block."""
+        found: list[Address] = []
+        for expression in lifecycle.replace_triggered_by:
+            for reference in references(expression):
+                block = node_address(reference, addr.block.module)
+                if block is None or block not in self.nodes:
+                    continue
+                instances = self._instances(block, addr.module).addresses
+                keyed = [a for a in instances if len(reference.path) > 3 and a.key == reference.path[3]]
+                found += keyed or instances
         return tuple(found)
 
     def _refers_to_disabled(self, path: tuple[str, ...], found: Iterable[Reference]) -> list[Address]:

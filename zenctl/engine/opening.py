@@ -12,6 +12,7 @@ from zenctl.config.loader import Loaded, load, load_files
 from zenctl.config.variables import VariableInputs, resolve
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
 from zenctl.digests import sha256_json
+from zenctl.engine.asserting import validations
 from zenctl.engine.desired import DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.known import DATA, Known, unknown_refs
@@ -109,6 +110,7 @@ def check(opened: Opened) -> list[Diagnostic]:
             if desired is not None and not isinstance(desired, DesiredEndpoint):
                 outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
                 known[addr] = unknown_refs(addr, outputs)
+    diagnostics += validations(opened.evaluator, known)
     for name in opened.configuration.outputs:
         diagnostics += opened.evaluator.output(name, known)[1]
     return diagnostics

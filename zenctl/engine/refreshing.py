@@ -121,7 +121,7 @@ class Refresher:
 
     def _endpoint(self, node: DesiredEndpoint) -> None:
         recorded = self.state.results.get(node.addr)
-        name = endpoint_name(node.addr.name, self.state.workspace)
+        name = endpoint_name(node.addr, self.state.workspace, recorded)
         if not self.refresh:
             if recorded is not None:
                 self._endpoints[node.addr] = recorded_endpoint(name, recorded)

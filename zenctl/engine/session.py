@@ -3,50 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
 from zenctl.config.configuration import EndpointConfig
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
 from zenctl.engine.applying import Applied, Context, apply_changes
+from zenctl.engine.asserting import checks
 from zenctl.engine.components import concealed, plain
 from zenctl.engine.desired import DesiredDatasource
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
 from zenctl.engine.known import recorded_results
 from zenctl.engine.opening import Opened
-from zenctl.engine.providers import Providers
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.refreshing import Refresher
-from zenctl.engine.requests import ApplyOutcome, Inputs, Stop
+from zenctl.engine.requests import ApplyOutcome, Stop
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.settling import settle
+from zenctl.engine.world import World
 from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.git import code_version
-from zenctl.jobs.storage import Storage
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
-from zenctl.metadata.store import MetadataStore
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
 from zenctl.runner.zipapp import build_runner
 
 LEASE_SECONDS = 60.0
 """How long a lock is believed to be held without a sign of life from another host."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What an apply works on."""
-
-    opened: Opened
-    inputs: Inputs
-    store: MetadataStore
-    providers: Providers
-    storage: Storage
 
 
 def run_apply(
@@ -77,6 +64,7 @@ def run_apply(
         applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism)
         outputs, problems = _outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
+        applied.diagnostics += [] if plan.destroy else checks(world.opened.evaluator, applied.known)
         interrupted = stop.drain.is_set()
         outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
         result = _outcome(world.opened, recorder.serial, plan, applied, outputs, interrupted=interrupted)
@@ -102,6 +90,12 @@ def _apply(
     running = {change.addr for change in plan.changes if change.action in (Action.RUN, Action.MAY_RUN)}
     settled = settle(state, recorder, world.providers, world.storage, listener, running)
     if settled.adopted or settled.ended:
+        state = read_state(world.store, plan.project, plan.workspace)
+    moved = [change for change in plan.changes if change.moved_from]
+    for change in moved:
+        recorder.move(state.results[parse(change.moved_from)], change.addr)
+        listener(Notice(f"{change.moved_from} has moved to {change.address}"))
+    if moved:
         state = read_state(world.store, plan.project, plan.workspace)
     locations = _locations(world, plan, state, listener)
     cache = inputs.data_dir / "cache"

@@ -42,6 +42,8 @@ def settle(
         if attempt.state is not ExecutionState.RUNNING:
             continue
         if isinstance(addr, EndpointAddr):
+            if attempt.handle.get("name"):
+                providers.endpoint(addr.type).delete(str(attempt.handle["name"]))
             recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
             found.ended.append(addr)
             continue

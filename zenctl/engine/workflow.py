@@ -7,18 +7,13 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime, timezone
-from typing import Any
 
-import zenctl
 from zenctl.addrs import AddressError, parse
 from zenctl.config.files import SUFFIXES
-from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, warning
-from zenctl.engine.components import plain
-from zenctl.engine.desired import Desired
+from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
+from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.initialising import ignore_data, write_starter
-from zenctl.engine.observed import Observed
 from zenctl.engine.opening import (
     Opened,
     OpeningError,
@@ -28,9 +23,7 @@ from zenctl.engine.opening import (
     open_planned,
     open_providers,
 )
-from zenctl.engine.planning import Request, plan, plan_destroy
 from zenctl.engine.providers import Providers
-from zenctl.engine.refreshing import Refresher
 from zenctl.engine.requests import (
     ApplyOutcome,
     InitOutcome,
@@ -42,19 +35,15 @@ from zenctl.engine.requests import (
     StateOutcome,
     Stop,
 )
-from zenctl.engine.results import ResultFinder
-from zenctl.engine.selecting import Selection, check_addresses, named, select
-from zenctl.engine.session import World, run_apply
-from zenctl.fingerprint.archive import archive
+from zenctl.engine.session import run_apply
+from zenctl.engine.world import World
 from zenctl.jobs.spec import log_path, result_path
 from zenctl.jobs.storage import Storage
-from zenctl.lang.values import to_python
 from zenctl.metadata.lineage import lineage
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.state import read_state as read_workspace
 from zenctl.metadata.store import MetadataStore, StoreError
-from zenctl.plans.actions import Action
-from zenctl.plans.plan import Change, CodeArchive, Plan
+from zenctl.plans.plan import Plan
 
 FOLLOW_SECONDS = 0.5
 """How often a followed log is looked at."""
@@ -97,123 +86,16 @@ def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanO
         return PlanOutcome(None, problem.diagnostics, problem.sources)
     try:
         with _world(opened, inputs, create=False) as (store, providers, storage):
-            made = _plan(opened, inputs, options, listener, store, providers, storage)
+            made = draft(World(opened, inputs, store, providers, storage), options, listener)
     except DiagnosticError as problem:
         return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
     texts = {**opened.sources, **code_texts(opened, made.diagnostics)}
     return PlanOutcome(None if has_errors(made.diagnostics) else made, made.diagnostics, texts)
 
 
-def _plan(
-    opened: Opened,
-    inputs: Inputs,
-    options: PlanOptions,
-    listener: Listener,
-    store: MetadataStore,
-    providers: Providers,
-    storage: Storage,
-) -> Plan:
-    configuration = opened.configuration
-    state = read_workspace(store, configuration.settings.project, inputs.workspace)
-    header = Plan(
-        project=configuration.settings.project,
-        workspace=inputs.workspace,
-        serial=state.serial,
-        timestamp=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        zenctl_version=zenctl.__version__,
-        changes=(),
-        destroy=options.destroy,
-        configuration_digest=opened.digest,
-        files=dict(configuration.files),
-        variables=plain_variables(opened),
-        heads={str(addr): recorded.execution_id for addr, recorded in state.results.items()},
-    )
-    if options.destroy:
-        recorded = sorted(state.results, key=str)
-        targets = named(recorded, options.targets, "-target")
-        return replace(header, changes=tuple(plan_destroy(state, targets)), diagnostics=opened.diagnostics)
-    references = {addr: node.references for addr, node in opened.evaluator.nodes.items()}
-    selection = select(opened.order, references, options.targets, options.excludes)
-    refresher = Refresher(
-        inputs.root,
-        inputs.data_dir / "cache",
-        state=state,
-        providers=providers,
-        code=opened.code,
-        listener=listener,
-        refresh=options.refresh,
-    )
-    request = Request(
-        selection=selection,
-        evaluator=opened.evaluator,
-        state=state,
-        observed=refresher.observe(_first_look(opened, selection), storage),
-        find_result=ResultFinder(store, storage, state, (inputs.workspace,)),
-        endpoint=lambda desired: providers.endpoint(desired.addr.type),
-        replace=check_addresses(opened.order, options.replace, "-replace"),
-        forget_others=not (options.targets or options.excludes),
-    )
-    planned = plan(request, list(configuration.outputs))
-    # What instances a block has may follow from results, so that planning finds nodes that nobody has looked at.
-    while unseen := [node for addr, node in planned.desired.items() if not refresher.has_seen(addr)]:
-        request = replace(request, observed=refresher.observe(unseen, None))
-        planned = plan(request, list(configuration.outputs))
-    diagnostics = [*opened.diagnostics, *refresher.diagnostics, *planned.diagnostics]
-    if options.targets or options.excludes:
-        diagnostics.append(_targeted())
-    changes = tuple(planned.changes)
-    return replace(
-        header,
-        changes=changes,
-        outputs=tuple(planned.outputs),
-        code=_archives(changes, request.observed),
-        providers=providers.versions(),
-        diagnostics=tuple(dict.fromkeys(diagnostics)),
-    )
-
-
-def _first_look(opened: Opened, selection: Selection) -> list[Desired]:
-    """What to observe as far as it is known while no result is."""
-    found = []
-    for block in selection.order:
-        instances = opened.evaluator.instances(block, {})
-        for addr in () if instances.open else instances.addresses:
-            desired, _ = opened.evaluator.node(addr, {})
-            if desired is not None and desired.enabled and selection.holds(addr):
-                found.append(desired)
-    return found
-
-
 def code_texts(opened: Opened, diagnostics: Iterable[Diagnostic]) -> dict[str, str]:
     """The texts of code files that diagnostics point into."""
     return opened.code.texts(d.range.filename for d in diagnostics if d.range)
-
-
-def _archives(changes: tuple[Change, ...], observed: Observed) -> dict[str, CodeArchive]:
-    """The code of every step that runs or may run, so that what was planned is what runs."""
-    wanted = (Action.RUN, Action.MAY_RUN)
-    return {
-        change.address: archive(observed.closures[change.addr])
-        for change in changes
-        if change.action in wanted and change.addr in observed.closures
-    }
-
-
-def plain_variables(opened: Opened) -> dict[str, Any]:
-    """The variables' values as plain data; sensitive ones are left out and must be given again at apply."""
-    found = {}
-    for name, value in opened.variables.items():
-        if not opened.configuration.variables[name].sensitive:
-            found[name] = plain(to_python(value))
-    return found
-
-
-def _targeted() -> Diagnostic:
-    return warning(
-        "targeted",
-        "Only a part of the configuration is planned",
-        "-target and -exclude are for exceptional situations; plan without them afterwards to see what is left.",
-    )
 
 
 @contextmanager

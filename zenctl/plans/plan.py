@@ -21,7 +21,8 @@ class Change:
     `before` and `after` are plain JSON: the recorded and the planned attributes (`params`, `inputs`, `outputs`,
     `code`, ...). `after_unknown` lists the paths in `after` that are known only after apply, `sensitive` those that
     are never shown. `depends_on` are the addresses whose results it needs. `fingerprint` is empty while an input is
-    unknown. `execution_id` pins the recorded execution that NO_OP and REUSE stand on.
+    unknown. `execution_id` pins the recorded execution that NO_OP and REUSE stand on. `moved_from` is the address that
+    its record has until now (a `moved` block says so).
     """
 
     addr: Address
@@ -35,6 +36,7 @@ class Change:
     components: Components | None = None
     fingerprint: str = ""
     execution_id: int | None = None
+    moved_from: str = ""
 
     @property
     def address(self) -> str:
@@ -42,7 +44,7 @@ class Change:
 
     @property
     def is_noop(self) -> bool:
-        return self.action is Action.NO_OP
+        return self.action is Action.NO_OP and not self.moved_from
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,7 @@ def _encode_change(change: Change) -> dict[str, Any]:
         "components": encode_components(change.components) if change.components else None,
         "fingerprint": change.fingerprint,
         "execution_id": change.execution_id,
+        "moved_from": change.moved_from,
     }
 
 
@@ -178,6 +179,7 @@ def _decode_change(raw: Mapping[str, Any]) -> Change:
         components=decode_components(components) if components else None,
         fingerprint=raw["fingerprint"],
         execution_id=raw["execution_id"],
+        moved_from=raw.get("moved_from", ""),
     )
 
 

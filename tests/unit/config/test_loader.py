@@ -85,7 +85,7 @@ def test_reads_everything(load_text: Load) -> None:
     ]
     split = made.nodes[StepAddr("split", "penguins")]
     assert set(split.body.attributes) == {"inputs", "ratio"}
-    assert split.meta.prevent_destroy
+    assert split.meta.lifecycle.prevent_destroy
     assert split.references == (DatasourceAddr("csv", "penguins"),), "through the local"
     fit = made.nodes[StepAddr("train", "fit")]
     assert fit.references == (DatasourceAddr("csv", "penguins"), StepAddr("split", "penguins"))
@@ -122,7 +122,7 @@ def test_yaml_means_the_same(load_text: Load) -> None:
     fit = made.nodes[StepAddr("train", "fit")]
     assert fit.references == (DatasourceAddr("csv", "penguins"), StepAddr("split", "penguins"))
     assert fit.meta.depends_on == (DatasourceAddr("csv", "penguins"), StepAddr("split", "penguins"))
-    assert made.nodes[StepAddr("split", "penguins")].meta.prevent_destroy
+    assert made.nodes[StepAddr("split", "penguins")].meta.lifecycle.prevent_destroy
     assert made.variables["epochs"].type == "number"
 
 
@@ -138,7 +138,20 @@ BAD: list[tuple[str, str, str]] = [
         'module "m" { source = "git::https://host/x.git?ref=v1" }',
         "1:23 module_not_installed: git::https://host/x.git?ref=v1 is not installed",
     ),
-    ("check", 'check "m" {}', '1:1 not_supported_yet: The block "check" is not supported yet'),
+    ("check without assert", 'check "m" {}', '1:1 missing_block: Check "m" has no "assert" block'),
+    (
+        "constant assertion",
+        'check "m" {\n  assert {\n    condition = true\n    error_message = "no"\n  }\n}',
+        '3:17 constant_condition: The condition of assert of check "m" is constant',
+    ),
+    ("moved without to", "moved { from = step.train.a }", '1:1 missing_attribute: Moved has no "to"'),
+    (
+        "moved to another kind",
+        "moved {\n  from = step.train.a\n  to = datasource.csv.b\n}",
+        "1:1 invalid_move: This cannot move there",
+    ),
+    ("moved from no address", "moved {\n  from = a.b\n  to = step.train.b\n}", '2:10 invalid_address: "from" must be'),
+    ("removed instance", 'removed { from = step.train.a["x"] }', "1:1 invalid_address: removed takes no keys"),
     (
         "for_each and count",
         'datasource "csv" "x" {\n  path = "p"\n  for_each = {}\n  count = 2\n}',
@@ -171,9 +184,25 @@ BAD: list[tuple[str, str, str]] = [
         "1:1 undeclared_module: There is no module.eu",
     ),
     (
-        "lifecycle later",
-        'datasource "csv" "x" {\n  path = "p"\n  lifecycle {\n    ignore_changes = []\n  }\n}',
-        "4:5 not_supported_yet: lifecycle { ignore_changes } is not supported yet",
+        "ignored changes",
+        'datasource "csv" "x" {\n  path = "p"\n  lifecycle {\n    ignore_changes = "delimiter"\n  }\n}',
+        "4:22 wrong_type: ignore_changes must be a list of attributes, or all",
+    ),
+    (
+        "trigger",
+        'datasource "csv" "x" {\n  path = "p"\n  lifecycle {\n    replace_triggered_by = [var.x]\n  }\n}',
+        "4:29 wrong_type: replace_triggered_by holds steps and datasources only",
+    ),
+    (
+        "self in a precondition",
+        'datasource "csv" "x" {\n  path = "p"\n  lifecycle {\n    precondition {\n      condition = self.digest == ""\n'
+        '      error_message = "no"\n    }\n  }\n}',
+        '5:19 invalid_reference: "self" is there only in postconditions',
+    ),
+    (
+        "create_before_destroy of a datasource",
+        'datasource "csv" "x" {\n  path = "p"\n  lifecycle { create_before_destroy = true }\n}',
+        '3:15 unknown_attribute: Lifecycle of datasource "csv" "x" has no attribute "create_before_destroy"',
     ),
     ("step type", 'step "trian" "x" {}', '1:6 unknown_step_type: There is no step type "trian"'),
     ("datasource type", 'datasource "cvs" "x" {}', '1:12 unknown_datasource_type: There is no datasource type "cvs"'),

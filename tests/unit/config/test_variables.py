@@ -178,7 +178,7 @@ variable "n" {
 
 
 def test_a_condition_must_be_true_or_false(resolve_text: Resolve) -> None:
-    text = 'variable "n" {\n  default = 1\n  validation {\n    condition = 3\n    error_message = "x"\n  }\n}'
+    text = 'variable "n" {\n  default = 1\n  validation {\n    condition = var.n + 2\n    error_message = "x"\n  }\n}'
     [found] = resolve_text(text)[1]
     assert found.summary == 'The condition of variable "n" must be true or false, not the number 3'
 
