@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from zenctl.diagnostics import Diagnostic, Position, SourceRange, error
+from zenctl.jobs.artifacts import scan_folder
+from zenctl.jobs.storage import StorageError
 
 HCL_SUFFIX = ".zen.hcl"
 YAML_SUFFIXES = (".zen.yaml", ".zen.yml")
@@ -31,6 +33,10 @@ class ModuleFolders(Protocol):
         """Another file's text by such a name, or None."""
         ...
 
+    def digest(self, folder: str) -> str | None:
+        """The digest of all that a folder holds; None if it is not there."""
+        ...
+
 
 class FoldersOnDisk:
     """Module folders as they lie on the disk."""
@@ -46,6 +52,14 @@ class FoldersOnDisk:
         """See ModuleFolders."""
         text, problem = read_text(self._root / name, name)
         return text if problem is None else None
+
+    def digest(self, folder: str) -> str | None:
+        """See ModuleFolders."""
+        place = self._root / folder
+        try:
+            return scan_folder(place).digest if place.is_dir() else None
+        except (OSError, StorageError):
+            return ""
 
 
 class RecordedFolders:
@@ -66,6 +80,10 @@ class RecordedFolders:
     def text(self, name: str) -> str | None:
         """See ModuleFolders."""
         return self._files.get(name)
+
+    def digest(self, folder: str) -> str | None:
+        """See ModuleFolders. What a plan recorded was checked when the plan was made."""
+        return posixpath.basename(folder)
 
 
 def join(folder: str, name: str) -> str:

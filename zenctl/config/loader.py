@@ -47,11 +47,15 @@ ROOT_ONLY = ("zenctl", "provider", "backend")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was read. `configuration` is None only where no file could be read; with errors it lacks what was wrong."""
+    """What was read. `configuration` is None only where no file could be read; with errors it lacks what was wrong.
+
+    `missing` are the sources of modules that have to be installed first.
+    """
 
     configuration: Configuration | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
 
 def load(root: Path, registry: Registry) -> Loaded:
@@ -74,20 +78,22 @@ class _Loader:
         self.files: dict[str, str] = {}
         self.diagnostics: list[Diagnostic] = []
         self.complete = True
+        self.missing: list[str] = []
 
     def load(self) -> Loaded:
         """The whole tree, checked."""
         configuration = self.module("", (), ())
         if configuration is None:
             return Loaded(None, tuple(self.diagnostics), self.files)
-        if configuration.calls:
+        if configuration.calls or self.missing:
             lock = self.folders.text(LOCK_FILE)
             self.files |= {} if lock is None else {LOCK_FILE: lock}
         configuration, found = check_tree(replace(configuration, files=dict(self.files)))
         # Where a file could not be read to its end, what seems undeclared may stand in the part that was not read.
         if not self.complete:
             found = [d for d in found if not d.code.startswith("undeclared_")]
-        return Loaded(configuration, tuple(dict.fromkeys([*self.diagnostics, *found])), self.files)
+        diagnostics = tuple(dict.fromkeys([*self.diagnostics, *found]))
+        return Loaded(configuration, diagnostics, self.files, tuple(dict.fromkeys(self.missing)))
 
     def module(self, folder: str, path: tuple[str, ...], around: tuple[str, ...]) -> Configuration | None:
         """The module of a folder. `around` are the folders of the modules that lead here."""
@@ -110,6 +116,8 @@ class _Loader:
 
     def _call(self, block: ModuleBlock, reader: _Reader, around: tuple[str, ...]) -> ModuleCall | None:
         folder, problem = locate(block.source, reader.folder, self.folders)
+        if problem is not None and problem.code == "module_not_installed":
+            self.missing.append(block.source)
         if folder in around:
             names = " -> ".join([*(name or "." for name in around), folder or "."])
             problem = error("cycle", f"The module calls itself: {names}", "Remove one of these calls.")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from zenctl.config.configuration import Meta
 from zenctl.config.files import ModuleFolders, join
@@ -98,10 +99,21 @@ def locate(source: str, folder: str, folders: ModuleFolders) -> tuple[str | None
 
 def git_folder(source: str) -> str:
     """The folder inside the repository: what follows the second `//` of `git::https://host/repo.git//folder?ref=v1`."""
+    return _split(source)[1].strip("/")
+
+
+def git_location(source: str) -> tuple[str, str]:
+    """The repository and the ref ("" for its default branch) of a source from git."""
+    query = parse_qsl(source.partition("?")[2])
+    return _split(source)[0], dict(query).get("ref", "")
+
+
+def _split(source: str) -> tuple[str, str]:
+    """The repository, and the folder in it."""
     location = source.removeprefix("git::").partition("?")[0]
-    scheme, separator, rest = location.partition("://")
-    path = rest if separator else scheme
-    return path.partition("//")[2].strip("/")
+    start = location.find("://") + 3 if "://" in location else 0
+    at = location.find("//", start)
+    return (location, "") if at < 0 else (location[:at], location[at + 2 :])
 
 
 def lock_entries(text: str | None) -> dict[str, dict[str, str]]:
@@ -126,8 +138,15 @@ def _installed(source: str, folders: ModuleFolders) -> tuple[str | None, Diagnos
     except ValueError as problem:
         detail = "Restore it from version control, or remove it and run `zenctl init`."
         return None, error("invalid_lock", f"{LOCK_FILE} cannot be read: {problem}", detail)
+    folder = git_folder(source)
+    if ".." in folder.split("/"):
+        return None, error("invalid_source", f'"{source}" leads out of the repository')
     entry = entries.get(source)
-    if entry is None:
+    whole = None if entry is None else folders.digest(join(INSTALLED, entry["digest"]))
+    if entry is not None and whole not in (None, entry["digest"]):
+        detail = f"Remove {INSTALLED}/{entry['digest'][:12]}..., and run `zenctl init`: it fetches the module anew."
+        return None, error("module_changed", f"The installed files of {source} were changed", detail)
+    if entry is None or whole is None:
         detail = f"Run `zenctl init`: it fetches the module and writes its commit and digest into {LOCK_FILE}."
         return None, error("module_not_installed", f"{source} is not installed", detail)
-    return join(join(INSTALLED, entry["digest"]), git_folder(source) or "."), None
+    return join(join(INSTALLED, entry["digest"]), folder or "."), None

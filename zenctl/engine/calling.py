@@ -9,6 +9,7 @@ from typing import Any
 
 from zenctl.config.conforming import RESULT, Place
 from zenctl.config.decoding import Decoded
+from zenctl.config.modules import INSTALLED
 from zenctl.config.plain import Faulty
 from zenctl.config.reading import describe, guess
 from zenctl.diagnostics import Diagnostic, did_you_mean, error
@@ -86,6 +87,9 @@ def read_code(decoded: Decoded, folder: str = "") -> tuple[CodeRef | None, list[
     if found is None:
         detail = 'Write "path/file.py:function", or "git::.//path/file.py:function?ref=<commit, tag or branch>".'
         return None, [error("invalid_code", f'"{text}" does not name a function', detail, range=place)]
+    if pinned is not None and folder.startswith(INSTALLED):
+        detail = "The module is pinned to a commit by its source already. Name the file alone."
+        return None, [error("invalid_code", "Code of a module from git cannot be pinned", detail, range=place)]
     if pinned is not None and pinned["repository"] not in (".", ""):
         detail = 'Only the repository of the configuration is supported yet: "git::.//path/file.py:function?ref=..."'
         summary = f'Code cannot be read from "{pinned["repository"]}"'

@@ -14,6 +14,7 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error,
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.initialising import ignore_data, write_starter
+from zenctl.engine.installing import install_modules
 from zenctl.engine.opening import (
     Opened,
     OpeningError,
@@ -213,8 +214,11 @@ def _log(storage: Storage, job_id: str, *, follow: bool) -> Iterator[str]:
         time.sleep(FOLLOW_SECONDS)
 
 
-def initialise(inputs: Inputs) -> InitOutcome:
-    """Prepare the folder: a starter where there is no configuration, `.zenctl/` ignored by git. Safe to repeat."""
+def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:
+    """Prepare the folder: a starter where there is no configuration, `.zenctl/` ignored by git, modules fetched.
+
+    Safe to repeat. `upgrade` looks anew at what the branches and tags of modules mean.
+    """
     found = any(p.name.endswith(SUFFIXES) for p in inputs.root.iterdir())
     try:
         created = [] if found else write_starter(inputs.root)
@@ -222,6 +226,10 @@ def initialise(inputs: Inputs) -> InitOutcome:
     except OSError as problem:
         detail = f"{problem.filename}: {problem.strerror}"
         return InitOutcome((), found, {}, (error("init", f"The folder cannot be prepared: {detail}"),))
+    try:
+        modules = install_modules(inputs.root, upgrade=upgrade)
+    except DiagnosticError as problem:
+        return InitOutcome(tuple(created), found, {}, problem.diagnostics)
     checked = validate(inputs)
     providers: dict[str, str] = {}
     if not has_errors(checked.diagnostics):
@@ -230,4 +238,4 @@ def initialise(inputs: Inputs) -> InitOutcome:
         used.storage()
         providers = used.versions()
         used.close()
-    return InitOutcome(tuple(created), found, providers, checked.diagnostics, checked.sources)
+    return InitOutcome(tuple(created), found, providers, checked.diagnostics, checked.sources, modules)
