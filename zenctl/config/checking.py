@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from zenctl.addrs import Address, BackendAddr
-from zenctl.config.configuration import Configuration, Meta, ModuleCall, NodeConfig
+from zenctl.config.configuration import Configuration, EndpointConfig, Meta, ModuleCall, NodeConfig
 from zenctl.config.graph import enclosing, needs, value_graph
 from zenctl.config.references import (
     VALUES,
@@ -76,6 +76,7 @@ class Checker:
             self._values(output_references(output))
         for backend in configuration.backends.values():
             self._static(body_references(backend.body), f"a backend ({backend.addr})")
+            self._provider(backend.provider, backend.range)
         for provider in configuration.providers.values():
             self._static(body_references(provider.body), f"provider {provider.name}")
         for variable in configuration.variables.values():
@@ -99,10 +100,19 @@ class Checker:
         for role, expression in placement_expressions(node):
             self._placement(role, expression)
         self._depends_on(node.meta, node.range)
+        if isinstance(node, EndpointConfig):
+            self._provider(node.provider, node.range)
         values, edges = needs(self.configuration, [*found, *expanding_references(node.meta)], node.meta)
         for item in [*values, *enclosing(node.addr)]:
             edges |= self.graph.leads.get(item, frozenset())
         return replace(node, references=tuple(sorted(edges, key=str)))
+
+    def _provider(self, name: str, place: SourceRange) -> None:
+        """A provider that is named with an alias must be declared."""
+        if "." in name and name not in self.root.providers and f"provider.{name}" not in self.root.faulty:
+            hint = did_you_mean(name, self.root.providers).strip()
+            detail = hint or f'Declare it: provider "{name.partition(".")[0]}" {{ alias = "{name.partition(".")[2]}" }}'
+            self.diagnostics.append(error("undeclared_provider", f"There is no provider.{name}", detail, range=place))
 
     def _own_conditions(self, node: NodeConfig) -> None:
         """`self` is there in postconditions only: it is the result."""

@@ -113,16 +113,22 @@ class RemovedConfig:
 
 @dataclass(frozen=True, slots=True)
 class ProviderConfig:
-    """A `provider` block."""
+    """A `provider` block. One with an `alias` stands beside the one without: a second account or region."""
 
     name: str
     body: Body
     range: SourceRange
+    alias: str = ""
+
+    @property
+    def key(self) -> str:
+        """`gcp`, or `gcp.eu` with an alias."""
+        return f"{self.name}.{self.alias}" if self.alias else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
-    """A `backend` block; `provider` is the provider that offers its type."""
+    """A `backend` block; `provider` is the provider that offers its type, `gcp` or with its alias `gcp.eu`."""
 
     addr: BackendAddr
     type: BackendType
@@ -161,6 +167,7 @@ class Meta:
     retries: Expression | None = None
     backend: Expression | None = None
     processing: Expression | None = None
+    provider: Expression | None = None
     lifecycle: Lifecycle = Lifecycle()
 
 
@@ -190,7 +197,7 @@ class StepConfig:
 
 @dataclass(frozen=True, slots=True)
 class EndpointConfig:
-    """An `endpoint` block; `provider` is the provider that offers its type."""
+    """An `endpoint` block; `provider` is the provider that offers its type, `gcp` or with its alias `gcp.eu`."""
 
     addr: EndpointAddr
     type: EndpointType

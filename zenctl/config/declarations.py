@@ -15,6 +15,7 @@ from zenctl.config.configuration import (
 )
 from zenctl.config.decoding import check_names
 from zenctl.config.reading import BodyReader, check_labels, describe, static_value
+from zenctl.config.references import chosen_provider
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.lang.constraints import type_from_expression
 from zenctl.lang.syntax import Block, Expression, Literal
@@ -131,9 +132,26 @@ def read_provider(block: Block, registry: Registry, diagnostics: list[Diagnostic
     except DiagnosticError as problem:
         diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
         return None
-    problems = check_names(schema.config, block.body, f'provider "{block.labels[0]}"')
-    diagnostics += [d.at(block.header_range) for d in problems]
-    return ProviderConfig(block.labels[0], block.body, block.header_range)
+    what = f'provider "{block.labels[0]}"'
+    alias, body = provider_alias(block, diagnostics), block.body
+    if "alias" not in schema.config.model_fields:
+        body = replace(body, attributes={n: a for n, a in body.attributes.items() if n != "alias"})
+    diagnostics += [d.at(block.header_range) for d in check_names(schema.config, body, what, others=("alias",))]
+    return ProviderConfig(block.labels[0], body, block.header_range, alias)
+
+
+def provider_alias(block: Block, diagnostics: list[Diagnostic]) -> str:
+    """The `alias` of a provider block, or ""."""
+    given = block.body.attributes.get("alias")
+    if given is None:
+        return ""
+    alias, problems = static_value(given.expression, "The alias of a provider")
+    diagnostics += problems
+    if not isinstance(alias, str) or not NAME.fullmatch(alias):
+        summary = "The alias of a provider must be a name"
+        diagnostics += [] if problems else [error("invalid_name", summary, range=given.expression.range)]
+        return ""
+    return alias
 
 
 def read_backend(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> BackendConfig | None:
@@ -146,6 +164,11 @@ def read_backend(block: Block, registry: Registry, diagnostics: list[Diagnostic]
     except DiagnosticError as problem:
         diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
         return None
-    problems = check_names(found.model, block.body, f'backend "{type_}" "{name}"')
+    body = block.body
+    if "provider" not in found.model.model_fields and "provider" in body.attributes:
+        provider, wrong = chosen_provider(body.attributes["provider"].expression, provider)
+        diagnostics += [] if wrong is None else [wrong]
+        body = replace(body, attributes={n: a for n, a in body.attributes.items() if n != "provider"})
+    problems = check_names(found.model, body, f'backend "{type_}" "{name}"', others=("provider",))
     diagnostics += [d.at(block.header_range) for d in problems]
-    return BackendConfig(BackendAddr(type_, name), found, provider, block.body, block.header_range)
+    return BackendConfig(BackendAddr(type_, name), found, provider, body, block.header_range)

@@ -38,6 +38,8 @@ META_SCHEMAS: dict[str, Schema] = {
     "enabled": {**FLAG, "description": "false leaves it out."},
     "timeout": {"anyOf": [{"type": "number"}, TEXT], "description": 'Seconds, or a text such as "30m".'},
     "retries": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION], "description": "How often to try again."},
+    "alias": {**TEXT, "description": "Tells a second block of the same provider apart."},
+    "provider": {**TEXT, "description": "The provider with its alias: ${provider.NAME.ALIAS}."},
     "backend": {**TEXT, "description": "Where it runs: ${backend.TYPE.NAME}."},
     "processing": {**TEXT, "description": "Which Beam runner does its data work: ${backend.TYPE.NAME}."},
 }
@@ -57,7 +59,14 @@ def configuration_schema(registry: Registry) -> Schema:
         "pattern": r"\$\{|%\{",
         "description": "A template with an expression: ${var.epochs}.",
     }
-    for kind, meta in (("step", META), ("datasource", META), ("endpoint", ENDPOINT_META)):
+    metas = {
+        "step": META,
+        "datasource": META,
+        "endpoint": ENDPOINT_META,
+        "backend": ("provider",),
+        "provider": ("alias",),
+    }
+    for kind, meta in metas.items():
         for name in _defs_of(bodies, kind):
             defs[name] = _with_meta(defs[name], meta)
     return {
@@ -110,7 +119,8 @@ def _defs_of(bodies: Mapping[tuple[str, str], JsonSchemaValue], kind: str) -> li
 def _with_meta(schema: Schema, meta: tuple[str, ...]) -> Schema:
     own = schema.get("properties", {})
     added = {name: META_SCHEMAS[name] for name in meta if name not in own}
-    added["lifecycle"] = _object({"prevent_destroy": LITERAL_FLAG})
+    if "depends_on" in meta:
+        added["lifecycle"] = LIFECYCLE
     return {**schema, "properties": {**own, **added}}
 
 
@@ -157,20 +167,25 @@ def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
         "required_providers": {"type": "object", "additionalProperties": TEXT},
         "defaults": _object(dict.fromkeys(ROLES, TEXT)),
     }
-    validation = _object({"condition": TEXT, "error_message": TEXT}, required=["condition", "error_message"])
     literal = {"type": TEXT, "default": {}, "description": TEXT, "sensitive": LITERAL_FLAG, "nullable": LITERAL_FLAG}
-    variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(validation)})
-    output = _object({"value": {}, "description": TEXT, "sensitive": LITERAL_FLAG}, required=["value"])
+    variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(CONDITION)})
+    shown = {"value": {}, "description": TEXT, "sensitive": LITERAL_FLAG, "precondition": _blocks(CONDITION)}
+    output = _object(shown, required=["value"])
+    check = _object({"assert": _blocks(CONDITION)}, required=["assert"])
+    removed = _object({"from": TEXT, "lifecycle": _object({"destroy": LITERAL_FLAG})}, required=["from"])
     call = {"source": TEXT, **{name: META_SCHEMAS[name] for name in MODULE_META}}
     module = {"type": "object", "properties": call, "required": ["source"]}
     return {
         "zenctl": _blocks(_object(settings)),
         "module": {"type": "object", "additionalProperties": module},
-        "provider": _object(types("provider")),
+        "provider": _object({name: _blocks(body) for name, body in types("provider").items()}),
         "variable": {"type": "object", "additionalProperties": variable},
         "locals": _blocks({"type": "object"}),
         "output": {"type": "object", "additionalProperties": output},
         "backend": labelled("backend"),
+        "check": {"type": "object", "additionalProperties": check},
+        "moved": _blocks(_object({"from": TEXT, "to": TEXT}, required=["from", "to"])),
+        "removed": _blocks(removed),
         "datasource": labelled("datasource"),
         "step": labelled("step"),
         "endpoint": labelled("endpoint"),
@@ -185,6 +200,19 @@ def _object(properties: Mapping[str, Any], required: list[str] | None = None) ->
 def _blocks(schema: Any) -> Schema:
     """One block, or several as a list."""
     return {"anyOf": [schema, {"type": "array", "items": schema}]}
+
+
+CONDITION = _object({"condition": TEXT, "error_message": TEXT}, required=["condition", "error_message"])
+LIFECYCLE = _object(
+    {
+        "prevent_destroy": LITERAL_FLAG,
+        "create_before_destroy": LITERAL_FLAG,
+        "ignore_changes": {"anyOf": [{"type": "array", "items": TEXT}, {"const": "all"}, {"const": "${all}"}]},
+        "replace_triggered_by": {"type": "array", "items": TEXT},
+        "precondition": _blocks(CONDITION),
+        "postcondition": _blocks(CONDITION),
+    }
+)
 
 
 if __name__ == "__main__":

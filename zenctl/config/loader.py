@@ -23,7 +23,14 @@ from zenctl.config.configuration import (
     RemovedConfig,
     VariableConfig,
 )
-from zenctl.config.declarations import read_backend, read_locals, read_output, read_provider, read_variable
+from zenctl.config.declarations import (
+    provider_alias,
+    read_backend,
+    read_locals,
+    read_output,
+    read_provider,
+    read_variable,
+)
 from zenctl.config.files import HCL_SUFFIX, FoldersOnDisk, ModuleFolders, RecordedFolders
 from zenctl.config.lifecycle import read_moved, read_removed
 from zenctl.config.modules import LOCK_FILE, MAX_DEPTH, MODULE_META, ModuleBlock, locate, read_module
@@ -283,7 +290,7 @@ class _Reader:
         elif block.type == "provider":
             provider = read_provider(block, self.registry, self.diagnostics)
             if provider is not None:
-                self.providers[provider.name] = provider
+                self.providers[provider.key] = provider
         else:
             backend = read_backend(block, self.registry, self.diagnostics)
             if backend is not None:
@@ -309,4 +316,5 @@ class _Reader:
 
 def _address(block: Block) -> str:
     kind = "var" if block.type == "variable" else block.type
-    return ".".join([kind, *block.labels])
+    alias = provider_alias(block, []) if block.type == "provider" else ""
+    return ".".join([kind, *block.labels, *([alias] if alias else [])])

@@ -11,7 +11,7 @@ from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Lifecy
 from zenctl.config.decoding import check_names
 from zenctl.config.lifecycle import ATTRIBUTES, ENDPOINT_ATTRIBUTES, read_lifecycle
 from zenctl.config.reading import check_labels, not_yet
-from zenctl.config.references import traversal
+from zenctl.config.references import chosen_provider, traversal
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.lang.syntax import Attribute, Block, Body, Expression, ObjectExpr, TupleExpr
 from zenctl.provider.registry import Registry
@@ -20,7 +20,7 @@ from zenctl.schema import BlockModel
 META = ("for_each", "count", "depends_on", "enabled", "timeout", "retries", "backend", "processing")
 """Meta-arguments of steps and datasources."""
 
-ENDPOINT_META = ("for_each", "count", "depends_on", "enabled")
+ENDPOINT_META = ("for_each", "count", "depends_on", "enabled", "provider")
 
 DEPENDED: Mapping[str, type[Address]] = {
     "datasource": DatasourceAddr,
@@ -48,6 +48,8 @@ def read_node(
             return DatasourceConfig(DatasourceAddr(type_, name, None, module), source, body, meta, block.header_range)
         provider, endpoint = registry.endpoint_type(type_)
         meta, body = _split(block, endpoint.model, ENDPOINT_META, diagnostics, module)
+        provider, wrong = chosen_provider(meta.provider, provider)
+        diagnostics += [] if wrong is None else [wrong]
         return EndpointConfig(
             EndpointAddr(type_, name, None, module), endpoint, provider, body, meta, block.header_range
         )

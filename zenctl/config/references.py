@@ -16,6 +16,7 @@ from zenctl.config.configuration import (
     OutputConfig,
     StepConfig,
 )
+from zenctl.diagnostics import Diagnostic, error
 from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import (
     Body,
@@ -102,6 +103,20 @@ def backend_address(expression: Expression) -> BackendAddr | None:
     if names is None or len(names) != 3 or names[0] != "backend":
         return None
     return BackendAddr(names[1], names[2])
+
+
+def chosen_provider(expression: Expression | None, offered: str) -> tuple[str, Diagnostic | None]:
+    """The provider that a block names: `gcp` or `gcp.eu`. `offered` is the one that offers its type."""
+    if expression is None:
+        return offered, None
+    names = traversal(expression)
+    if names is None or names[0] != "provider" or len(names) not in (2, 3):
+        detail = f"Write provider = provider.{offered}.ALIAS"
+        return offered, error("wrong_type", "A provider must be named here", detail, range=expression.range)
+    if names[1] != offered:
+        summary = f"provider.{names[1]} does not offer this: it is of provider {offered}"
+        return offered, error("wrong_provider", summary, range=expression.range)
+    return ".".join(names[1:]), None
 
 
 def expressions(body: Body) -> Iterator[Expression]:

@@ -80,7 +80,7 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         state=state,
         observed=refresher.observe(_first_look(opened, selection), world.storage),
         find_result=ResultFinder(world.store, world.storage, state, (inputs.workspace,)),
-        endpoint=lambda desired: providers.endpoint(desired.addr.type),
+        endpoint=lambda desired: providers.endpoint(desired.addr.type, desired.config.provider),
         replace=check_addresses(opened.order, options.replace, "-replace"),
         moved=former,
         removed=[removed for module in configuration.modules() for removed in module.removed],

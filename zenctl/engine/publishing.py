@@ -61,7 +61,7 @@ class Publisher:
             raise AssertionError(f"{addr} is published before its model is known")
         recorded = self._state.results.get(addr)
         name = endpoint_name(addr, self._plan.workspace, recorded)
-        provider = self._providers.endpoint(addr.type)
+        provider = self._providers.endpoint(addr.type, desired.config.provider)
         config = plain(desired.config_data)
         labels = {"project": self._plan.project, "workspace": self._plan.workspace, "address": str(addr)}
         try:
@@ -84,7 +84,7 @@ class Publisher:
                 if action is Action.REPLACE and desired.config.meta.lifecycle.create_before_destroy:
                     wanted = replace(wanted, name=self._successor(addr))
                     # The successor is recorded before it is made: if this apply dies now, the next one removes it.
-                    self._recorder.set_handle(execution_id, {"name": wanted.name})
+                    self._recorder.set_handle(execution_id, {"name": wanted.name, "provider": desired.config.provider})
                 after = self._bring(provider, action, wanted, prior)
             except BaseException as problem:
                 self._recorder.fail(execution_id, str(problem) or type(problem).__name__, canceled=False)
@@ -98,9 +98,11 @@ class Publisher:
 
     def delete(self, addr: EndpointAddr) -> str:
         """Remove the endpoint and record that it is gone."""
-        name = endpoint_name(addr, self._plan.workspace, self._state.results.get(addr))
+        recorded = self._state.results.get(addr)
+        name = endpoint_name(addr, self._plan.workspace, recorded)
+        provider = str(recorded.attributes.get("provider", "")) if recorded is not None else ""
         try:
-            self._providers.endpoint(addr.type).delete(name)
+            self._providers.endpoint(addr.type, provider).delete(name)
         except ProviderError as problem:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
         self._recorder.endpoint_deleted(addr)

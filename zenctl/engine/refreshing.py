@@ -127,7 +127,7 @@ class Refresher:
                 self._endpoints[node.addr] = recorded_endpoint(name, recorded)
             return
         try:
-            state = self.providers.endpoint(node.addr.type).read(name)
+            state = self.providers.endpoint(node.addr.type, node.config.provider).read(name)
         except ProviderError as problem:
             diagnostic = provider_diagnostic(problem, str(node.addr), range=node.config.range, address=str(node.addr))
             self.diagnostics.append(diagnostic)

@@ -43,7 +43,7 @@ def settle(
             continue
         if isinstance(addr, EndpointAddr):
             if attempt.handle.get("name"):
-                providers.endpoint(addr.type).delete(str(attempt.handle["name"]))
+                providers.endpoint(addr.type, str(attempt.handle["provider"])).delete(str(attempt.handle["name"]))
             recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
             found.ended.append(addr)
             continue
