@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 from zenctl.lang.spacing import BRACKETS, Pieces
 
 _INDENT = "  "
@@ -87,6 +90,6 @@ def _width(text: str) -> int:
     last = text[text.rfind("\n") + 1 :]
     if last.isascii():
         return len(last)
-    import regex  # costs more than the rest of formatting where it is not needed
-
+    # Loaded by those who need it only: it costs more than the rest of formatting.
+    regex: Any = importlib.import_module("regex")
     return len(regex.findall(r"\X", last))
