@@ -9,9 +9,13 @@ from zenctl.lang.spacing import BRACKETS, Pieces
 
 _INDENT = "  "
 
+_ASSIGN, _COMMENT = 1, 2
+"""The cells of a line that stand in columns, each perhaps empty: an assignment from its `=` on, a comment at the end.
+Cell 0 is how the line begins.
+"""
 
-_LEAD, _ASSIGN, _COMMENT = range(3)
-"""The cells of a line: its beginning, an assignment from the `=` on, a comment at the end. Each may be empty."""
+MAX_COLUMN = 400
+"""Nothing is moved to a column behind this one: a single long line would widen all those around it."""
 
 
 def laid_out(pieces: Pieces) -> str:
@@ -73,16 +77,19 @@ class _Indents:
 
 
 def _align(lines: list[list[str]], cell: int) -> None:
-    """Let a cell begin at the same column in all lines of a run that have it."""
+    """Let a cell begin at the same column in all lines of a run that have it; a line too wide ends the run."""
     run: list[tuple[list[str], int]] = []
     for line in [*lines, ["", "", ""]]:
+        width = _width("".join(line[:cell])) if line[cell] else 0
+        if line[cell] and width < MAX_COLUMN:
+            run.append((line, width))
+            continue
+        widest = max((width for _, width in run), default=0)
+        for member, width in run:
+            member[cell] = " " * (widest - width + 1) + member[cell]
+        run = []
         if line[cell]:
-            run.append((line, _width("".join(line[:cell]))))
-        elif run:
-            widest = max(width for _, width in run)
-            for member, width in run:
-                member[cell] = " " * (widest - width + 1) + member[cell]
-            run = []
+            line[cell] = f" {line[cell]}"
 
 
 def _width(text: str) -> int:

@@ -95,6 +95,7 @@ LIKE_TERRAFORM = {
     "colons are not aligned": ("a={\nb:1\ncde:2\n}\n", "a = {\n  b : 1\n  cde : 2\n}\n"),
     "characters, not bytes": ("é=1\nabc=2\n", "é   = 1\nabc = 2\n"),
     "characters of several code points": ('a="🇫🇷"#x\nb="abc"#y\n', 'a = "🇫🇷"   #x\nb = "abc" #y\n'),
+    "as wide as a column may be": (f"a=1\n{'b' * 399}=1\n", f"a{' ' * 398} = 1\n{'b' * 399} = 1\n"),
     "trailing comments": ("a=1#x\nbcd=23//y\n", "a   = 1  #x\nbcd = 23 //y\n"),
     "a line without one ends a run": ("a=1#x\nb=2\ncde=345#y\n", "a   = 1 #x\nb   = 2\ncde = 345 #y\n"),
     "comments behind brackets": ("a=[# x\n1,# y\n]# z\n", "a = [ # x\n  1,  # y\n]     # z\n"),
@@ -125,6 +126,11 @@ UNLIKE_TERRAFORM = {
     # Its brackets go astray over the lines of a template in a heredoc; such a template is left as it is.
     "template over lines in a heredoc": ("a=<<E\n${ f(\nb )\n}  ${ c }\nE\n", "a = <<E\n${ f(\nb )\n}  ${c}\nE\n"),
     "spaces behind a marker": ("a=<<E\nx\n E  \nb=1\n", "a = <<E\nx\n E\nb = 1\n"),
+    # It moves everything to the column of the widest line, however wide.
+    "too wide for a column": (
+        f"a=1#x\n{'b' * 400}=1#x\nc=1#x\ndef=1#x\n",
+        f"a = 1 #x\n{'b' * 400} = 1 #x\nc   = 1 #x\ndef = 1 #x\n",
+    ),
     # Without the space, two indexes would be one number.
     "indexes that would be a number": ("a=b.0 .1 .e5\n", "a = b.0 .1 .e5\n"),
 }  # fmt: skip

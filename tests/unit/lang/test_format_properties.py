@@ -34,6 +34,11 @@ def tree(text: str) -> Any:
     return result.body
 
 
+def comments(text: str) -> list[str]:
+    tokens = scan(text, comments=True)
+    return [text[tokens.starts[at] : tokens.ends[at]] for at, kind in enumerate(tokens.kinds) if kind == "comment"]
+
+
 @given(anything)
 @settings(max_examples=500, deadline=None)
 @example("a = 1 # x\r\r\n")
@@ -72,6 +77,7 @@ def test_any_configuration(seed: int) -> None:
         return
     assert result.diagnostics == ()
     assert same_meaning(tree(text), tree(result.text))
+    assert comments(result.text) == comments(text)
     assert format(result.text) == result.text
     assert [line.strip() == "" for line in result.text.split("\n")] == [
         line.strip() == "" for line in f"{text.rstrip()}\n".split("\n")
@@ -155,6 +161,8 @@ LONG = {
     "templates over lines in a heredoc": "a=<<E\n" + "${\ny }\n" * N + "E\n",
     "heredocs": "".join(f"a{i}=<<E\nx\nE\n" for i in range(N // 4)),
     "blocks": "a {}\n" * N,
+    "a wide name": "a" * 4 * N + "=1\n" + "".join(f"b{i}=1\n" for i in range(N)),
+    "a wide value": f'a="{"x" * 4 * N}"#x\n' + "".join(f"b{i}=1#x\n" for i in range(N)),
     "wide characters": "".join(f'é{i}="é"#é\n' for i in range(N // 4)),
     "brackets": "".join("a {\nb=[{\nc=f(\n1)}]\n}\n" for _ in range(N // 8)),
 }
@@ -168,6 +176,7 @@ def test_long_texts_take_linear_time(name: str) -> None:
     seconds = time.process_time() - start
     assert result.diagnostics == ()
     assert seconds < 1 + len(text) / 50_000
+    assert len(result.text) < 3 * len(text)
     assert format(result.text) == result.text
 
 
