@@ -44,6 +44,37 @@ def test_init_writes_a_pipeline_that_runs(project: Project) -> None:
     assert "Created" not in again
 
 
+def test_fmt_makes_nothing_stale(tiny: Project) -> None:
+    tiny.ok("apply", "-auto-approve")
+    formatted = (tiny.root / "main.zen.hcl").read_text()
+    tiny.edit("main.zen.hcl", " = ", "=")
+    tiny.edit("main.zen.hcl", "\n  ", "\r\n")
+    ugly = (tiny.root / "main.zen.hcl").read_bytes()
+    checked = tiny.run("fmt", "-check")
+    assert (checked.returncode, checked.stdout) == (3, "main.zen.hcl\n")
+    assert "not formatted. `zenctl fmt` does it." in checked.stderr
+    patch = subprocess.run(
+        [ZENCTL, "fmt", "-diff", "-list=false", "-write=false"],
+        cwd=tiny.root, env=tiny.environment, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert tiny.ok("fmt") == "main.zen.hcl\n"
+    assert (tiny.root / "main.zen.hcl").read_text() == formatted
+    assert tiny.ok("fmt", "-check", "-recursive") == ""
+    assert tiny.stale() == {}
+    subprocess.run(["git", "apply", "-R", "-p1"], cwd=tiny.root, input=patch.stdout, check=True, timeout=60)
+    assert (tiny.root / "main.zen.hcl").read_bytes() == ugly
+
+
+def test_fmt_in_a_pipe(project: Project) -> None:
+    text = b"a=1\r\nb=<<E\r\nx\r\nE\r\n"
+    for words, code, printed in (["-"], 0, b"a = 1\nb = <<E\nx\r\nE\n"), (["-check", "-"], 3, b""):
+        done = subprocess.run(
+            [ZENCTL, "fmt", *words],
+            cwd=project.root, env=project.environment, input=text, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (code, printed, b"")
+
+
 def test_a_saved_plan_runs_as_it_was_reviewed(tiny: Project) -> None:
     tiny.ok("plan", "-out=p.zenplan")
     tiny.edit("steps/order.py", "reverse=True", "reverse=False")

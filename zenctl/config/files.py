@@ -14,6 +14,8 @@ from zenctl.jobs.storage import StorageError
 HCL_SUFFIX = ".zen.hcl"
 YAML_SUFFIXES = (".zen.yaml", ".zen.yml")
 SUFFIXES = (HCL_SUFFIX, *YAML_SUFFIXES)
+VALUES_SUFFIX = ".zenvars"
+"""Of the files that hold values of variables; they are HCL."""
 
 MAX_BYTES = 4 << 20
 """Largest file that is read: a configuration is written by people."""
@@ -140,6 +142,11 @@ def read_text(path: Path, name: str) -> tuple[str, Diagnostic | None]:
         return "", error(
             "unreadable_file", f"{name} cannot be read: {problem.strerror}", detail, range=_place(name, b"")
         )
+    return decoded(data, name)
+
+
+def decoded(data: bytes, name: str) -> tuple[str, Diagnostic | None]:
+    """What a file of that name says, or a diagnostic: it must be UTF-8 and not larger than `MAX_BYTES`."""
     if len(data) > MAX_BYTES:
         return "", error("unreadable_file", f"{name} is larger than {MAX_BYTES >> 20} MiB", range=_place(name, b""))
     try:

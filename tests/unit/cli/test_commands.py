@@ -44,6 +44,7 @@ COMMANDS = [
     "plan",
     "apply",
     "destroy",
+    "fmt",
     "show",
     "output",
     "state list",
@@ -89,6 +90,9 @@ def test_help_of_each_command_teaches(zenctl, command, flag):
         (["logs"], "address is missing"),
         (["logs", "step.a.b[x]"], "single quotes"),
         (["show", "none.plan"], "none.plan"),
+        (["fmt", "-", "x.zen.hcl"], "- and other paths together"),
+        (["fmt", "-", "-json"], "- and -json together"),
+        (["fmt", "-json", "-diff"], "-json and -diff together"),
         (["-show-completion=bash"], "takes no value"),
     ],
 )
