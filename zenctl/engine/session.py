@@ -214,7 +214,7 @@ def _outputs(
             outputs[name] = {"value": concealed(value, sensitive=output.sensitive), "sensitive": output.sensitive}
         elif name in state.outputs:
             outputs[name] = state.outputs[name]
-        elif not applied.failed and not applied.skipped:
+        elif not (applied.failed or applied.canceled or applied.skipped):
             problems += found
     return outputs, problems
 
@@ -240,6 +240,7 @@ def _outcome(
         endpoints=endpoints,
         forgotten=with_outcome("forgotten"),
         failed=tuple(applied.failed),
+        canceled=tuple(applied.canceled),
         skipped=tuple(applied.skipped),
         interrupted=interrupted,
         outputs=outputs,

@@ -171,6 +171,7 @@ FAILED = ApplyOutcome(
     unchanged=("step.statistics.penguins",),
     endpoints={"endpoint.local.a": "created"},
     failed=("step.python.fit", 'step.train.t["a b"]'),
+    canceled=("step.python.slow",),
     skipped=("step.evaluate.penguins",),
 )
 

@@ -29,6 +29,7 @@ def counts(outcome: ApplyOutcome) -> dict[str, int]:
         "forgotten": len(outcome.forgotten),
         "up to date": len(outcome.unchanged) + endpoints["unchanged"],
         "failed": len(outcome.failed),
+        "canceled": len(outcome.canceled),
         "skipped": len(outcome.skipped),
     }
     return {word: count for word, count in found.items() if count}
@@ -54,14 +55,16 @@ def show(terminal: Terminal, outcome: ApplyOutcome, *, destroy: bool = False) ->
     line = headline(outcome, destroy=destroy)
     terminal.write("\n" + style.bold(style.green(line) if good else style.red(line)))
     rows = [(style.red("failed"), "failed", address, f"zenctl logs {_quoted(address)}") for address in outcome.failed]
+    rows += [(style.yellow("canceled"), "canceled", address, "") for address in outcome.canceled]
     rows += [(style.yellow("skipped"), "skipped", address, "") for address in outcome.skipped]
     if rows:
         width = max(len(address) for _, _, address, _ in rows)
+        column = max(len(word) for _, word, _, _ in rows) + 2
         terminal.write()
         for shown, word, address, command in rows:
-            blank = " " * (9 - len(word))
+            blank = " " * (column - len(word))
             terminal.write(f"  {shown}{blank}{pad(address, width)}  {style.dim(command)}".rstrip())
-    if not good and (outcome.failed or outcome.skipped) and not terminal.in_automation:
+    if rows and not terminal.in_automation:
         when = "After the cause is mended, `" if outcome.failed else "`"
         terminal.write(f"\nWhat ran is recorded. {when}zenctl apply` carries on from there.")
     if outcome.outputs and not destroy:
@@ -86,6 +89,7 @@ def stream(writer: JsonStream, outcome: ApplyOutcome, *, destroy: bool = False) 
             "endpoints": dict(outcome.endpoints),
             "forgotten": list(outcome.forgotten),
             "failed": list(outcome.failed),
+            "canceled": list(outcome.canceled),
             "skipped": list(outcome.skipped),
         },
     }
