@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,7 +20,7 @@ from zenctl.jobs.spec import Entry
 from zenctl.provider import ErrorKind, JobState, ProviderError
 from zenctl.provider.testing.compute import ComputeBench, ComputeConformance
 from zenctl_local.forkserver import kill_group, started
-from zenctl_local.launcher import Limits
+from zenctl_local.launcher import ForkServer, Limits
 
 from .conftest import PATIENCE, Project, wait
 
@@ -214,6 +215,21 @@ class TestInterpreters:
         status = wait(compute, compute.submit(project.request(WHO)))
         assert "this is no snake" in status.reason
 
+    def test_a_server_that_ends_before_it_is_asked_is_noticed(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def send(server: ForkServer, message: Mapping[str, Any]) -> None:
+            server._process.wait()
+            ask(server, message)
+
+        ask = ForkServer.send
+        monkeypatch.setattr(ForkServer, "send", send)
+        (project.root / "python").write_text("#!/bin/sh\necho 'this is no snake' >&2\nexit 4\n")
+        (project.root / "python").chmod(0o755)
+        compute = project.compute(python="./python")
+        status = wait(compute, compute.submit(project.request(WHO)))
+        assert "this is no snake" in status.reason
+
 
 class TestEnds:
     def test_killed_by_the_system(self, project: Project) -> None:
@@ -299,6 +315,7 @@ class TestCrashes:
     SUBMIT = """
 import json, sys, time
 from pathlib import Path
+from typing import Any
 from zenctl.jobs.spec import job_path
 from zenctl.jobs.storage import FolderStorage
 from zenctl.jobs.wire import spec_from_json
