@@ -30,17 +30,29 @@ ended."""
 
 
 def started(pid: int) -> str:
-    """When a process started, as a text that tells it from a later one of the same number; empty if it is gone."""
+    """When a process started, as a text that tells it from a later one of the same number; empty if it is gone.
+
+    It is counted from the machine's start, so it names that too: TICKS@BOOT.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:
             # The name in parentheses may hold anything; the fields after it are numbers, the 20th is the start.
             fields = stream.read().rpartition(b")")[2].split()
-        return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
+        return "" if fields[0] in (b"Z", b"X") else f"{fields[19].decode()}@{boot()}"
     except (OSError, IndexError):
         if os.path.isdir("/proc/self"):
             return ""
     found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return found.stdout.strip()
+
+
+def boot() -> str:
+    """Names the time since the machine was started, on Linux; empty where that is not told."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            return stream.read().strip()
+    except OSError:
+        return ""
 
 
 def kill_group(pid: int, number: int) -> None:

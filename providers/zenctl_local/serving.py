@@ -2,6 +2,7 @@
 
 Started by an endpoint it is given its listening socket (`--fd`) and reads one line of JSON, {"token": ...}, from its
 standard input; it serves nothing before that line has come, so that a server that nobody has recorded cannot live.
+Nor can one whose record is gone: it looks for the state file in its working directory, which is its folder.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from zenctl_local.server_state import OWN
+from zenctl_local.server_state import OWN, STATE_FILE
 
 GRACE = 5
 """How long requests may go on after SIGTERM, in seconds."""
+
+LOOK = 1.0
+"""How often the server looks whether it is still recorded, in seconds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,12 +86,32 @@ def _serve(options: argparse.Namespace, token: str) -> int:
             failed.set()
             server.should_exit = True
 
+    def watch() -> None:
+        while is_known():
+            time.sleep(LOOK)
+        _say("its folder was removed, so nobody could find it any more: it ends")
+        server.should_exit = True
+
     threading.Thread(target=load, name="load", daemon=True).start()
+    if options.fd is not None:
+        threading.Thread(target=watch, name="watch", daemon=True).start()
     server.run(sockets=[listening])
     sys.stdout.flush()
     sys.stderr.flush()
     # Without TensorFlow's teardown: a model that is still being loaded would be torn down in the midst of it.
     os._exit(1 if failed.is_set() else 0)
+
+
+def is_known() -> bool:
+    """Whether a later zenctl can find this server. A folder that was moved is the same folder."""
+    try:
+        os.stat(STATE_FILE)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # A file system that does not answer now says nothing about the file.
+        return True
+    return True
 
 
 def _empty_stdin() -> None:
