@@ -91,6 +91,18 @@ def test_logs_are_what_the_step_printed(tiny: Project) -> None:
     assert "hello from the step" in tiny.ok("logs", "step.python.tallest")
 
 
+def test_following_the_log_of_a_job_that_was_killed_ends(tiny: Project) -> None:
+    make_slow(tiny)
+    tiny.edit("steps/rank.py", "    names_slow(", "    print('before it waits')\n    names_slow(")
+    running = tiny.start("apply", "-auto-approve")
+    try:
+        wait_for(lambda: (tiny.root / "started").exists())
+        os.kill(running.pid, signal.SIGKILL)
+    finally:
+        kill_group(running)
+    assert tiny.ok("logs", "-follow", "step.python.tallest") == "before it waits\n"
+
+
 def test_show_reads_state_and_plan(tiny: Project) -> None:
     tiny.ok("apply", "-auto-approve")
     assert "step.python.tallest" in tiny.ok("show")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zenctl.addrs import EndpointAddr, parse
 from zenctl.cli.terminal import Terminal
 from zenctl.cli.views.outputs import output_block
 from zenctl.cli.views.stream import JsonStream
@@ -54,7 +55,7 @@ def show(terminal: Terminal, outcome: ApplyOutcome, *, destroy: bool = False) ->
     good = not outcome.failed and not outcome.interrupted and not has_errors(outcome.diagnostics)
     line = headline(outcome, destroy=destroy)
     terminal.write("\n" + style.bold(style.green(line) if good else style.red(line)))
-    rows = [(style.red("failed"), "failed", address, f"zenctl logs {_quoted(address)}") for address in outcome.failed]
+    rows = [(style.red("failed"), "failed", address, _more(address)) for address in outcome.failed]
     rows += [(style.yellow("canceled"), "canceled", address, "") for address in outcome.canceled]
     rows += [(style.yellow("skipped"), "skipped", address, "") for address in outcome.skipped]
     if rows:
@@ -104,5 +105,8 @@ def _shown(output: Mapping[str, Any]) -> dict[str, Any]:
     return {"sensitive": True} if sensitive else {"sensitive": False, "value": output.get("value")}
 
 
-def _quoted(address: str) -> str:
-    return f"'{address}'" if "[" in address else address
+def _more(address: str) -> str:
+    """The command that shows what a failed step printed. Of an endpoint that failed the error says all there is."""
+    if isinstance(parse(address), EndpointAddr):
+        return ""
+    return "zenctl logs " + (f"'{address}'" if "[" in address else address)
