@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import socket
+import stat
 import sys
 import threading
 import time
@@ -77,7 +78,8 @@ def _serve(options: argparse.Namespace, token: str) -> int:
 
     def load() -> None:
         try:
-            # `load` imports TensorFlow: in a thread, so that "still being loaded" can be answered meanwhile.
+            # In a thread, so that "still being loaded" can be answered meanwhile.
+            _import_tensorflow()
             served.load(options.model, options.digest or options.model.name)
             _say(f"serving {options.name} on http://{host}:{port}/v1/models/{options.name}")
         except BaseException as error:  # noqa: BLE001 - whatever it is, the process ends and says so
@@ -100,6 +102,15 @@ def _serve(options: argparse.Namespace, token: str) -> int:
     sys.stderr.flush()
     # Without TensorFlow's teardown: a model that is still being loaded would be torn down in the midst of it.
     os._exit(1 if failed.is_set() else 0)
+
+
+def _import_tensorflow() -> None:
+    """Import it, and take what it said meanwhile out of the log: errors about GPUs, on machines that have none."""
+    before = os.fstat(2)
+    import tensorflow  # noqa: F401 - it is imported here for its noise
+
+    if stat.S_ISREG(before.st_mode):
+        os.ftruncate(2, before.st_size)
 
 
 def is_known() -> bool:

@@ -183,6 +183,7 @@ class TestLive:
     def test_the_log_says_once_what_is_served(self, live: Live) -> None:
         live.ask(1)
         text = (live.folder / "server.log").read_text()
+        assert text.splitlines()[0] == f"zenctl: serving penguins on {live.state.url}"
         assert text.count(live.state.url) == 1
         assert ":predict" not in text
 
