@@ -340,6 +340,21 @@ def test_a_reader_waits_for_a_commit_that_shuts_it_out(
     assert capfd.readouterr().err == ""
 
 
+def test_a_database_that_cannot_be_written_says_so_in_a_few_words(
+    path: Path, store: MlmdStore, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reader = MlmdStore(path, create=False)
+    # A file that another user may only read opens as this connection does: without complaint.
+    reader._read_only = False
+    with pytest.raises(StoreError) as failure:
+        reader.commit(Transition(create_contexts=(fence("f"),), executions=(execution("j"),)))
+    assert str(failure.value) == (
+        f"the metadata database {path} cannot be written (attempt to write a readonly database)"
+    )
+    assert "permissions" in failure.value.hint
+    assert capfd.readouterr().err == ""
+
+
 def test_a_database_that_stays_busy_is_an_error(
     path: Path, store: MlmdStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

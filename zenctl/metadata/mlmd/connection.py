@@ -7,6 +7,7 @@ seconds of blind retries. Reads take no lock; the moments in which a commit shut
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,14 +30,14 @@ _READ_ONLY, _READ_WRITE, _CREATE = 1, 2, 3
 T = TypeVar("T")
 
 
-class _OwnRetries(logging.Filter):
-    """Keeps MLMD from telling stderr of a busy database: this module waits and, if need be, reports it."""
+class _NotOfMlmd(logging.Filter):
+    """Keeps MLMD from telling stderr of its errors: this module waits them out, or reports them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.module != "metadata_store"
+        return Path(record.pathname).parent.name not in ("ml_metadata", "metadata_store")
 
 
-logging.getLogger("absl").addFilter(_OwnRetries())
+logging.getLogger("absl").addFilter(_NotOfMlmd())
 
 
 class Connection:
@@ -145,6 +146,7 @@ def _what_exists(problem: Exception) -> str:
 
 
 def _first_line(problem: Exception) -> str:
-    """What MLMD says, without the SQL that it appends."""
-    text = str(problem).strip().partition("\n")[0]
-    return text.removeprefix("Error when executing query: ").partition(" query:")[0].strip() or type(problem).__name__
+    """What the database says, without the node that MLMD puts before it and the SQL after it."""
+    text = str(problem).strip()
+    found = re.search(r"Error when executing query: (.*?) query:", text)
+    return found[1] if found else text.partition("\n")[0] or type(problem).__name__
