@@ -241,6 +241,18 @@ class TestEnds:
         assert "memory" in status.reason
         assert project.result(request) is None
 
+    def test_a_folder_that_cannot_be_made_ends_its_job_alone(self, project: Project) -> None:
+        compute = project.compute()
+        other = project.request("import time\ndef step():\n    print('begun', flush=True)\n    time.sleep(1000)\n")
+        going = compute.submit(other)
+        eventually(lambda: "begun" in compute.logs(going, 0).text, "it does not begin")
+        request = project.request(WHO)
+        (project.root / ".zenctl" / "work" / request.spec.job_id).write_text("in its way")
+        status = wait(compute, compute.submit(request))
+        assert status.reason.startswith("it cannot be started: ")
+        assert f"work/{request.spec.job_id}" in status.reason
+        assert compute.status(going).state is JobState.RUNNING
+
     def test_a_crash_in_c(self, project: Project) -> None:
         compute = project.compute()
         request = project.request("import ctypes\ndef step():\n    ctypes.string_at(0)\n")
