@@ -90,6 +90,15 @@ def test_a_step_that_raises_shows_the_user_s_traceback_without_ours(tiny: Projec
     assert "step.python.tallest: ran" not in printed
 
 
+def test_a_step_that_something_else_ends(tiny: Project) -> None:
+    tiny.edit("steps/size.py", "    return len", "    import os\n    os.kill(os.getpid(), 15)\n    return len")
+    said = tiny.fails("apply", "-auto-approve")
+    assert "step.python.count was interrupted" in said
+    assert "Something other than zenctl ended it" in said
+    assert "1 failed" in said
+    assert "canceled" not in said
+
+
 def test_an_output_that_is_not_written(tiny: Project) -> None:
     tiny.edit("steps/rank.py", '    (names.path / "names.json").write_text(json.dumps(chosen))\n', "")
     said = tiny.fails("apply", "-auto-approve")
