@@ -355,6 +355,39 @@ def test_a_database_that_cannot_be_written_says_so_in_a_few_words(
     assert capfd.readouterr().err == ""
 
 
+FULL = """
+import pathlib, resource, sys
+from tests.conformance.metadata_store import execution
+from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.store import StoreError, Transition, Where
+
+path = pathlib.Path(sys.argv[1])
+store = MlmdStore(path, create=True)
+most = resource.RLIM_INFINITY
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, most))
+for attempt in range(2):
+    try:
+        store.commit(Transition(executions=tuple(execution(f"big {i}") for i in range(400))))
+    except StoreError as problem:
+        assert "cannot be written" in str(problem), problem
+        assert store.executions(Where()) == []
+    else:
+        raise AssertionError("it was written")
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+store.commit(Transition(executions=(execution("after"),)))
+assert [e.name for e in store.executions(Where())] == ["after"]
+"""
+
+
+def test_after_a_full_disk_it_goes_on(path: Path) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_database_that_stays_busy_is_an_error(
     path: Path, store: MlmdStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import ZENCTL, Project
 
 CONFIGURATION = [
     # (what is replaced, by what, what must be said, where)
@@ -184,6 +185,41 @@ def test_a_full_artifact_directory(tiny: Project, small_disk: Path, request: pyt
     assert "No space left" in said or "space" in said
     assert tiny.ok("state", "list").split() == ["datasource.csv.heights"]
     tiny.edit("steps/rank.py", "4_000_000", "4_000")
+    tiny.ok("apply", "-auto-approve")
+
+
+def test_a_full_disk_under_the_database(tiny: Project) -> None:
+    tiny.ok("apply", "-auto-approve")
+    database = tiny.root / ".zenctl" / "metadata.db"
+    before = tiny.json("state", "list", "-json")
+    words = [str(database.stat().st_size), str(ZENCTL), "apply", "-auto-approve", "-replace=step.python.count"]
+    program = (
+        "import os, resource, sys\nmost = int(sys.argv[1])\nresource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
+    )
+    # So full that the database cannot grow; how much of it is free by chance decides how far the apply comes.
+    for _ in range(20):
+        done = subprocess.run(
+            [sys.executable, "-c", program + "os.execv(sys.argv[2], sys.argv[2:])", *words],
+            cwd=tiny.root, env=tiny.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            break
+    assert done.returncode == 1
+    assert "metadata.db cannot be written" in " ".join(done.stderr.split())
+    assert "met a bug" not in done.stderr
+    assert "WARNING" not in done.stderr
+    assert "Transaction" not in done.stderr
+    assert [each["address"] for each in tiny.json("state", "list", "-json")] == [each["address"] for each in before]
+    tiny.ok("apply", "-auto-approve")
+    tiny.ok("plan", "-detailed-exitcode")
+
+
+def test_a_cache_that_cannot_be_written(tiny: Project) -> None:
+    tiny.write(".zenctl/cache", "a file where a folder should be")
+    tiny.ok("plan")
+    said = " ".join(tiny.fails("apply", "-auto-approve").split())
+    assert ".zenctl/cache cannot be written: " in said
+    (tiny.root / ".zenctl" / "cache").unlink()
     tiny.ok("apply", "-auto-approve")
 
 

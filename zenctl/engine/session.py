@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
@@ -29,7 +31,7 @@ from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
-from zenctl.metadata.store import MetadataStore
+from zenctl.metadata.store import MetadataStore, StoreError
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
 from zenctl.runner.zipapp import build_runner
@@ -83,7 +85,9 @@ def run_apply(
     except LockLost as problem:
         raise DiagnosticError(error("lock_lost", str(problem), problem.hint)) from problem
     except BaseException:
-        recorder.finish(outcome, outputs)
+        # What went wrong first is what the user is to be told. A lock that is not given back is taken over later.
+        with suppress(StoreError):
+            recorder.finish(outcome, outputs)
         raise
     recorder.finish(outcome, outputs)
     return result
@@ -104,8 +108,7 @@ def _apply(
     if settled.adopted or settled.ended:
         state = read_state(world.store, plan.project, plan.workspace)
     locations = _locations(world, plan, state, listener)
-    cache = inputs.data_dir / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
+    runner = _runner(inputs.data_dir / "cache")
     version = code_version(inputs.root)
     context = Context(
         root=inputs.root,
@@ -116,7 +119,7 @@ def _apply(
         services=Services(
             storage=world.storage,
             providers=world.providers,
-            runner=build_runner(cache),
+            runner=runner,
             listener=listener,
             stop=stop,
             preload=_preload(opened, plan),
@@ -130,6 +133,16 @@ def _apply(
         running=settled.running,
     )
     return apply_changes(context, parallelism), state
+
+
+def _runner(cache: Path) -> Path:
+    """The file that runs jobs."""
+    try:
+        return build_runner(cache)
+    except OSError as problem:
+        summary = f"{cache} cannot be written: {problem.strerror}"
+        detail = "Check its permissions and the space on the disk; what is in it can be removed at any time."
+        raise DiagnosticError(error("cache_unwritable", summary, detail)) from problem
 
 
 def _check_fresh(plan: Plan, state: WorkspaceState) -> None:

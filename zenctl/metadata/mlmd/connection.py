@@ -49,6 +49,8 @@ class Connection:
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path.absolute()
         self._turn = FileLock(f"{self.path}.lock", thread_local=False)
+        self._mode = _READ_WRITE if create else _READ_ONLY
+        self._stuck = False
         self._mlmd: Any = self._create() if create else self._open_to_read()
 
     @property
@@ -56,6 +58,9 @@ class Connection:
         """MLMD's own store; StoreError once closed."""
         if self._mlmd is None:
             raise StoreError(f"the metadata store {self.path} is closed")
+        if self._stuck:
+            self._mlmd = self._connect(self._mode)
+            self._stuck = False
         return self._mlmd
 
     def close(self) -> None:
@@ -96,6 +101,8 @@ class Connection:
             except errors.AlreadyExistsError as problem:
                 raise AlreadyExists(_what_exists(problem)) from problem
             except (RuntimeError, errors.StatusError) as problem:
+                # After a full disk MLMD holds its transaction for open that SQLite has rolled back, and takes no other.
+                self._stuck = True
                 raise self._failure(problem) from problem
 
     def _create(self) -> Any:
