@@ -355,6 +355,18 @@ def test_a_database_that_cannot_be_written_says_so_in_a_few_words(
     assert capfd.readouterr().err == ""
 
 
+def test_a_database_of_a_newer_ml_metadata_says_so(path: Path, store: MlmdStore) -> None:
+    store.close()
+    change = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('update MLMDEnv set schema_version = 99')"
+    )
+    subprocess.run([sys.executable, "-c", f"{change}; db.commit()", str(path)], check=True)
+    for create in (False, True):
+        with pytest.raises(StoreError, match=r"was written by a newer ML Metadata \(its form is 99") as failure:
+            MlmdStore(path, create=create)
+        assert "zenctl" in failure.value.hint
+
+
 FULL = """
 import pathlib, resource, sys
 from tests.conformance.metadata_store import execution

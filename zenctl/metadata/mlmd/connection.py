@@ -140,6 +140,12 @@ class Connection:
                 "Restore it from a backup; or move it away and apply again: "
                 "what it recorded is then lost, and every step runs anew.",
             )
+        newer = re.search(r"database version (\d+) is greater than library version (\d+)", reason)
+        if newer:
+            return StoreError(
+                f"{where} was written by a newer ML Metadata (its form is {newer[1]}, this one knows up to {newer[2]})",
+                "Use the zenctl that wrote it, or a newer one.",
+            )
         if "unable to open" in reason:
             return StoreError(f"{where} cannot be opened", "Is it a file that you may read and write?")
         if "readonly database" in reason or "disk" in reason:
