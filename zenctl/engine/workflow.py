@@ -25,6 +25,7 @@ from zenctl.engine.opening import (
     open_metadata,
     open_planned,
     open_providers,
+    store_failure,
 )
 from zenctl.engine.planning import Request, plan, plan_destroy
 from zenctl.engine.providers import Providers
@@ -206,8 +207,7 @@ def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[Me
             try:
                 yield store, providers, providers.storage()
             except StoreError as problem:
-                summary = f"The metadata store failed: {problem}"
-                raise DiagnosticError(error("metadata_store", summary, problem.hint)) from problem
+                raise DiagnosticError(store_failure(problem)) from problem
     finally:
         providers.close()
 
