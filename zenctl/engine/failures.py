@@ -16,7 +16,7 @@ SUMMARIES = {
     "bad_data": "{address} cannot use its data",
     "gate_failed": "{address} did not pass a gate",
     "timeout": "{address} took longer than its timeout",
-    "canceled": "{address} was canceled",
+    "canceled": "{address} was interrupted",
     "storage": "{address} could not be stored",
     "lost": "{address} ended without a result",
     "backend": "{address} could not be started",
@@ -33,11 +33,14 @@ def failure_diagnostic(
     if problem.kind == "user_error" and problem.traceback:
         summary = f"{address} raised an exception"
     parts = [problem.message]
+    if problem.kind == "canceled":
+        # What this apply canceled itself is no failure and does not come here.
+        parts = ["Something other than zenctl ended it, with SIGTERM or SIGINT, or it raised KeyboardInterrupt itself."]
     if problem.traceback:
         parts.append(problem.traceback.rstrip())
     if problem.hint:
         parts.append(problem.hint)
-    if problem.kind not in ("canceled", "storage", "backend"):
+    if problem.kind not in ("storage", "backend"):
         parts.append(f"What it printed: zenctl logs {address}")
     place = desired.config.range
     if problem.file and problem.line:

@@ -246,7 +246,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
     gates = _gates(desired, result.desired)
     after = {"model": desired.model.digest, **plain(desired.shown_config)}
     before = None
-    if recorded is not None:
+    if recorded is not None and action is not Action.CREATE:
         model = recorded.inputs.get("model")
         before = {"model": model.digest if model else None, **dict(recorded.components.get("params", {}))}
     if observed is not None and observed.url and action is Action.NO_OP:

@@ -75,6 +75,7 @@ class ApplyOutcome:
     endpoints: Mapping[str, str] = field(default_factory=dict, hash=False)
     forgotten: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    canceled: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     interrupted: bool = False
     outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)

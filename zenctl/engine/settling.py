@@ -55,7 +55,7 @@ def settle(
                 Notice(f"{addr}: finished in apply {attempt.serial} before that was interrupted; its result is kept")
             )
             continue
-        compute = providers.compute(_backend(attempt))
+        compute = providers.compute(backend_of(attempt))
         if attempt.handle and compute.status(attempt.handle).state in (JobState.PENDING, JobState.RUNNING):
             if addr in wanted:
                 found.running[addr] = attempt
@@ -69,7 +69,8 @@ def settle(
     return found
 
 
-def _backend(attempt: Recorded) -> BackendAddr | None:
+def backend_of(attempt: Recorded) -> BackendAddr | None:
+    """Where an attempt was submitted to; None for the default."""
     try:
         addr = parse(attempt.backend)
     except AddressError:

@@ -170,7 +170,8 @@ FAILED = ApplyOutcome(
     cut_off=("step.transform.penguins",),
     unchanged=("step.statistics.penguins",),
     endpoints={"endpoint.local.a": "created"},
-    failed=("step.python.fit", 'step.train.t["a b"]'),
+    failed=("step.python.fit", 'step.train.t["a b"]', "endpoint.local.b"),
+    canceled=("step.python.slow",),
     skipped=("step.evaluate.penguins",),
 )
 
