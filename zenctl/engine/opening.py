@@ -61,7 +61,7 @@ def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opene
     """
     registry = discover()
     loaded = load(inputs.root, registry)
-    given = VariableInputs(inputs.environment, inputs.variable_files, inputs.variables, required=values_required)
+    given = VariableInputs(inputs.environment, inputs.variables, required=values_required, ask=inputs.ask)
     return _open(loaded, registry, given, CodeSources(inputs.root), inputs.workspace)
 
 
@@ -69,7 +69,7 @@ def open_planned(inputs: Inputs, plan: Plan) -> Opened:
     """Load the configuration that a plan was made from, with its variables and its code; the disk is not read."""
     registry = discover()
     loaded = load_files(plan.files, inputs.root, registry)
-    given = VariableInputs(inputs.environment, (), (), planned=plan.variables)
+    given = VariableInputs(inputs.environment, inputs.variables, plan.variables, ask=inputs.ask)
     modules = loaded.configuration.modules() if loaded.configuration is not None else ()
     code = CodeSources.of_plan(inputs.root, plan, {module.path: module.folder for module in modules})
     return _open(loaded, registry, given, code, plan.workspace)
