@@ -24,6 +24,9 @@ SUMMARIES = {
 }
 """One line for each kind of job error."""
 
+SPEAK_FOR_THEMSELVES = frozenset({"storage", "backend", "bad_data", "source_changed", "input_corrupt"})
+"""Kinds of which the job's log has no more to say: they point at the data, or come from before the job ran."""
+
 
 def failure_diagnostic(
     address: str, desired: DesiredDatasource | DesiredStep, problem: JobError, root: Path
@@ -40,7 +43,7 @@ def failure_diagnostic(
         parts.append(problem.traceback.rstrip())
     if problem.hint:
         parts.append(problem.hint)
-    if problem.kind not in ("storage", "backend"):
+    if problem.kind not in SPEAK_FOR_THEMSELVES:
         parts.append(f"What it printed: zenctl logs {address}")
     place = desired.config.range
     if problem.file and problem.line:
