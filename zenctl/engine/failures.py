@@ -39,8 +39,10 @@ def failure_diagnostic(
     if problem.kind == "canceled":
         # What this apply canceled itself is no failure and does not come here.
         parts = ["Something other than zenctl ended it, with SIGTERM or SIGINT, or it raised KeyboardInterrupt itself."]
-    if problem.traceback:
-        parts.append(problem.traceback.rstrip())
+    traceback = problem.traceback.rstrip()
+    if traceback:
+        # It ends with the message, so that is not said before it too.
+        parts = [traceback] if traceback.endswith(problem.message) else [*parts, traceback]
     if problem.hint:
         parts.append(problem.hint)
     if problem.kind not in SPEAK_FOR_THEMSELVES:
