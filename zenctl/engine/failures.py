@@ -24,6 +24,9 @@ SUMMARIES = {
 }
 """One line for each kind of job error."""
 
+SPEAK_FOR_THEMSELVES = frozenset({"storage", "backend", "bad_data", "source_changed", "input_corrupt"})
+"""Kinds of which the job's log has no more to say: they point at the data, or come from before the job ran."""
+
 
 def failure_diagnostic(
     address: str, desired: DesiredDatasource | DesiredStep, problem: JobError, root: Path
@@ -36,11 +39,13 @@ def failure_diagnostic(
     if problem.kind == "canceled":
         # What this apply canceled itself is no failure and does not come here.
         parts = ["Something other than zenctl ended it, with SIGTERM or SIGINT, or it raised KeyboardInterrupt itself."]
-    if problem.traceback:
-        parts.append(problem.traceback.rstrip())
+    traceback = problem.traceback.rstrip()
+    if traceback:
+        # It ends with the message, so that is not said before it too.
+        parts = [traceback] if traceback.endswith(problem.message) else [*parts, traceback]
     if problem.hint:
         parts.append(problem.hint)
-    if problem.kind not in ("storage", "backend"):
+    if problem.kind not in SPEAK_FOR_THEMSELVES:
         parts.append(f"What it printed: zenctl logs {address}")
     place = desired.config.range
     if problem.file and problem.line:

@@ -99,13 +99,20 @@ def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[Me
     """Metadata store, providers and artifact store of a configuration, closed at the end."""
     providers = open_providers(opened, inputs)
     try:
-        with closing(open_metadata(opened, inputs, create=create)) as store:
-            try:
-                yield store, providers, providers.storage()
-            except StoreError as problem:
-                raise DiagnosticError(store_failure(problem)) from problem
+        with _store(opened, inputs, create=create) as store:
+            yield store, providers, providers.storage()
     finally:
         providers.close()
+
+
+@contextmanager
+def _store(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
+    """The metadata store, closed at the end; what fails in it is a diagnostic."""
+    with closing(open_metadata(opened, inputs, create=create)) as store:
+        try:
+            yield store
+        except StoreError as problem:
+            raise DiagnosticError(store_failure(problem)) from problem
 
 
 def apply_plan(
@@ -139,7 +146,7 @@ def read_state(inputs: Inputs) -> StateOutcome:
     except OpeningError as problem:
         return StateOutcome(None, problem.diagnostics, problem.sources)
     try:
-        with closing(open_metadata(opened, inputs, create=False)) as store:
+        with _store(opened, inputs, create=False) as store:
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
     except DiagnosticError as problem:
         return StateOutcome(None, problem.diagnostics, opened.sources)
@@ -150,7 +157,7 @@ def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
     """An address's current record and all it came from."""
     try:
         opened = open_configuration(inputs, values_required=False)
-        with closing(open_metadata(opened, inputs, create=False)) as store:
+        with _store(opened, inputs, create=False) as store:
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
             return LineageOutcome(lineage(store, recorded.execution_id), ())
