@@ -39,7 +39,14 @@ from zenctl.lang.types import (
 
 
 class ConversionError(Exception):
-    """A value does not fit a type; the message says where in it, and what is required."""
+    """A value does not fit a type; the message says where in it, and what is required.
+
+    `reason` is the message without the way to the place, whose keys may be secret.
+    """
+
+    def __init__(self, message: str, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = message if reason is None else reason
 
 
 def convert_value(value: Value, target: Type) -> Value:
@@ -60,8 +67,18 @@ def _unknown_type(source: Type, target: Type) -> Type:
         return without_optional(target)
     if not convertible(source, target):
         raise ConversionError(f"{describe(target)} is required, not {describe(source)}")
-    plain = without_optional(target)
-    return ANY if contains_any(plain) else plain
+    return _filled(source, without_optional(target))
+
+
+def _filled(source: Type, target: Type) -> Type:
+    """The target with what is known of the source in place of `any`; `any` where the two are of different kinds."""
+    if isinstance(target, AnyType):
+        return source
+    if not contains_any(target):
+        return target
+    if isinstance(target, (ListType, SetType, MapType)):
+        return target.__class__(_filled(unify(_element_types([source])) or ANY, target.element))
+    return ANY
 
 
 def convertible(source: Type, target: Type) -> bool:
@@ -132,9 +149,8 @@ def _within(place: str, value: Value, target: Type) -> Value:
     try:
         return convert_value(value, target)
     except ConversionError as problem:
-        text = str(problem)
         # A path reads from the outside in: `attribute "a": element 0: a number is required`.
-        raise ConversionError(f"{place}: {text}") from None
+        raise ConversionError(f"{place}: {problem}", problem.reason) from None
 
 
 def _elements(value: Value, target: ListType | SetType) -> tuple[Type, list[Value]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ from zenctl.lang.types import (
 )
 
 SENSITIVE = "sensitive"
+"""The mark of what must not be shown."""
+
+EPHEMERAL = "ephemeral"
+"""The mark of what must not be recorded: it is there for one run only."""
+
 Marks = frozenset[str]
 NO_MARKS: Marks = frozenset()
 
@@ -99,9 +105,14 @@ def unknown(type: Type, marks: Marks = NO_MARKS) -> Value:
     return Value(type, UNKNOWN, marks)
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def string(text: str) -> Value:
-    """A string, in Unicode's normal form C."""
-    return Value(STRING, text if text.isascii() else unicodedata.normalize("NFC", text))
+    """A string, in Unicode's normal form C. Half a character, which no file can hold, becomes U+FFFD."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", text))
+    return Value(STRING, text)
 
 
 def number(value: Decimal | int) -> Value:

@@ -9,9 +9,9 @@ from math import prod
 
 from zenctl.lang.calls import MAX_ELEMENTS, FunctionProblem, Parameter
 from zenctl.lang.conversion import convert_value, unify
-from zenctl.lang.functions.collections import SEQUENCES, element_type, mapping, of_type, sequence
-from zenctl.lang.functions.library import Library, deep, number, shallow
-from zenctl.lang.functions.texts import whole
+from zenctl.lang.functions.bounds import bounded_elements, whole
+from zenctl.lang.functions.collections import SEQUENCES, element_type, mapping, of_type, same_type, sequence
+from zenctl.lang.functions.declaring import Group, deep, number, shallow
 from zenctl.lang.model import (
     UNKNOWN,
     Value,
@@ -21,23 +21,56 @@ from zenctl.lang.model import (
     object_value,
     set_value,
     string,
-    strip_marks,
     tuple_value,
 )
 from zenctl.lang.numbers import CONTEXT
-from zenctl.lang.types import ANY, NUMBER, STRING, ListType, MapType, SetType, TupleType, Type
+from zenctl.lang.types import (
+    ANY,
+    NUMBER,
+    STRING,
+    AnyType,
+    ListType,
+    MapType,
+    ObjectType,
+    SetType,
+    TupleType,
+    Type,
+)
 
-BUILDING = Library()
+BUILDING = Group()
+
+
+def _listed(name: str) -> Parameter:
+    """A parameter that takes lists and sets, and tuples whose elements have a type in common."""
+    return Parameter(name, ListType(ANY), shallow=True)
+
+
+def _concat_type(arguments: Sequence[Value]) -> Type:
+    types = [value.type for value in arguments]
+    if all(isinstance(type, TupleType) for type in types):
+        return TupleType(tuple(item for type in types if isinstance(type, TupleType) for item in type.items))
+    return _common_list(types) or ANY
+
+
+def _common_list(types: Sequence[Type]) -> ListType | None:
+    """The type that several lists have in common; None if one is no list or they differ too much."""
+    common = unify([type.element for type in types if isinstance(type, ListType)])
+    return ListType(common) if common is not None and all(isinstance(type, ListType) for type in types) else None
 
 
 @BUILDING.function(
-    "concat", "The elements of several lists, one after the other.", shallow("list"), rest=shallow("lists"), returns=ANY
+    "concat",
+    "The elements of several lists, one after the other.",
+    shallow("list"),
+    rest=shallow("lists"),
+    returns=_concat_type,
 )
 def _concat(*lists: Value) -> Value:
-    items = [item for at, value in enumerate(lists) for item in sequence(value, at)]
-    types = {value.type for value in lists}
-    if len(types) == 1 and isinstance(lists[0].type, ListType):
-        return list_value(lists[0].type.element, items)
+    bounded_elements(sum(len(sequence(value, at)) for at, value in enumerate(lists)))
+    items = [item for value in lists for item in value.raw]
+    common = _common_list([value.type for value in lists])
+    if common is not None:
+        return list_value(common.element, [convert_value(item, common.element) for item in items])
     return tuple_value(items)
 
 
@@ -60,17 +93,31 @@ def _flatten(items: Value) -> Value:
     return tuple_value(result).with_marks(marks)
 
 
+def _merge_type(arguments: Sequence[Value]) -> Type:
+    types = {value.type for value in arguments if value.raw is not None}
+    if len(types) == 1 and isinstance(next(iter(types)), MapType):
+        return types.pop()
+    attributes: dict[str, Type] = {}
+    for value in arguments:
+        if isinstance(value.type, ObjectType):
+            attributes.update(value.type.attributes)
+        elif value.raw is not None:
+            return ANY
+    return ObjectType(attributes)
+
+
 @BUILDING.function(
     "merge",
     "All attributes of several maps or objects; later ones win.",
     rest=Parameter("maps", null=True, shallow=True),
-    returns=ANY,
+    returns=_merge_type,
 )
 def _merge(*maps: Value) -> Value:
     given = [value for value in maps if value.raw is not None]
     merged: dict[str, Value] = {}
-    for at, value in enumerate(given):
-        merged.update(mapping(value, at))
+    for at, value in enumerate(maps):
+        if value.raw is not None:
+            merged.update(mapping(value, at))
     types = {value.type for value in given}
     if len(types) == 1 and isinstance(given[0].type, MapType):
         return map_value(given[0].type.element, merged)
@@ -78,7 +125,9 @@ def _merge(*maps: Value) -> Value:
 
 
 def _distinct_type(arguments: Sequence[Value]) -> Type:
-    return ListType(element_type(arguments[0]))
+    type = arguments[0].type
+    common = unify(type.items) if isinstance(type, TupleType) else element_type(type)
+    return ListType(common or ANY)
 
 
 @BUILDING.function("distinct", "The elements of a list without doubles.", deep("list"), returns=_distinct_type)
@@ -94,15 +143,17 @@ def _distinct(items: Value) -> Value:
 
 
 @BUILDING.function(
-    "chunklist", "The elements of a list in lists of a size.", shallow("list"), number("size"), returns=ANY
+    "chunklist",
+    "The elements of a list in lists of a size.",
+    _listed("list"),
+    number("size"),
+    returns=lambda arguments: ListType(same_type(arguments)),
 )
 def _chunklist(items: Value, size: Decimal) -> Value:
     elements = sequence(items, 0)
     count = whole(size, 1, least=0) or max(1, len(elements))
     chunks = [of_type(elements[at : at + count], items) for at in range(0, len(elements), count)]
-    if isinstance(items.type, (ListType, SetType)):
-        return list_value(ListType(items.type.element), chunks)
-    return tuple_value(chunks)
+    return list_value(items.type, chunks)
 
 
 @BUILDING.function(
@@ -129,12 +180,17 @@ def _range(*bounds: Decimal) -> Value:
     return list_value(NUMBER, items)
 
 
+def _zipmap_type(arguments: Sequence[Value]) -> Type:
+    type = arguments[1].type
+    return MapType(type.element) if isinstance(type, ListType) else ANY
+
+
 @BUILDING.function(
     "zipmap",
     "An object of a list of keys and a list of values.",
     Parameter("keys", ListType(STRING)),
     shallow("values"),
-    returns=ANY,
+    returns=_zipmap_type,
 )
 def _zipmap(keys: Value, values: Value) -> Value:
     elements = sequence(values, 1)
@@ -149,10 +205,10 @@ def _zipmap(keys: Value, values: Value) -> Value:
 @BUILDING.function(
     "matchkeys",
     "The values whose keys are in a list to search for.",
-    shallow("values"),
+    _listed("values"),
     deep("keys"),
     deep("searchset"),
-    returns=ANY,
+    returns=same_type,
 )
 def _matchkeys(values: Value, keys: Value, wanted: Value) -> Value:
     elements, names = sequence(values, 0), sequence(keys, 1)
@@ -182,9 +238,22 @@ def _transpose(items: Value) -> Value:
     return map_value(ListType(STRING), {name: list_value(STRING, turned[name]) for name in sorted(turned)})
 
 
+def _element_types(value: Value, argument: int) -> list[Type]:
+    items = sequence(value, argument)
+    if isinstance(value.type, (ListType, SetType)) and not (isinstance(value.type.element, AnyType) and not items):
+        return [value.type.element]
+    return [item.type for item in items]
+
+
+def _sets_type(arguments: Sequence[Value]) -> Type:
+    """Of a combination of sets, if all are of one type already."""
+    elements = {element_type(value.type) for value in arguments}
+    return SetType(elements.pop() if len(elements) == 1 else ANY)
+
+
 def _common_sets(sets: Sequence[Value]) -> tuple[Type, list[dict[object, Value]]]:
     """The element type of several sets, and the elements of each by what makes them the same."""
-    types = [item.type for at, value in enumerate(sets) for item in sequence(value, at)]
+    types = [t for at, value in enumerate(sets) for t in _element_types(value, at)]
     common = unify(types)
     if common is None:
         raise FunctionProblem("The sets must have a common type of elements.")
@@ -199,7 +268,7 @@ def _set_function(
         element, contents = _common_sets(sets)
         return set_value(element, combine(contents).values())
 
-    BUILDING.function(name, description, deep("set"), rest=deep("sets"), returns=SetType(ANY))(run)
+    BUILDING.function(name, description, deep("set"), rest=deep("sets"), returns=_sets_type)(run)
 
 
 def _union(sets: list[dict[object, Value]]) -> dict[object, Value]:
@@ -224,23 +293,40 @@ _set_function("setsubtract", "The elements of the first set that no other one ha
 _set_function("setsymmetricdifference", "The elements that only one of the sets has.", _difference)
 
 
+def _product_type(arguments: Sequence[Value]) -> Type:
+    row: list[Type] = []
+    for at, value in enumerate(arguments):
+        if isinstance(value.type, TupleType):
+            common = unify(value.type.items)
+            if common is None:
+                raise FunctionProblem("The elements must have a common type.", at)
+            row.append(common)
+        elif isinstance(value.type, SEQUENCES):
+            row.append(element_type(value.type))
+        else:
+            return ANY
+    sets = any(isinstance(value.type, SetType) for value in arguments)
+    return SetType(TupleType(tuple(row))) if sets else ListType(TupleType(tuple(row)))
+
+
 @BUILDING.function(
     "setproduct",
     "Every combination of an element of each of several lists or sets.",
     shallow("list"),
     rest=shallow("lists"),
-    returns=ANY,
+    returns=_product_type,
 )
 def _setproduct(*lists: Value) -> Value:
     columns = [sequence(value, at) for at, value in enumerate(lists)]
     if len(lists) < 2:
         raise FunctionProblem("At least two lists are required.")
-    if prod(len(column) for column in columns) * len(columns) > MAX_ELEMENTS:
-        raise FunctionProblem(f"There would be more than {MAX_ELEMENTS} elements.")
-    rows = [tuple_value(row) for row in product(*columns)]
-    row_type = TupleType(tuple(element_type(value) for value in lists))
-    if all(isinstance(value.type, SetType) for value in lists):
-        return set_value(row_type, [strip_marks(row)[0] for row in rows])
-    if all(isinstance(value.type, ListType) for value in lists):
-        return list_value(row_type, rows)
-    return tuple_value(rows)
+    bounded_elements(prod(len(column) for column in columns) * len(columns))
+    result = _product_type(lists)
+    assert isinstance(result, (SetType, ListType))
+    assert isinstance(result.element, TupleType)
+    typed = [
+        [convert_value(item, type) for item in column]
+        for column, type in zip(columns, result.element.items, strict=True)
+    ]
+    rows = [tuple_value(row) for row in product(*typed)]
+    return set_value(result.element, rows) if isinstance(result, SetType) else list_value(result.element, rows)
