@@ -85,7 +85,8 @@ Returns = Union[Type, Callable[[Sequence[Value]], Type]]
 class Function:
     """A function. `run` takes primitive arguments as str, Decimal or bool (or None), all others as Value.
 
-    It returns a Value, or a str, Decimal, int or bool. `rest` takes any further arguments, at most `most`. `returns`
+    It returns a Value, or a str, Decimal, int or bool. The `optional` parameters may be left out from the last one on;
+    `rest` takes any number of further arguments. `returns`
     is the type of the result, or finds it from the arguments when these are unknown; it raises FunctionProblem where
     what is known is wrong already. `lazy` functions are called with
     one thunk an argument, each giving a value and its diagnostics.
@@ -96,29 +97,31 @@ class Function:
     parameters: tuple[Parameter, ...]
     returns: Returns
     run: Callable[..., Any]
+    optional: tuple[Parameter, ...] = ()
     rest: Parameter | None = None
-    most: int | None = None
     lazy: bool = False
 
     def parameter(self, at: int) -> Parameter:
         """The parameter that the argument at an index belongs to."""
-        if at < len(self.parameters):
-            return self.parameters[at]
+        named = (*self.parameters, *self.optional)
+        if at < len(named):
+            return named[at]
         assert self.rest is not None
         return self.rest
 
     def signature(self) -> str:
-        """How it is called: `lookup(map, key, default...)`."""
+        """How it is called: `lookup(map, key[, default])`."""
         names = [parameter.name for parameter in self.parameters]
         if self.rest:
             names.append(f"{self.rest.name}...")
-        return f"{self.name}({', '.join(names)})"
+        optional = "".join(f"[{', ' if names else ''}{parameter.name}" for parameter in self.optional)
+        return f"{self.name}({', '.join(names)}{optional}{']' * len(self.optional)})"
 
 
 def check_count(function: Function, count: int) -> str:
     """What is wrong with this number of arguments, or the empty string."""
     least = len(function.parameters)
-    most = function.most if function.most is not None else (None if function.rest else least)
+    most = None if function.rest else least + len(function.optional)
     if count < least:
         missing = function.parameters[count].name
         return f'The argument "{missing}" is missing: it is called as {function.signature()}.'

@@ -13,7 +13,7 @@ from zenctl.lang.syntax import Expression
 MAX_ITERATIONS = 1_000_000
 """How many elements `for`, splats and templates of one expression may visit."""
 
-MAX_ELEMENTS_OF_ALL_CALLS = 10 * MAX_ELEMENTS
+MAX_ELEMENTS_OF_ALL_CALLS = 2 * MAX_ELEMENTS
 MAX_TEXT_OF_ALL_CALLS = 16 * MAX_STRING
 MAX_SECONDS_OF_ALL_CALLS = 20
 """CPU time; honest expressions take milliseconds."""

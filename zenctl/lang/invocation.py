@@ -66,7 +66,8 @@ def _no_function(name: str, functions: Mapping[str, Function]) -> str:
     plain = name.removeprefix(CORE)
     if plain in LEFT_OUT:
         return f'There is no function "{name}": {LEFT_OUT[plain]}.'
-    detail = f'There is no function "{name}".{did_you_mean(plain, functions)}'
+    known = functions if plain == name else [CORE + other for other in functions]
+    detail = f'There is no function "{name}".{did_you_mean(name, known)}'
     if "::" in plain:
         detail += f" Only {CORE} can stand before a name: providers have no functions."
     return detail

@@ -33,18 +33,28 @@ SEQUENCES = (ListType, SetType, TupleType)
 MAPPINGS = (MapType, ObjectType)
 
 
+def require_sequence(type: Type, argument: int) -> None:
+    """Refuse what can be no list, set or tuple, known or not. Raises FunctionProblem."""
+    if not isinstance(type, (*SEQUENCES, AnyType)):
+        raise FunctionProblem(f"A list is required, not {describe(type)}.", argument)
+
+
+def require_mapping(type: Type, argument: int) -> None:
+    """Refuse what can be no map or object, known or not. Raises FunctionProblem."""
+    if not isinstance(type, (*MAPPINGS, AnyType)):
+        raise FunctionProblem(f"A map or an object is required, not {describe(type)}.", argument)
+
+
 def sequence(value: Value, argument: int) -> tuple[Value, ...]:
     """The elements of a known list, set or tuple. Raises FunctionProblem."""
-    if not isinstance(value.type, SEQUENCES):
-        raise FunctionProblem(f"A list is required, not {describe(value.type)}.", argument)
+    require_sequence(value.type, argument)
     items: tuple[Value, ...] = value.raw
     return items
 
 
 def mapping(value: Value, argument: int) -> dict[str, Value]:
     """The elements of a known map or object. Raises FunctionProblem."""
-    if not isinstance(value.type, MAPPINGS):
-        raise FunctionProblem(f"A map or an object is required, not {describe(value.type)}.", argument)
+    require_mapping(value.type, argument)
     items: dict[str, Value] = value.raw
     return items
 
@@ -92,7 +102,8 @@ def same_type(arguments: Sequence[Value]) -> Type:
 
 
 def first_element(arguments: Sequence[Value]) -> Type:
-    """The type of the elements of the first argument."""
+    """The type of the elements of the first argument, a list. Raises FunctionProblem."""
+    require_sequence(arguments[0].type, 0)
     return element_type(arguments[0].type)
 
 
@@ -130,6 +141,7 @@ def _contains(items: Value, wanted: Value) -> Value:
 
 def _lookup_type(arguments: Sequence[Value]) -> Type:
     type, key = arguments[0].type, arguments[1].raw
+    require_mapping(type, 0)
     if isinstance(type, ObjectType) and isinstance(key, str):
         return type.attributes.get(key, ANY)
     return type.element if isinstance(type, MapType) else ANY
@@ -140,8 +152,7 @@ def _lookup_type(arguments: Sequence[Value]) -> Type:
     "An element of a map by its key, or the default.",
     shallow("map"),
     text("key"),
-    rest=Parameter("default", shallow=True, null=True, unknown=True),
-    most=3,
+    optional=(Parameter("default", shallow=True, null=True, unknown=True),),
     returns=_lookup_type,
 )
 def _lookup(items: Value, key: str, *default: Value) -> Value:
@@ -165,6 +176,7 @@ def _lookup(items: Value, key: str, *default: Value) -> Value:
 def _keys(items: Value) -> Value:
     if isinstance(items.type, ObjectType):
         return tuple_value(string(name) for name in sorted(items.type.attributes))
+    require_mapping(items.type, 0)
     if items.raw is UNKNOWN:
         return unknown(ListType(STRING))
     return list_value(STRING, [string(name) for name in sorted(mapping(items, 0))])
@@ -172,6 +184,7 @@ def _keys(items: Value) -> Value:
 
 def _values_type(arguments: Sequence[Value]) -> Type:
     type = arguments[0].type
+    require_mapping(type, 0)
     if isinstance(type, MapType):
         return ListType(type.element)
     if isinstance(type, ObjectType):
@@ -218,6 +231,9 @@ def _coalesce(*values: Value) -> Value:
 )
 def _coalescelist(*values: Value) -> Value:
     types = {value.type for value in values if value.raw is not None}
+    for at, value in enumerate(values):
+        if value.raw is not None:
+            require_sequence(value.type, at)
     for at, value in enumerate(values):
         if value.raw is UNKNOWN:
             return unknown(types.pop() if len(types) == 1 else ANY)
@@ -279,13 +295,24 @@ def _sort(items: Value) -> Value:
     return list_value(STRING, sorted(items.raw, key=lambda item: item.raw))
 
 
-@COLLECTIONS.function("reverse", "The elements of a list backwards.", shallow("list"), returns=same_type)
+def _reversed_type(arguments: Sequence[Value]) -> Type:
+    type = arguments[0].type
+    require_sequence(type, 0)
+    if isinstance(type, TupleType):
+        return TupleType(type.items[::-1])
+    return type if isinstance(type, AnyType) else ListType(element_type(type))
+
+
+@COLLECTIONS.function("reverse", "The elements of a list backwards.", shallow("list"), returns=_reversed_type)
 def _reverse(items: Value) -> Value:
     return of_type(sequence(items, 0)[::-1], items)
 
 
 def _slice_type(arguments: Sequence[Value]) -> Type:
     type = arguments[0].type
+    require_sequence(type, 0)
+    if isinstance(type, SetType):
+        raise FunctionProblem("A set has no order. Turn it into a list with tolist().", 0)
     return type if isinstance(type, ListType) else ANY
 
 
@@ -298,8 +325,7 @@ def _slice_type(arguments: Sequence[Value]) -> Type:
     returns=_slice_type,
 )
 def _slice(items: Value, start: Decimal, end: Decimal) -> Value:
-    if isinstance(items.type, SetType):
-        raise FunctionProblem("A set has no order. Turn it into a list with tolist().", 0)
+    _slice_type((items,))
     elements = sequence(items, 0)
     first, last = whole(start, 1, least=0), whole(end, 2, least=0)
     if last > len(elements):

@@ -8,7 +8,7 @@ from zenctl.diagnostics import Diagnostic
 from zenctl.lang.calls import FunctionProblem, Parameter
 from zenctl.lang.conversion import ConversionError, convert_value
 from zenctl.lang.functions.declaring import Group
-from zenctl.lang.model import EPHEMERAL, SENSITIVE, Value, boolean, string, unknown, wholly_known
+from zenctl.lang.model import EPHEMERAL, SENSITIVE, Value, all_marks, boolean, string, unknown, wholly_known
 from zenctl.lang.types import ANY, BOOL, NUMBER, STRING, ListType, MapType, SetType, Type
 
 CONVERTING = Group()
@@ -103,4 +103,6 @@ def _ephemeralasnull(value: Value) -> Value:
 
 @CONVERTING.function("type", "The name of the value's type, for use in the console.", _VALUE, returns=STRING)
 def _type(value: Value) -> Value:
-    return string(str(value.type))
+    name = string(str(value.type))
+    # The names of attributes are part of what a sensitive object hides.
+    return name.with_marks(all_marks(value)) if "object({" in name.raw else name

@@ -20,14 +20,14 @@ class Group(dict[str, Function]):
         description: str,
         *parameters: Parameter,
         returns: Returns,
+        optional: tuple[Parameter, ...] = (),
         rest: Parameter | None = None,
-        most: int | None = None,
         lazy: bool = False,
     ) -> Callable[[Run], Run]:
         """Declare what follows as a function of the language; see `Function`."""
 
         def add(run: Run) -> Run:
-            self[name] = Function(name, description, parameters, returns, run, rest, most, lazy)
+            self[name] = Function(name, description, parameters, returns, run, optional, rest, lazy)
             return run
 
         return add

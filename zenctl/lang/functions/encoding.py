@@ -6,7 +6,6 @@ import base64
 import binascii
 import io
 import re
-from urllib.parse import quote_plus
 
 from zenctl.lang.calls import MAX_STRING, FunctionProblem, Parameter
 from zenctl.lang.functions.bounds import bounded_elements
@@ -187,4 +186,6 @@ def _textdecodebase64(source: str, encoding: str) -> str:
 
 @ENCODING.function("urlencode", "The text as part of a query in a URL.", text("string"), returns=STRING)
 def _urlencode(value: str) -> str:
+    from urllib.parse import quote_plus  # few configurations need it
+
     return quote_plus(value)

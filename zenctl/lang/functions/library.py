@@ -50,10 +50,24 @@ def _load(files: FileReader | None, timestamp: str | None) -> Mapping[str, Funct
     from zenctl.lang.functions.networks import NETWORKS
     from zenctl.lang.functions.numeric import NUMERIC
     from zenctl.lang.functions.patterns import PATTERNS
+    from zenctl.lang.functions.sets import SETS
     from zenctl.lang.functions.templates import refusing_functions, template_functions
     from zenctl.lang.functions.texts import TEXTS
 
-    fixed = (NUMERIC, TEXTS, PATTERNS, COLLECTIONS, BUILDING, ENCODING, HASHING, DATES, NETWORKS, PATHS, CONVERTING)
+    fixed = (
+        NUMERIC,
+        TEXTS,
+        PATTERNS,
+        COLLECTIONS,
+        BUILDING,
+        SETS,
+        ENCODING,
+        HASHING,
+        DATES,
+        NETWORKS,
+        PATHS,
+        CONVERTING,
+    )
     functions = {name: function for group in fixed for name, function in group.items()}
     functions |= clock_functions(timestamp) | file_functions(files)
     within_templates = {**functions, **refusing_functions()}
