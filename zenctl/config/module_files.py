@@ -14,7 +14,7 @@ from typing import Protocol
 
 from zenctl.diagnostics import did_you_mean
 from zenctl.digests import sha256_bytes
-from zenctl.lang.functions.files import FileProblem
+from zenctl.lang.files import FileProblem
 
 MAX_FILE = 16 * 1024 * 1024
 """The largest file, in bytes, that an expression may read."""
@@ -40,7 +40,7 @@ class _Files(Protocol):
 
 
 class ModuleFiles:
-    """The files of one module, as `zenctl.lang.functions.files.FileReader` wants them.
+    """The files of one module, as `zenctl.lang.files.FileReader` wants them.
 
     Paths are relative to the module's folder. An absolute path, `..` out of the folder, or a symbolic link out of it
     is a FileProblem. Every answer is kept, so that one command sees one state of the files; `reads`, `existing` and

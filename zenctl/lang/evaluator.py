@@ -30,9 +30,9 @@ class Scope:
     def functions(self) -> Mapping[str, Function]:
         """The functions by name."""
         if self._functions is None:
-            from zenctl.lang.functions.library import standard_library  # loaded by the first call of a function
+            from zenctl.lang.functions.library import DEFAULT  # loaded by the first call of a function
 
-            self._functions = standard_library()
+            self._functions = DEFAULT
         return self._functions
 
 

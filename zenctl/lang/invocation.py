@@ -75,7 +75,7 @@ def _no_function(name: str, functions: Mapping[str, Function]) -> str:
 
 def _report(self: Evaluator, node: Call, wrong: FunctionProblem, places: list[SourceRange]) -> Value:
     if wrong.diagnostics:
-        called = f"This is part of what {node.name} is called for at {node.name_range}."
+        called = f"{node.name} is called for it at {node.name_range}."
         for found in wrong.diagnostics:
             self.diagnostics.append(replace(found, detail=f"{found.detail}\n{called}"))
         return DYNAMIC

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import zenctl.config.module_files as module_files
 from zenctl.config.module_files import ModuleFiles
 from zenctl.lang import evaluate
-from zenctl.lang.functions.files import FileProblem
+from zenctl.lang.files import FileProblem
 from zenctl.lang.functions.library import standard_library
 
 

@@ -86,7 +86,7 @@ IN_THE_FILE = [
 def test_errors_point_into_the_template_s_file(source: str, place: str, told: str) -> None:
     [problem] = run(f"[{source}]").diagnostics
     assert (str(problem.range), told in problem.detail) == (place, True), problem
-    assert problem.detail.endswith("This is part of what templatefile is called for at <input>:1:2.")
+    assert problem.detail.endswith("templatefile is called for it at <input>:1:2.")
     [problem] = run(source, prefix="modules/eu/").diagnostics
     assert str(problem.range) == f"modules/eu/{place}"
 

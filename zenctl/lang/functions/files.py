@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import posixpath
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 from zenctl.lang.calls import FunctionProblem
+from zenctl.lang.files import FileProblem, FileReader
 from zenctl.lang.functions.bounds import bounded_elements
 from zenctl.lang.functions.declaring import Group, text
 from zenctl.lang.functions.hashing import ALGORITHMS, IN_BASE64, hexadecimal, in_base64
@@ -16,37 +16,6 @@ from zenctl.lang.types import BOOL, STRING, SetType
 
 PATHS = Group()
 _PATH = text("path")
-
-
-class FileProblem(Exception):
-    """A file cannot be had; the message is a sentence that does not hold the path. `hint` may hold other paths."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-class FileReader(Protocol):
-    """The files of one folder. Paths are relative to it, with slashes; what leads out of it is a FileProblem.
-
-    What was found once stays so: a reader gives the same answer to the same question.
-    """
-
-    def read(self, path: str) -> bytes:
-        """A file's content. Raises FileProblem."""
-        ...
-
-    def exists(self, path: str) -> bool:
-        """Whether there is such a file. Raises FileProblem, also for a folder of that name."""
-        ...
-
-    def glob(self, folder: str, pattern: str) -> Sequence[str]:
-        """The files below a folder that match a pattern, relative to it and sorted. Raises FileProblem."""
-        ...
-
-    def shown(self, path: str) -> str:
-        """How messages call the file."""
-        ...
 
 
 def _told(problem: FileProblem) -> FunctionProblem:

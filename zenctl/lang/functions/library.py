@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from zenctl.lang.calls import Function
-from zenctl.lang.functions.files import FileReader
+from zenctl.lang.files import FileReader
 
 
 def standard_library(files: FileReader | None = None, timestamp: str | None = None) -> Mapping[str, Function]:
@@ -73,6 +73,9 @@ def _load(files: FileReader | None, timestamp: str | None) -> Mapping[str, Funct
     within_templates = {**functions, **refusing_functions()}
     return {**functions, **template_functions(files, within_templates)}
 
+
+DEFAULT: Mapping[str, Function] = standard_library()
+"""The library without files and without a time."""
 
 LEFT_OUT: Mapping[str, str] = {
     "abspath": "an absolute path belongs to one machine, and would make results differ from one to another",

@@ -8,8 +8,9 @@ from functools import partial
 from zenctl.diagnostics import Diagnostic, did_you_mean, error
 from zenctl.lang.calls import Function, FunctionProblem, Parameter
 from zenctl.lang.evaluate import Scope, evaluate_expression
+from zenctl.lang.files import FileReader
 from zenctl.lang.functions.declaring import Group, text
-from zenctl.lang.functions.files import FileReader, read_text
+from zenctl.lang.functions.files import read_text
 from zenctl.lang.model import SENSITIVE, UNKNOWN, Value
 from zenctl.lang.parser import parse_template
 from zenctl.lang.references import references
