@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
+from decimal import Decimal
 from functools import partial
 
 from zenctl.lang.calls import FunctionProblem
 from zenctl.lang.functions.declaring import Group, text
 from zenctl.lang.model import Value, string, unknown
+from zenctl.lang.numbers import CONTEXT
 from zenctl.lang.types import NUMBER, STRING
 
 DATES = Group()
@@ -115,13 +116,13 @@ def _duration(source: str, argument: int) -> int:
     if len(source) > 100:
         raise wrong
     body = source[1:] if source[:1] in ("-", "+") else source
-    total = Fraction(0)
+    total = Decimal(0)
     at = 0
     for found in _DURATION_PART.finditer(body):
         if found.start() != at:
             raise wrong
         at = found.end()
-        total += Fraction(found[1] if not found[1].endswith(".") else found[1][:-1]) * _UNITS[found[2]]
+        total = CONTEXT.add(total, CONTEXT.multiply(Decimal(found[1]), _UNITS[found[2]]))
     if (at != len(body) or not body) and body != "0":
         raise wrong
     if total >= _LONGEST:
