@@ -107,5 +107,28 @@ def test_conditions_of_a_module(project: Project) -> None:
     write(project.root)
     assert "A size must be positive, not -1." in project.fails("plan", "-target=module.sized", "-var=sizes={a=-1,b=1}")
     said = project.fails("apply", "-auto-approve", "-target=module.sized", "-var=sizes={a=50,b=1}")
-    assert 'failed   module.sized["a"].step.python.double' in said
+    assert 'module.sized["a"].step.python.double' in said.partition("Apply ended with errors")[2]
     assert "Too large: 100." in said
+
+
+def test_files_of_a_module_are_pinned_by_a_plan(project: Project) -> None:
+    module = 'output "names" { value = jsondecode(file("names.json")) }\n'
+    main = 'module "m" { source = "./m" }\nstep "python" "names" {\n  code = "s.py:names"\n  params = {\n'
+    main += '    names = module.m.names\n    when  = plantimestamp() == "" ? "" : "now"\n  }\n}\n'
+    for name, text in {
+        "main.zen.hcl": main,
+        "m/main.zen.hcl": module,
+        "m/names.json": '["a"]',
+        "s.py": "def names(*, names: list, when: str) -> list:\n    return names\n",
+    }.items():
+        (project.root / name).parent.mkdir(exist_ok=True)
+        (project.root / name).write_text(text)
+    project.ok("plan", "-out=p.zenplan")
+    (project.root / "m/names.json").write_text('["a", "b"]')
+    said = project.fails("apply", "p.zenplan", code=5)
+    assert "Changed since: m/names.json" in said
+    (project.root / "m/names.json").write_text('["a"]')
+    project.ok("apply", "p.zenplan")
+    project.ok("plan", "-detailed-exitcode")
+    (project.root / "m/names.json").write_text("[")
+    assert "m/main.zen.hcl:1:37" in project.fails("plan")

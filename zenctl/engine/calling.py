@@ -94,7 +94,8 @@ def read_code(decoded: Decoded, folder: str = "") -> tuple[CodeRef | None, list[
         detail = 'Only the repository of the configuration is supported yet: "git::.//path/file.py:function?ref=..."'
         summary = f'Code cannot be read from "{pinned["repository"]}"'
         return None, [error("not_supported_yet", summary, detail, range=place)]
-    file = found["file"].replace("\\", "/")
+    # `${path.module}/` may stand before it: the folder is the module's anyway.
+    file = found["file"].replace("\\", "/").removeprefix(f"{folder}/" if folder else "")
     parts = [part for part in file.split("/") if part not in ("", ".")]
     if file.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", file):
         detail = "Give its path relative to the folder of the module; code must lie inside that folder."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import Any
 
 import zenctl
@@ -37,7 +36,7 @@ def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
         project=configuration.settings.project,
         workspace=inputs.workspace,
         serial=state.serial,
-        timestamp=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        timestamp=opened.libraries.timestamp,
         zenctl_version=zenctl.__version__,
         changes=(),
         destroy=options.destroy,
@@ -100,6 +99,7 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         changes=changes,
         outputs=tuple(planned.outputs),
         code=_archives(changes, request.observed),
+        read=opened.libraries.read,
         providers=providers.versions(),
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )

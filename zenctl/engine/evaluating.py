@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from zenctl.addrs import Address, Key
 from zenctl.config.capsules import node_capsule
 from zenctl.config.conditions import check_conditions, ephemeral_output
 from zenctl.config.configuration import Configuration, Lifecycle, ModuleCall, NodeConfig, StepConfig
-from zenctl.config.conforming import RESULT, StepOutputs
 from zenctl.config.decoding import decode
 from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
 from zenctl.config.plain import faulty, plain_value
@@ -23,6 +21,8 @@ from zenctl.engine.arrangement import arrange
 from zenctl.engine.building import Builder, Signatures, block_name
 from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
 from zenctl.engine.known import DATA, Known
+from zenctl.engine.parameters import output_data
+from zenctl.lang.calls import Function
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import Expression
@@ -81,13 +81,14 @@ class Evaluator:
         signatures: Signatures,
         *,
         workspace: str = "default",
+        functions: Callable[[str], Mapping[str, Function]] | None = None,
     ) -> None:
         self.configuration = configuration
         self.registry = registry
         self.nodes = configuration.all_nodes()
         self._builder = Builder(signatures)
         context = from_python({"project": configuration.settings.project, "workspace": workspace})
-        self._scopes = Scopes(configuration, variables, context={"zenctl": context})
+        self._scopes = Scopes(configuration, variables, context={"zenctl": context}, functions=functions)
         self._modules = {module.path: module for module in configuration.modules()}
         self._references: dict[Address, list[Reference]] = {}
         self._known: KnownResults = {}
@@ -150,7 +151,7 @@ class Evaluator:
             problem = error("sensitive_output", f'Output "{name}" holds a sensitive value', detail)
             diagnostics.append(problem.at(config.value.range))
         diagnostics += ephemeral_output(config, marks)
-        data, chosen = _output_data(data)
+        data, chosen = output_data(data)
         if chosen is not None:
             names_ = ", ".join(chosen.outputs)
             detail = f"Choose one of them: {names_}." if names_ else ""
@@ -382,18 +383,3 @@ class Evaluator:
 
 _NOT_EXPANDED = _Expanded(SINGLE, (), {})
 _IN_LOOP = _Expanded(Expansion({None: {}}, known=False, wrong=True), (), {})
-
-
-def _output_data(data: Any) -> tuple[Any, StepOutputs | None]:
-    """A root output's data with a returned value in place of its artifact, and a step used as one value, if any."""
-    if isinstance(data, StepOutputs):
-        return Unknown(), data
-    if isinstance(data, ArtifactRef) and data.output == RESULT:
-        return (Unknown() if data.values is None else data.values.get("value")), None
-    if isinstance(data, dict):
-        pairs = {key: _output_data(item) for key, item in data.items()}
-        return {key: item for key, (item, _) in pairs.items()}, next((s for _, s in pairs.values() if s), None)
-    if isinstance(data, list):
-        items = [_output_data(item) for item in data]
-        return [item for item, _ in items], next((s for _, s in items if s), None)
-    return data, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from zenctl.addrs import Address
 from zenctl.config.configuration import Configuration
@@ -16,6 +17,7 @@ from zenctl.engine.asserting import validations
 from zenctl.engine.desired import DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.known import DATA, Known, unknown_refs
+from zenctl.engine.libraries import Libraries
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
 from zenctl.engine.sources import CodeSources
@@ -37,6 +39,7 @@ class Opened:
     order: tuple[Address, ...]
     evaluator: Evaluator
     code: CodeSources
+    libraries: Libraries
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
 
@@ -62,7 +65,8 @@ def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opene
     registry = discover()
     loaded = load(inputs.root, registry)
     given = VariableInputs(inputs.environment, inputs.variables, required=values_required, ask=inputs.ask)
-    return _open(loaded, registry, given, CodeSources(inputs.root), inputs.workspace)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return _open(loaded, registry, given, CodeSources(inputs.root), Libraries(inputs.root, now), inputs.workspace)
 
 
 def open_planned(inputs: Inputs, plan: Plan) -> Opened:
@@ -72,10 +76,16 @@ def open_planned(inputs: Inputs, plan: Plan) -> Opened:
     given = VariableInputs(inputs.environment, inputs.variables, plan.variables, ask=inputs.ask)
     modules = loaded.configuration.modules() if loaded.configuration is not None else ()
     code = CodeSources.of_plan(inputs.root, plan, {module.path: module.folder for module in modules})
-    return _open(loaded, registry, given, code, plan.workspace)
+    libraries = Libraries(inputs.root, plan.timestamp)
+    changed = libraries.changed(plan.read)
+    if changed:
+        raise OpeningError(tuple(changed), loaded.sources)
+    return _open(loaded, registry, given, code, libraries, plan.workspace)
 
 
-def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources, workspace: str) -> Opened:
+def _open(
+    loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources, libraries: Libraries, workspace: str
+) -> Opened:
     """All that is wrong with a configuration is told at once: after an error the rest is still checked."""
     configuration = loaded.configuration
     diagnostics = list(loaded.diagnostics)
@@ -84,15 +94,15 @@ def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeS
     variables, found = resolve(configuration, given)
     nodes, cycles = order(configuration)
     diagnostics += [*found, *cycles]
-    evaluator = Evaluator(configuration, variables, registry, code.signature, workspace=workspace)
+    evaluator = Evaluator(configuration, variables, registry, code.signature, workspace=workspace, functions=libraries)
     opened = Opened(
-        configuration, registry, variables, tuple(nodes), evaluator, code, tuple(diagnostics), loaded.sources
+        configuration, registry, variables, tuple(nodes), evaluator, code, libraries, tuple(diagnostics), loaded.sources
     )
     if has_errors(diagnostics):
         if not cycles:
             diagnostics += check(opened)
         texts = code.texts(d.range.filename for d in diagnostics if d.range)
-        raise OpeningError(tuple(dict.fromkeys(diagnostics)), {**loaded.sources, **texts})
+        raise OpeningError(tuple(dict.fromkeys(diagnostics)), {**loaded.sources, **texts, **libraries.texts})
     return opened
 
 

@@ -251,5 +251,9 @@ def _outcome(
         interrupted=interrupted,
         outputs=outputs,
         diagnostics=tuple(applied.diagnostics),
-        sources={**opened.sources, **opened.code.texts(d.range.filename for d in applied.diagnostics if d.range)},
+        sources={
+            **opened.sources,
+            **opened.libraries.texts,
+            **opened.code.texts(d.range.filename for d in applied.diagnostics if d.range),
+        },
     )

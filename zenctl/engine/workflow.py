@@ -91,7 +91,7 @@ def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanO
 
 def code_texts(opened: Opened, diagnostics: Iterable[Diagnostic]) -> dict[str, str]:
     """The texts of code files that diagnostics point into."""
-    return opened.code.texts(d.range.filename for d in diagnostics if d.range)
+    return {**opened.libraries.texts, **opened.code.texts(d.range.filename for d in diagnostics if d.range)}
 
 
 @contextmanager

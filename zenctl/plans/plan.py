@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,17 @@ class CodeArchive:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesRead:
+    """What a module's expressions asked of its files: the SHA-256 of each that was read (what stands in it may be
+    secret) and whether there is one by path, lists by folder and pattern.
+    """
+
+    digests: Mapping[str, str] = field(default_factory=dict, hash=False)
+    existing: Mapping[str, bool] = field(default_factory=dict, hash=False)
+    matches: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What apply will do, in the order of `changes` (dependencies first), complete on its own.
 
@@ -78,6 +89,7 @@ class Plan:
       address's current result then: a plan whose heads have moved is stale.
     - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
       sensitive; `code` the archive of each step that runs or may run, by address.
+    - `read` is what expressions read of files, by the module's folder.
     - `timestamp` is ISO 8601 in UTC.
     """
 
@@ -94,6 +106,7 @@ class Plan:
     variables: Mapping[str, Any] = field(default_factory=dict, hash=False)
     heads: Mapping[str, int] = field(default_factory=dict, hash=False)
     code: Mapping[str, CodeArchive] = field(default_factory=dict, hash=False)
+    read: Mapping[str, FilesRead] = field(default_factory=dict, hash=False)
     providers: Mapping[str, str] = field(default_factory=dict, hash=False)
     diagnostics: tuple[Diagnostic, ...] = ()
 
