@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.conftest import ROOT, Project, kill_group, wait_for
+from tests.e2e.conftest import ROOT, ZENCTL, Project, kill_group, wait_for
 
 PENGUIN = {
     "island": "Biscoe",
@@ -132,6 +132,26 @@ def server_pid(project: Project) -> int:
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
             return connection.pid
     raise AssertionError(f"nothing listens on {port}")
+
+
+def test_the_examples_of_the_help_work_when_pasted(penguins: Project) -> None:
+    lines: list[str] = []
+    for command in ("init", "validate", "plan", "show", "output", "state list", "state show", "logs", "version"):
+        examples = penguins.ok(*command.split(), "-help").partition("Examples:")[2].partition("Exit codes:")[0]
+        lines += [line.strip() for line in examples.splitlines() if line.strip()]
+    assert len(lines) > 20
+    # One has an address with a key, to show its quotes; one is typed a folder further up.
+    lines = [
+        line for line in lines if '["' not in line and "-chdir" not in line and ("jq" not in line or shutil.which("jq"))
+    ]
+    environment = {**penguins.environment, "PATH": f"{ZENCTL.parent}:{os.environ['PATH']}"}
+    for line in lines:
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", line],
+            cwd=penguins.root, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (line, done.stderr)
+    (penguins.root / "today.plan").unlink()
 
 
 def test_a_killed_server_is_drift_that_apply_repairs(penguins: Project) -> None:
