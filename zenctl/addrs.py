@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Union
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar, Union
 
 Key = Union[str, int, None]
 """An instance key: a string of `for_each`, an index of `count`, or None."""
+
+A = TypeVar("A", bound="Address")
 
 NAME = re.compile(r"[^\W\d][\w-]*")
 """An identifier as HCL has them: a letter or underscore, then letters, digits, underscores and dashes."""
@@ -52,6 +54,18 @@ class Address:
 
     def __lt__(self, other: Address) -> bool:
         return str(self) < str(other)
+
+    @property
+    def block(self: A) -> A:
+        """The block that this is an instance of: the same without keys."""
+        if self.key is None and all(m.key is None for m in self.module):
+            return self
+        return replace(self, key=None, module=tuple(ModuleInstance(m.name) for m in self.module))
+
+    @property
+    def module_path(self) -> tuple[str, ...]:
+        """The names of the modules it stands in."""
+        return tuple(m.name for m in self.module)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,47 @@ def parse(text: str) -> Address:
         address = KINDS[word](type_, reader.name(), reader.key(), tuple(module))
         reader.end()
         return address
+
+
+def covers(text: str, addr: Address) -> bool:
+    """Whether a text names an address: the instance itself, its block, or a module around it, with or without keys."""
+    return any(full == text or full.startswith((f"{text}[", f"{text}.")) for full in (str(addr), str(addr.block)))
+
+
+def without_keys(text: str) -> str:
+    """The canonical text of an address or a module, without the keys in it; raises AddressError."""
+    module, address = _parts(text)
+    names = ".".join(f"module.{m.name}" for m in module)
+    return names if address is None else str(address.block)
+
+
+def canonical(text: str) -> str:
+    """An address, or a module such as `module.eu["a"]`, in its canonical spelling; raises AddressError."""
+    module, address = _parts(text)
+    return ".".join(str(m) for m in module) if address is None else str(address)
+
+
+def parse_module(text: str) -> tuple[ModuleInstance, ...]:
+    """Read the path of a module, such as `module.eu["a"]`; raises AddressError."""
+    module, address = _parts(text)
+    if address is not None:
+        raise AddressError(f"{text!r} is not the address of a module")
+    return module
+
+
+def _parts(text: str) -> tuple[tuple[ModuleInstance, ...], Address | None]:
+    """The modules of a text that names one, or its address."""
+    reader = _Reader(text)
+    module: list[ModuleInstance] = []
+    while reader.text.startswith("module.", reader.at):
+        reader.name()
+        reader.dot()
+        module.append(ModuleInstance(reader.name(), reader.key()))
+        if reader.at == len(text):
+            return tuple(module), None
+        reader.dot()
+    address = parse(text)
+    return address.module, address
 
 
 class _Reader:

@@ -31,7 +31,7 @@ def imported(project: Project, *words: str) -> set[str]:
     return set(line.split()[1:])
 
 
-@pytest.mark.parametrize("words", [["--help"], ["validate"], ["plan"], ["state", "list"], ["show"]])
+@pytest.mark.parametrize("words", [["--help"], ["validate"], ["fmt"], ["plan"], ["state", "list"], ["show"]])
 def test_nothing_heavy_is_imported(tiny: Project, words: list[str]) -> None:
     tiny.ok("apply", "-auto-approve")
     modules = imported(tiny, *words)

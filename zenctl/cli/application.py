@@ -9,6 +9,7 @@ import typer
 from zenctl.cli.commands import (
     apply,
     destroy,
+    fmt,
     init,
     logs,
     output,
@@ -51,6 +52,7 @@ def build() -> typer.Typer:
         ("plan", plan),
         ("apply", apply),
         ("destroy", destroy),
+        ("fmt", fmt),
         ("logs", logs),
         ("output", output),
         ("show", show),

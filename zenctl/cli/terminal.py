@@ -46,6 +46,22 @@ class Terminal:
         """Write a line, or several, to standard output."""
         self.out.write(text + "\n")
 
+    def write_exactly(self, text: str) -> None:
+        """Write a text that a program may read, in UTF-8 whatever the terminal's encoding, and nothing after it."""
+        self.out.flush()
+        binary = getattr(self.out, "buffer", None)
+        if binary is None:
+            self.out.write(text)
+        else:
+            binary.write(text.encode("utf-8"))
+
+    def read_all(self) -> bytes:
+        """All that standard input holds, line ends as they are."""
+        binary = getattr(self.answers, "buffer", None)
+        if binary is None:
+            return self.answers.read().encode("utf-8") if self.answers is not None else b""
+        return bytes(binary.read())
+
     def complain(self, text: str) -> None:
         """Write a line, or several, to standard error, after all that standard output was given."""
         self.out.flush()

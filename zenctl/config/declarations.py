@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zenctl.addrs import NAME, BackendAddr
+from zenctl.config.conditions import read_condition
 from zenctl.config.configuration import (
     BackendConfig,
     NamedExpression,
     OutputConfig,
     ProviderConfig,
-    ValidationRule,
     VariableConfig,
 )
 from zenctl.config.names import check_names
 from zenctl.config.places import range_inside
-from zenctl.config.reading import BodyReader, check_labels, constant
+from zenctl.config.reading import BodyReader, check_labels, constant, static_value
+from zenctl.config.references import chosen_provider
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.lang.constraints import parse_type, type_from_expression
 from zenctl.lang.conversion import ConversionError, convert_value
@@ -47,7 +48,7 @@ def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> Var
             default, problem = _default(given, type_, nullable, what, expression)
             if problem is not None:
                 diagnostics.append(problem)
-    rules = [_validation(nested, what, diagnostics) for nested in reader.blocks("validation")]
+    rules = [read_condition(nested, f"validation of {what}", diagnostics) for nested in reader.blocks("validation")]
     return VariableConfig(
         name=name,
         type=type_,
@@ -98,18 +99,6 @@ def _default(
         return None, error("wrong_type", summary, reason[:1].upper() + reason[1:], range=place)
 
 
-def _validation(block: Block, what: str, diagnostics: list[Diagnostic]) -> ValidationRule | None:
-    reader = BodyReader(block.body, f"validation of {what}", diagnostics, attributes=("condition", "error_message"))
-    condition, message = reader.expression("condition"), reader.expression("error_message")
-    missing = [n for n, e in (("condition", condition), ("error_message", message)) if e is None]
-    for name in missing:
-        summary = f'The validation of {what} has no "{name}"'
-        diagnostics.append(error("missing_attribute", summary, range=block.header_range))
-    if condition is None or message is None:
-        return None
-    return ValidationRule(condition, message, block.header_range)
-
-
 def read_locals(block: Block, diagnostics: list[Diagnostic]) -> list[NamedExpression]:
     """A `locals` block: each attribute is a local value."""
     if not check_labels(block, (), diagnostics):
@@ -134,7 +123,8 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
         return None
     name = block.labels[0]
     what = f'output "{name}"'
-    reader = BodyReader(block.body, what, diagnostics, attributes=("value", "description", "sensitive", "ephemeral"))
+    attributes = ("value", "description", "sensitive", "ephemeral")
+    reader = BodyReader(block.body, what, diagnostics, attributes=attributes, blocks=("precondition",))
     value = reader.expression("value")
     if value is None:
         detail = "Say what it shows, for example: value = step.evaluate.NAME.metrics.accuracy"
@@ -143,7 +133,10 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
         )
         return None
     description, sensitive = reader.string("description"), reader.boolean("sensitive")
-    return OutputConfig(name, value, description, sensitive, block.header_range, reader.boolean("ephemeral"))
+    read = [read_condition(nested, f"precondition of {what}", diagnostics) for nested in reader.blocks("precondition")]
+    preconditions = tuple(condition for condition in read if condition is not None)
+    ephemeral = reader.boolean("ephemeral")
+    return OutputConfig(name, value, description, sensitive, block.header_range, ephemeral, preconditions)
 
 
 def read_provider(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> ProviderConfig | None:
@@ -155,9 +148,26 @@ def read_provider(block: Block, registry: Registry, diagnostics: list[Diagnostic
     except DiagnosticError as problem:
         diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
         return None
-    problems = check_names(schema.config, block.body, f'provider "{block.labels[0]}"')
-    diagnostics += [d.at(block.header_range) for d in problems]
-    return ProviderConfig(block.labels[0], block.body, block.header_range)
+    what = f'provider "{block.labels[0]}"'
+    alias, body = provider_alias(block, diagnostics), block.body
+    if "alias" not in schema.config.model_fields:
+        body = replace(body, attributes={n: a for n, a in body.attributes.items() if n != "alias"})
+    diagnostics += [d.at(block.header_range) for d in check_names(schema.config, body, what, others=("alias",))]
+    return ProviderConfig(block.labels[0], body, block.header_range, alias)
+
+
+def provider_alias(block: Block, diagnostics: list[Diagnostic]) -> str:
+    """The `alias` of a provider block, or ""."""
+    given = block.body.attributes.get("alias")
+    if given is None:
+        return ""
+    alias, problems = static_value(given.expression, "The alias of a provider")
+    diagnostics += problems
+    if not isinstance(alias, str) or not NAME.fullmatch(alias):
+        summary = "The alias of a provider must be a name"
+        diagnostics += [] if problems else [error("invalid_name", summary, range=given.expression.range)]
+        return ""
+    return alias
 
 
 def read_backend(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> BackendConfig | None:
@@ -170,6 +180,11 @@ def read_backend(block: Block, registry: Registry, diagnostics: list[Diagnostic]
     except DiagnosticError as problem:
         diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
         return None
-    problems = check_names(found.model, block.body, f'backend "{type_}" "{name}"')
+    body = block.body
+    if "provider" not in found.model.model_fields and "provider" in body.attributes:
+        provider, wrong = chosen_provider(body.attributes["provider"].expression, provider)
+        diagnostics += [] if wrong is None else [wrong]
+        body = replace(body, attributes={n: a for n, a in body.attributes.items() if n != "provider"})
+    problems = check_names(found.model, body, f'backend "{type_}" "{name}"', others=("provider",))
     diagnostics += [d.at(block.header_range) for d in problems]
-    return BackendConfig(BackendAddr(type_, name), found, provider, block.body, block.header_range)
+    return BackendConfig(BackendAddr(type_, name), found, provider, body, block.header_range)

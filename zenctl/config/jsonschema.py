@@ -13,6 +13,7 @@ from pydantic_core import core_schema
 
 from zenctl.config.conforming import fields
 from zenctl.config.declarations import VARIABLE_ATTRIBUTES
+from zenctl.config.modules import MODULE_META
 from zenctl.config.names import nested_model
 from zenctl.config.nodes import ENDPOINT_META, META
 from zenctl.config.settings import METADATA_STORES, PROJECT, ROLES
@@ -30,10 +31,17 @@ FLAG: Schema = {"anyOf": [{"type": "boolean"}, EXPRESSION]}
 LITERAL_FLAG: Schema = {"type": "boolean"}
 
 META_SCHEMAS: dict[str, Schema] = {
+    "for_each": {
+        "anyOf": [{"type": "object"}, EXPRESSION],
+        "description": "A map or a set of texts: one instance for each, `each.key` and `each.value` inside.",
+    },
+    "count": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION], "description": "Instances, by `count.index`."},
     "depends_on": {"type": "array", "items": TEXT, "description": "Nodes to wait for without using their results."},
     "enabled": {**FLAG, "description": "false leaves it out."},
     "timeout": {"anyOf": [{"type": "number"}, TEXT], "description": 'Seconds, or a text such as "30m".'},
     "retries": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION], "description": "How often to try again."},
+    "alias": {**TEXT, "description": "Tells a second block of the same provider apart."},
+    "provider": {**TEXT, "description": "The provider with its alias: ${provider.NAME.ALIAS}."},
     "backend": {**TEXT, "description": "Where it runs: ${backend.TYPE.NAME}."},
     "processing": {**TEXT, "description": "Which Beam runner does its data work: ${backend.TYPE.NAME}."},
 }
@@ -53,9 +61,16 @@ def configuration_schema(registry: Registry) -> Schema:
         "pattern": r"\$\{|%\{",
         "description": "A template with an expression: ${var.epochs}.",
     }
+    metas = {
+        "step": META,
+        "datasource": META,
+        "endpoint": ENDPOINT_META,
+        "backend": ("provider",),
+        "provider": ("alias",),
+    }
     for key in order:
         _add_dynamic(models[key], _name(bodies[key]), defs)
-    for kind, meta in (("step", META), ("datasource", META), ("endpoint", ENDPOINT_META)):
+    for kind, meta in metas.items():
         for name in _defs_of(bodies, kind):
             defs[name] = _with_meta(defs[name], meta)
     return {
@@ -148,7 +163,8 @@ def _reference(schema: Any) -> Schema | None:
 def _with_meta(schema: Schema, meta: tuple[str, ...]) -> Schema:
     own = schema.get("properties", {})
     added = {name: META_SCHEMAS[name] for name in meta if name not in own}
-    added["lifecycle"] = _object({"prevent_destroy": LITERAL_FLAG})
+    if "depends_on" in meta:
+        added["lifecycle"] = LIFECYCLE
     return {**schema, "properties": {**own, **added}}
 
 
@@ -195,7 +211,6 @@ def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
         "required_providers": {"type": "object", "additionalProperties": TEXT},
         "defaults": _object(dict.fromkeys(ROLES, TEXT)),
     }
-    validation = _object({"condition": TEXT, "error_message": TEXT}, required=["condition", "error_message"])
     literal: dict[str, Schema] = {
         "type": {
             **TEXT,
@@ -209,16 +224,25 @@ def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
         "ephemeral": {**LITERAL_FLAG, "description": "Its value is in no plan, job or record: give it again to apply."},
         "deprecated": {**TEXT, "description": "What to do instead of giving a value; it is shown as a warning."},
     }
-    variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(validation)})
-    shown = {"value": {}, "description": TEXT, "sensitive": LITERAL_FLAG, "ephemeral": LITERAL_FLAG}
+    variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(CONDITION)})
+    flags = {"sensitive": LITERAL_FLAG, "ephemeral": LITERAL_FLAG}
+    shown = {"value": {}, "description": TEXT, **flags, "precondition": _blocks(CONDITION)}
     output = _object(shown, required=["value"])
+    check = _object({"assert": _blocks(CONDITION)}, required=["assert"])
+    removed = _object({"from": TEXT, "lifecycle": _object({"destroy": LITERAL_FLAG})}, required=["from"])
+    call = {"source": TEXT, **{name: META_SCHEMAS[name] for name in MODULE_META}}
+    module = {"type": "object", "properties": call, "required": ["source"]}
     return {
         "zenctl": _blocks(_object(settings)),
-        "provider": _object(types("provider")),
+        "module": {"type": "object", "additionalProperties": module},
+        "provider": _object({name: _blocks(body) for name, body in types("provider").items()}),
         "variable": {"type": "object", "additionalProperties": variable},
         "locals": _blocks({"type": "object"}),
         "output": {"type": "object", "additionalProperties": output},
         "backend": labelled("backend"),
+        "check": {"type": "object", "additionalProperties": check},
+        "moved": _blocks(_object({"from": TEXT, "to": TEXT}, required=["from", "to"])),
+        "removed": _blocks(removed),
         "datasource": labelled("datasource"),
         "step": labelled("step"),
         "endpoint": labelled("endpoint"),
@@ -233,6 +257,19 @@ def _object(properties: Mapping[str, Any], required: list[str] | None = None) ->
 def _blocks(schema: Any) -> Schema:
     """One block, or several as a list."""
     return {"anyOf": [schema, {"type": "array", "items": schema}]}
+
+
+CONDITION = _object({"condition": TEXT, "error_message": TEXT}, required=["condition", "error_message"])
+LIFECYCLE = _object(
+    {
+        "prevent_destroy": LITERAL_FLAG,
+        "create_before_destroy": LITERAL_FLAG,
+        "ignore_changes": {"anyOf": [{"type": "array", "items": TEXT}, {"const": "all"}, {"const": "${all}"}]},
+        "replace_triggered_by": {"type": "array", "items": TEXT},
+        "precondition": _blocks(CONDITION),
+        "postcondition": _blocks(CONDITION),
+    }
+)
 
 
 if __name__ == "__main__":

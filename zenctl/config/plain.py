@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from zenctl.lang.values import Value, is_unknown
+from zenctl.lang.values import DYNAMIC, Value, is_unknown
 from zenctl.schema import Unknown
 
 LOCATION = "location"
@@ -22,6 +22,11 @@ Marked = list[tuple[tuple["str | int", ...], frozenset[str]]]
 @dataclass(frozen=True, slots=True)
 class Faulty(Unknown):
     """Unknown because of an error that has been reported: nobody complains of it again."""
+
+
+def faulty() -> Value:
+    """The value of what is wrong and has been reported: unknown, and nothing made of it is reported again."""
+    return DYNAMIC.with_marks(frozenset({FAULTY}))
 
 
 def plain_value(value: Value) -> tuple[Any, Marked]:

@@ -64,6 +64,23 @@ class SettingsReader:
             if nested.type in BLOCKS and self._once(nested.type, nested.header_range):
                 self._block(nested)
 
+    def read_required(self, block: Block) -> None:
+        """Take in a `zenctl` block of a module that is called: it says which versions the module needs, no more."""
+        if not check_labels(block, (), self._diagnostics):
+            return
+        reader = BodyReader(block.body, "zenctl", self._diagnostics, attributes=ATTRIBUTES, blocks=BLOCKS)
+        for name in (*block.body.attributes, *(nested.type for nested in block.body.blocks)):
+            if name in (*ATTRIBUTES, *BLOCKS) and name not in ("required_version", "required_providers"):
+                detail = "A module that is called uses the project, the stores and the defaults of the root module."
+                summary = f'The setting "{name}" can stand in the root module only'
+                self._diagnostics.append(error("root_only", summary, detail, range=block.header_range))
+        found = block.body.attributes.get("required_version")
+        if found is not None:
+            self._attribute(reader, found)
+        for nested in block.body.blocks:
+            if nested.type == "required_providers":
+                self._block(nested)
+
     def settings(self) -> Settings:
         """What was read; call after the last block."""
         if "artifacts" not in self._given:

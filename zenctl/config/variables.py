@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from zenctl.config.configuration import Configuration, ValidationRule, VariableConfig
+from zenctl.config.configuration import Condition, Configuration, VariableConfig
 from zenctl.config.given import Ask, Question, VariableArgument
 from zenctl.config.plain import FAULTY
 from zenctl.config.sources import ENVIRONMENT, FILE, Given, Sources, automatic_files, type_of
@@ -70,19 +70,25 @@ def resolve(configuration: Configuration, inputs: VariableInputs) -> tuple[dict[
     return values, [d for d in diagnostics if d.is_error or inputs.planned is None]
 
 
-def settle(
-    variable: VariableConfig, given: Value | None, place: SourceRange | None, others: Mapping[str, Value]
-) -> tuple[Value, list[Diagnostic]]:
+def settle(variable: VariableConfig, given: Value | None, place: SourceRange | None) -> tuple[Value, list[Diagnostic]]:
     """The value of a module's variable that is given `given` at `place`, or nothing (None); and what is wrong with it.
 
     The default stands in where nothing is given, or null and the variable is not nullable. The value is converted to
-    the type, optional attributes filled in, and marked as the variable says. `others` are the converted values of all
-    variables of that module by name, of which those are read that the validations refer to. A wrong value is unknown
-    and marked faulty. A missing one without a default is unknown: to report that is for the caller.
+    the type, optional attributes filled in, and marked as the variable says; its validations are another question. A
+    wrong value is unknown and marked faulty. A missing one without a default is unknown: to report that is for the
+    caller.
     """
-    source = None if given is None else Given(given, "", place)
-    value, diagnostics = _converted(variable, source)
-    return value, diagnostics + _validated(variable, value, source, others)
+    return _converted(variable, None if given is None else Given(given, "", place))
+
+
+def validate(
+    variable: VariableConfig, value: Value, place: SourceRange | None, others: Mapping[str, Value]
+) -> list[Diagnostic]:
+    """What the validations of a module's variable say of the value that was given at `place`, or of its default (None).
+
+    `others` are the values of all variables of that module by name, of which those are read that are referred to.
+    """
+    return _validated(variable, value, None if place is None else Given(value, "", place), others)
 
 
 def _ask(missing: Sequence[VariableConfig], ask: Ask, sources: Sources) -> None:
@@ -222,7 +228,7 @@ def _referred(found: Sequence[Reference], others: Mapping[str, Value]) -> dict[s
     return {name: others.get(name) or DYNAMIC.with_marks(frozenset({FAULTY})) for name in names}
 
 
-def _check(variable: VariableConfig, rule: ValidationRule, given: Given | None, scope: Scope) -> list[Diagnostic]:
+def _check(variable: VariableConfig, rule: Condition, given: Given | None, scope: Scope) -> list[Diagnostic]:
     condition, diagnostics = evaluate_expression(rule.condition, scope)
     if has_errors(diagnostics):
         return diagnostics
@@ -242,7 +248,7 @@ def _check(variable: VariableConfig, rule: ValidationRule, given: Given | None, 
 
 
 def _refused(
-    variable: VariableConfig, rule: ValidationRule, given: Given | None, message: Value, values: Values
+    variable: VariableConfig, rule: Condition, given: Given | None, message: Value, values: Values
 ) -> Diagnostic:
     """A value that a validation forbids: told where it is given, with the place of the rule; else at the rule."""
     try:

@@ -7,13 +7,10 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from zenctl.config.configuration import OutputConfig
-from zenctl.config.conforming import Place, fields
+from zenctl.config.conforming import RESULT, Place, StepOutputs, fields
 from zenctl.config.decoding import Decoded, text_of
-from zenctl.config.plain import Marked
 from zenctl.diagnostics import Diagnostic, error
 from zenctl.digests import sha256_json
-from zenctl.lang.model import EPHEMERAL
 from zenctl.schema import ArtifactRef, BlockModel, Unknown
 from zenctl.schema.block import fingerprinted
 
@@ -77,23 +74,6 @@ def secret_parameters(sensitive: Iterable[str]) -> list[Diagnostic]:
     ]
 
 
-def ephemeral_output(config: OutputConfig, marks: Marked, *, root: bool = True) -> list[Diagnostic]:
-    """An output holds an ephemeral value only if it says so, which one of the root cannot: those are recorded."""
-    if root and config.ephemeral:
-        summary = f'Output "{config.name}" of the root cannot be ephemeral'
-        detail = "The root's outputs are recorded with every apply. Only a module's outputs can be ephemeral."
-        return [error("ephemeral_output", summary, detail, range=config.range)]
-    if config.ephemeral or not any(EPHEMERAL in names for _, names in marks):
-        return []
-    detail = (
-        "The root's outputs are recorded with every apply. Leave the value out, or take `ephemeral` from the variable."
-    )
-    if not root:
-        detail = "Add `ephemeral = true` to the output, so that its value is written down nowhere."
-    summary = f'Output "{config.name}" holds an ephemeral value'
-    return [error("ephemeral_output", summary, detail, range=config.value.range)]
-
-
 def redacted(params: Mapping[str, Any], secret: Iterable[Place]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The parameters with each secret as {"sensitive": digest of its value}, and where these are.
 
@@ -129,3 +109,18 @@ def _digestible(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_digestible(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def output_data(data: Any) -> tuple[Any, StepOutputs | None]:
+    """A root output's data with a returned value in place of its artifact, and a step used as one value, if any."""
+    if isinstance(data, StepOutputs):
+        return Unknown(), data
+    if isinstance(data, ArtifactRef) and data.output == RESULT:
+        return (Unknown() if data.values is None else data.values.get("value")), None
+    if isinstance(data, dict):
+        pairs = {key: output_data(item) for key, item in data.items()}
+        return {key: item for key, (item, _) in pairs.items()}, next((s for _, s in pairs.values() if s), None)
+    if isinstance(data, list):
+        items = [output_data(item) for item in data]
+        return [item for item, _ in items], next((s for _, s in items if s), None)
+    return data, None

@@ -47,6 +47,7 @@ class Refresher:
         self.listener = listener
         self.refresh = refresh
         self.diagnostics: list[Diagnostic] = []
+        self._seen: set[Address] = set()
         self._sources: dict[Address, SourceState] = {}
         self._closures: dict[Address, Any] = {}
         self._environments: dict[Address, Mapping[str, Any]] = {}
@@ -57,6 +58,7 @@ class Refresher:
         """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
         cache = FileCache(self.cache_dir / "files.json")
         for node in desired:
+            self._seen.add(node.addr)
             if isinstance(node, DesiredDatasource):
                 self._source(node, cache)
             elif isinstance(node, DesiredStep):
@@ -67,6 +69,10 @@ class Refresher:
         if storage is not None and self.refresh:
             self._outputs(storage)
         return Observed(self._sources, self._closures, self._environments, self._damage, self._endpoints)
+
+    def has_seen(self, addr: Address) -> bool:
+        """Whether a node was observed."""
+        return addr in self._seen
 
     def _source(self, node: DesiredDatasource, cache: FileCache) -> None:
         recorded = self.state.results.get(node.addr)
@@ -115,13 +121,13 @@ class Refresher:
 
     def _endpoint(self, node: DesiredEndpoint) -> None:
         recorded = self.state.results.get(node.addr)
-        name = endpoint_name(node.addr.name, self.state.workspace)
+        name = endpoint_name(node.addr, self.state.workspace, recorded)
         if not self.refresh:
             if recorded is not None:
                 self._endpoints[node.addr] = recorded_endpoint(name, recorded)
             return
         try:
-            state = self.providers.endpoint(node.addr.type).read(name)
+            state = self.providers.endpoint(node.addr.type, node.config.provider).read(name)
         except ProviderError as problem:
             diagnostic = provider_diagnostic(problem, str(node.addr), range=node.config.range, address=str(node.addr))
             self.diagnostics.append(diagnostic)

@@ -77,6 +77,7 @@ class ApplyOutcome:
     endpoints: Mapping[str, str] = field(default_factory=dict, hash=False)
     forgotten: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    canceled: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     interrupted: bool = False
     outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -95,13 +96,16 @@ class StateOutcome:
 
 @dataclass(frozen=True, slots=True)
 class InitOutcome:
-    """What `init` made (paths relative to the root) and which providers the configuration uses, with versions."""
+    """What `init` made (paths relative to the root), which providers the configuration uses, with versions, and the
+    sources of the modules that were fetched.
+    """
 
     created: tuple[str, ...]
     configuration_found: bool
     providers: Mapping[str, str]
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,18 @@ def _unknown_type(source: Type, target: Type) -> Type:
         return without_optional(target)
     if not convertible(source, target):
         raise ConversionError(f"{describe(target)} is required, not {describe(source)}")
-    plain = without_optional(target)
-    return ANY if contains_any(plain) else plain
+    return _filled(source, without_optional(target))
+
+
+def _filled(source: Type, target: Type) -> Type:
+    """The target with what is known of the source in place of `any`; `any` where the two are of different kinds."""
+    if isinstance(target, AnyType):
+        return source
+    if not contains_any(target):
+        return target
+    if isinstance(target, (ListType, SetType, MapType)):
+        return target.__class__(_filled(unify(_element_types([source])) or ANY, target.element))
+    return ANY
 
 
 def convertible(source: Type, target: Type) -> bool:
@@ -123,7 +133,7 @@ def _to_primitive(value: Value, target: Type) -> Value:
         if isinstance(raw, bool):
             return Value(STRING, "true" if raw else "false")
     elif target == NUMBER and isinstance(raw, str):
-        parsed = parse_number(raw.removeprefix("-"))
+        parsed = parse_number(raw[1:] if raw[:1] in ("-", "+") else raw)
         if parsed is not None:
             return Value(NUMBER, parsed.copy_negate() if raw.startswith("-") else parsed)
         raise ConversionError("a number is required")
@@ -151,7 +161,7 @@ def _elements(value: Value, target: ListType | SetType) -> tuple[Type, list[Valu
     element = target.element
     if contains_any(element) and value.raw:
         items = [_within("element", i, item, element) for i, item in enumerate(value.raw)]
-        common = unify([item.type for item in items])
+        common = common_type(items)
         if common is None:
             raise ConversionError("all elements must have the same type")
         return common, [convert_value(item, common) for item in items]
@@ -182,7 +192,7 @@ def _to_map(value: Value, target: Type) -> Value:
     if contains_any(element):
         if not items:
             return map_value(value.type.element if isinstance(value.type, MapType) else ANY, items)
-        common = unify([item.type for item in items.values()])
+        common = common_type(list(items.values()))
         if common is None:
             raise ConversionError("all elements must have the same type")
         return map_value(common, {name: convert_value(item, common) for name, item in items.items()})
@@ -232,6 +242,11 @@ _CONVERTERS: dict[type, Callable[[Value, Type], Value]] = {
 }
 
 
+def common_type(values: Sequence[Value]) -> Type | None:
+    """The type that all the values can convert to, None if there is none. A null without a type fits any."""
+    return unify([value.type for value in values if value.raw is not None or not isinstance(value.type, AnyType)])
+
+
 def unify(types: Sequence[Type]) -> Type | None:
     """The type that values of all these types can convert to, the most special one; None if there is none."""
     distinct = list(dict.fromkeys(types))
@@ -254,7 +269,10 @@ def unify(types: Sequence[Type]) -> Type | None:
         element = unify(_element_types(distinct))
         if element is None:
             return None
-        return SetType(element) if all(isinstance(type, SetType) for type in distinct) else ListType(element)
+        sets = any(isinstance(type, SetType) for type in distinct)
+        return (
+            SetType(element) if sets and not any(isinstance(type, ListType) for type in distinct) else ListType(element)
+        )
     return None
 
 

@@ -49,7 +49,7 @@ def evaluate_expression(expression: Expression, scope: Scope) -> tuple[Value, li
         detail = "A value in it nests too deeply to be worked on."
         return DYNAMIC, [error("nested_too_deeply", "Nested too deeply", detail, range=expression.range)]
     # Within a loop, each element has the same problem: tell it once.
-    return value, list(dict.fromkeys(evaluator.diagnostics))
+    return value, list(dict.fromkeys([*evaluator.diagnostics, *evaluator.fatal]))
 
 
 def _literal(_: Evaluator, node: Literal) -> Value:

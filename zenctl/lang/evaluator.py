@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from zenctl.diagnostics import Diagnostic, SourceRange, Values, error
-from zenctl.lang.calls import Function
+from zenctl.lang.calls import MAX_ELEMENTS, MAX_STRING, Function
 from zenctl.lang.explaining import references_at, statements
 from zenctl.lang.model import DYNAMIC, Value
 from zenctl.lang.references import Reference
@@ -17,6 +17,10 @@ MAX_ITERATIONS = 1_000_000
 
 NAMES = frozenset({"unknown_variable", "unknown_function", "wrong_arguments", "ambiguous_key"})
 """Problems of how something is written: no value explains them."""
+MAX_ELEMENTS_OF_ALL_CALLS = 2 * MAX_ELEMENTS
+MAX_TEXT_OF_ALL_CALLS = 16 * MAX_STRING
+MAX_SECONDS_OF_ALL_CALLS = 20
+"""CPU time; honest expressions take milliseconds."""
 
 
 class Scope:
@@ -30,9 +34,9 @@ class Scope:
     def functions(self) -> Mapping[str, Function]:
         """The functions by name."""
         if self._functions is None:
-            from zenctl.lang.functions import FUNCTIONS  # loaded by the first call of a function
+            from zenctl.lang.functions.library import DEFAULT  # loaded by the first call of a function
 
-            self._functions = FUNCTIONS
+            self._functions = DEFAULT
         return self._functions
 
     def with_names(self, more: Mapping[str, Value]) -> Scope:
@@ -56,6 +60,11 @@ class Evaluator:
         self.iterations = 0
         self.text = 0
         self._involved: dict[SourceRange, list[Reference]] = {}
+        self.fatal: list[Diagnostic] = []
+        """Problems that no `try` hides: the evaluation was given up."""
+        self.seconds = 0.0
+        self.elements_made = 0
+        self.text_made = 0
 
     def evaluate(self, node: Expression) -> Value:
         """The value of a node; problems are added to `diagnostics`."""
@@ -80,10 +89,32 @@ class Evaluator:
         local = {name: value for frame in self.locals for name, value in frame.items()}
         return statements(found, self.scope.variables, local)
 
+    def give_up(self, code: str, summary: str, detail: str, range: SourceRange) -> Value:
+        """Record an error that no `try` hides, and let the loops around stop; returns what stands for the result."""
+        self.fatal.append(error(code, summary, detail, range=range))
+        self.iterations = MAX_ITERATIONS + 1
+        return DYNAMIC
+
+    def spend(self, result: Value | None, seconds: float, range: SourceRange) -> None:
+        """Count what a call of a function made and took. Each call is limited; so are all of an expression together."""
+        raw = None if result is None else result.raw
+        if isinstance(raw, (tuple, dict)):
+            self.elements_made += len(raw)
+        elif isinstance(raw, str):
+            self.text_made += len(raw)
+        self.seconds += seconds
+        if self.elements_made > MAX_ELEMENTS_OF_ALL_CALLS or self.text_made > MAX_TEXT_OF_ALL_CALLS:
+            detail = f"The calls of functions in the expression make more than {MAX_ELEMENTS_OF_ALL_CALLS} elements "
+            detail += f"or {MAX_TEXT_OF_ALL_CALLS} characters."
+            self.give_up("too_much_made", "Too much made by functions", detail, range)
+        elif self.seconds > MAX_SECONDS_OF_ALL_CALLS:
+            detail = f"The calls of functions in the expression take more than {MAX_SECONDS_OF_ALL_CALLS} s."
+            self.give_up("too_slow", "Calls of functions take too long", detail, range)
+
     def visit(self, range: SourceRange) -> bool:
         """Count an iteration; False once there are too many."""
         self.iterations += 1
         if self.iterations == MAX_ITERATIONS + 1:
             detail = f"The expression visits more than {MAX_ITERATIONS} elements."
-            self.problem("too_many_iterations", "Too many iterations", detail, range)
+            self.give_up("too_many_iterations", "Too many iterations", detail, range)
         return self.iterations <= MAX_ITERATIONS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -104,9 +105,14 @@ def unknown(type: Type, marks: Marks = NO_MARKS) -> Value:
     return Value(type, UNKNOWN, marks)
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def string(text: str) -> Value:
-    """A string, in Unicode's normal form C."""
-    return Value(STRING, text if text.isascii() else unicodedata.normalize("NFC", text))
+    """A string, in Unicode's normal form C. Half a character, which no file can hold, becomes U+FFFD."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", text))
+    return Value(STRING, text)
 
 
 def number(value: Decimal | int) -> Value:
@@ -221,6 +227,6 @@ def identity(value: Value) -> Any:
 
 
 def _order(key: Any) -> tuple[Any, ...]:
-    """Sets iterate numbers by size, strings by code point, false before true, the rest by their text."""
+    """Sets iterate numbers by size, strings by code point, false before true, the rest by their text, null last."""
     kind, raw = key[0], key[1] if len(key) > 1 else ""
-    return (kind, raw) if kind in ("str", "Decimal", "bool") else (kind, repr(key))
+    return (kind == "NoneType", kind, raw if kind in ("str", "Decimal", "bool") else repr(key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Union
 
 from zenctl.diagnostics import SourceRange
@@ -229,3 +229,23 @@ class BlockShape:
 
     labels: int = 0
     blocks: Mapping[str, BlockShape] = field(default_factory=dict, hash=False)
+
+
+def same_meaning(one: object, other: object) -> bool:
+    """Whether two trees say the same: all but their ranges is equal, the order of attributes included."""
+    pairs = [(one, other)]
+    while pairs:
+        left, right = pairs.pop()
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, Node):
+            pairs += [(getattr(left, f.name), getattr(right, f.name)) for f in fields(left)]
+        elif isinstance(left, (tuple, dict)) and isinstance(right, (tuple, dict)):
+            if len(left) != len(right):
+                return False
+            pairs += zip(left, right, strict=True)
+            if isinstance(left, dict) and isinstance(right, dict):
+                pairs += zip(left.values(), right.values(), strict=True)
+        elif left != right and not isinstance(left, SourceRange):
+            return False
+    return True

@@ -13,7 +13,7 @@ from zenctl.diagnostics import error
 from zenctl.engine.requests import InitOutcome, LineageOutcome, LogsOutcome, PlanOutcome, StateOutcome
 
 BAD = (error("bad", "Bad"),)
-COMMANDS = ["init", "validate", "plan", "apply", "destroy", "show", "output", "state", "list", "logs", "version"]
+COMMANDS = ["init", "validate", "plan", "apply", "destroy", "fmt", "show", "output", "state", "list", "logs", "version"]
 FLAGS = [
     "-json",
     "-out",

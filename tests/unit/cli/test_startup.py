@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+PENGUINS = Path(__file__).parents[3] / "examples" / "penguins"
 
 
 def python(code: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -17,7 +20,7 @@ def python(code: str, *words: str, **env: str) -> subprocess.CompletedProcess[st
 
 
 ENGINE = ("ml_metadata", "tensorflow", "apache_beam", "numpy", "pyarrow", "rich", "deepdiff", "zenctl.engine.workflow")
-HELP = (*ENGINE, "pydantic")
+HELP = (*ENGINE, "pydantic", "zenctl.lang")
 
 
 @pytest.mark.parametrize(
@@ -27,8 +30,10 @@ HELP = (*ENGINE, "pydantic")
         (["plan", "-help"], HELP),
         (["state"], HELP),
         (["plan", "-nonsense"], HELP),
+        (["fmt", "-help"], HELP),
         # To run a command at all, typer itself imports pydantic.
         (["version"], ENGINE),
+        (["fmt", "-check", str(PENGUINS)], (*ENGINE, "zenctl.schema", "yaml", "regex", "git")),
     ],
 )
 def test_nothing_heavy_is_imported(words, heavy):

@@ -12,7 +12,7 @@ from zenctl.config.configuration import Configuration
 from zenctl.config.given import Question, VariableFile, VariableText
 from zenctl.config.loader import Loaded
 from zenctl.config.plain import FAULTY
-from zenctl.config.variables import VariableInputs, resolve, settle
+from zenctl.config.variables import VariableInputs, resolve, settle, validate
 from zenctl.diagnostics import Diagnostic, Position, SourceRange
 from zenctl.lang.model import EPHEMERAL, SENSITIVE
 from zenctl.lang.values import DYNAMIC, Sensitive, Value, from_python, is_sensitive, to_python
@@ -118,7 +118,7 @@ variable "n" {
 
 
 def test_a_condition_must_be_true_or_false(resolve_text: Resolve) -> None:
-    text = 'variable "n" {\n  default = 1\n  validation {\n    condition = 3\n    error_message = "x"\n  }\n}'
+    text = 'variable "n" {\n  default = 1\n  validation {\n    condition = var.n + 2\n    error_message = "x"\n  }\n}'
     [found] = resolve_text(text)[1]
     assert found.summary == 'The condition of variable "n" must be true or false'
     assert found.detail == "A bool is required, not a number."
@@ -337,39 +337,39 @@ def variable(load_text: Load, text: str) -> Any:
 
 def test_settling_a_module_s_variable(load_text: Load) -> None:
     config = variable(load_text, 'variable "v" {\n  type = object({ a = optional(number, 1) })\n  sensitive = true\n}')
-    value, found = settle(config, from_python({"a": "2"}), PLACE, {})
+    value, found = settle(config, from_python({"a": "2"}), PLACE)
     assert (to_python(value), found) == (Sensitive({"a": 2}), [])
-    value, found = settle(config, None, None, {})
+    value, found = settle(config, None, None)
     assert (to_python(value), found) == (Sensitive(Unknown("object({a=number})")), []), "missing is for the caller"
-    value, [problem] = settle(config, from_python("hunter2"), PLACE, {})
+    value, [problem] = settle(config, from_python("hunter2"), PLACE)
     assert (problem.range, FAULTY in value.marks) == (PLACE, True)
     assert "hunter2" not in str(problem)
-    value, found = settle(config, DYNAMIC, PLACE, {})
+    value, found = settle(config, DYNAMIC, PLACE)
     assert (value.raw, str(value.type), found) == (DYNAMIC.raw, "object({a=number})", [])
 
 
 def test_settling_keeps_the_marks_of_what_is_given(load_text: Load) -> None:
     plain = variable(load_text, 'variable "v" { type = list(string) }')
     secret = from_python([Sensitive("a")])
-    value, found = settle(plain, secret, PLACE, {})
+    value, found = settle(plain, secret, PLACE)
     assert (to_python(value), found) == ([Sensitive("a")], [])
     short_lived = from_python("t").with_marks(frozenset({EPHEMERAL}))
-    value, [problem] = settle(plain, from_python([short_lived]), PLACE, {})
+    value, [problem] = settle(plain, from_python([short_lived]), PLACE)
     assert problem.summary == 'An ephemeral value is given to variable "v", which is not ephemeral'
     taken = variable(load_text, 'variable "v" {\n  ephemeral = true\n  sensitive = true\n}')
-    value, found = settle(taken, short_lived, PLACE, {})
+    value, found = settle(taken, short_lived, PLACE)
     assert (value.marks, found) == ({EPHEMERAL, SENSITIVE}, [])
 
 
-def test_settling_reads_the_other_variables_that_its_validations_refer_to(load_text: Load) -> None:
+def test_validating_reads_the_other_variables_that_its_validations_refer_to(load_text: Load) -> None:
     config = read(load_text, RULES % "default = 4").variables["n"]
     others = {"low": from_python(7), "unknown": from_python(False)}
-    _, [problem] = settle(config, from_python(8.5), PLACE, others)
+    [problem] = validate(config, from_python(8.5), PLACE, others)
     assert problem.values == (("var.n", "is 8.5"), ("var.unknown", "is false"))
     assert problem.range == PLACE
-    _, [problem] = settle(config, None, None, others)
+    [problem] = validate(config, settle(config, None, None)[0], None, others)
     assert problem.detail == "n must be above 7."
     assert str(problem.range) == "main.zen.hcl:7:21"
-    assert settle(config, from_python(3), PLACE, {})[1] == [], "what is not known passes"
-    null, [problem] = settle(variable(load_text, 'variable "v" { nullable = false }'), from_python(None), PLACE, {})
+    assert validate(config, from_python(3), PLACE, {}) == [], "what is not known passes"
+    null, [problem] = settle(variable(load_text, 'variable "v" { nullable = false }'), from_python(None), PLACE)
     assert (problem.summary, FAULTY in null.marks) == ('Variable "v" is null, but it is not nullable', True)

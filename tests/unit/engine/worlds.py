@@ -121,9 +121,17 @@ def signatures(code: CodeRef) -> tuple[Signature | None, list[Diagnostic]]:
 class World:
     """A loaded configuration and its evaluator."""
 
-    def __init__(self, text: str, root: Path, *, pairs: Sequence[tuple[str, str]] = (), **given: Any) -> None:
+    def __init__(
+        self,
+        text: str,
+        root: Path,
+        modules: Mapping[str, str] | None = None,
+        *,
+        pairs: Sequence[tuple[str, str]] = (),
+        **given: Any,
+    ) -> None:
         registry: Registry = registry_of([FakeProvider()], [SPLIT, TRAIN, PYTHON], [CSV])  # type: ignore[list-item]
-        loaded = load_files({"main.zen.hcl": text}, root, registry)
+        loaded = load_files({"main.zen.hcl": text, **(modules or {})}, root, registry)
         assert loaded.configuration is not None
         self.loaded = list(loaded.diagnostics)
         self.configuration = loaded.configuration
@@ -144,8 +152,11 @@ class World:
 
     def problems(self) -> list[Diagnostic]:
         found = list(self.loaded)
-        for addr in order(self.configuration)[0]:
-            found += self.evaluator.node(addr, {})[1]
+        for block in order(self.configuration)[0]:
+            instances = self.evaluator.instances(block, {})
+            found += instances.diagnostics
+            for addr in instances.addresses:
+                found += self.evaluator.node(addr, {})[1]
         for name in self.configuration.outputs:
             found += self.evaluator.output(name, {})[1]
         return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from zenctl.addrs import NAME, AddressError, parse
+from zenctl.addrs import NAME, AddressError, canonical, parse
 from zenctl.config.given import VariableArgument, VariableFile, VariableText
 from zenctl.diagnostics import Diagnostic, error
 
@@ -45,13 +45,13 @@ def _pair(text: str, found: list[Diagnostic]) -> VariableText | None:
 
 def addresses(flag: str, texts: Sequence[str], found: list[Diagnostic]) -> tuple[str, ...]:
     """Addresses in their canonical spelling; whether they exist is for the engine to say."""
-    return tuple(canonical for text in texts if (canonical := address(f"{flag}=", text, found)))
+    return tuple(name for text in texts if (name := address(f"{flag}=", text, found, read=canonical)))
 
 
-def address(before: str, text: str, found: list[Diagnostic]) -> str:
+def address(before: str, text: str, found: list[Diagnostic], *, read: Callable[[str], object] = parse) -> str:
     """One address in its canonical spelling, or the empty string; `before` is what stands before it when typed."""
     try:
-        return str(parse(text))
+        return str(read(text))
     except AddressError as problem:
         hint = " A shell takes quotes away: write '" + text + "' in single quotes." if "[" in text else ""
         detail = f"{problem}.{hint}\nAn address reads step.TYPE.NAME, datasource.TYPE.NAME or endpoint.TYPE.NAME."

@@ -52,11 +52,11 @@ it does after a failure, which stops only the steps that depend on it.
 
 Examples:
 
-  zenctl apply                         plan, ask, apply
-  zenctl apply -auto-approve           in scripts: plan and apply
+  zenctl apply                         # plan, ask, apply
+  zenctl apply -auto-approve           # in scripts: plan and apply
   zenctl plan -out=today.plan
-  zenctl apply today.plan              exactly what was reviewed; never asks
-  zenctl apply -var epochs=10 -target=step.train.fit
+  zenctl apply today.plan              # exactly what was reviewed; never asks
+  zenctl apply -var epochs=10 -target=step.train.penguins
 
 Exit codes: 0 done; 1 error or not approved; 4 another apply holds the lock;
 5 the plan file is stale; 130 or 143 interrupted.

@@ -29,10 +29,10 @@ from zenctl.diagnostics import Diagnostic
 EPILOG = """
 Examples:
 
-  zenctl plan -destroy                 look first
+  zenctl plan -destroy                 # look first
   zenctl destroy
   zenctl destroy -target=endpoint.local.penguins
-  zenctl destroy -auto-approve         in scripts
+  zenctl destroy -auto-approve         # in scripts
 
 Exit codes: 0 done; 1 error or not approved; 4 another apply holds the lock;
 130 or 143 interrupted.

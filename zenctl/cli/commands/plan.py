@@ -47,10 +47,11 @@ variables that have no value, unless -input=false or -json is given.
 Examples:
 
   zenctl plan
-  zenctl plan -out=today.plan          then: zenctl apply today.plan
+  zenctl plan -out=today.plan          # then: zenctl apply today.plan
   zenctl plan -var epochs=10
-  zenctl plan -target=step.train.fit -replace=step.train.fit
-  zenctl plan -detailed-exitcode       for scripts: 2 if there is work to do
+  zenctl plan -target=step.train.penguins
+  zenctl plan -replace=step.train.penguins  # once more, though it is fresh
+  zenctl plan -detailed-exitcode       # for scripts: 2 if there is work to do
 
 Exit codes: 0 done; 1 error; with -detailed-exitcode 0 nothing to do, 2 changes.
 """
