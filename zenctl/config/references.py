@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from zenctl.addrs import Address, BackendAddr, DatasourceAddr, ModuleInstance, StepAddr
 from zenctl.config.configuration import (
@@ -117,16 +117,6 @@ def chosen_provider(expression: Expression | None, offered: str) -> tuple[str, D
         summary = f"provider.{names[1]} does not offer this: it is of provider {offered}"
         return offered, error("wrong_provider", summary, range=expression.range)
     return ".".join(names[1:]), None
-
-
-def expressions(body: Body) -> Iterator[Expression]:
-    """Every expression of a body, those of nested blocks included, in the order of the file by kind."""
-    waiting = [body]
-    while waiting:
-        current = waiting.pop()
-        for attribute in current.attributes.values():
-            yield attribute.expression
-        waiting.extend(block.body for block in reversed(current.blocks))
 
 
 def body_references(body: Body) -> list[Reference]:
