@@ -28,7 +28,9 @@ def parse_tuple(parser: ExpressionParser) -> Expression:
         elif parser.kind == "eof":
             parser.fail("missing_bracket", "Unclosed list", 'This "[" is never closed.', opening)
         elif parser.kind != "]":
-            parser.fail("missing_comma", "Missing item separator", "The items of a list are separated by commas.")
+            parser.fail(
+                "missing_comma", "Missing item separator", "The items of a list are separated by commas.", missing=True
+            )
     parser.newlines = outer
     parser.advance()
     parser.grow(height + 1, start)
@@ -70,6 +72,7 @@ def parse_object(parser: ExpressionParser) -> Expression:
                 "missing_comma",
                 "Missing attribute separator",
                 "The attributes of an object are separated by newlines or commas.",
+                missing=True,
             )
     parser.newlines = outer
     parser.advance()
@@ -97,6 +100,7 @@ def _missing_separator(parser: ExpressionParser, opening: SourceRange) -> NoRetu
         "missing_equals",
         "Missing key/value separator",
         'An equals sign "=" must follow the attribute\'s name. A name with dots or spaces is written in quotes.',
+        missing=True,
     )
 
 
@@ -153,4 +157,4 @@ def _for_name(parser: ExpressionParser, where: str) -> str:
 
 
 def _for_problem(parser: ExpressionParser, detail: str) -> NoReturn:
-    parser.fail("invalid_for", "Invalid for expression", detail)
+    parser.fail("invalid_for", "Invalid for expression", detail, missing=True)

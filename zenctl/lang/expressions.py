@@ -63,6 +63,7 @@ class ExpressionParser(Cursor):
                     "missing_false_expression",
                     "Missing false expression in conditional",
                     "A conditional is condition ? true_value : false_value; the colon and what follows it are missing.",
+                    missing=True,
                 )
             self.advance()
             conditions.append((start, result, then, height))
@@ -166,7 +167,10 @@ class ExpressionParser(Cursor):
         inner = self.expression()
         if self.kind != ")":
             self.fail(
-                "missing_parenthesis", "Missing closing parenthesis", 'A ")" must follow here to close the one before.'
+                "missing_parenthesis",
+                "Missing closing parenthesis",
+                'A ")" must follow here to close the one before.',
+                missing=True,
             )
         self.newlines = outer
         self.advance()
@@ -181,7 +185,12 @@ class ExpressionParser(Cursor):
             word += "::" + self.word()
             self.advance()
         if self.kind != "(":
-            self.fail("missing_parenthesis", "Missing opening parenthesis", f"A function is called as {word}(...).")
+            self.fail(
+                "missing_parenthesis",
+                "Missing opening parenthesis",
+                f"A function is called as {word}(...).",
+                missing=True,
+            )
         name_range = self.since(start)
         outer = self.newlines
         self.newlines = False
@@ -201,6 +210,7 @@ class ExpressionParser(Cursor):
                         "missing_parenthesis",
                         "Missing closing parenthesis",
                         "Only the last argument can be expanded with ..., so a closing parenthesis must follow.",
+                        missing=True,
                     )
             elif self.kind == ",":
                 self.advance()
@@ -212,6 +222,7 @@ class ExpressionParser(Cursor):
                     "missing_comma",
                     "Missing argument separator",
                     "Arguments of a function are separated by commas.",
+                    missing=True,
                 )
         self.newlines = outer
         self.advance()
@@ -233,7 +244,9 @@ class ExpressionParser(Cursor):
                 self.see_newlines(False)
                 key = self.expression()
                 if self.kind != "]":
-                    self.fail("missing_bracket", "Missing closing bracket", 'A "]" must follow the index.')
+                    self.fail(
+                        "missing_bracket", "Missing closing bracket", 'A "]" must follow the index.', missing=True
+                    )
                 self.newlines = outer
                 self.advance()
                 self.grow(max(height, self.height) + 1, start)
@@ -282,7 +295,7 @@ class ExpressionParser(Cursor):
         height = self.height
         self.advance()
         if self.kind != "]":
-            self.fail("missing_bracket", "Missing closing bracket", 'A "]" must follow the star: [*].')
+            self.fail("missing_bracket", "Missing closing bracket", 'A "]" must follow the star: [*].', missing=True)
         self.advance()
         self.height = 1
         each = self._traversals(SplatItem(self.since(marker)), marker)

@@ -308,7 +308,7 @@ other "x" {
 end = 5
 """
     body, problems = parse_config(text, "f")
-    assert [p.range.start.line for p in problems if p.range] == [3, 7, 7, 11]
+    assert [p.range.start.line for p in problems if p.range] == [3, 6, 7, 11]
     assert list(body.attributes) == ["good", "end"]
     assert [list(block.body.attributes) for block in body.blocks] == [["fine", "kept"], ["next"]]
 
