@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from zenctl.diagnostics import SourceRange
-from zenctl.lang.cursor import name
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.syntax import Expression, For, Literal, ObjectExpr, ObjectItem, TupleExpr, Variable
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _key(parser: ExpressionParser) -> Expression:
     if parser.kind == "ident" and parser.kinds[parser.at + 1] in ("=", ":"):
         start, word = parser.start, parser.word()
         parser.advance()
-        return Literal(parser.since(start), name(word))
+        return Literal(parser.since(start), nfc(word))
     key = parser.expression()
     return Literal(key.range, key.name) if isinstance(key, Variable) else key
 
@@ -151,7 +151,7 @@ def _for(parser: ExpressionParser, start: int, outer: bool, close: str) -> Expre
 def _for_name(parser: ExpressionParser, where: str) -> str:
     if parser.kind != "ident":
         _for_problem(parser, f"The name of a variable must stand {where}: for x in xs : ...")
-    word = name(parser.word())
+    word = nfc(parser.word())
     parser.advance()
     return word
 

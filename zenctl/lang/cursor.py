@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import NoReturn
 
 from zenctl.diagnostics import Diagnostic, SourceRange, error
@@ -14,11 +13,6 @@ MAX_DEPTH = 100
 
 MAX_HEIGHT = 200
 """How tall an expression's tree may be; long chains (`a + b + c`) grow it without nesting."""
-
-
-def name(word: str) -> str:
-    """An identifier in the form that names are compared in."""
-    return word if word.isascii() else unicodedata.normalize("NFC", word)
 
 
 class SyntaxFailure(Exception):

@@ -6,7 +6,8 @@ from typing import NoReturn
 
 from zenctl.diagnostics import SourceRange
 from zenctl.lang import constructors, template
-from zenctl.lang.cursor import Cursor, name
+from zenctl.lang.cursor import Cursor
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.numbers import parse_number
 from zenctl.lang.syntax import (
     Binary,
@@ -123,7 +124,7 @@ class ExpressionParser(Cursor):
                 return self._call(word, start)
             if word in KEYWORDS:
                 return Literal(self.since(start), KEYWORDS[word])
-            return Variable(self.since(start), name(word))
+            return Variable(self.since(start), nfc(word))
         if kind == "number":
             return self._number()
         if kind == "oquote" or kind == "oheredoc":
@@ -259,7 +260,7 @@ class ExpressionParser(Cursor):
         height = self.height
         self.advance()
         if self.kind == "ident":
-            word = name(self.word())
+            word = nfc(self.word())
             self.advance()
             self.grow(height + 1, start)
             return GetAttr(self.since(start), node, word)

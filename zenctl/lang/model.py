@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.types import (
     ANY,
     BOOL,
@@ -101,7 +101,7 @@ def unknown(type: Type, marks: Marks = NO_MARKS) -> Value:
 
 def string(text: str) -> Value:
     """A string, in Unicode's normal form C."""
-    return Value(STRING, text if text.isascii() else unicodedata.normalize("NFC", text))
+    return Value(STRING, nfc(text))
 
 
 def number(value: Decimal | int) -> Value:

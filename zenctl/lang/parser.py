@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from zenctl.diagnostics import Diagnostic, Position, SourceRange
-from zenctl.lang.cursor import SyntaxFailure, name
+from zenctl.lang.cursor import SyntaxFailure
 from zenctl.lang.expressions import ExpressionParser
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.scanner import Mode, scan
 from zenctl.lang.source import Source
 from zenctl.lang.syntax import Attribute, Block, Body, Expression
@@ -122,7 +123,7 @@ class BodyParser(ExpressionParser):
             self.advance()
             expression = self.expression()
             self._attribute_end()
-            self._add(attributes, Attribute(self.since(start), name(word), name_range, expression))
+            self._add(attributes, Attribute(self.since(start), nfc(word), name_range, expression))
             if self.kind == "newline":
                 self.advance()
         elif self.kind in ("{", "oquote", "ident") or self._brace_below():
@@ -163,7 +164,7 @@ class BodyParser(ExpressionParser):
         label_ranges: list[SourceRange] = []
         while self.kind != "{":
             if self.kind == "ident":
-                labels.append(name(self.word()))
+                labels.append(nfc(self.word()))
                 label_ranges.append(self.here())
                 self.advance()
             elif self.kind == "oquote":
@@ -182,7 +183,7 @@ class BodyParser(ExpressionParser):
         body = self._block_body(type_range)
         self._margin = outer
         self.depth -= 1
-        block = Block(self.since(start), name(type), tuple(labels), tuple(label_ranges), type_range, header_range, body)
+        block = Block(self.since(start), nfc(type), tuple(labels), tuple(label_ranges), type_range, header_range, body)
         if self.kind == "newline":
             self.advance()
         elif self.kind != "eof":
@@ -247,7 +248,7 @@ class BodyParser(ExpressionParser):
         start = self.start
         if self.kind != "ident":
             self._no_item()
-        word, name_range = name(self.word()), self.here()
+        word, name_range = nfc(self.word()), self.here()
         self.advance()
         if self.kind in ("{", "oquote", "ident"):
             detail = "A block on one line can hold one argument only. Put a block inside it on a line of its own."

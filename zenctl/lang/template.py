@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from zenctl.diagnostics import SourceRange, did_you_mean
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.syntax import Expression, Literal, Template, TemplateFor, TemplateIf, TemplateWrap
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def decode(parser: ExpressionParser, start: int, end: int, *, quoted: bool) -> s
             pieces.append(value)
         pieces.append(text[at:])
         text = "".join(pieces)
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return nfc(text)
 
 
 def _escape(escape: str) -> tuple[str, str]:
@@ -203,7 +203,7 @@ def _directive(parser: ExpressionParser, start: int, opening: SourceRange) -> _P
 def _directive_name(parser: ExpressionParser) -> str:
     if parser.kind != "ident":
         parser.fail("invalid_directive", "Invalid for directive", "A name must stand here: %{ for x in xs }.")
-    word = parser.word()
+    word = nfc(parser.word())
     parser.advance()
     return word
 
