@@ -44,3 +44,16 @@ def test_names_are_the_same_however_they_are_written() -> None:
         assert body is not None
         assert (body.blocks[0].type, body.blocks[0].labels) == (composed, (composed, composed))
     assert not parse(f"{composed} = 1\n{decomposed} = 2\n").ok
+
+
+@pytest.mark.parametrize(
+    "name", ["ünï_x-y", "𝒜", "\u0e33", "\u309b", "\uff9e", "a\u0301", "a\u00b7b", "a\u0661", "Ⅷ", "_", "a-"]
+)
+def test_letters_of_all_scripts_make_names(name: str) -> None:
+    assert parse(f"{name} = 1\n").ok
+    assert evaluate(name, {name: 1}).value == 1
+
+
+@pytest.mark.parametrize("text", ["\u0301a", "\u00b7a", "\u0661", "a😀", "a\u200db", "a\u00a0b", "a\u30fb"])
+def test_what_makes_no_name(text: str) -> None:
+    assert [p.code for p in parse(f"{text} = 1\n").diagnostics] == ["invalid_character"]
