@@ -116,7 +116,10 @@ def _escape(escape: str) -> tuple[str, str]:
         code = int(digits, 16)
         if code > 0x10FFFF:
             return escape, f"There is no Unicode character {digits}."
-        return ("\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code)), ""
+        if 0xD800 <= code <= 0xDFFF:
+            detail = f"{digits} is half of a pair that UTF-16 makes of a character. Write the character as \\UNNNNNNNN."
+            return escape, detail
+        return chr(code), ""
     detail = f'"{escape}" is no escape sequence: there are \\n, \\r, \\t, \\", \\\\, \\uNNNN and \\UNNNNNNNN.'
     if letter in "$%":
         detail += f" To write {letter}{{ as text, double the sign: {letter}{letter}{{."

@@ -214,6 +214,8 @@ REFUSED = [
     (r'"\${x}"', "invalid_escape", "1:2"),
     (r'"a\u00e"', "invalid_escape", "1:3"),
     (r'"\U00300000"', "invalid_escape", "1:2"),
+    (r'"x\ud83d"', "invalid_escape", "1:3"),
+    (r'"\U0000DFFF"', "invalid_escape", "1:2"),
     ('"${x"', "unclosed_interpolation", "1:2"),
     ('"${x y}"', "extra_characters", "1:6"),
     ('"${}"', "missing_expression", "1:2"),
