@@ -11,6 +11,9 @@ from zenctl.lang.source import Source
 MAX_DEPTH = 100
 """How many brackets, strings and blocks may nest: the parser and all that walk the tree recurse no deeper."""
 
+MAX_PROBLEMS = 200
+"""After so many problems in a text the rest of it is not read."""
+
 MAX_HEIGHT = 200
 """How tall an expression's tree may be; long chains (`a + b + c`) grow it without nesting."""
 
@@ -91,7 +94,8 @@ class Cursor:
 
     def report(self, code: str, summary: str, detail: str, range: SourceRange) -> None:
         """Record an error and go on."""
-        self.diagnostics.append(error(code, summary, detail, range=range))
+        if len(self.diagnostics) < MAX_PROBLEMS:
+            self.diagnostics.append(error(code, summary, detail, range=range))
 
     def fail(
         self, code: str, summary: str, detail: str, range: SourceRange | None = None, *, missing: bool = False

@@ -6,16 +6,13 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from zenctl.diagnostics import Diagnostic, Position, SourceRange
-from zenctl.lang.cursor import SyntaxFailure
+from zenctl.lang.cursor import MAX_PROBLEMS, SyntaxFailure
 from zenctl.lang.expressions import ExpressionParser
 from zenctl.lang.normal_form import nfc
 from zenctl.lang.scanner import Mode, scan
 from zenctl.lang.source import Source
 from zenctl.lang.syntax import Attribute, Block, Body, Expression
 from zenctl.lang.template import decode, parse_bare
-
-MAX_PROBLEMS = 200
-"""After so many problems in a file the rest of it is not read."""
 
 MAX_RESCANNED = 500_000
 """How many characters, besides as many as the file has, are scanned anew behind strings that are not closed."""
@@ -101,6 +98,10 @@ class BodyParser(ExpressionParser):
             kind = self.kind
             if kind == "newline":
                 self.advance()
+            elif len(self.diagnostics) >= MAX_PROBLEMS:
+                self._unclosed = True
+                self.at, self.kind = len(self.kinds) - 1, "eof"
+                return
             elif kind == "eof" or kind == "}":
                 return
             else:
@@ -276,10 +277,6 @@ class BodyParser(ExpressionParser):
         close, on a line that is indented no more than the broken item and looks like an item or the end of a block.
         """
         kinds, starts = self.kinds, self.starts
-        if len(self.diagnostics) >= MAX_PROBLEMS:
-            self._unclosed = True
-            self.at, self.kind = len(kinds) - 1, "eof"
-            return
         margin = self.source.column(starts[first])
         stop = self.at
         while stop - 1 > first and kinds[stop - 1] == "newline":

@@ -320,8 +320,10 @@ def test_an_unclosed_block_is_told_once() -> None:
     assert [(p.code, str(p.range)) for p in problems] == [("unclosed_block", "f:3:3")]
 
 
-def test_problems_are_limited() -> None:
-    assert len(parse_config("a = ]\n" * 5000, "f")[1]) == 200
+@pytest.mark.parametrize("item", ["a = ]\n", "a = 1\n", 'a = "\\q"\n', "}\n", "b {} ", "a = <<E\n${}\nE\n"])
+def test_problems_are_limited(item: str) -> None:
+    assert len(parse_config(item * 5000, "f")[1]) == 200
+    assert len(parse_config('a = "' + "\\q" * 5000 + '"', "f")[1]) == 200
 
 
 def nodes(node: Any) -> Iterator[Node]:
