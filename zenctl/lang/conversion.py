@@ -47,6 +47,8 @@ def convert_value(value: Value, target: Type) -> Value:
     if isinstance(target, AnyType) or value.type == target:
         return value
     if value.raw is None:
+        if not convertible(value.type, target):
+            raise _required(value, target)
         return Value(without_optional(target), None, value.marks)
     if value.raw is UNKNOWN:
         return unknown(_unknown_type(value.type, target), value.marks)
@@ -225,14 +227,20 @@ _CONVERTERS: dict[type, Callable[[Value, Type], Value]] = {
 
 
 def unify(types: Sequence[Type]) -> Type | None:
-    """The type that values of all these types can convert to, the most special one; None if there is none."""
+    """The type that values of all these types can convert to, the most special one; None if there is none.
+
+    `any` is the type of a null or of what is not known yet, and so fits every other. Beside a tuple or an object the
+    result is `any` too, as what is not known yet may turn out to have another length or other attributes.
+    """
     distinct = list(dict.fromkeys(types))
+    if ANY in distinct:
+        distinct.remove(ANY)
+        common = unify(distinct)
+        return ANY if isinstance(common, (TupleType, ObjectType)) else common
     if not distinct:
         return ANY
     if len(distinct) == 1:
         return distinct[0]
-    if any(isinstance(type, AnyType) for type in distinct):
-        return ANY
     if all(isinstance(type, Primitive) for type in distinct):
         return STRING if STRING in distinct else None
     if all(isinstance(type, ObjectType) for type in distinct):
@@ -246,7 +254,7 @@ def unify(types: Sequence[Type]) -> Type | None:
         element = unify(_element_types(distinct))
         if element is None:
             return None
-        return SetType(element) if all(isinstance(type, SetType) for type in distinct) else ListType(element)
+        return ListType(element) if any(isinstance(type, ListType) for type in distinct) else SetType(element)
     return None
 
 

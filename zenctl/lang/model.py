@@ -216,6 +216,8 @@ def identity(value: Value) -> Any:
 
 
 def _order(key: Any) -> tuple[Any, ...]:
-    """Sets iterate numbers by size, strings by code point, false before true, the rest by their text."""
+    """Sets iterate numbers by size, strings by code point, false before true, the rest by their text, null last."""
     kind, raw = key[0], key[1] if len(key) > 1 else ""
-    return (kind, raw) if kind in ("str", "Decimal", "bool") else (kind, repr(key))
+    if kind in ("str", "Decimal", "bool"):
+        return 0, kind, raw
+    return (1, kind, repr(key)) if kind != "NoneType" else (2,)
