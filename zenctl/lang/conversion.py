@@ -17,7 +17,7 @@ from zenctl.lang.model import (
     tuple_value,
     unknown,
 )
-from zenctl.lang.numbers import number_text, parse_number
+from zenctl.lang.numbers import negated, number_text, parse_number
 from zenctl.lang.types import (
     ANY,
     BOOL,
@@ -119,7 +119,7 @@ def _to_primitive(value: Value, target: Type) -> Value:
     elif target == NUMBER and isinstance(raw, str):
         parsed = parse_number(raw.removeprefix("-"))
         if parsed is not None:
-            return Value(NUMBER, -parsed if raw.startswith("-") else parsed)
+            return Value(NUMBER, negated(parsed) if raw.startswith("-") else parsed)
         raise ConversionError("a number is required")
     elif target == BOOL and isinstance(raw, str):
         if raw in ("true", "1"):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.lang.access import AccessProblem, get_attribute, index
 from zenctl.lang.conversion import ConversionError, convert_value
+from zenctl.lang.cursor import MAX_PROBLEMS
 from zenctl.lang.evaluator import Evaluator, Scope
 from zenctl.lang.invocation import function_call
 from zenctl.lang.loops import for_expression, splat, template_for
@@ -49,7 +50,7 @@ def evaluate_expression(expression: Expression, scope: Scope) -> tuple[Value, li
         detail = "A value in it nests too deeply to be worked on."
         return DYNAMIC, [error("nested_too_deeply", "Nested too deeply", detail, range=expression.range)]
     # Within a loop, each element has the same problem: tell it once.
-    return value, list(dict.fromkeys(evaluator.diagnostics))
+    return value, list(dict.fromkeys(evaluator.diagnostics))[:MAX_PROBLEMS]
 
 
 def _literal(_: Evaluator, node: Literal) -> Value:

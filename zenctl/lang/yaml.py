@@ -9,7 +9,7 @@ from typing import Any
 
 from zenctl.diagnostics import Diagnostic, SourceRange
 from zenctl.lang.normal_form import nfc
-from zenctl.lang.numbers import number_text, parse_number
+from zenctl.lang.numbers import negated, number_text, parse_number
 from zenctl.lang.parser import parse_template_source
 from zenctl.lang.source import Source
 from zenctl.lang.syntax import (
@@ -270,4 +270,4 @@ def plain(text: str) -> tuple[bool, Any]:
     number = parse_number(re.sub(r"\.(?=[eE]|$)", "", digits))
     if number is None:
         raise ValueError("It is too large. Quote it if it is a text.")
-    return True, -number if negative else number
+    return True, negated(number) if negative else number
