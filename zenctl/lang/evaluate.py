@@ -39,6 +39,9 @@ from zenctl.lang.types import BOOL, NUMBER, STRING
 
 __all__ = ["Scope", "evaluate_expression"]
 
+MAX_SHOWN = 12
+"""How many names a message lists."""
+
 
 def evaluate_expression(expression: Expression, scope: Scope) -> tuple[Value, list[Diagnostic]]:
     """The value of an expression, and what is wrong with it. With errors, the value is unknown in part or whole."""
@@ -70,10 +73,12 @@ def _variable(self: Evaluator, node: Variable) -> Value:
     found = self.scope.variables.get(name)
     if found is not None:
         return found
-    known = [*self.scope.variables, *(key for frame in self.locals for key in frame)]
-    hint = did_you_mean(name, known)
+    known = sorted({*self.scope.variables, *(key for frame in self.locals for key in frame)})
+    # Behind so many problems nobody reads on, and hints cost the most of it.
+    hint = did_you_mean(name, known) if len(self.diagnostics) < MAX_PROBLEMS else ""
     if not hint:
-        hint = f" There are: {', '.join(sorted(set(known)))}." if known else " No names can be used here."
+        shown = ", ".join(known[:MAX_SHOWN]) + (", ..." if len(known) > MAX_SHOWN else "")
+        hint = f" There are: {shown}." if known else " No names can be used here."
         hint += ' A text is written in quotes: "..."' if not hint.endswith("here.") else ""
     return self.problem("unknown_variable", "Unknown name", f'There is nothing called "{name}" here.{hint}', node.range)
 

@@ -10,8 +10,9 @@ from zenctl.lang.calls import Function
 from zenctl.lang.model import DYNAMIC, Value
 from zenctl.lang.syntax import Expression
 
-MAX_ITERATIONS = 1_000_000
-"""How many elements `for`, splats and templates of one expression may visit."""
+MAX_STEPS = 1_000_000
+"""How much one expression may compute in its loops: its parts, each as often as it is computed, and what it hands to
+functions."""
 
 
 class Scope:
@@ -41,11 +42,13 @@ class Evaluator:
         self.diagnostics: list[Diagnostic] = []
         self.locals: list[dict[str, Value]] = []
         self.items: list[Value] = []
-        self.iterations = 0
+        self.steps = 0
         self.text = 0
+        self._told_end = False
 
     def evaluate(self, node: Expression) -> Value:
         """The value of a node; problems are added to `diagnostics`."""
+        self.steps += 1
         return self.rules[node.__class__](self, node)
 
     def hold(self) -> list[Diagnostic]:
@@ -58,10 +61,17 @@ class Evaluator:
         self.diagnostics.append(error(code, summary, detail, range=range))
         return DYNAMIC
 
+    def stop(self) -> None:
+        """Let no loop go on, as the problem that ends them has been told."""
+        self.steps = MAX_STEPS + 1
+        self._told_end = True
+
     def visit(self, range: SourceRange) -> bool:
-        """Count an iteration; False once there are too many."""
-        self.iterations += 1
-        if self.iterations == MAX_ITERATIONS + 1:
-            detail = f"The expression visits more than {MAX_ITERATIONS} elements."
+        """Whether a loop may go on to its next element; False once the expression has computed too much."""
+        if self.steps <= MAX_STEPS:
+            return True
+        if not self._told_end:
+            self._told_end = True
+            detail = f"It computes more than {MAX_STEPS} values. Loop over fewer elements."
             self.problem("too_many_iterations", "Too many iterations", detail, range)
-        return self.iterations <= MAX_ITERATIONS
+        return False

@@ -43,6 +43,7 @@ def function_call(self: Evaluator, node: Call) -> Value:
     if problem:
         summary = "Missing argument" if "missing" in problem else "Too many arguments"
         return self.problem("wrong_arguments", f"{summary} of {node.name}", problem, node.range)
+    self.steps += sum(len(value.raw) if isinstance(value.raw, (tuple, dict)) else 1 for value in arguments)
     try:
         return call(function, arguments).with_marks(marks)
     except FunctionProblem as wrong:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zenctl.diagnostics import SourceRange
 from zenctl.lang.calls import MAX_STRING
 from zenctl.lang.conversion import ConversionError, convert_value, unify
-from zenctl.lang.evaluator import MAX_ITERATIONS, Evaluator
+from zenctl.lang.evaluator import Evaluator
 from zenctl.lang.model import NO_MARKS, UNKNOWN, Value, string, unknown
 from zenctl.lang.syntax import Conditional, Literal, Template, TemplateIf
 from zenctl.lang.types import ANY, BOOL, STRING, AnyType, Type, describe
@@ -53,7 +53,7 @@ def joined(self: Evaluator, texts: list[str], known: bool, range: SourceRange) -
         return unknown(STRING)
     self.text += sum(map(len, texts))
     if self.text > MAX_STRING:
-        self.iterations = MAX_ITERATIONS + 1  # loops around need not go on
+        self.stop()
         self.problem("text_too_long", "Text too long", f"The text is longer than {MAX_STRING} characters.", range)
         return unknown(STRING)
     return string("".join(texts))

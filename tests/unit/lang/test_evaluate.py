@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
+from tests.measuring import peer_seconds
 from zenctl.lang import evaluate, typed
 
 VARIABLES: dict[str, Any] = {
@@ -190,6 +192,12 @@ def test_problems(source: str, code: str, place: str, detail: str) -> None:
     assert detail in result.diagnostics[0].detail
 
 
+def test_long_lists_of_names_are_cut() -> None:
+    result = evaluate("zzz", {f"name_{number:03}": 1 for number in range(300)})
+    assert result.diagnostics[0].detail.count("name_") == 12
+    assert len(evaluate(f"[{'zzz, ' * 5000}]").diagnostics) == 200
+
+
 def test_each_place_is_told_once() -> None:
     result = evaluate("[for x in var.xs : vra + x]", VARIABLES)
     assert [p.code for p in result.diagnostics] == ["unknown_variable"]
@@ -206,9 +214,33 @@ def test_what_is_not_computed_may_be_wrong() -> None:
     assert not evaluate("false ? 1 : 1 / 0").ok
 
 
-def test_loops_end() -> None:
-    result = evaluate("length([for a in range(2000) : [for b in range(2000) : b]])")
+def test_loops_that_end() -> None:
+    assert evaluate("length([for a in range(400) : [for b in range(400) : b]])").value == 400
+    assert evaluate("length(xs[*][*][*])", {"xs": list(range(5000))}).value == 5000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "length([for a in range(2000) : [for b in range(2000) : b]])",
+        "[for a in range(3) : " * 60 + "1" + "]" * 60,
+        f"[for a in range(1000) : [{'1, ' * 500}]]",
+        "[for a in range(1000) : max(xs...)]",
+        '"%{ for a in xs }%{ for b in xs }%{ endfor }%{ endfor }"',
+        "{for a in xs : a => xs[*]}",
+        "[for a in xs : [for b in xs : 1 if false]]",
+    ],
+)
+def test_loops_end(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zenctl.lang.evaluator.MAX_STEPS", 50_000)
+    began = time.process_time()
+    result = evaluate(source, {"xs": list(range(500))})
+    spent = time.process_time() - began
     assert [p.code for p in result.diagnostics] == ["too_many_iterations"]
+    assert spent < 5 * peer_seconds()
+
+
+def test_texts_end() -> None:
     result = evaluate(
         '"%{ for a in range(1000) }%{ for b in range(1000) }${s}%{ endfor }%{ endfor }"', {"s": "x" * 1000}
     )
