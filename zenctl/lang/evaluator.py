@@ -10,7 +10,7 @@ from zenctl.lang.calls import Function
 from zenctl.lang.model import DYNAMIC, Value
 from zenctl.lang.syntax import Expression
 
-MAX_STEPS = 1_000_000
+MAX_STEPS = 300_000
 """How much one expression may compute in its loops: its parts, each as often as it is computed, and what it hands to
 functions."""
 

@@ -14,7 +14,7 @@ from zenctl.lang.source import Source
 from zenctl.lang.syntax import Attribute, Block, Body, Expression
 from zenctl.lang.template import decode, parse_bare
 
-MAX_RESCANNED = 500_000
+MAX_RESCANNED = 100_000
 """How many characters, besides as many as the file has, are scanned anew behind strings that are not closed."""
 
 _INSIDE = {"oquote": 1, "cquote": -1, "oheredoc": 1, "cheredoc": -1, "interp": 1, "control": 1, "seqend": -1}
