@@ -53,6 +53,10 @@ class ArtifactCapsule:
         """The reference itself."""
         return self.ref
 
+    def content(self) -> Value | None:
+        """What the step returned, of its output `result`."""
+        return self.attribute("value") if self.ref.output == RESULT else None
+
 
 def artifact_capsule(ref: ArtifactRef) -> ArtifactCapsule:
     """The capsule of an artifact."""
@@ -92,6 +96,11 @@ class NodeCapsule:
         if only is not None:
             return only
         return StepOutputs(self.address, {name: OutputDecl(ref.type) for name, ref in self.refs.items()})
+
+    def content(self) -> Value | None:
+        """What the step returned, if that is its only output."""
+        only = self._only()
+        return None if only is None else artifact_capsule(only).content()
 
     def _only(self) -> ArtifactRef | None:
         return next(iter(self.refs.values())) if len(self.refs) == 1 else None

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.engine.worlds import World
 from zenctl.addrs import Address, parse
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
-from zenctl.schema import ArtifactRef
+from zenctl.schema import ArtifactRef, Unknown
 
 EACH = """
 variable "files" { default = { a = "1.csv", b = "2.csv" } }
@@ -226,3 +226,31 @@ def test_a_chain_of_a_thousand_values_over_modules_does_not_recurse(tmp_path: Pa
     world = World(text + 'output "o" { value = module.m.o }', tmp_path, {"m/main.zen.hcl": child})
     assert world.loaded == []
     assert world.evaluator.output("o", {})[0].value == 7
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "expected"),
+    [
+        ("toset(step.python.n.result)", ["b", "a", "b"], ["a", "b"]),
+        ("[for x in step.python.n.result : upper(x)]", ["a"], ["A"]),
+        ("step.python.n.result[1]", ["a", "b"], "b"),
+        ("step.python.n.result.key", {"key": 7}, 7),
+        ("step.python.n.result + 1", 3, 4),
+        ("step.python.n.result == 3", 3, True),
+        ('"n is ${step.python.n.result}"', 3, "n is 3"),
+        ("step.python.n.result > 2 ? 1 : 0", 3, 1),
+        ("length(step.python.n.result)", [1, 2, 3], 3),
+        ("step.python.n[*]", ["a", "b"], ["a", "b"]),
+        ("step.python.n.result", [1], [1]),
+    ],
+)
+def test_what_a_step_returned_is_a_plain_value_in_expressions(
+    tmp_path: Path, expression: str, value: Any, expected: Any
+) -> None:
+    text = 'step "python" "n" {\n  code = "s.py:count"\n  inputs = { data = datasource.csv.d }\n}\n'
+    text += f'datasource "csv" "d" {{ path = "p" }}\noutput "o" {{ value = {expression} }}\n'
+    world = World(text, tmp_path)
+    assert world.problems() == []
+    known = {parse("step.python.n"): {"result": ref("step.python.n", "result", "Artifact", value=value)}}
+    assert world.evaluator.output("o", known)[0].value == expected
+    assert isinstance(world.evaluator.output("o", {})[0].value, Unknown)
