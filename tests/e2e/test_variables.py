@@ -122,13 +122,16 @@ def test_mistakes_are_pointed_at(project: Project) -> None:
     project.write("prod.zenvars", 'ruels = []\nrules = [\n  { name = "a" },\n  { name = "b", port = "x" },\n]\n')
     said = project.fails("plan", "-var-file=prod.zenvars")
     assert "on prod.zenvars:4:24" in said
-    assert 'At [1].port: a number is required. prod.zenvars gives "x".' in said
+    assert 'At [1].port: a number is required. It is "x", given by prod.zenvars.' in said
     assert 'Warning: There is no variable "ruels", which prod.zenvars:1:1 gives a value' in said
     said = project.fails("plan", '-var=rules=[{name="a"}, {nam="b"}]')
-    assert 'At [1]: attribute "name" is required. -var rules gives {nam = "b"}.' in said
+    assert 'At [1]: attribute "name" is required. It is {nam = "b"}, given by -var rules.' in said
     project.environment["ZENCTL_VAR_rules"] = "[1]"
     said = " ".join(project.fails("plan").split())
-    assert "At [0]: an object is required, not a number. The environment variable ZENCTL_VAR_rules gives 1." in said
+    assert (
+        "At [0]: an object is required, not a number. It is 1, given by the environment variable ZENCTL_VAR_rules."
+        in said
+    )
     del project.environment["ZENCTL_VAR_rules"]
     said = project.fails("plan", "-var=ruels=[]", "-var-file=prdo.zenvars")
     assert '-var: there is no variable "ruels"' in said

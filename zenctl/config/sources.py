@@ -16,7 +16,7 @@ from zenctl.lang.constraints import parse_type
 from zenctl.lang.jsontree import parse_json
 from zenctl.lang.parser import parse_config, parse_expression
 from zenctl.lang.syntax import Expression, Literal, ObjectExpr
-from zenctl.lang.types import ANY, Type, outline
+from zenctl.lang.types import ANY, Primitive, Type, outline
 from zenctl.lang.values import Value, convert, from_python
 
 ENVIRONMENT = "ZENCTL_VAR_"
@@ -24,8 +24,6 @@ FILE = "zenctl.zenvars"
 SUFFIX = ".zenvars"
 JSON = ".json"
 AUTOMATIC = (f".auto{SUFFIX}", f".auto{SUFFIX}{JSON}")
-PRIMITIVE = frozenset({"string", "number", "bool"})
-"""Types whose values are taken literally from a flag or the environment; others are read as expressions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +52,22 @@ def automatic_files(root: Path) -> list[Path]:
 
 
 class Sources:
-    """Takes in every source in the order of precedence; a later value replaces an earlier one as a whole.
+    """Takes in every source in the order of precedence; a later value replaces an earlier one, right or wrong.
 
-    `faulty` are the addresses (`var.x`) of variables whose blocks are wrong: of these nothing is said. `wrong` are the
-    names of those whose value cannot be read, which is reported. `complete` is off once a whole file cannot be read.
+    `faulty` are the addresses (`var.x`) of variables whose blocks are wrong: of these nothing is said. `given` are the
+    values, `problems` what is wrong with those that cannot be read; `flagged` are the names that flags gave.
+    `complete` is off once a whole file cannot be read.
     """
 
     def __init__(self, variables: Mapping[str, VariableConfig], faulty: Collection[str]) -> None:
         self.variables = variables
         self.faulty = faulty
         self.given: dict[str, Given] = {}
-        self.arguments: dict[str, Given] = {}
-        self.wrong: set[str] = set()
+        self.problems: dict[str, list[Diagnostic]] = {}
+        self.flagged: set[str] = set()
         self.complete = True
         self.diagnostics: list[Diagnostic] = []
+        self._flags = False
         self._undeclared: list[tuple[str, SourceRange]] = []
 
     def environment(self, environment: Mapping[str, str]) -> None:
@@ -75,16 +75,16 @@ class Sources:
         for key in sorted(environment):
             name = key.removeprefix(ENVIRONMENT)
             if key.startswith(ENVIRONMENT) and name in self.variables:
-                self.text(name, environment[key], f"The environment variable {key}")
+                self.text(name, environment[key], f"the environment variable {key}")
 
     def argument(self, argument: VariableArgument, root: Path) -> None:
-        """`-var name=text` or `-var-file path`. What flags give is also kept apart in `arguments`."""
-        before = dict(self.given)
+        """`-var name=text` or `-var-file path`."""
+        self._flags = True
         if isinstance(argument, VariableText):
             self._pair(argument.name, argument.text)
         else:
             self.file(root / argument.path, argument.path)
-        self.arguments |= {name: given for name, given in self.given.items() if before.get(name) is not given}
+        self._flags = False
 
     def _pair(self, name: str, text: str) -> None:
         if name in self.variables:
@@ -143,34 +143,32 @@ class Sources:
             # The line itself would show the secret.
             told = "The value is not shown, as it is sensitive or ephemeral."
             problems = [replace(d, detail=f"See {d.range}. {told}", range=None, values=()) for d in problems]
-        self.diagnostics += problems
-        if value is None:
-            self.wrong.add(name)
-        else:
-            self.given[name] = Given(value, file, expression.range, expression)
+        self._set(name, None if value is None else Given(value, file, expression.range, expression), problems)
+
+    def _set(self, name: str, given: Given | None, problems: list[Diagnostic]) -> None:
+        """Take in a value, or that it cannot be read, in place of what was given before."""
+        self.given.pop(name, None)
+        if given is not None:
+            self.given[name] = given
+        self.problems[name] = problems
+        if self._flags:
+            self.flagged.add(name)
 
     def text(self, name: str, text: str, origin: str) -> None:
         """A text from outside: literal where a primitive is wanted, otherwise an expression without references."""
         config = self.variables[name]
-        if config.type.strip() in PRIMITIVE:
-            self.given[name] = Given(from_python(text), origin)
-            return
-        if not config.typed:
-            self.given[name] = Given(_untyped(text, config), origin)
-            return
-        value, problems = _read(text, name)
-        if value is None:
-            reason = "; ".join(dict.fromkeys(d.summary for d in problems)) or "it is no expression"
-            shown = f"It is {text!r}. " if config.stored else ""
-            detail = f'{shown}It is read as an expression, in which a text is in quotes, for example: ["a", "b"]'
-            summary = f"{origin} is not a value of type {outline(type_of(config))}: {reason}"
-            self.diagnostics.append(error("invalid_variable", summary, detail))
-            self.wrong.add(name)
+        if isinstance(type_of(config), Primitive):
+            self._set(name, Given(from_python(text), origin), [])
+        elif not config.typed:
+            self._set(name, Given(_untyped(text, config), origin), [])
         else:
-            self.given[name] = Given(value, origin)
+            value, problems = _read(text, name)
+            given = None if value is None else Given(value, origin)
+            self._set(name, given, problems if given is not None else [_no_value(config, text, origin, problems)])
 
     def finish(self) -> list[Diagnostic]:
-        """All problems; names in files that nobody declares are warnings, the first two in full.
+        """All problems, those of values that were replaced left out; names in files that nobody declares are warnings,
+        the first two in full.
 
         They are told without the line, which may hold a secret under a misspelt name.
         """
@@ -184,12 +182,21 @@ class Sources:
             more = "1 more value is" if len(rest) == 1 else f"{len(rest)} more values are"
             summary = f"{more} given for variables that are not declared"
             self.diagnostics.append(warning("undeclared_variable", summary, names))
-        return self.diagnostics
+        return [*self.diagnostics, *(problem for found in self.problems.values() for problem in found)]
 
 
 def type_of(variable: VariableConfig) -> Type:
     """The type that a variable declares."""
     return parse_type(variable.type)[0] or ANY
+
+
+def _no_value(config: VariableConfig, text: str, origin: str, problems: Sequence[Diagnostic]) -> Diagnostic:
+    """A text that is no expression, or refers to something."""
+    reason = "; ".join(dict.fromkeys(d.summary for d in problems)) or "it is no expression"
+    shown = f"It is {text!r}. " if config.stored else ""
+    detail = f'{shown}It is read as an expression, in which a text is in quotes, for example: ["a", "b"]'
+    summary = f"The value given by {origin} is not of type {outline(type_of(config))}: {reason}"
+    return error("invalid_variable", summary, detail)
 
 
 def _read(text: str, name: str) -> tuple[Value | None, list[Diagnostic]]:

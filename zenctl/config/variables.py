@@ -50,18 +50,19 @@ def resolve(configuration: Configuration, inputs: VariableInputs) -> tuple[dict[
     diagnostics: list[Diagnostic] = []
     if inputs.planned is not None:
         given, diagnostics = _pinned(variables, inputs.planned, sources)
-    missing = [v for v in variables.values() if v.name not in {*given, *sources.wrong} and not v.has_default]
     if inputs.ask is not None and inputs.required and sources.complete:
-        _ask(missing, inputs.ask, sources)
-        given = {**given, **{v.name: sources.given[v.name] for v in missing if v.name in sources.given}}
+        asked = [v for v in variables.values() if v.name not in {*given, *sources.problems} and not v.has_default]
+        _ask(asked, inputs.ask, sources)
+        given = {**given, **{v.name: sources.given[v.name] for v in asked if v.name in sources.given}}
     diagnostics += sources.finish()
     values: dict[str, Value] = {}
     for name, variable in variables.items():
         values[name], found = _converted(variable, given.get(name))
         diagnostics += found
-        if name in sources.wrong or (variable in missing and name not in given):
+        unread = bool(sources.problems.get(name)) and name not in given
+        if unread or (name not in given and not variable.has_default):
             values[name] = _faulty(variable)
-            if name not in sources.wrong and inputs.required and sources.complete:
+            if not unread and inputs.required and sources.complete:
                 diagnostics.append(_missing(variable, planned=inputs.planned is not None))
     for name, variable in variables.items():
         diagnostics += _validated(variable, values[name], given.get(name), values)
@@ -97,7 +98,7 @@ def _ask(missing: Sequence[VariableConfig], ask: Ask, sources: Sources) -> None:
         question = Question(variable.name, type_, variable.description, variable.sensitive, variable.ephemeral)
         answer = ask(question)
         if answer is not None:
-            sources.text(variable.name, answer, f"The answer for var.{variable.name}")
+            sources.text(variable.name, answer, f"the answer for var.{variable.name}")
 
 
 def _pinned(
@@ -105,14 +106,15 @@ def _pinned(
 ) -> tuple[dict[str, Given], list[Diagnostic]]:
     """The plan's values, and from elsewhere those that a plan must not hold. A flag cannot change what is planned."""
     found = {name: given for name, given in sources.given.items() if not variables[name].stored}
-    sources.wrong -= planned.keys()
+    for name in planned.keys() - sources.flagged:
+        sources.problems.pop(name, None)
     diagnostics = []
     for name, data in planned.items():
         variable = variables.get(name)
         if variable is None:
             continue
-        found[name] = Given(from_python(data), "The plan")
-        other = sources.arguments.get(name)
+        found[name] = Given(from_python(data), "the plan")
+        other = sources.given.get(name) if name in sources.flagged else None
         before = _converted(variable, found[name])[0]
         if other is not None and to_python(before) != to_python(_converted(variable, other)[0]):
             detail = (
@@ -173,14 +175,15 @@ def _unfit(variable: VariableConfig, given: Given, problem: ConversionError) -> 
 def _wrong(variable: VariableConfig, given: Given, path: Sequence[str | int], summary: str, detail: str) -> Diagnostic:
     """A problem of a given value, at its place or else at the variable's block; a secret is neither told nor shown."""
     place = given.at(path)
-    origin = given.origin or "What is given"
-    said = f"{origin} {'gives' if given.origin else 'is'} {shown(_part(given.value, path))}."
-    if not variable.stored:
+    if variable.stored:
+        by = f", given by {given.origin}" if given.origin else ""
+        said = f"It is {shown(_part(given.value, path))}{by}."
+    else:
+        by = f", given by {given.origin}," if given.origin else ""
         if given.expression is not None:
             # The line in the file of values would show it.
-            origin, place = str(place), None
-        said = f"What {origin} gives" if given.origin else origin
-        said += f" is not shown, as the variable is {'sensitive' if variable.sensitive else 'ephemeral'}."
+            by, place = f", given at {place},", None
+        said = f"The value{by} is not shown, as the variable is {'sensitive' if variable.sensitive else 'ephemeral'}."
     return error("invalid_variable", summary, f"{detail} {said}", range=place or variable.range)
 
 

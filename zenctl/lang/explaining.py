@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from zenctl.addrs import NAME
@@ -40,10 +40,7 @@ def statement(value: Value) -> str:
 
 def shown(value: Value, limit: int = LIMIT) -> str:
     """A value as an expression writes it, shortened with `...`; what is secret or not known in it is only named."""
-    text = ""
-    for piece in _Pieces(limit).of(value):
-        text += piece
-    return text
+    return "".join(_Pieces(limit).of(value))
 
 
 class _Pieces:
@@ -55,11 +52,10 @@ class _Pieces:
     def of(self, value: Value) -> list[str]:
         """The value in pieces, which take their room."""
         raw = value.raw
-        if isinstance(raw, tuple):
-            return self._inside("[", "]", [("", item) for item in raw])
-        if isinstance(raw, dict):
-            keys = (name if NAME.fullmatch(name) else quote(name) for name in raw)
-            return self._inside("{", "}", [(f"{key} = ", raw[name]) for key, name in zip(keys, raw, strict=True)])
+        if isinstance(raw, tuple) and not value.marks:
+            return self._inside("[]", len(raw), (("", item) for item in raw))
+        if isinstance(raw, dict) and not value.marks:
+            return self._inside("{}", len(raw), ((f"{_key(name)} = ", item) for name, item in raw.items()))
         text = self._scalar(value)
         self.room -= len(text)
         return [text]
@@ -84,18 +80,23 @@ class _Pieces:
             return quote(raw) if len(raw) <= most else f"{quote(raw[:most])}... ({len(raw):,} characters)"
         return f"a {value.type}"
 
-    def _inside(self, opening: str, closing: str, items: list[tuple[str, Value]]) -> list[str]:
-        pieces = [opening]
+    def _inside(self, brackets: str, count: int, items: Iterable[tuple[str, Value]]) -> list[str]:
+        pieces = [brackets[0]]
         self.room -= 2
         for at, (key, item) in enumerate(items):
             if self.room < 4:
-                left = len(items) - at
-                pieces.append(f"{', ' if at else ''}... {left:,} {'more' if at else 'elements'}")
+                pieces.append(f"{', ' if at else ''}... {count - at:,} {'more' if at else 'elements'}")
                 break
             pieces.append(f"{', ' if at else ''}{key}")
             self.room -= len(pieces[-1])
-            pieces += [self._scalar(item)] if item.marks else self.of(item)
-        return [*pieces, closing]
+            pieces += self.of(item)
+        return [*pieces, brackets[1]]
+
+
+def _key(name: str) -> str:
+    """A name as an object writes it, shortened."""
+    short = name if len(name) <= LIMIT // 2 else f"{name[: LIMIT // 2]}..."
+    return short if NAME.fullmatch(short) else quote(short)
 
 
 def involved(

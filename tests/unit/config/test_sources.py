@@ -122,14 +122,26 @@ def test_texts_are_read_by_the_declared_type(given: Resolve, body: str, text: st
     assert given(declared, environment={"ZENCTL_VAR_v": text}) == ({"v": value}, [])
 
 
+def test_what_is_replaced_may_be_wrong(given: Resolve, tmp_path: Path) -> None:
+    text = 'variable "v" { type = list(number) }'
+    (tmp_path / "zenctl.zenvars").write_text("v = var.x\n")
+    assert given(text, "v=[2]", environment={"ZENCTL_VAR_v": "no list"}) == ({"v": [2]}, [])
+    (tmp_path / "bad.json").write_text('{"v": "x"}')
+    assert given(text, "v=[", "@bad.json", "v=[3]") == ({"v": [3]}, [])
+    _, [found] = given(text, "v=[3]", "v=[")
+    assert found.summary.startswith("The value given by -var v is not of type list(number)")
+
+
 def test_a_text_that_is_no_expression_is_told_once(given: Resolve, tmp_path: Path) -> None:
     _, [found] = given('variable "v" { type = list(string) }', "v=[a]")
-    assert found.summary.startswith('-var v is not a value of type list(string): The value of variable "v" must be')
+    assert found.summary.startswith(
+        'The value given by -var v is not of type list(string): The value of variable "v" must be'
+    )
     assert found.detail.startswith("It is '[a]'. It is read as an expression")
     _, [found] = given('variable "v" {\n  type = list(string)\n  sensitive = true\n}', "v=[hunter2]")
     assert "hunter2" not in str(found)
     _, [found] = given('variable "v" { type = any }', environment={"ZENCTL_VAR_v": "a b"})
-    assert found.summary.startswith("The environment variable ZENCTL_VAR_v is not a value of type any: ")
+    assert found.summary.startswith("The value given by the environment variable ZENCTL_VAR_v is not of type any: ")
 
 
 def test_undeclared_names_warn_in_files_and_are_ignored_in_the_environment(given: Resolve, tmp_path: Path) -> None:

@@ -60,7 +60,11 @@ def test_validate_needs_no_values(resolve_text: Resolve) -> None:
     ("text", "given", "expected"),
     [
         ('variable "n" { type = number }', {"pairs": [("n", "many")]}, 'Variable "n" does not fit its type number'),
-        ('variable "n" { type = list(number) }', {"pairs": [("n", "[1,")]}, "-var n is not a value of type list"),
+        (
+            'variable "n" { type = list(number) }',
+            {"pairs": [("n", "[1,")]},
+            "The value given by -var n is not of type list(number): ",
+        ),
         ('variable "n" {}', {"pairs": [("m", "1")]}, '-var: there is no variable "m"'),
         ('variable "n" { default = 1 }', {"files": ["gone.zenvars"]}, "gone.zenvars cannot be read"),
     ],
@@ -91,7 +95,7 @@ def test_null(resolve_text: Resolve, tmp_path: Path) -> None:
     assert found.summary == 'Variable "c" is null, but it is not nullable'
     assert (str(found.range), found.detail) == (
         "zenctl.zenvars:3:5",
-        "A value must be given. zenctl.zenvars gives null.",
+        "A value must be given. It is null, given by zenctl.zenvars.",
     )
 
 
@@ -138,6 +142,9 @@ def test_flags_cannot_change_what_is_planned(resolve_text: Resolve) -> None:
     assert found.code == "planned_variable"
     assert found.detail.startswith("It was made with 2, ")
     assert values == {"n": 2, "xs": ["a"]}
+    assert resolve_text(text, planned=planned, environment={"ZENCTL_VAR_xs": "["})[1] == []
+    [found] = resolve_text(text, planned=planned, pairs=[("xs", "[")])[1]
+    assert found.summary.startswith("The value given by -var xs is not of type list(string): ")
 
 
 def test_what_a_plan_must_not_hold_is_given_again_by_any_means(resolve_text: Resolve, tmp_path: Path) -> None:
@@ -182,7 +189,7 @@ variable "names" { type = list(string) }
         Question("size", "number", "How much."),
     ]
     assert (values["key"], values["names"], values["given"]) == (Sensitive("k"), ["a"], "g")
-    assert found.detail == 'A number is required. The answer for var.size gives "many".'
+    assert found.detail == 'A number is required. It is "many", given by the answer for var.size.'
     answers.clear()
     found_ = resolve_text(text, pairs=[("given", "g")], ask=ask)[1]
     assert [d.code for d in found_] == ["missing_variable"] * 3
@@ -198,22 +205,26 @@ def test_nobody_is_asked_where_values_need_not_be_given(resolve_text: Resolve) -
 
 
 UNFIT: list[tuple[str, str, str]] = [
-    ("list(number)", '[1, "x"]', 'At [1]: a number is required. -var v gives "x".'),
+    ("list(number)", '[1, "x"]', 'At [1]: a number is required. It is "x", given by -var v.'),
     (
         "list(object({name=string}))",
         '[{name="a"},{nam="b"}]',
-        'At [1]: attribute "name" is required. -var v gives {nam',
+        'At [1]: attribute "name" is required. It is {nam',
     ),
-    ("map(object({a=list(bool)}))", "{k={a=[1]}}", "At k.a[0]: a bool is required, not a number. -var v gives 1."),
-    ('object({"a b"=number})', '{"a b"="x"}', 'At ["a b"]: a number is required. -var v gives "x".'),
+    (
+        "map(object({a=list(bool)}))",
+        "{k={a=[1]}}",
+        "At k.a[0]: a bool is required, not a number. It is 1, given by -var v.",
+    ),
+    ('object({"a b"=number})', '{"a b"="x"}', 'At ["a b"]: a number is required. It is "x", given by -var v.'),
     (
         "object({a=optional(object({b=number}))})",
         "{a={b=[]}}",
-        "At a.b: a number is required, not a list. -var v gives",
+        "At a.b: a number is required, not a list. It is []",
     ),
-    ("tuple([string,number])", '["a"]', '2 elements are required, not 1. -var v gives ["a"].'),
-    ("set(number)", "{}", "A set of numbers is required, not an object. -var v gives {}."),
-    ("map(any)", "{a=1,b=[]}", "All elements must have the same type. -var v gives {a = 1, b = []}."),
+    ("tuple([string,number])", '["a"]', '2 elements are required, not 1. It is ["a"], given by -var v.'),
+    ("set(number)", "{}", "A set of numbers is required, not an object. It is {}, given by -var v."),
+    ("map(any)", "{a=1,b=[]}", "All elements must have the same type. It is {a = 1, b = []}, given by -var v."),
 ]
 
 

@@ -25,6 +25,7 @@ VALUES: list[tuple[Any, str]] = [
     ({"a": 1, "b c": {}}, 'is {a = 1, "b c" = {}}'),
     (Unknown("number"), "is known only after apply"),
     ([Unknown(), 1], "is [(known after apply), 1]"),
+    ({"k" * 99: 1}, "is {" + f'"{"k" * 36}..." = 1}}'),
     (Sensitive("hunter2"), "is (sensitive value)"),
     ({"a": Sensitive(["hunter2"]), "b": [Sensitive(Unknown())]}, "is {a = (sensitive value), b = [(sensitive value)]}"),
     ("x" * 100, f'is "{"x" * LIMIT}"... (100 characters)'),
@@ -37,6 +38,11 @@ VALUES: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("value", "said"), VALUES)
 def test_statements(value: Any, said: str) -> None:
     assert statement(from_python(value)) == said
+
+
+def test_a_secret_list_is_not_shown() -> None:
+    assert shown(from_python(Sensitive(["hunter2"]))) == "(sensitive value)"
+    assert shown(from_python({"a": Sensitive({"b": "hunter2"})})) == "{a = (sensitive value)}"
 
 
 def test_other_marks() -> None:
