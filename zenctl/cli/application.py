@@ -8,6 +8,7 @@ import typer
 
 from zenctl.cli.commands import (
     apply,
+    console,
     destroy,
     fmt,
     init,
@@ -53,6 +54,7 @@ def build() -> typer.Typer:
         ("apply", apply),
         ("destroy", destroy),
         ("fmt", fmt),
+        ("console", console),
         ("logs", logs),
         ("output", output),
         ("show", show),

@@ -47,9 +47,9 @@ def check_tree(configuration: Configuration) -> tuple[Configuration, list[Diagno
     return replace(checked, graph=graph), [*diagnostics, *found]
 
 
-def check_expression(expression: Expression, module: Configuration, root: Configuration) -> list[Diagnostic]:
-    """What is wrong with the references of an expression of a checked module that stands in none of its blocks."""
-    checker = Checker(module, root)
+def check_expression(expression: Expression, root: Configuration) -> list[Diagnostic]:
+    """What is wrong with the references of an expression that stands in the root module, in none of its blocks."""
+    checker = Checker(root, root)
     checker._values(references(expression))
     return checker.diagnostics
 
