@@ -42,8 +42,8 @@ _BEGUN = re.compile(rf'{_NAME}(?:\.{_NAME}|{_KEY})*(?P<rest>\.|\[(?:"[^"]*|\d*))
 class Answer:
     """What an expression gave. `value` is None with errors; artifacts in it are objects of their attributes.
 
-    `is_type` says that it is the name of a type, asked for with `type(...)`. `filename` names what was typed in the ranges of
-    diagnostics.
+    `is_type` says that it is the name of a type, asked for with `type(...)`. `filename` names what was typed, in the
+    ranges of diagnostics.
     """
 
     value: Value | None
