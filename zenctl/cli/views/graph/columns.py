@@ -41,14 +41,15 @@ class Segment:
 class Grid:
     """Vertices in columns: first the items, by their index, then waypoints. `heights` are those of all vertices.
 
-    `gaps[k]` are the segments from column k to the next. `paths` gives the vertices that each link passes, ends
-    included; links with the same source and `leaves` share theirs as long as they can.
+    `gaps[k]` are the segments from column k to the next. Links with one source and `leaves` share their way as long
+    as they can: `trunks` are the waypoints of such ways, `ways` gives for each link its trunk and how many it passes.
     """
 
     columns: list[list[int]]
     heights: list[float]
     gaps: list[list[Segment]]
-    paths: list[list[int]] = field(default_factory=list)
+    trunks: list[list[int]] = field(default_factory=list)
+    ways: list[tuple[int, int]] = field(default_factory=list)
 
 
 def assign_columns(
@@ -106,19 +107,18 @@ def make_grid(items: Sequence[Item], links: Sequence[Link], column: Sequence[int
         trunk = (link.source, link.leaves)
         reach[trunk] = max(reach.get(trunk, 0), column[link.target])
     bent = sum(max(0, end - column[source] - 1) for (source, _), end in reach.items()) <= MOST_WAYPOINTS
-    waypoints: dict[tuple[int, float], list[int]] = {}
+    numbers = {trunk: number for number, trunk in enumerate(reach)}
+    grid.trunks = [[] for _ in numbers]
     for link in links:
-        trunk = (link.source, link.leaves)
         span = column[link.target] - column[link.source] - 1
-        passed = waypoints.setdefault(trunk, [])
+        number = numbers[link.source, link.leaves]
+        passed = grid.trunks[number]
         while bent and len(passed) < span:
             _extend(grid, passed, link, column[link.source] + 1 + len(passed), thickness)
-        path = [link.source, *passed[: span if bent else 0], link.target]
+        grid.ways.append((number, span if bent else 0))
         if bent or not span:
-            near = path[-2]
-            leaves = link.leaves if near == link.source else thickness / 2
+            near, leaves = (passed[span - 1], thickness / 2) if span else (link.source, link.leaves)
             grid.gaps[column[link.target] - 1].append(Segment(near, link.target, leaves, link.enters))
-        grid.paths.append(path)
     return grid
 
 

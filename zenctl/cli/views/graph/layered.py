@@ -129,7 +129,8 @@ def _placed(grid: Grid, items: int) -> tuple[list[float], float]:
     height = _height(straight, grid)
     least = max(sum(grid.heights[v] + LINES_APART for v in column) for column in grid.columns)
     if height > ROOMY * least:
-        close = settle_vertices(grid, items, APART, LINES_APART)
+        # On whole pixels, so that what is as good as level is level.
+        close = [float(round(top)) for top in settle_vertices(grid, items, APART, LINES_APART)]
         if height > ROOMY * _height(close, grid):
             return close, _height(close, grid)
     return straight, height
@@ -171,7 +172,7 @@ class _Part:
         self._lefts = self._spread(grid)
         self.width = self._lefts[-1] + self._widths[-1]
         self.corners = [(self._lefts[self._column[i]], self._tops[i]) for i in range(len(members))]
-        self.routes = [self._route(link, path) for link, path in zip(self._links, grid.paths, strict=True)]
+        self.routes = self._routes(grid)
 
     def put(self, x: float, y: float, corners: list[Point], routes: list[tuple[Point, ...]]) -> None:
         """Write the part down with its corner at a point."""
@@ -191,12 +192,22 @@ class _Part:
             at += width + min(WIDEST, max(NARROWEST, STEEPNESS * rise))
         return found
 
-    def _route(self, link: Link, path: Sequence[int]) -> tuple[Point, ...]:
-        """Straight across the columns it passes; from one to the next it may rise or fall."""
-        at, y = self._column[link.source], self._tops[link.source] + link.leaves
-        points = [(self._lefts[at] + self._items[link.source].width, y), (self._lefts[at] + self._widths[at], y)]
-        for number, vertex in enumerate(path[1:-1], at + 1):
-            middle = self._tops[vertex] + LINE / 2
-            points += [(self._lefts[number], middle), (self._lefts[number] + self._widths[number], middle)]
-        points.append((self._lefts[self._column[link.target]], self._tops[link.target] + link.enters))
-        return level_runs(points)
+    def _routes(self, grid: Grid) -> list[tuple[Point, ...]]:
+        """Each link straight across the columns it passes; from one to the next it may rise or fall."""
+        begun: dict[int, list[tuple[Point, ...]]] = {}
+        found = []
+        for link, (trunk, passed) in zip(self._links, grid.ways, strict=True):
+            at = self._column[link.source]
+            if trunk not in begun:
+                y = self._tops[link.source] + link.leaves
+                right = self._lefts[at] + self._items[link.source].width
+                begun[trunk] = [level_runs([(right, y), (self._lefts[at] + self._widths[at], y)])]
+            # The way through so many waypoints is that through one less, and on.
+            known = begun[trunk]
+            while len(known) <= passed:
+                number, y = at + len(known), self._tops[grid.trunks[trunk][len(known) - 1]] + LINE / 2
+                across = [(self._lefts[number], y), (self._lefts[number] + self._widths[number], y)]
+                known.append((*known[-1][:-2], *level_runs([*known[-1][-2:], *across])))
+            end = (self._lefts[self._column[link.target]], self._tops[link.target] + link.enters)
+            found.append((*known[passed][:-2], *level_runs([*known[passed][-2:], end])))
+        return found

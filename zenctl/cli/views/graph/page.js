@@ -22,9 +22,11 @@
     show();
   }
 
+  const whole = () => Math.min(svg.clientWidth / size.width, svg.clientHeight / size.height);
+
   function fit() {
-    const whole = Math.min(svg.clientWidth / size.width, svg.clientHeight / size.height);
-    scale = Math.min(1.25, Math.max(limits[0], whole));
+    scale = Math.min(1.25, whole());
+    limits[0] = Math.min(limits[0], scale);
     x = (svg.clientWidth - size.width * scale) / 2;
     y = (svg.clientHeight - size.height * scale) / 2;
     show();
@@ -196,8 +198,20 @@
     if (event.key === "0") fit();
     if (event.key === "/") { event.preventDefault(); search.focus(); }
   });
-  const begun = decodeURIComponent(location.hash.slice(1));
-  fit();
-  const start = data.nodes.findIndex((node) => node.address === begun);
-  if (start >= 0) { choose(start); fit(); }
+  // The whole, or where that would be too small to read, the beginning; an address after # is chosen.
+  function begin() {
+    fit();
+    if (whole() >= 0.2 || !nodes.length) return;
+    scale = 0.7;
+    center(0);
+    x = 0;
+    show();
+  }
+
+  const wanted = [location.hash.slice(1)];
+  try { wanted.push(decodeURIComponent(wanted[0])); } catch { /* it is an address as it stands, or none */ }
+  const start = data.nodes.findIndex((node) => wanted.includes(node.address));
+  if (start >= 0) choose(start);
+  begin();
+  if (start >= 0 && whole() < 0.2) center(start);
 })();
