@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic, did_you_mean, error
 
 FORMATS = ("dot", "mermaid", "svg", "html")
@@ -20,8 +21,7 @@ class GraphArguments:
     format: str = "dot"
     type: str = "configuration"
     plan_file: Path | None = None
-    variables: tuple[tuple[str, str], ...] = ()
-    variable_files: tuple[str, ...] = ()
+    variables: tuple[VariableArgument, ...] = ()
 
 
 def check_choices(format: str, type: str, plan_given: bool, found: list[Diagnostic]) -> None:

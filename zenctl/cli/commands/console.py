@@ -11,6 +11,8 @@ from zenctl.cli import exits
 from zenctl.cli.arguments import values
 from zenctl.cli.arguments.options import JsonFlag, NoColor, Var, VarFile
 from zenctl.cli.invocation import Invocation, invocation
+from zenctl.cli.views.questions import asker
+from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
@@ -68,23 +70,24 @@ def console(
     of your code.
     """
     found: list[Diagnostic] = []
-    variables = values.variables(var, found)
     started = invocation(ctx, no_color)
-    return started.report(found) if found else run(started, variables, tuple(var_file), json)
+    variables = values.variables(var, var_file, started.order, found)
+    return started.report(found) if found else run(started, variables, json)
 
 
-def run(run: Invocation, variables: tuple[tuple[str, str], ...], files: tuple[str, ...], json: bool) -> int:
+def run(run: Invocation, variables: tuple[VariableArgument, ...], json: bool) -> int:
     """Read and evaluate until the end; gives the exit code."""
     from zenctl.cli.prompt import PipedLines, TypedLines
     from zenctl.engine.console import open_console
 
-    outcome = open_console(run.inputs(variables, files))
+    at_terminal = run.terminal.can_answer and run.terminal.live
+    outcome = open_console(run.inputs(variables, asker(run.terminal, allowed=at_terminal)))
     failed = run.aside().report(outcome.diagnostics, outcome.sources)
     opened = outcome.console
     if opened is None or failed:
         return failed or exits.ERROR
     session = _Session(run, opened, outcome.sources, json)
-    if run.terminal.can_answer and run.terminal.live:
+    if at_terminal:
         run.terminal.write(run.terminal.style.dim(WELCOME))
         session.typed(TypedLines(run.terminal, opened.completions, opened.secrets()))
         return exits.OK

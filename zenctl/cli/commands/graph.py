@@ -64,11 +64,9 @@ def graph(
     """
     found: list[Diagnostic] = []
     arguments.check_choices(format, type, bool(plan), found)
-    variables = values.variables(var, found)
     started = invocation(ctx, no_color)
-    given = GraphArguments(
-        format, type or arguments.TYPES[0], started.path(plan) if plan else None, variables, tuple(var_file)
-    )
+    variables = values.variables(var, var_file, started.order, found)
+    given = GraphArguments(format, type or arguments.TYPES[0], started.path(plan) if plan else None, variables)
     return started.report(found) if found else run(started, given)
 
 
@@ -84,7 +82,7 @@ def run(run: Invocation, given: GraphArguments) -> int:
 def _configured(run: Invocation, given: GraphArguments) -> tuple[BlockGraph | None, int]:
     from zenctl.engine.graphing import graph_configuration
 
-    inputs = run.inputs(given.variables, given.variable_files)
+    inputs = run.inputs(given.variables)
     outcome = graph_configuration(inputs, detailed=given.format == "html")
     return outcome.graph, run.aside().report(outcome.diagnostics, outcome.sources)
 
@@ -95,7 +93,7 @@ def _planned(run: Invocation, given: GraphArguments) -> tuple[BlockGraph | None,
     plan, code = _plan(run, given)
     if plan is None:
         return None, code
-    inputs = run.inputs(given.variables, given.variable_files)
+    inputs = run.inputs(given.variables)
     return graph_plan(inputs, plan, detailed=given.format == "html"), code
 
 
@@ -107,7 +105,7 @@ def _plan(run: Invocation, given: GraphArguments) -> tuple[Plan | None, int]:
         return planfile.read(given.plan_file), exits.OK
     from zenctl.engine import workflow
 
-    inputs = run.inputs(given.variables, given.variable_files)
+    inputs = run.inputs(given.variables)
     options = workflow.PlanOptions(destroy=given.type == "plan-destroy")
     outcome = workflow.make_plan(inputs, options, lambda _: None)
     return outcome.plan, run.aside().report(outcome.diagnostics, outcome.sources)
