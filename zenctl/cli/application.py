@@ -8,8 +8,10 @@ import typer
 
 from zenctl.cli.commands import (
     apply,
+    console,
     destroy,
     fmt,
+    graph,
     init,
     logs,
     output,
@@ -53,6 +55,8 @@ def build() -> typer.Typer:
         ("apply", apply),
         ("destroy", destroy),
         ("fmt", fmt),
+        ("console", console),
+        ("graph", graph),
         ("logs", logs),
         ("output", output),
         ("show", show),

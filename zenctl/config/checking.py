@@ -47,6 +47,13 @@ def check_tree(configuration: Configuration) -> tuple[Configuration, list[Diagno
     return replace(checked, graph=graph), [*diagnostics, *found]
 
 
+def check_expression(expression: Expression, root: Configuration) -> list[Diagnostic]:
+    """What is wrong with the references of an expression that stands in the root module, in none of its blocks."""
+    checker = Checker(root, root)
+    checker._values(references(expression))
+    return checker.diagnostics
+
+
 def _check_module(module: Configuration, root: Configuration) -> tuple[Configuration, list[Diagnostic]]:
     checker = Checker(module, root)
     checked = checker.check()

@@ -173,9 +173,10 @@ class Evaluator:
 
     def value(self, expression: Expression, known: KnownResults, module: Place = ()) -> tuple[Value, list[Diagnostic]]:
         """The value of any expression in an instance of a module."""
-        built = self.scope_of(module, references(expression), known)
+        found = references(expression)
+        built = self.scope_of(module, found, known)
         value, problems = evaluate_expression(expression, built.scope)
-        return value, [*built.diagnostics, *problems]
+        return value, [*built.diagnostics, *self._explained(problems, tuple(m.name for m in module), found)]
 
     def roots(self, addr: Address, known: KnownResults) -> Roots:
         """`each` or `count` of an instance, and `self`, its result."""

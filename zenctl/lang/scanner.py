@@ -90,6 +90,22 @@ def scan(text: str, mode: Mode = Mode.NORMAL, *, comments: bool = False) -> Toke
     return _Scanner(text, mode, comments).run()
 
 
+class LineScanner:
+    """Scans a text that comes line by line: heredocs and templates stay open from one line to the next.
+
+    A comment between /* and */ must end on its line.
+    """
+
+    def __init__(self) -> None:
+        self._modes: list[_String | _Sequence | _Heredoc | _Bare] = []
+
+    def line(self, text: str) -> Tokens:
+        """The tokens of the next line, given without its end."""
+        scanner = _Scanner(text + "\n", Mode.NORMAL, False)
+        scanner.modes = self._modes
+        return scanner.run()
+
+
 class _Scanner:
     def __init__(self, text: str, mode: Mode, comments: bool) -> None:
         self.text = text
