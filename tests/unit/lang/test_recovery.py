@@ -57,11 +57,11 @@ PUT_IN = ('"', "{", "}", "[", "]", "(", ")", ",", "=", ":", "?", "1", "x", "${",
 def slips() -> Iterator[tuple[str, int]]:
     """The configuration with one token lost or put in, and the line where that is."""
     tokens = scan(CONFIGURATION)
-    for start, end in zip(tokens.starts, tokens.ends, strict=True):
+    for at, (start, end) in enumerate(zip(tokens.starts, tokens.ends, strict=True)):
         line = CONFIGURATION.count("\n", 0, start) + 1
         if end > start:
             yield CONFIGURATION[:start] + CONFIGURATION[end:], line
-        for piece in PUT_IN:
+        for piece in PUT_IN[at % 2 :: 2]:
             yield CONFIGURATION[:start] + piece + CONFIGURATION[start:], line
 
 
