@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +39,11 @@ _BASED = re.compile(r"0o([0-7]+)|0x([0-9a-fA-F]+)")
 _NO_MEANING = frozenset((".inf", ".Inf", ".INF", "-.inf", "-.Inf", "-.INF", "+.inf", ".nan", ".NaN", ".NAN"))
 
 
+def _composed(text: str) -> str:
+    """A text in the form that HCL has them in."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 class _Refused(Exception):
     """The document cannot be read further; the diagnostic says why."""
 
@@ -46,9 +52,15 @@ class _Refused(Exception):
         self.diagnostic = diagnostic
 
 
-def parse_yaml(text: str, filename: str, shape: BlockShape) -> tuple[Body, list[Diagnostic]]:
-    """A file's body. `shape.blocks` are the keys that are blocks; every other key is an attribute."""
-    reader = _Reader(text, filename)
+def parse_yaml(
+    text: str, filename: str, shape: BlockShape, scalars: dict[SourceRange, str] | None = None
+) -> tuple[Body, list[Diagnostic]]:
+    """A file's body. `shape.blocks` are the keys that are blocks; every other key is an attribute.
+
+    `scalars` is filled with the texts of templates, escapes resolved, by the range of their expression: the ranges
+    inside a template are not exact where YAML escapes or folds it.
+    """
+    reader = _Reader(text, filename, scalars=scalars)
     try:
         root = reader.compose()
         if root is None:
@@ -70,11 +82,14 @@ def parse_yaml_value(text: str, filename: str, *, templates: bool = True) -> tup
 
 
 class _Reader:
-    def __init__(self, text: str, filename: str, templates: bool = True) -> None:
+    def __init__(
+        self, text: str, filename: str, templates: bool = True, scalars: dict[SourceRange, str] | None = None
+    ) -> None:
         self.source = Source(text, filename)
         self.text = self.source.text
         self.templates = templates
         self.diagnostics: list[Diagnostic] = [self.source.problem] if self.source.problem else []
+        self.scalars = scalars
         self.nodes = 0
         self.open: set[int] = set()
 
@@ -181,7 +196,7 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 self.report("invalid_key", "Invalid key", "A key must be a text.", place)
                 continue
-            name = key.value
+            name = _composed(key.value)
             if name == "<<" and not key.style:
                 detail = "Merge keys (<<) are not part of YAML 1.2. Write merge(...) in a template, or repeat the keys."
                 self.report("invalid_key", "Merge keys are not supported", detail, place)
@@ -284,11 +299,15 @@ class _Reader:
             if known:
                 return Literal(place, value)
         if not self.templates or ("${" not in text and "%{" not in text):
-            return Literal(place, text)
+            return Literal(place, _composed(text))
         source = Source(text, self.source.filename, locate=self.locator(node, place))
         expression, found = parse_template_source(source)
         self.diagnostics += found
-        return expression if expression is not None else Literal(place, text)
+        if expression is None:
+            return Literal(place, text)
+        if self.scalars is not None:
+            self.scalars[expression.range] = text
+        return expression
 
     def plain(self, text: str, place: SourceRange) -> tuple[bool, Any]:
         """Whether an unquoted scalar is something else than a text, and what."""
