@@ -178,7 +178,7 @@ def value_of(data: Any) -> Value:
 
 def number_spelling(value: Decimal) -> str:
     """A number, exactly, as HCL, YAML 1.1 and YAML 1.2 all read it: YAML 1.1 wants a dot and a signed exponent."""
-    sign, size = ("-", -value) if value < 0 else ("", value)
+    sign, size = "-" if value < 0 else "", value.copy_abs()  # unary minus would round
     text = number_text(size)
     if len(text) <= MAX_PLAIN_DIGITS:
         return sign + text

@@ -166,8 +166,8 @@ class _YamlEditor:
         for attribute, value in compared.values:
             place = attribute.expression.range
             text = _yaml_pair("x", value).partition(": ")[2]
-            # A value of null may be no text at all.
-            space = "" if place.start < place.end else " "
+            # A value of null may be no text at all, right behind the colon.
+            space = " " if self.text.data[: place.start.byte].endswith(b":") else ""
             changes.append(_Change(place.start.byte, self.end(attribute), space + text))
         for attribute, name, value in compared.replaced:
             changes.append(_Change(attribute.range.start.byte, self.end(attribute), _yaml_pair(name, value)))

@@ -30,7 +30,7 @@ from zenctl.lang.document import (
     number_spelling,
 )
 from zenctl.lang.notation import bare_template, interpolation, lone_expression, reindented
-from zenctl.lang.numbers import number_text
+from zenctl.lang.numbers import negated, number_text
 from zenctl.lang.parser import parse_expression
 from zenctl.lang.quoting import literal_template
 from zenctl.lang.source import Source
@@ -115,7 +115,10 @@ class _Reader:
             following = limit
             for after in children[number + 1 : number + 2]:
                 following = min([key for key in after.keys if key.byte > child.start.byte], default=after.start)
-            above: Lines = spaced(self.comments.between(at, child.start), line, child.start.line)
+            comments = self.comments.between(at, child.start)
+            last = comments[-1].end if comments else at
+            head = min(key for key in (*child.keys, child.start) if key >= last or key == child.start)
+            above: Lines = spaced(comments, line, head.line)
             item, end = child.make(following)
             beside = self.comments.beside(end, following)
             # What stands within the item and belongs to no part of it goes above it.
@@ -193,7 +196,7 @@ class _Reader:
         if isinstance(node, Unary) and node.operator == "-" and isinstance(node.operand, Literal):
             number = node.operand.value
             if isinstance(number, Decimal):
-                return self.plain(-number, place), end
+                return self.plain(negated(number), place), end
         return (self.hcl_text(node) if self.scalars is None else self.yaml_text(node, self.scalars)), end
 
     def collection(
@@ -202,7 +205,7 @@ class _Reader:
         if self.scalars is None:
             items, below, _ = self.items(children, place.start, place.end, 0)
             return items, below, place.end
-        return self.inside(children, place, max(at, place.start), limit)
+        return self.inside(children, place, at, limit)
 
     def is_open(self, place: SourceRange, end: Position, items: tuple[Item, ...], below: Lines) -> bool:
         remarked = bool(below) or any(item.remarks.beside or any(item.remarks.above) for item in items)

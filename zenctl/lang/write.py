@@ -40,6 +40,8 @@ STEP = 2
 WIDTH = 100
 """A list or object is kept on one line up to here."""
 
+_WORDS = frozenset(("for", "null", "true", "false"))
+
 Item = TypeVar("Item", Field, Union[Field, Section])
 Rule = Any
 """A part of python-hcl2's tree."""
@@ -172,8 +174,8 @@ def one_line(value: Value) -> str | None:
 
 
 def _key(name: str) -> str:
-    """The name of an object's item; one that is no plain identifier, or would begin a `for`, in quotes."""
-    return name if name.isascii() and is_name(name) and name != "for" else quote(name)
+    """The name of an object's item, in quotes if it is no plain identifier, or a word with a meaning of its own."""
+    return name if name.isascii() and is_name(name) and name not in _WORDS else quote(name)
 
 
 def _widths(items: AbstractSequence[Union[Field, Section]], texts: list[str | None]) -> list[int]:

@@ -94,21 +94,21 @@ class _Maker:
     def content(self, items: AbstractSequence[Union[Field, Section]], *, top: bool) -> yaml.MappingNode:
         """A body: attributes, and blocks below the keys of their type and labels, each key once."""
         tree: dict[str, Any] = {}
+        attributes = {item.name for item in items if isinstance(item, Field)}
         for item in items:
-            level, path = tree, [item.name] if isinstance(item, Field) else [item.type, *item.labels]
+            if isinstance(item, Section) and item.type in attributes:
+                raise ValueError(f'"{item.type}" is an attribute and a block')
+            level, path = tree, (item.name,) if isinstance(item, Field) else (item.type, *item.labels)
             for name in path[:-1]:
                 level = level.setdefault(name, {})
-            found = level.setdefault(path[-1], [])
-            if found and (isinstance(item, Field) or isinstance(found[0], Field)):
-                raise ValueError(f'"{path[-1]}" is an attribute and a block')
-            found.append(item)
+            level.setdefault(path[-1], []).append(item)
         return self.group(tree, apart=top, first=top)
 
     def group(self, tree: dict[str, Any], *, apart: bool, first: bool) -> yaml.MappingNode:
         """Keys with what stands below each. With `apart` empty lines go between them."""
         node = _mapping(flow=not tree)
         for name, entry in tree.items():
-            key = _scalar(name)
+            key = _key(name)
             if apart and (node.value or first):
                 self.notes.apart.add(id(key))
             if isinstance(entry, dict):
@@ -141,7 +141,7 @@ class _Maker:
             node: yaml.CollectionNode = yaml.SequenceNode(_tag("seq"), items)
             self.notes.remarks |= {id(n): item.remarks for n, item in zip(items, value.items, strict=True)}
         elif isinstance(value, Mapping):
-            pairs = [(_scalar(item.name), self.value(item.value)) for item in value.items]
+            pairs = [(_key(item.name), self.value(item.value)) for item in value.items]
             node = yaml.MappingNode(_tag("map"), pairs)
             self.notes.remarks |= {id(k): item.remarks for (k, _), item in zip(pairs, value.items, strict=True)}
         else:
@@ -232,11 +232,22 @@ def _plain(text: str) -> yaml.ScalarNode:
     return yaml.ScalarNode(tag, text)
 
 
+def _key(name: str) -> yaml.ScalarNode:
+    style = None if _is_plain(name) else '"'
+    return yaml.ScalarNode(_tag("str"), name, style=style)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text needs no quotes anywhere."""
+    return bool(_PLAIN_TEXT.fullmatch(text)) and not _MISREAD.fullmatch(text)
+
+
 def _scalar(template: str) -> yaml.ScalarNode:
     """A text in the style that needs the fewest escapes."""
-    if _PLAIN_TEXT.fullmatch(template) and not _MISREAD.fullmatch(template):
+    lines = template.replace("\n", "")
+    if _is_plain(template):
         style = None
-    elif "\n" in template and template.strip() and not template.endswith("\n\n"):
+    elif lines != template and lines.strip() and not template.endswith("\n\n") and not _UNPRINTABLE.search(lines):
         # More than one newline at the end would have to be kept apart from the empty lines that follow.
         style = "|"
     else:
