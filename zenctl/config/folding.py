@@ -63,7 +63,7 @@ class _Folding:
             self.refuse(block, f'There is no block "{block.type}" in YAML', "`zenctl validate` says which there are.")
             return block
         if len(block.labels) != shape.labels:
-            detail = f"It must have {shape.labels} labels, but has {len(block.labels)}."
+            detail = _labels(shape.labels, block)
             self.refuse(block, f"This {block.type} block cannot be written in YAML", detail)
             return block
         return replace(block, body=self.body(block.body, shape, model))
@@ -103,8 +103,7 @@ class _Folding:
         wanted = 1 if how == "map" else 0
         for block in blocks:
             if len(block.labels) != wanted:
-                detail = f"It must have {wanted} labels, but has {len(block.labels)}."
-                self.refuse(block, f'The block "{name}" cannot be written in YAML', detail)
+                self.refuse(block, f'The block "{name}" cannot be written in YAML', _labels(wanted, block))
                 return values[0]
         if how == "map":
             items = [
@@ -129,3 +128,7 @@ class _Folding:
 
     def refuse(self, block: Block, summary: str, detail: str) -> None:
         self.diagnostics.append(error("cannot_convert", summary, detail, range=block.header_range))
+
+
+def _labels(wanted: int, block: Block) -> str:
+    return f"It must have {wanted} label{'' if wanted == 1 else 's'}, but has {len(block.labels)}."
