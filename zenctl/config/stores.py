@@ -76,16 +76,25 @@ def metadata_store(type_: str, attributes: Mapping[str, Any]) -> BlockData:
     """The block of a metadata store; raises DiagnosticError for a type that there is not."""
     if type_ not in METADATA_STORES:
         detail = guess(type_, METADATA_STORES, f"Available: {', '.join(sorted(METADATA_STORES))}.")
-        raise DiagnosticError(
-            error("unknown_metadata_store_type", f'There is no metadata store type "{type_}"', detail)
-        )
+        summary = f'There is no metadata store type "{type_}"'
+        raise DiagnosticError(error("unknown_metadata_store_type", summary, detail))
+    for value in attributes.values():
+        _check_text(str(value))
     return BlockData("metadata", (type_,), attributes)
+
+
+def _check_text(text: str) -> None:
+    """Raise DiagnosticError for what no configuration file can hold: bytes that are no UTF-8, and NUL."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        detail = "A configuration is UTF-8. Rename what it stands for, or use another path."
+        raise DiagnosticError(error("bad_argument", "The path or URL is not valid text", detail))
 
 
 def artifact_store(place: str, registry: Registry) -> BlockData:
     """The block of the artifact store at a path or URL; raises DiagnosticError if no store serves such a URL."""
     if not place.strip():
         raise DiagnosticError(error("bad_argument", "The place of the artifact store is empty", "Give a path or URL."))
+    _check_text(place)
     found = _SCHEME.match(place)
     scheme = found[1].lower() if found else "file"
     served = {store.scheme: store for store in (registry.store_type(n)[1] for n in registry.store_names())}

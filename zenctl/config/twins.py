@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,11 @@ def sources(root: Path, names: Sequence[str], to: Syntax | None) -> dict[str, st
 
 def _unsuited(name: str, to: Syntax | None) -> Diagnostic | None:
     syntax = syntax_of(name)
-    if syntax is None:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        syntax = None
+    if syntax is None or "\0" in name:
         detail = f"The name of a configuration file ends with {HCL_SUFFIX}, {' or '.join(YAML_SUFFIXES)}."
         return error("bad_argument", f"{name} is no configuration file", detail)
     if syntax == to:

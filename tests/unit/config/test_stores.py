@@ -87,6 +87,11 @@ def test_places_of_artifacts(registry: Registry) -> None:
     assert artifact_store("file:///mnt/x", registry).attributes == {"path": "/mnt/x"}
     with pytest.raises(DiagnosticError, match=r"No artifact store serves gs://.*Available: local"):
         artifact_store("gs://bucket/a", registry)
+    for text in ("a\udc80", "a\0"):
+        with pytest.raises(DiagnosticError, match="not valid text"):
+            artifact_store(text, registry)
+        with pytest.raises(DiagnosticError, match="not valid text"):
+            metadata_store("sqlite", {"path": text})
     with pytest.raises(DiagnosticError, match="empty"):
         artifact_store(" ", registry)
 
