@@ -31,15 +31,15 @@ from zenctl.config.declarations import (
     read_provider,
     read_variable,
 )
-from zenctl.config.files import HCL_SUFFIX, FoldersOnDisk, ModuleFolders, RecordedFolders
+from zenctl.config.files import FoldersOnDisk, ModuleFolders, RecordedFolders
 from zenctl.config.lifecycle import read_moved, read_removed
 from zenctl.config.modules import LOCK_FILE, MAX_DEPTH, MODULE_META, ModuleBlock, locate, read_module
 from zenctl.config.nodes import read_node
 from zenctl.config.reading import guess
 from zenctl.config.settings import SettingsReader
 from zenctl.config.shapes import ROOT
+from zenctl.config.texts import parse_text
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
-from zenctl.lang.parser import parse_config
 from zenctl.lang.syntax import Block, Body
 from zenctl.provider.registry import Registry
 
@@ -186,12 +186,7 @@ class _Reader:
 
     def file(self, name: str, text: str) -> None:
         """Take in one file."""
-        if name.endswith(HCL_SUFFIX):
-            body, found = parse_config(text, name)
-        else:
-            from zenctl.lang.yaml import parse_yaml  # PyYAML is loaded by configurations that use it only
-
-            body, found = parse_yaml(text, name, ROOT)
+        body, found = parse_text(name, text)
         self.diagnostics += found
         if any(d.is_error for d in found):
             self.complete = False

@@ -38,9 +38,15 @@ _NO_MEANING = frozenset((".inf", ".Inf", ".INF", "-.inf", "-.Inf", "-.INF", "+.i
 _NO_MEANING |= frozenset((".nan", ".NaN", ".NAN"))
 
 
-def parse_yaml(text: str, filename: str, shape: BlockShape) -> tuple[Body, list[Diagnostic]]:
-    """A file's body. `shape.blocks` are the keys that are blocks; every other key is an attribute."""
-    reader = _Reader(text, filename)
+def parse_yaml(
+    text: str, filename: str, shape: BlockShape, scalars: dict[SourceRange, str] | None = None
+) -> tuple[Body, list[Diagnostic]]:
+    """A file's body. `shape.blocks` are the keys that are blocks; every other key is an attribute.
+
+    `scalars` is filled with the texts of templates, as YAML's escapes and folds make them, by the range of their
+    expression.
+    """
+    reader = _Reader(text, filename, scalars=scalars)
     body = Body(reader.source.range(0, 0), {})
     try:
         root = reader.compose()
@@ -67,9 +73,12 @@ def parse_yaml_value(text: str, filename: str, *, templates: bool = True) -> tup
 class _Reader(Composer):
     """Turns a document's nodes into the tree. What an alias stands for is read once, however often it is used."""
 
-    def __init__(self, text: str, filename: str, templates: bool = True) -> None:
+    def __init__(
+        self, text: str, filename: str, templates: bool = True, scalars: dict[SourceRange, str] | None = None
+    ) -> None:
         super().__init__(text, filename)
         self.templates = templates
+        self.scalars = scalars
         self.nodes = 0
         self._values: dict[int, tuple[Expression, int]] = {}
 
@@ -222,7 +231,11 @@ class _Reader(Composer):
         expression, found = parse_template_source(source)
         for problem in found:
             self.add(problem)
-        return expression if expression is not None else Literal(self.place(node), text)
+        if expression is None:
+            return Literal(self.place(node), text)
+        if self.scalars is not None:
+            self.scalars[expression.range] = text
+        return expression
 
 
 def is_null(node: Node) -> bool:
