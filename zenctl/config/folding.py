@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zenctl.config.conforming import fields
-from zenctl.config.decoding import nested_model
+from zenctl.config.names import nested_model
 from zenctl.config.shapes import ROOT
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
 from zenctl.lang.syntax import (

@@ -112,12 +112,13 @@ class _Reader:
         found: list[Item] = []
         at, line = start, 0
         for number, child in enumerate(children):
-            following = limit
+            following, here = limit, child.start.byte
             for after in children[number + 1 : number + 2]:
-                following = min([key for key in after.keys if key.byte > child.start.byte], default=after.start)
+                following = min([key for key in after.keys if key.byte > here], default=after.start)
             comments = self.comments.between(at, child.start)
             last = comments[-1].end if comments else at
-            head = min(key for key in (*child.keys, child.start) if key >= last or key == child.start)
+            begin: Position = child.start
+            head = min(key for key in (*child.keys, begin) if key >= last or key == begin)
             above: Lines = spaced(comments, line, head.line)
             item, end = child.make(following)
             beside = self.comments.beside(end, following)

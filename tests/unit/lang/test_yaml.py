@@ -321,11 +321,6 @@ def test_places_are_exact_in_every_style(text: str, style: Any, width: int, dept
         assert (problem.end_line, problem.end_column) == (problem.line, problem.column + 3)
 
 
-def test_expressions_are_of_the_same_kind() -> None:
-    value = parse("[1, '${a}']", mode="expression", syntax="yaml").expression
-    assert isinstance(value, Expression)
-
-
 def test_texts_and_keys_are_composed_as_in_hcl() -> None:
     assert evaluate("cafe\u0301: cafe\u0301", syntax="yaml").value == {"caf\u00e9": "caf\u00e9"}
     [problem] = evaluate("e\u0301: 1\n\u00e9: 2", syntax="yaml").diagnostics
