@@ -77,7 +77,7 @@ class _Folding:
             if block.type in attributes:
                 self.refuse(block, f'"{block.type}" is an attribute and a block here', "Remove one of them.")
             elif block.type in shape.blocks:
-                kept.append(self.block(block, shape, None))
+                kept.append(self.block(block, shape, _model_inside(block, model)))
             else:
                 folded.setdefault(block.type, []).append(block)
         made = {label for block in kept if block.type == "dynamic" for label in block.labels}
@@ -128,6 +128,15 @@ class _Folding:
 
     def refuse(self, block: Block, summary: str, detail: str) -> None:
         self.diagnostics.append(error("cannot_convert", summary, detail, range=block.header_range))
+
+
+def _model_inside(block: Block, model: type[BlockModel] | None) -> type[BlockModel] | None:
+    """The model of what a block makes that is one in YAML, too: `dynamic` makes blocks of the type it is named for."""
+    if model is None or block.type == "content":
+        return model
+    known = fields(model) if block.type == "dynamic" else {}
+    nested = nested_model(known[block.labels[0]]) if block.labels and block.labels[0] in known else None
+    return nested[1] if nested is not None else None
 
 
 def _labels(wanted: int, block: Block) -> str:

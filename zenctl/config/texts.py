@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -23,17 +25,25 @@ def parse_text(name: str, text: str, scalars: dict[SourceRange, str] | None = No
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all; one that is there keeps its permissions. Raises OSError."""
-    path = path.resolve()
-    mode = path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask()
-    handle, temporary = tempfile.mkstemp(prefix=".zenctl-", dir=path.parent)
+    """Write a file, whole or not at all; mode and owner stay. A link stays one: what it leads to is replaced.
+
+    Raises OSError; what was there is then as it was.
+    """
+    place = Path(os.path.realpath(path))
+    known = place.stat() if place.exists() else None
+    if known is not None and not os.access(place, os.W_OK):  # a file can be replaced by who may not write it
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    handle, temporary = tempfile.mkstemp(prefix=".zenctl-write-", dir=place.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(text.encode("utf-8"))
+            if known is not None and (known.st_uid, known.st_gid) != (os.geteuid(), os.getegid()):
+                with contextlib.suppress(PermissionError):  # only root may give files away
+                    os.fchown(handle, known.st_uid, known.st_gid)
+            os.fchmod(handle, 0o666 & ~_umask() if known is None else known.st_mode & 0o7777)
             stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
+            os.fsync(handle)
+        os.replace(temporary, place)
     except BaseException:
         os.unlink(temporary)
         raise

@@ -29,8 +29,8 @@ from zenctl.lang.document import (
     Value,
     number_spelling,
 )
-from zenctl.lang.notation import bare_template, interpolation, lone_expression, reindented
-from zenctl.lang.numbers import negated, number_text
+from zenctl.lang.notation import bare_template, dedented, interpolation, lone_expression
+from zenctl.lang.numbers import number_text
 from zenctl.lang.parser import parse_expression
 from zenctl.lang.quoting import literal_template
 from zenctl.lang.source import Source
@@ -68,7 +68,7 @@ def document_of_yaml(body: Body, scalars: Scalars, text: str, filename: str, sha
     return _Reader(text, CommentQueue(yaml_comments(source)), scalars).document(body, shape)
 
 
-Item = TypeVar("Item", Field, Section, Element, Union[Field, Section])
+Item = TypeVar("Item", bound=Union[Field, Section, Element])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +110,22 @@ class _Reader:
         """
         children.sort(key=lambda child: child.start.byte)
         found: list[Item] = []
-        at, line = start, 0
+        at: Position = start
+        line = 0
         for number, child in enumerate(children):
-            following, here = limit, child.start.byte
+            following: Position = limit
+            begin = child.start
+            keys = (*child.keys, begin)
             for after in children[number + 1 : number + 2]:
-                following = min([key for key in after.keys if key.byte > here], default=after.start)
-            comments = self.comments.between(at, child.start)
+                following = min([key for key in after.keys if key > begin], default=after.start)
+            comments = self.comments.between(at, begin)
             last = comments[-1].end if comments else at
-            begin: Position = child.start
-            head = min(key for key in (*child.keys, begin) if key >= last or key == begin)
-            above: Lines = spaced(comments, line, head.line)
+            head = min(key for key in keys if key >= last or key == begin)
+            above = spaced(comments, line, head.line)
             item, end = child.make(following)
             beside = self.comments.beside(end, following)
             # What stands within the item and belongs to no part of it goes above it.
-            within: list[str] = [text for comment in self.comments.between(child.start, end) for text in comment.lines]
+            within = [text for comment in self.comments.between(begin, end) for text in comment.lines]
             found.append(replace(item, remarks=Remarks((*above, *within), beside)))
             at, line = end, end.line
         below = self.comments.indented(at, limit, column) if column else self.comments.between(at, limit)
@@ -197,7 +199,7 @@ class _Reader:
         if isinstance(node, Unary) and node.operator == "-" and isinstance(node.operand, Literal):
             number = node.operand.value
             if isinstance(number, Decimal):
-                return self.plain(negated(number), place), end
+                return self.plain(number.copy_negate(), place), end
         return (self.hcl_text(node) if self.scalars is None else self.yaml_text(node, self.scalars)), end
 
     def collection(
@@ -259,7 +261,7 @@ class _Reader:
         bare = bare_template(written) if isinstance(node, (Template, TemplateWrap)) else None
         if bare is not None:
             return Text(bare)
-        return Code(reindented(written, less=self.margin(node.range.start)))
+        return Code(dedented(written, self.margin(node.range.start)))
 
     def yaml_text(self, node: Expression, scalars: Scalars) -> Value:
         """A text of a YAML file."""

@@ -6,7 +6,7 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
-from zenctl.lang.numbers import negated, number_text
+from zenctl.lang.numbers import number_text
 from zenctl.lang.parser import parse_expression
 from zenctl.lang.syntax import (
     BlockShape,
@@ -65,7 +65,7 @@ def _normal(node: Any) -> Any:
     if isinstance(node, Unary) and node.operator == "-" and isinstance(node.operand, Literal):
         value = node.operand.value
         if isinstance(value, Decimal):
-            return _literal(negated(value))
+            return _literal(value.copy_negate())
     if isinstance(node, ObjectItem):
         key = node.key
         if isinstance(key, Literal) and isinstance(key.value, Decimal):

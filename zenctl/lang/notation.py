@@ -216,8 +216,8 @@ def is_name(text: str) -> bool:
     return tokens.kinds == ["ident", "eof"] and tokens.ends[0] - tokens.starts[0] == len(text)
 
 
-def reindented(source: str, *, less: int = 0, more: int = 0) -> str:
-    """An expression with the indentation of its lines after the first changed; no text within it is touched."""
+def dedented(source: str, margin: int) -> str:
+    """An expression whose lines after the first are indented by up to `margin` less; no text within it is touched."""
     if "\n" not in source:
         return source
     tokens = scan(source)
@@ -227,8 +227,6 @@ def reindented(source: str, *, less: int = 0, more: int = 0) -> str:
         if kind == "newline":
             found = _INDENTATION.match(source, end)
             width = len(found.group()) if found else 0
-            blank = source.startswith(("\n", "\r"), end + width)
-            kept = "" if blank else " " * more + source[end + min(less, width) : end + width]
-            result += [source[at:end], kept]
-            at = end + width
+            result.append(source[at:end])
+            at = end + min(margin, width)
     return "".join([*result, source[at:]])

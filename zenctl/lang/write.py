@@ -1,4 +1,4 @@
-"""Writes HCL: lays a Document out as the tree of python-hcl2, which makes the text of it.
+"""Writes HCL: makes the tree of python-hcl2 of a Document, and has it make the text, in the layout of `zenctl fmt`.
 
 Importing this module imports python-hcl2; do that only where HCL is written.
 """
@@ -31,7 +31,8 @@ from zenctl.lang.document import (
     TypeName,
     Value,
 )
-from zenctl.lang.notation import ends_with_heredoc, heredoc, is_name, quoted_template, reindented
+from zenctl.lang.format import format
+from zenctl.lang.notation import ends_with_heredoc, heredoc, is_name, quoted_template
 from zenctl.lang.quoting import quote
 
 STEP = 2
@@ -55,8 +56,8 @@ def write_hcl(document: Document) -> str:
         above = (*document.header, None, *items[0].remarks.above)
         items = (replace(items[0], remarks=replace(items[0].remarks, above=above)), *items[1:])
     rules, last = _items(items, 0)
-    rules.append(_end(last, content.below, 0, 0))
-    return str(hcl2.reconstruct(StartRule([BodyRule(rules)]))).lstrip("\n")
+    rules.append(_gap(last, content.below))
+    return format(str(hcl2.reconstruct(StartRule([BodyRule(rules)]))).lstrip("\n"))
 
 
 def verbatim(text: str) -> Rule:
@@ -75,15 +76,15 @@ def _items(items: AbstractSequence[Union[Field, Section]], indent: int) -> tuple
     texts = [_text(item.value, indent, ends_line=True) if isinstance(item, Field) else None for item in items]
     placed = [_placed(item, text) for item, text in zip(items, texts, strict=True)]
     before: Field | Section | None = None
-    for item, text, width in zip(placed, texts, _widths(placed, texts), strict=True):
+    for item, text in zip(placed, texts, strict=True):
         apart = before is not None and (isinstance(item, Section) or isinstance(before, Section))
-        rules.append(_gap(before, item.remarks.above, indent, apart))
+        rules.append(_gap(before, item.remarks.above, apart=apart))
         if isinstance(item, Section):
             rules.append(_block(item, indent))
         else:
             if not is_name(item.name):
                 raise ValueError(f'"{item.name}" is no identifier')
-            rules.append(AttributeRule([verbatim(item.name), _equals(width), _expression(item.value, text, indent)]))
+            rules.append(AttributeRule([verbatim(item.name), EQ(), _expression(item.value, text, indent)]))
         before = item
     return rules, before
 
@@ -92,7 +93,7 @@ def _block(section: Section, indent: int) -> Rule:
     content = section.content
     labels = [verbatim(quote(label)) for label in section.labels]
     inner, last = _items(content.items, indent + STEP)
-    space = [_end(last, content.below, indent + STEP, indent)] if inner or content.below else []
+    space = [_gap(last, content.below)] if inner or content.below else []
     return BlockRule([verbatim(section.type), *labels, LBRACE(), BodyRule(inner), *space, RBRACE()])
 
 
@@ -117,12 +118,12 @@ def _object(value: Mapping, indent: int) -> Rule:
     names = [_placed(replace(item, name=_key(item.name)), text) for item, text in zip(value.items, texts, strict=True)]
     rules: list[Rule] = [LBRACE()]
     before: Field | None = None
-    for item, text, width in zip(names, texts, _widths(names, texts), strict=True):
-        rules.append(_gap(before, item.remarks.above, inner, False))
+    for item, text in zip(names, texts, strict=True):
+        rules.append(_gap(before, item.remarks.above))
         key = ObjectElemKeyRule([verbatim(item.name)])
-        rules.append(ObjectElemRule([key, _equals(width), _expression(item.value, text, inner)]))
+        rules.append(ObjectElemRule([key, EQ(), _expression(item.value, text, inner)]))
         before = item
-    return ObjectRule([*rules, _end(before, value.below, inner, indent), RBRACE()])
+    return ObjectRule([*rules, _gap(before, value.below), RBRACE()])
 
 
 def _tuple(value: Value, indent: int) -> Rule:
@@ -132,12 +133,12 @@ def _tuple(value: Value, indent: int) -> Rule:
     before: Element | None = None
     for item in value.items:
         text = _text(item.value, inner, ends_line=False)
-        rules += [_gap(before, item.remarks.above, inner, False), _expression(item.value, text, inner)]
+        rules += [_gap(before, item.remarks.above), _expression(item.value, text, inner)]
         if text is not None and ends_with_heredoc(text):
-            rules.append(_space("\n" + " " * inner))
+            rules.append(_space("\n"))
         rules.append(COMMA())
         before = item
-    return TupleRule([*rules, _end(before, value.below, inner, indent), RSQB()])
+    return TupleRule([*rules, _gap(before, value.below), RSQB()])
 
 
 def _text(value: Value, indent: int, *, ends_line: bool) -> str | None:
@@ -147,7 +148,7 @@ def _text(value: Value, indent: int, *, ends_line: bool) -> str | None:
         if found is not None:
             return found
     if isinstance(value, (Code, TypeName)):
-        return reindented(value.source, more=indent)
+        return value.source
     text = one_line(value)
     if text is None or (isinstance(value, (Sequence, Mapping)) and value.items and len(text) + indent > WIDTH):
         return None
@@ -178,53 +179,20 @@ def _key(name: str) -> str:
     return name if name.isascii() and is_name(name) and name not in _WORDS else quote(name)
 
 
-def _widths(items: AbstractSequence[Union[Field, Section]], texts: list[str | None]) -> list[int]:
-    """How wide the name of each item is to be, so that equals signs of neighbouring lines stand below each other."""
-    widths = [len(item.name) if isinstance(item, Field) else 0 for item in items]
-    run: list[int] = []
-    for number, (item, text) in enumerate(zip(items, texts, strict=True)):
-        alone = text is None or ("\n" in text and not text.startswith("<<"))
-        if alone or item.remarks.above or (run and "\n" in str(texts[run[-1]])):
-            run = []
-        if not alone:
-            run.append(number)
-            widest = max(widths[n] for n in run)
-            for n in run:
-                widths[n] = max(widths[n], widest)
-    return [width - len(item.name) if isinstance(item, Field) else 0 for width, item in zip(widths, items, strict=True)]
+def _gap(before: Element | Field | Section | None, lines: Lines, *, apart: bool = False) -> Rule:
+    """What stands between two items, or an item and a bracket: the comment beside the first, and lines of comments.
 
-
-def _equals(padding: int) -> Rule:
-    sign = EQ()
-    sign.set_value(" " * (padding + 1) + "=")
-    return sign
-
-
-def _gap(before: Element | Field | Section | None, above: Lines, indent: int, apart: bool) -> Rule:
-    """What stands between two items: the comment beside the first, the comments above the second."""
-    if apart and above[:1] != (None,):
-        above = (None, *above)
-    return _space(f"{_before(before, above, indent)}{' ' * indent}")
-
-
-def _end(before: Element | Field | Section | None, below: Lines, indent: int, outer: int) -> Rule:
-    """What stands between the last item and the closing bracket."""
-    return _space(f"{_before(before, below, indent)}{' ' * outer}")
-
-
-def _before(before: Element | Field | Section | None, lines: Lines, indent: int) -> str:
-    """The comment beside an item, and lines after it; no empty line follows an opening bracket."""
+    `before` is None behind the opening bracket, which no empty line follows. Indentation comes with the layout.
+    """
+    if apart and lines[:1] != (None,):
+        lines = (None, *lines)
     beside = f" {_comment(before.remarks.beside)}" if before is not None and before.remarks.beside else ""
     kept = lines[1:] if before is None and lines[:1] == (None,) else lines
-    return f"{beside}\n{''.join(_line(line, indent) for line in kept)}"
+    return _space(f"{beside}\n" + "".join(_comment(line) + "\n" for line in kept))
 
 
-def _line(comment: str | None, indent: int) -> str:
-    return "\n" if comment is None else f"{' ' * indent}{_comment(comment)}\n"
-
-
-def _comment(text: str) -> str:
-    return f"# {text}".rstrip()
+def _comment(text: str | None) -> str:
+    return "" if text is None else f"# {text}".rstrip()
 
 
 def _space(text: str) -> Rule:

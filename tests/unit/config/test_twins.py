@@ -127,7 +127,53 @@ datasource:
 
 
 ATTRIBUTES_ONLY = "YAML has attributes only here"
+DYNAMIC = """\
+step "train" "fit" {
+  inputs = { train = datasource.csv.a }
+  label  = "y"
+
+  dynamic "rules" {
+    for_each = { x = "z_score", z = "min_max" }
+    labels   = [rules.key]
+
+    content {
+      method = rules.value
+    }
+  }
+}
+
+datasource "csv" "a" {
+  path = "a"
+}
+
+check "rows" {
+  assert {
+    condition     = datasource.csv.a.digest != ""
+    error_message = "There are none in ${datasource.csv.a.digest}."
+  }
+}
+
+moved {
+  from = step.train.old
+  to   = step.train.fit
+}
+"""
+
+
+def test_dynamic_blocks_and_all_others_stay_blocks(registry: Registry, tmp_path: Path) -> None:
+    made = twin("a.zen.hcl", DYNAMIC, registry)
+    assert made.diagnostics == ()
+    assert twin(made.name, made.text, registry).text == DYNAMIC
+    for name, text in (("a.zen.hcl", DYNAMIC), (made.name, made.text)):
+        assert load_files({name: text}, tmp_path, registry).diagnostics == ()
+
+
 REFUSED = [
+    (
+        'step "train" "a" {\n  dynamic "rules" {}\n  rules "x" {}\n}\n',
+        '"rules" is made by a dynamic block as well',
+        "Write it in one way only.",
+    ),
     ('step "train" {}\n', "This step block cannot be written in YAML", "It must have 2 labels, but has 1."),
     ('stpe "a" "b" {}\n', 'There is no block "stpe" in YAML', "`zenctl validate` says which there are."),
     ('step "train" "a" {\n  rulez {}\n}\n', 'The block "rulez" cannot be written in YAML', ATTRIBUTES_ONLY),

@@ -13,6 +13,7 @@ from zenctl.cli.arguments.convert import ConvertArguments, convert_arguments
 from zenctl.cli.arguments.options import JsonFlag, NoColor
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views.diagnostics import Sources
+from zenctl.cli.views.style import printable
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.plans.planjson import diagnostic_json
 
@@ -115,14 +116,14 @@ def _show(run: Invocation, made: list[Twin]) -> None:
     """The texts; several are headed by their names."""
     for number, twin in enumerate(made):
         if len(made) > 1:
-            run.terminal.write(("\n" if number else "") + f"# --- {twin.name}")
-        run.terminal.out.write(twin.text)
+            run.terminal.write(("\n" if number else "") + f"# --- {printable(twin.name)}")
+        run.terminal.write_exactly(twin.text)
 
 
 def _tell(run: Invocation, made: list[Twin], given: ConvertArguments) -> None:
     """What was written, and what to do about the files that now say the same."""
     for twin in made:
-        run.terminal.write(f"{twin.source} -> {twin.name}" + (", replaced" if given.replace else ""))
+        run.terminal.write(printable(f"{twin.source} -> {twin.name}") + (", replaced" if given.replace else ""))
     if made and not given.replace and not run.terminal.in_automation:
         both = f"{made[0].source} and {made[0].name}" if len(made) == 1 else "Files and their twins"
         run.terminal.write(f"\n{both} declare the same: remove one, or -replace with -force does.")
