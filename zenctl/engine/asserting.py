@@ -6,7 +6,8 @@ from zenctl.addrs import Address
 from zenctl.config.conditions import check_conditions
 from zenctl.config.references import condition_references
 from zenctl.diagnostics import Diagnostic, Severity
-from zenctl.engine.evaluating import Evaluator, KnownResults
+from zenctl.engine.evaluating import Evaluator
+from zenctl.engine.freshness import KnownResults
 
 
 def postconditions(evaluator: Evaluator, addr: Address, known: KnownResults) -> list[Diagnostic]:

@@ -66,6 +66,7 @@ class Planned:
     outputs: list[OutputChange] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     desired: dict[Address, Desired] = field(default_factory=dict)
+    by_address: dict[Address, Change] = field(default_factory=dict)
     instances: set[Address] = field(default_factory=set)
 
 
@@ -85,6 +86,7 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
             continue
         change, refs, missing = _node(request, desired, known, result)
         result.changes.append(change)
+        result.by_address[addr] = change
         known[addr] = refs
         result.diagnostics += postconditions(request.evaluator, addr, known)
         unchecked |= set(missing)
@@ -215,9 +217,9 @@ def _decide(
 
 def _triggered(desired: Desired, result: Planned) -> list[Change]:
     """The changes of what `replace_triggered_by` names, but for those that change nothing."""
-    named = set(desired.triggers)
     still = (Action.NO_OP, Action.REUSE, Action.FORGET)
-    return [change for change in result.changes if change.addr in named and change.action not in still]
+    named = [result.by_address[addr] for addr in dict.fromkeys(desired.triggers) if addr in result.by_address]
+    return [change for change in named if change.action not in still]
 
 
 def _trigger_reasons(triggers: Sequence[Change]) -> list[Reason]:
