@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zenctl.addrs import Address, covers
@@ -90,13 +90,14 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
         known[addr] = refs
         result.diagnostics += postconditions(request.evaluator, addr, known)
         unchecked |= set(missing)
+    result.changes = [_after_gates(change, result.desired) for change in result.changes]
     result.diagnostics += [*_unmatched(request, result), *still_configured(request.removed, request.evaluator.nodes)]
     result.diagnostics += validations(request.evaluator, known)
     if request.forget_others:
         configured = Configured(
             request.evaluator.nodes, set(request.selection.order), result.instances, set(result.desired)
         )
-        result.changes += gone(request.state, configured, request.removed)
+        result.changes += gone(request.state, configured, request.removed, request.moved)
     result.diagnostics += protected(result.changes, request.evaluator.nodes)
     result.outputs = _outputs(request, output_names, known, result.diagnostics)
     result.diagnostics += checks(request.evaluator, known)
@@ -245,7 +246,6 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
     if triggers and action in (Action.NO_OP, Action.UPDATE):
         action, reasons = Action.REPLACE, _trigger_reasons(triggers)
     reasons += failed_before(request.state.attempts.get(desired.addr)) if action is not Action.NO_OP else []
-    gates = _gates(desired, result.desired)
     after = {"model": desired.model.digest, **plain(desired.shown_config)}
     before = None
     if recorded is not None:
@@ -262,22 +262,26 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         after=after,
         after_unknown=("model",) if desired.model.digest is None else (),
         sensitive=tuple(desired.sensitive),
-        depends_on=tuple(sorted({str(a) for a in desired.references} | gates)),
+        depends_on=tuple(str(a) for a in desired.references),
         execution_id=recorded.execution_id if recorded and action is Action.NO_OP else None,
         moved_from=request.moved.get(desired.addr, ""),
     )
 
 
-def _gates(desired: DesiredEndpoint, others: Mapping[Address, Desired]) -> set[str]:
-    """Gated steps that judge the endpoint's model: it waits for them also when it names the training step."""
+def _after_gates(change: Change, planned: Mapping[Address, Desired]) -> Change:
+    """An endpoint waits for gated steps that judge its model, also when it names the training step's."""
+    desired = planned.get(change.addr)
+    if not isinstance(desired, DesiredEndpoint):
+        return change
     model = (desired.model.address, desired.model.output)
-    return {
+    gates = {
         str(addr)
-        for addr, other in others.items()
+        for addr, other in planned.items()
         if isinstance(other, DesiredStep)
         and other.params.get("gates")
         and any((ref.address, ref.output) == model for ref in other.inputs.values())
     }
+    return replace(change, depends_on=tuple(sorted({*change.depends_on, *gates}))) if gates else change
 
 
 def _after(
