@@ -122,6 +122,18 @@ def test_logs_are_what_the_step_printed(tiny: Project) -> None:
     assert "hello from the step" in tiny.ok("logs", "step.python.tallest")
 
 
+def test_following_the_log_of_a_job_that_was_killed_ends(tiny: Project) -> None:
+    make_slow(tiny)
+    tiny.edit("steps/rank.py", "    names_slow(", "    print('before it waits')\n    names_slow(")
+    running = tiny.start("apply", "-auto-approve")
+    try:
+        wait_for(lambda: (tiny.root / "started").exists())
+        os.kill(running.pid, signal.SIGKILL)
+    finally:
+        kill_group(running)
+    assert tiny.ok("logs", "-follow", "step.python.tallest") == "before it waits\n"
+
+
 def test_show_reads_state_and_plan(tiny: Project) -> None:
     tiny.ok("apply", "-auto-approve")
     assert "step.python.tallest" in tiny.ok("show")
@@ -164,15 +176,21 @@ def test_the_first_interrupt_lets_running_steps_finish(tiny: Project, number: si
 def test_the_second_interrupt_cancels(tiny: Project) -> None:
     make_slow(tiny)
     running = tiny.start("apply", "-auto-approve")
+    assert running.stdout is not None
     try:
         wait_for(lambda: (tiny.root / "started").exists())
         os.kill(running.pid, signal.SIGINT)
-        wait_for(lambda: "nterrupt" in (running.stdout.readline() if running.stdout else ""))
+        wait_for(lambda: "nterrupt" in running.stdout.readline())
         os.kill(running.pid, signal.SIGINT)
+        said = running.stdout.read()
         running.wait(timeout=60)
     finally:
         kill_group(running)
     assert running.returncode == 130
+    assert "1 canceled, 1 skipped." in said
+    assert "canceled  step.python.tallest" in said
+    assert "Error" not in said, "who cancels knows why it did not end"
+    assert "fail" not in said
     assert "step.python.tallest" not in tiny.ok("state", "list")
 
 

@@ -137,9 +137,16 @@ def server_pid(project: Project) -> int:
 def test_a_killed_server_is_drift_that_apply_repairs(penguins: Project) -> None:
     os.kill(server_pid(penguins), signal.SIGKILL)
     assert set(penguins.stale()) == {"endpoint.local.penguins"}
+    printed = penguins.ok("plan")
+    assert "is gone: it was running after apply 1" in printed
+    assert '+ host  = "127.0.0.1"' in printed, "nothing of it is there, so all of it is new"
     penguins.ok("apply", "-auto-approve")
     assert predict(endpoint_url(penguins))
     penguins.ok("plan", "-detailed-exitcode")
+
+
+def test_the_log_of_the_endpoint_is_its_server_s(penguins: Project) -> None:
+    assert f"serving penguins on {endpoint_url(penguins)}" in penguins.ok("logs", "endpoint.local.penguins")
 
 
 def test_destroy_stops_the_endpoint_and_leaves_nothing_behind(penguins: Project) -> None:

@@ -93,7 +93,7 @@ def _run(words: list[str], started: Invocation) -> int:
         return _help(program, typed.path, screen)
     if line.diagnostics:
         return started.report(line.diagnostics)
-    invocation = Invocation(root, screen, workspace, _as_recorded(words))
+    invocation = Invocation(root, screen, workspace, _as_recorded(words), line.order)
     arguments = [*typed.path, *line.words]
     try:
         return _code(program.main(args=arguments, prog_name="zenctl", standalone_mode=False, obj=invocation))

@@ -189,6 +189,7 @@ def _diagnostic() -> Schema:
                 "start_line": _COUNT,
                 "highlight_start_offset": _COUNT,
                 "highlight_end_offset": _COUNT,
+                "values": {"type": "array", "items": _object({"traversal": _TEXT, "statement": _TEXT})},
             }
         ),
     }

@@ -68,6 +68,28 @@ class Terminal:
         self.err.write(text + "\n")
         self.err.flush()
 
+    def ask(self, prompt: str, *, hidden: bool = False) -> str | None:
+        """The line that a person types after the prompt; None at the end of input. A hidden one is not echoed.
+
+        The prompt goes to standard error where standard output is no terminal, so that it is seen.
+        """
+        stream = self.out if self.live or not self.err.isatty() else self.err
+        self.out.flush()
+        if hidden and self.answers.isatty():
+            from getpass import getpass
+
+            try:
+                return getpass(prompt, stream)
+            except EOFError:
+                stream.write("\n")
+                return None
+        stream.write(prompt)
+        stream.flush()
+        line = self.answers.readline()
+        if not line.endswith("\n"):
+            stream.write("\n")
+        return line.rstrip("\r\n") if line else None
+
 
 def standard(environment: Mapping[str, str] | None = None) -> Terminal:
     """The process's own streams. Colour needs a terminal that can show it and no `NO_COLOR`."""

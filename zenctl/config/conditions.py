@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from zenctl.config.configuration import CheckConfig, Condition
-from zenctl.config.plain import Faulty, plain_value
+from zenctl.config.configuration import CheckConfig, Condition, OutputConfig
+from zenctl.config.plain import Faulty, Marked, plain_value
 from zenctl.config.reading import BodyReader, check_labels, describe
 from zenctl.diagnostics import Diagnostic, Severity, error, has_errors
 from zenctl.lang.evaluate import Scope, evaluate_expression
+from zenctl.lang.explaining import statements
+from zenctl.lang.model import EPHEMERAL
 from zenctl.lang.references import references
 from zenctl.lang.syntax import Block
 from zenctl.schema import Unknown
@@ -78,4 +80,22 @@ def _check(condition: Condition, scope: Scope, summary: str) -> list[Diagnostic]
         text = "(Its message holds a sensitive value and is not shown.)"
     elif not isinstance(text, str):
         text = "(Its message is not known yet.)" if isinstance(text, Unknown) else "(Its message is no text.)"
-    return [*diagnostics, *found, error("condition_failed", summary, text, range=place)]
+    values = statements(references(condition.condition), scope.variables)
+    return [*diagnostics, *found, error("condition_failed", summary, text, range=place, values=values)]
+
+
+def ephemeral_output(config: OutputConfig, marks: Marked, *, root: bool = True) -> list[Diagnostic]:
+    """An output holds an ephemeral value only if it says so, which one of the root cannot: those are recorded."""
+    if root and config.ephemeral:
+        summary = f'Output "{config.name}" of the root cannot be ephemeral'
+        detail = "The root's outputs are recorded with every apply. Only a module's outputs can be ephemeral."
+        return [error("ephemeral_output", summary, detail, range=config.range)]
+    if config.ephemeral or not any(EPHEMERAL in names for _, names in marks):
+        return []
+    detail = (
+        "The root's outputs are recorded with every apply. Leave the value out, or take `ephemeral` from the variable."
+    )
+    if not root:
+        detail = "Add `ephemeral = true` to the output, so that its value is written down nowhere."
+    summary = f'Output "{config.name}" holds an ephemeral value'
+    return [error("ephemeral_output", summary, detail, range=config.value.range)]

@@ -50,7 +50,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class VariableConfig:
-    """A `variable` block. `type` is a type expression (`number`, `list(string)`, `any`); `default` is plain data."""
+    """A `variable` block. `type` is a type expression (`number`, `list(string)`, `any`); `default` is plain data.
+
+    `typed` says that the type is declared, `deprecated` what to do instead of giving a value; empty if it is not.
+    """
 
     name: str
     type: str
@@ -61,6 +64,14 @@ class VariableConfig:
     nullable: bool
     range: SourceRange
     validations: tuple[Condition, ...] = ()
+    ephemeral: bool = False
+    deprecated: str = ""
+    typed: bool = True
+
+    @property
+    def stored(self) -> bool:
+        """Whether its value may be written into a plan."""
+        return not self.sensitive and not self.ephemeral
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,7 @@ class OutputConfig:
     description: str
     sensitive: bool
     range: SourceRange
+    ephemeral: bool = False
     preconditions: tuple[Condition, ...] = ()
 
 

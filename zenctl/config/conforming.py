@@ -45,12 +45,16 @@ class StepOutputs:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that does not fit. `text` continues `"path" ...`: `must be a number, not the text "many"`."""
+    """Something that does not fit. `text` continues `"path" ...`: `must be a number`.
+
+    `given` describes the value, where that helps: `the text "many"`. It is told as `, not the text "many"`.
+    """
 
     place: Place
     text: str
     detail: str = ""
     code: str = "wrong_type"
+    given: str = ""
 
 
 @dataclass(slots=True)
@@ -129,8 +133,8 @@ def _conform(annotation: Any, value: Any, place: Place, result: Conformed) -> An
     if choices is not None:
         if not any(choice == value and isinstance(choice, bool) == isinstance(value, bool) for choice in choices):
             hint = did_you_mean(value, [str(c) for c in choices]).strip() if isinstance(value, str) else ""
-            text = f"must be {words(annotation)}, not {describe(value)}"
-            result.problems.append(Problem(place, text, hint, "invalid_value"))
+            text = f"must be {words(annotation)}"
+            result.problems.append(Problem(place, text, hint, "invalid_value", describe(value)))
         return value
     return _container(annotation, value, place, result)
 
@@ -170,7 +174,7 @@ def _union(annotation: Any, members: list[Any], value: Any, place: Place, result
     if len(members) == 1 or deeper:
         result.problems += (deeper or attempts)[0].problems
     else:
-        result.problems.append(Problem(place, f"must be {words(annotation)}, not {describe(value)}"))
+        result.problems.append(Problem(place, f"must be {words(annotation)}", given=describe(value)))
     return value
 
 
@@ -189,7 +193,7 @@ def _scalar(annotation: Any, value: Any, place: Place, result: Conformed) -> Any
             detail = f"Write {value} without quotes." if _reads_as(annotation, value) else ""
         elif isinstance(value, (StepOutputs, ArtifactRef)):
             detail = "An artifact is passed in `inputs`."
-        result.problems.append(Problem(place, f"must be {words(annotation)}, not {describe(value)}", detail))
+        result.problems.append(Problem(place, f"must be {words(annotation)}", detail, given=describe(value)))
     return value
 
 
@@ -200,7 +204,7 @@ def _capsule(annotation: Any, value: Any, place: Place, result: Conformed) -> An
         detail = f"Choose one of them: {names}." if names else ""
         result.problems.append(Problem(place, text, detail, "several_outputs"))
     elif not isinstance(value, annotation):
-        result.problems.append(Problem(place, f"must be {words(annotation)}, not {describe(value)}"))
+        result.problems.append(Problem(place, f"must be {words(annotation)}", given=describe(value)))
     return value
 
 
@@ -223,7 +227,7 @@ def _container(annotation: Any, value: Any, place: Place, result: Conformed) -> 
             return [_conform(a, v, (*place, i), result) for i, (a, v) in enumerate(zip(inners, value, strict=False))]
     else:
         return value
-    result.problems.append(Problem(place, f"must be {words(annotation)}, not {describe(value)}"))
+    result.problems.append(Problem(place, f"must be {words(annotation)}", given=describe(value)))
     return value
 
 

@@ -13,16 +13,20 @@ from zenctl.config.configuration import (
     ProviderConfig,
     VariableConfig,
 )
-from zenctl.config.decoding import check_names
-from zenctl.config.reading import BodyReader, check_labels, describe, static_value
+from zenctl.config.names import check_names
+from zenctl.config.places import range_inside
+from zenctl.config.reading import BodyReader, check_labels, constant, static_value
 from zenctl.config.references import chosen_provider
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
-from zenctl.lang.constraints import type_from_expression
+from zenctl.lang.constraints import parse_type, type_from_expression
+from zenctl.lang.conversion import ConversionError, convert_value
+from zenctl.lang.quoting import path_text
 from zenctl.lang.syntax import Block, Expression, Literal
-from zenctl.lang.values import convert, from_python, to_python
+from zenctl.lang.types import ANY, outline
+from zenctl.lang.values import Value, to_python
 from zenctl.provider.registry import Registry
 
-VARIABLE_ATTRIBUTES = ("type", "default", "description", "sensitive", "nullable")
+VARIABLE_ATTRIBUTES = ("type", "default", "description", "sensitive", "nullable", "ephemeral", "deprecated")
 
 
 def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> VariableConfig | None:
@@ -32,17 +36,18 @@ def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> Var
     name = block.labels[0]
     what = f'variable "{name}"'
     reader = BodyReader(block.body, what, diagnostics, attributes=VARIABLE_ATTRIBUTES, blocks=("validation",))
-    type_, sound = _type(reader.expression("type"), text, what, diagnostics)
+    typed = reader.expression("type")
+    type_, sound = _type(typed, text, what, diagnostics)
     nullable = reader.boolean("nullable", True)
     expression = reader.expression("default")
     default = None
     if expression is not None:
-        default, problems = static_value(expression, f'"default" of {what}')
+        given, problems = constant(expression, f'"default" of {what}')
         diagnostics += problems
-        if not problems and sound:
-            default, problem = _default(default, type_, nullable, what)
+        if given is not None and sound:
+            default, problem = _default(given, type_, nullable, what, expression)
             if problem is not None:
-                diagnostics.append(problem.at(expression.range))
+                diagnostics.append(problem)
     rules = [read_condition(nested, f"validation of {what}", diagnostics) for nested in reader.blocks("validation")]
     return VariableConfig(
         name=name,
@@ -54,6 +59,9 @@ def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> Var
         nullable=nullable,
         range=block.header_range,
         validations=tuple(rule for rule in rules if rule is not None),
+        ephemeral=reader.boolean("ephemeral"),
+        deprecated=reader.string("deprecated"),
+        typed=typed is not None,
     )
 
 
@@ -67,21 +75,28 @@ def _type(expression: Expression | None, text: str, what: str, diagnostics: list
         start, end = expression.range.start.byte, expression.range.end.byte
         type_ = text.encode("utf-8")[start:end].decode("utf-8")
     found, problems = type_from_expression(expression)
-    diagnostics += [replace(d, summary=f"Invalid type of {what}", range=expression.range) for d in problems]
+    diagnostics += [replace(d, summary=f"Invalid type of {what}") for d in problems]
     return (type_, True) if found is not None else ("any", False)
 
 
-def _default(default: object, type_: str, nullable: bool, what: str) -> tuple[object, Diagnostic | None]:
-    if default is None:
+def _default(
+    default: Value, type_: str, nullable: bool, what: str, expression: Expression
+) -> tuple[object, Diagnostic | None]:
+    """The default as plain data of the type, or what is wrong with it, at its place."""
+    if default.raw is None:
         if nullable:
             return None, None
         detail = "Remove the default, or `nullable = false`."
-        return None, error("wrong_type", f"The default of {what} is null, but it is not nullable", detail)
-    value, problem = convert(from_python(default), type_)
-    if problem is not None:
-        summary = f"The default of {what} does not fit its type {type_}: {problem}"
-        return None, error("wrong_type", summary, f"It is {describe(default)}.")
-    return to_python(value), None
+        summary = f"The default of {what} is null, but it is not nullable"
+        return None, error("wrong_type", summary, detail, range=expression.range)
+    wanted = parse_type(type_)[0] or ANY
+    try:
+        return to_python(convert_value(default, wanted)), None
+    except ConversionError as problem:
+        reason = f"At {path_text(problem.path)}: {problem.reason}." if problem.path else f"{problem.reason}."
+        summary = f"The default of {what} does not fit its type {outline(wanted)}"
+        place = range_inside(expression, problem.path)
+        return None, error("wrong_type", summary, reason[:1].upper() + reason[1:], range=place)
 
 
 def read_locals(block: Block, diagnostics: list[Diagnostic]) -> list[NamedExpression]:
@@ -108,7 +123,7 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
         return None
     name = block.labels[0]
     what = f'output "{name}"'
-    attributes = ("value", "description", "sensitive")
+    attributes = ("value", "description", "sensitive", "ephemeral")
     reader = BodyReader(block.body, what, diagnostics, attributes=attributes, blocks=("precondition",))
     value = reader.expression("value")
     if value is None:
@@ -120,7 +135,8 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
     description, sensitive = reader.string("description"), reader.boolean("sensitive")
     read = [read_condition(nested, f"precondition of {what}", diagnostics) for nested in reader.blocks("precondition")]
     preconditions = tuple(condition for condition in read if condition is not None)
-    return OutputConfig(name, value, description, sensitive, block.header_range, preconditions)
+    ephemeral = reader.boolean("ephemeral")
+    return OutputConfig(name, value, description, sensitive, block.header_range, ephemeral, preconditions)
 
 
 def read_provider(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> ProviderConfig | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
 from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Lifecycle, Meta, NodeConfig, StepConfig
-from zenctl.config.decoding import check_names
 from zenctl.config.lifecycle import ATTRIBUTES, ENDPOINT_ATTRIBUTES, read_lifecycle
-from zenctl.config.reading import check_labels, not_yet
+from zenctl.config.names import check_names
+from zenctl.config.reading import check_labels
 from zenctl.config.references import chosen_provider, traversal
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.lang.syntax import Attribute, Block, Body, Expression, ObjectExpr, TupleExpr
@@ -86,8 +86,6 @@ def _split(
         if nested.type == "lifecycle" and "lifecycle" not in model.model_fields:
             allowed = ENDPOINT_ATTRIBUTES if block.type == "endpoint" else ATTRIBUTES
             lifecycle = read_lifecycle(nested, what, allowed, diagnostics)
-        elif nested.type == "dynamic" and "dynamic" not in model.model_fields:
-            diagnostics.append(not_yet("dynamic", nested.type_range))
         else:
             blocks.append(nested)
     body = replace(block.body, attributes=own, blocks=tuple(blocks))

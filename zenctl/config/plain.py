@@ -39,7 +39,7 @@ def _plain(value: Value, place: tuple[str | int, ...], marked: Marked) -> Any:
     if value.marks:
         marked.append((place, value.marks))
         if FAULTY in value.marks:
-            return Faulty()
+            return Faulty(str(value.type))
     raw = value.raw
     if is_unknown(value):
         return Unknown(str(value.type))

@@ -131,7 +131,7 @@ def expressions(body: Body) -> Iterator[Expression]:
 
 def body_references(body: Body) -> list[Reference]:
     """Every reference of a body."""
-    return [reference for expression in expressions(body) for reference in references(expression)]
+    return references(body)
 
 
 def meta_expressions(node: NodeConfig) -> list[Expression]:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zenctl.addrs import Address, Key, ModuleInstance
-from zenctl.config.conditions import check_conditions
+from zenctl.config.conditions import check_conditions, ephemeral_output
 from zenctl.config.configuration import Configuration, Item, ModuleCall
 from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
-from zenctl.config.plain import faulty
+from zenctl.config.plain import faulty, plain_value
 from zenctl.config.references import expanding_references, items, node_address, output_of, output_references
 from zenctl.config.selecting import expanding_uses, selected
 from zenctl.config.variables import settle
 from zenctl.diagnostics import Diagnostic, has_errors
 from zenctl.lang.calls import Function
 from zenctl.lang.evaluate import Scope, evaluate_expression
-from zenctl.lang.model import object_value
+from zenctl.lang.model import EPHEMERAL, object_value
 from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import Expression
 from zenctl.lang.values import SENSITIVE, Value, from_python
@@ -195,7 +195,9 @@ class Settler:
         if item.kind == "output":
             output = self.modules[item.module].outputs[item.name]
             problems += check_conditions(output.preconditions, scope, f'Precondition of output "{output.name}" failed')
+            problems += ephemeral_output(output, plain_value(value)[1], root=not item.module)
             value = value.with_marks(frozenset({SENSITIVE})) if output.sensitive else value
+            value = value.with_marks(frozenset({EPHEMERAL})) if output.ephemeral else value
         if has_errors(problems):
             value = faulty()
         return Memo(value, (*diagnostics, *problems), making.reads, making.uses, checked=self._epoch)
@@ -223,7 +225,7 @@ class Settler:
         elif not variable.has_default:
             return Memo(faulty(), (), making.reads, checked=self._epoch)
         place = None if expression is None else expression.range
-        value, problems = settle(variable, given, place, {})
+        value, problems = settle(variable, given, place)
         return Memo(value, (*diagnostics, *problems), making.reads, making.uses, checked=self._epoch)
 
     def value(self, spot: Spot, making: Making, diagnostics: list[Diagnostic]) -> Value:

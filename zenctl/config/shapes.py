@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from zenctl.lang.syntax import BlockShape
 
+_CONTENT: dict[str, BlockShape] = {}
+_DYNAMIC = BlockShape(1, {"content": BlockShape(0, _CONTENT)})
+_CONTENT["dynamic"] = _DYNAMIC  # they nest
+
+_TYPED = {"dynamic": _DYNAMIC}
 _CONDITION = BlockShape(0, {})
-_LIFECYCLE = {"lifecycle": BlockShape(0, {"precondition": _CONDITION, "postcondition": _CONDITION})}
+_NODE = {"lifecycle": BlockShape(0, {"precondition": _CONDITION, "postcondition": _CONDITION}), **_TYPED}
 
 ROOT = BlockShape(
     0,
@@ -19,14 +24,14 @@ ROOT = BlockShape(
                 "defaults": BlockShape(0, {}),
             },
         ),
-        "provider": BlockShape(1, {}),
+        "provider": BlockShape(1, _TYPED),
         "variable": BlockShape(1, {"validation": BlockShape(0, {})}),
         "locals": BlockShape(0, {}),
         "output": BlockShape(1, {"precondition": _CONDITION}),
-        "backend": BlockShape(2, {}),
-        "datasource": BlockShape(2, _LIFECYCLE),
-        "step": BlockShape(2, _LIFECYCLE),
-        "endpoint": BlockShape(2, _LIFECYCLE),
+        "backend": BlockShape(2, _TYPED),
+        "datasource": BlockShape(2, _NODE),
+        "step": BlockShape(2, _NODE),
+        "endpoint": BlockShape(2, _NODE),
         "module": BlockShape(1, {}),
         "moved": BlockShape(0, {}),
         "removed": BlockShape(0, {"lifecycle": BlockShape(0, {})}),

@@ -39,6 +39,7 @@ class Applied:
 
     outcomes: dict[str, str] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    canceled: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     known: dict[Address, Known] = field(default_factory=dict)
@@ -105,7 +106,7 @@ class _Applier:
             drain=self.context.services.stop.drain,
             skip=self._skip,
         )
-        self.applied.failed = [str(addr) for addr in walked.failed]
+        self.applied.failed = [str(addr) for addr in walked.failed if str(addr) not in self.applied.canceled]
         self.applied.skipped = [str(addr) for addr in walked.skipped]
         return self.applied
 
@@ -142,6 +143,8 @@ class _Applier:
             canceled = isinstance(failure, _Failure) and failure.canceled
             with self.lock:
                 self.applied.diagnostics += diagnostics
+                if canceled:
+                    self.applied.canceled.append(str(addr))
             seconds = time.monotonic() - began
             self.listener(ChangeFailed(str(addr), change.action, seconds, diagnostics, canceled))
             return False
@@ -288,14 +291,16 @@ class _Applier:
         if result.error is None:
             raise AssertionError("only a failed job is reported as failed")
         stop = self.context.services.stop
+        if result.error.kind == "canceled" and stop.cancel.is_set():
+            # Who cancels knows why it did not end.
+            raise _Failure(canceled=True)
         diagnostic = failure_diagnostic(str(change.addr), desired, result.error, self.context.root)
-        canceled = result.error.kind == "canceled"
         if result.error.kind == "input_corrupt":
             # What is proved wrong is removed, so that the next plan sees that it has to be made anew.
             for artifact in _input_records(desired).values():
                 remove_damaged(self.context.services.storage, artifact.digest)
-        if last or canceled or stop.drain.is_set():
-            raise _Failure(diagnostic, canceled=canceled)
+        if last or stop.drain.is_set():
+            raise _Failure(diagnostic)
         self.listener(Notice(f"{change.addr}: {result.error.message}; trying again"))
 
     def _components(self, change: Change, desired: DesiredDatasource | DesiredStep) -> Components:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from zenctl.addrs import Address
 from zenctl.config.conditions import check_conditions
 from zenctl.config.references import condition_references
+from zenctl.config.variables import validate
 from zenctl.diagnostics import Diagnostic, Severity
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.freshness import KnownResults
+from zenctl.lang.references import Reference
 
 
 def postconditions(evaluator: Evaluator, addr: Address, known: KnownResults) -> list[Diagnostic]:
@@ -25,14 +27,20 @@ def postconditions(evaluator: Evaluator, addr: Address, known: KnownResults) -> 
 def validations(evaluator: Evaluator, known: KnownResults) -> list[Diagnostic]:
     """What fails of the validations of modules' variables, as far as the arguments are known."""
     problems: list[Diagnostic] = []
-    for module in evaluator.configuration.modules():
+    modules = list(evaluator.configuration.modules())
+    calls = {call.module.path: call for module in modules for call in module.calls.values()}
+    for module in modules:
         validated = [variable for variable in module.variables.values() if variable.validations and module.path]
         for place in evaluator.places(module.path, known) if validated else ():
             name = ".".join(str(instance) for instance in place)
             for variable in validated:
-                built = evaluator.scope_of(place, condition_references(variable.validations), known)
-                summary = f'Variable "{variable.name}" of {name} has a value that is not allowed'
-                problems += check_conditions(variable.validations, built.scope, summary)
+                reference = Reference(("var", variable.name), variable.range)
+                built = evaluator.scope_of(place, [reference, *condition_references(variable.validations)], known)
+                others = built.scope.variables["var"].raw
+                argument = calls[module.path].arguments.get(variable.name)
+                given = None if argument is None else argument.range
+                found = validate(variable, others[variable.name], given, others)
+                problems += [d.at(address=name) for d in found]
     return problems
 
 

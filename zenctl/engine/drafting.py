@@ -131,7 +131,7 @@ def plain_variables(opened: Opened) -> dict[str, Any]:
     """The variables' values as plain data; sensitive ones are left out and must be given again at apply."""
     found = {}
     for name, value in opened.variables.items():
-        if not opened.configuration.variables[name].sensitive:
+        if opened.configuration.variables[name].stored:
             found[name] = plain(to_python(value))
     return found
 

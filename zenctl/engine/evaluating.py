@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from zenctl.addrs import Address, Key
 from zenctl.config.capsules import node_capsule
-from zenctl.config.conditions import check_conditions
+from zenctl.config.conditions import check_conditions, ephemeral_output
 from zenctl.config.configuration import Configuration, Lifecycle, ModuleCall, NodeConfig, StepConfig
 from zenctl.config.conforming import RESULT, StepOutputs
 from zenctl.config.decoding import decode
@@ -131,12 +131,12 @@ class Evaluator:
         scope, diagnostics = self._scopes.static()
         for backend in self.configuration.backends.values():
             what = block_name(backend.addr)
-            _, found = decode(backend.type.model, backend.body, scope, what=what, names_checked=True)
+            _, found = decode(backend.type.model, backend.body, scope, what=what, names_checked=True, stored=False)
             diagnostics += [d.at(backend.range, str(backend.addr)) for d in found]
         for provider in self.configuration.providers.values():
             model = self.registry.schema(provider.name).config
             what = f'provider "{provider.name}"'
-            _, found = decode(model, provider.body, scope, what=what, names_checked=True)
+            _, found = decode(model, provider.body, scope, what=what, names_checked=True, stored=False)
             diagnostics += [d.at(provider.range) for d in found]
         return diagnostics
 
@@ -153,6 +153,7 @@ class Evaluator:
             detail = "Add `sensitive = true` to the output, so that its value is not shown, or leave the secret out."
             problem = error("sensitive_output", f'Output "{name}" holds a sensitive value', detail)
             diagnostics.append(problem.at(config.value.range))
+        diagnostics += ephemeral_output(config, marks)
         data, chosen = _output_data(data)
         if chosen is not None:
             names_ = ", ".join(chosen.outputs)

@@ -10,7 +10,7 @@ from zenctl.config.configuration import Configuration
 from zenctl.config.graph import order
 from zenctl.config.loader import Loaded, load, load_files
 from zenctl.config.variables import VariableInputs, resolve
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error, has_errors
 from zenctl.digests import sha256_json
 from zenctl.engine.asserting import validations
 from zenctl.engine.desired import DesiredEndpoint, DesiredStep
@@ -61,7 +61,7 @@ def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opene
     """
     registry = discover()
     loaded = load(inputs.root, registry)
-    given = VariableInputs(inputs.environment, inputs.variable_files, inputs.variables, required=values_required)
+    given = VariableInputs(inputs.environment, inputs.variables, required=values_required, ask=inputs.ask)
     return _open(loaded, registry, given, CodeSources(inputs.root), inputs.workspace)
 
 
@@ -69,7 +69,7 @@ def open_planned(inputs: Inputs, plan: Plan) -> Opened:
     """Load the configuration that a plan was made from, with its variables and its code; the disk is not read."""
     registry = discover()
     loaded = load_files(plan.files, inputs.root, registry)
-    given = VariableInputs(inputs.environment, (), (), planned=plan.variables)
+    given = VariableInputs(inputs.environment, inputs.variables, plan.variables, ask=inputs.ask)
     modules = loaded.configuration.modules() if loaded.configuration is not None else ()
     code = CodeSources.of_plan(inputs.root, plan, {module.path: module.folder for module in modules})
     return _open(loaded, registry, given, code, plan.workspace)
@@ -130,5 +130,10 @@ def open_metadata(opened: Opened, inputs: Inputs, *, create: bool) -> MetadataSt
     try:
         return open_store(settings.type, settings.config, inputs.data_dir, create=create)
     except StoreError as problem:
-        summary = f"The metadata store cannot be opened: {problem}"
-        raise DiagnosticError(error("metadata_store", summary, problem.hint, range=settings.range)) from problem
+        raise DiagnosticError(store_failure(problem, settings.range)) from problem
+
+
+def store_failure(problem: StoreError, range: SourceRange | None = None) -> Diagnostic:
+    """What the user is told of a metadata store that fails."""
+    text = str(problem)
+    return error("metadata_store", text[:1].upper() + text[1:], problem.hint, range=range)

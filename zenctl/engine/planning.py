@@ -248,7 +248,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
     reasons += failed_before(request.state.attempts.get(desired.addr)) if action is not Action.NO_OP else []
     after = {"model": desired.model.digest, **plain(desired.shown_config)}
     before = None
-    if recorded is not None:
+    if recorded is not None and action is not Action.CREATE:
         model = recorded.inputs.get("model")
         before = {"model": model.digest if model else None, **dict(recorded.components.get("params", {}))}
     if observed is not None and observed.url and action is Action.NO_OP:

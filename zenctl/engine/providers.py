@@ -76,7 +76,7 @@ class Providers:
         if configured is None:
             provider_name, backend = self._registry.backend_type(addr.type)
             return provider_name, addr.type, backend.model().model_dump()
-        decoded, diagnostics = decode(configured.type.model, configured.body, self._scope)
+        decoded, diagnostics = decode(configured.type.model, configured.body, self._scope, stored=False)
         raise_errors([d.at(configured.range, str(addr)) for d in diagnostics])
         if decoded.model is None:
             summary = f"{addr} depends on a value that is known only after apply"
@@ -89,7 +89,7 @@ class Providers:
             block = self._configuration.providers.get(name)
             config: Mapping[str, Any] = {}
             if block is not None:
-                decoded, diagnostics = decode(provider.schema().config, block.body, self._scope)
+                decoded, diagnostics = decode(provider.schema().config, block.body, self._scope, stored=False)
                 raise_errors([d.at(block.range) for d in diagnostics])
                 config = decoded.model.model_dump() if decoded.model is not None else {}
             try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
@@ -28,6 +30,7 @@ from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
+from zenctl.metadata.store import StoreError
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
 from zenctl.runner.zipapp import build_runner
@@ -71,7 +74,9 @@ def run_apply(
     except LockLost as problem:
         raise DiagnosticError(error("lock_lost", str(problem), problem.hint)) from problem
     except BaseException:
-        recorder.finish(outcome, outputs)
+        # What went wrong first is what the user is to be told. A lock that is not given back is taken over later.
+        with suppress(StoreError):
+            recorder.finish(outcome, outputs)
         raise
     recorder.finish(outcome, outputs)
     return result
@@ -98,8 +103,7 @@ def _apply(
     if moved:
         state = read_state(world.store, plan.project, plan.workspace)
     locations = _locations(world, plan, state, listener)
-    cache = inputs.data_dir / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
+    runner = _runner(inputs.data_dir / "cache")
     version = code_version(inputs.root)
     context = Context(
         root=inputs.root,
@@ -110,7 +114,7 @@ def _apply(
         services=Services(
             storage=world.storage,
             providers=world.providers,
-            runner=build_runner(cache),
+            runner=runner,
             listener=listener,
             stop=stop,
             preload=_preload(opened, plan),
@@ -124,6 +128,16 @@ def _apply(
         running=settled.running,
     )
     return apply_changes(context, parallelism), state
+
+
+def _runner(cache: Path) -> Path:
+    """The file that runs jobs."""
+    try:
+        return build_runner(cache)
+    except OSError as problem:
+        summary = f"{cache} cannot be written: {problem.strerror}"
+        detail = "Check its permissions and the space on the disk; what is in it can be removed at any time."
+        raise DiagnosticError(error("cache_unwritable", summary, detail)) from problem
 
 
 def _check_fresh(plan: Plan, state: WorkspaceState) -> None:
@@ -206,7 +220,7 @@ def _outputs(
             outputs[name] = {"value": concealed(value, sensitive=output.sensitive), "sensitive": output.sensitive}
         elif name in state.outputs:
             outputs[name] = state.outputs[name]
-        elif not applied.failed and not applied.skipped:
+        elif not (applied.failed or applied.canceled or applied.skipped):
             problems += found
     return outputs, problems
 
@@ -232,6 +246,7 @@ def _outcome(
         endpoints=endpoints,
         forgotten=with_outcome("forgotten"),
         failed=tuple(applied.failed),
+        canceled=tuple(applied.canceled),
         skipped=tuple(applied.skipped),
         interrupted=interrupted,
         outputs=outputs,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, closing, contextmanager
 
-from zenctl.addrs import AddressError, parse
+from zenctl.addrs import AddressError, EndpointAddr, parse
 from zenctl.config.files import SUFFIXES
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.initialising import ignore_data, write_starter
 from zenctl.engine.installing import install_modules
+from zenctl.engine.logs import job_log, server_log
 from zenctl.engine.opening import (
     Opened,
     OpeningError,
@@ -23,6 +21,7 @@ from zenctl.engine.opening import (
     open_metadata,
     open_planned,
     open_providers,
+    store_failure,
 )
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import (
@@ -38,16 +37,12 @@ from zenctl.engine.requests import (
 )
 from zenctl.engine.session import run_apply
 from zenctl.engine.world import World
-from zenctl.jobs.spec import log_path, result_path
 from zenctl.jobs.storage import Storage
 from zenctl.metadata.lineage import lineage
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.state import read_state as read_workspace
 from zenctl.metadata.store import MetadataStore, StoreError
 from zenctl.plans.plan import Plan
-
-FOLLOW_SECONDS = 0.5
-"""How often a followed log is looked at."""
 
 __all__ = [
     "ApplyOutcome",
@@ -104,14 +99,20 @@ def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[Me
     """Metadata store, providers and artifact store of a configuration, closed at the end."""
     providers = open_providers(opened, inputs)
     try:
-        with closing(open_metadata(opened, inputs, create=create)) as store:
-            try:
-                yield store, providers, providers.storage()
-            except StoreError as problem:
-                summary = f"The metadata store failed: {problem}"
-                raise DiagnosticError(error("metadata_store", summary, problem.hint)) from problem
+        with _store(opened, inputs, create=create) as store:
+            yield store, providers, providers.storage()
     finally:
         providers.close()
+
+
+@contextmanager
+def _store(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
+    """The metadata store, closed at the end; what fails in it is a diagnostic."""
+    with closing(open_metadata(opened, inputs, create=create)) as store:
+        try:
+            yield store
+        except StoreError as problem:
+            raise DiagnosticError(store_failure(problem)) from problem
 
 
 def apply_plan(
@@ -145,7 +146,7 @@ def read_state(inputs: Inputs) -> StateOutcome:
     except OpeningError as problem:
         return StateOutcome(None, problem.diagnostics, problem.sources)
     try:
-        with closing(open_metadata(opened, inputs, create=False)) as store:
+        with _store(opened, inputs, create=False) as store:
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
     except DiagnosticError as problem:
         return StateOutcome(None, problem.diagnostics, opened.sources)
@@ -156,7 +157,7 @@ def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
     """An address's current record and all it came from."""
     try:
         opened = open_configuration(inputs, values_required=False)
-        with closing(open_metadata(opened, inputs, create=False)) as store:
+        with _store(opened, inputs, create=False) as store:
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
             return LineageOutcome(lineage(store, recorded.execution_id), ())
@@ -180,38 +181,30 @@ def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> R
 
 
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
-    """What the newest attempt of a step printed; `follow` waits for more while it runs."""
+    """What the newest attempt of a step, or an endpoint's server, printed; `follow` waits for more while it runs."""
     try:
         opened = open_configuration(inputs, values_required=False)
-        with _world(opened, inputs, create=False) as (store, _, storage):
+        with ExitStack() as open_things:
+            store, providers, storage = open_things.enter_context(_world(opened, inputs, create=False))
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
-            source = recorded
-            if recorded.source:
-                [execution] = store.executions_by_id([recorded.source])
-                source = replace(recorded, job_id=execution.name)
-        if storage.stat(log_path(source.job_id)) is None:
-            detail = "It printed nothing, or its log was removed."
-            if recorded.attributes.get("log"):
-                detail = f"An endpoint writes its own: {inputs.data_dir.name}/{recorded.attributes['log']}."
-            raise DiagnosticError(error("no_log", f"There is no log of {address}", detail))
-        return LogsOutcome(_log(storage, source.job_id, follow=follow), ())
+            if isinstance(recorded.addr, EndpointAddr):
+                chunks = server_log(recorded, inputs.data_dir, follow=follow)
+            else:
+                job_id = recorded.job_id
+                if recorded.source:
+                    [execution] = store.executions_by_id([recorded.source])
+                    job_id = execution.name
+                chunks = job_log(recorded, job_id, providers, storage, follow=follow)
+            return LogsOutcome(_with(open_things.pop_all(), chunks), ())
     except DiagnosticError as problem:
         return LogsOutcome(None, problem.diagnostics)
 
 
-def _log(storage: Storage, job_id: str, *, follow: bool) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    offset = 0
-    while True:
-        ended = not follow or storage.stat(result_path(job_id)) is not None
-        with storage.open(log_path(job_id), offset) as stream:
-            for data in iter(lambda: stream.read(1 << 16), b""):
-                offset += len(data)
-                yield decoder.decode(data)
-        if ended:
-            return
-        time.sleep(FOLLOW_SECONDS)
+def _with(open_things: ExitStack, chunks: Iterator[str]) -> Iterator[str]:
+    """The chunks, with what they are read from open until their end."""
+    with open_things:
+        yield from chunks
 
 
 def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from zenctl.diagnostics import did_you_mean
 from zenctl.lang.conversion import ConversionError, convert_value
-from zenctl.lang.model import DYNAMIC, SENSITIVE, UNKNOWN, Value, unknown
+from zenctl.lang.model import DYNAMIC, SENSITIVE, UNKNOWN, Value, number, string, unknown
 from zenctl.lang.numbers import is_whole, number_text
 from zenctl.lang.types import (
     NUMBER,
@@ -31,6 +31,15 @@ class AccessProblem(Exception):
         self.code = code
         self.summary = summary
         self.detail = detail
+
+
+def elements(collection: Value) -> Iterator[tuple[Value, Value]]:
+    """Keys and values of a known list, set, map or object, in the order of iteration; in a set both are the element."""
+    if isinstance(collection.type, SetType):
+        return ((item, item) for item in collection.raw)
+    if isinstance(collection.raw, tuple):
+        return ((number(at), item) for at, item in enumerate(collection.raw))
+    return ((string(name), collection.raw[name]) for name in sorted(collection.raw))
 
 
 def get_attribute(value: Value, name: str) -> Value:

@@ -39,7 +39,15 @@ from zenctl.lang.types import (
 
 
 class ConversionError(Exception):
-    """A value does not fit a type; the message says where in it, and what is required."""
+    """A value does not fit a type; the message says where in it, and what is required.
+
+    `reason` is what is required without the place, `path` the place: indexes, and names of elements and attributes.
+    """
+
+    def __init__(self, reason: str, path: tuple[str | int, ...] = (), text: str = "") -> None:
+        super().__init__(text or reason)
+        self.reason = reason
+        self.path = path
 
 
 def convert_value(value: Value, target: Type) -> Value:
@@ -117,7 +125,7 @@ def _to_primitive(value: Value, target: Type) -> Value:
     elif target == NUMBER and isinstance(raw, str):
         parsed = parse_number(raw.removeprefix("-"))
         if parsed is not None:
-            return Value(NUMBER, -parsed if raw.startswith("-") else parsed)
+            return Value(NUMBER, parsed.copy_negate() if raw.startswith("-") else parsed)
         raise ConversionError("a number is required")
     elif target == BOOL and isinstance(raw, str):
         if raw in ("true", "1"):
@@ -128,13 +136,13 @@ def _to_primitive(value: Value, target: Type) -> Value:
     raise _required(value, target)
 
 
-def _within(place: str, value: Value, target: Type) -> Value:
+def _within(what: str, part: str | int, value: Value, target: Type) -> Value:
     try:
         return convert_value(value, target)
     except ConversionError as problem:
-        text = str(problem)
         # A path reads from the outside in: `attribute "a": element 0: a number is required`.
-        raise ConversionError(f"{place}: {text}") from None
+        place = f"{what} {part}" if isinstance(part, int) else f'{what} "{part}"'
+        raise ConversionError(problem.reason, (part, *problem.path), f"{place}: {problem}") from None
 
 
 def _elements(value: Value, target: ListType | SetType) -> tuple[Type, list[Value]]:
@@ -142,14 +150,14 @@ def _elements(value: Value, target: ListType | SetType) -> tuple[Type, list[Valu
         raise _required(value, target)
     element = target.element
     if contains_any(element) and value.raw:
-        items = [_within(f"element {i}", item, element) for i, item in enumerate(value.raw)]
+        items = [_within("element", i, item, element) for i, item in enumerate(value.raw)]
         common = unify([item.type for item in items])
         if common is None:
             raise ConversionError("all elements must have the same type")
         return common, [convert_value(item, common) for item in items]
     if isinstance(element, AnyType) and not isinstance(value.type, TupleType):
         return value.type.element, list(value.raw)
-    items = [_within(f"element {i}", item, element) for i, item in enumerate(value.raw)]
+    items = [_within("element", i, item, element) for i, item in enumerate(value.raw)]
     return without_optional(element), items
 
 
@@ -170,7 +178,7 @@ def _to_map(value: Value, target: Type) -> Value:
     if not isinstance(value.type, (MapType, ObjectType)):
         raise _required(value, target)
     element = target.element
-    items = {name: _within(f'element "{name}"', item, element) for name, item in value.raw.items()}
+    items = {name: _within("element", name, item, element) for name, item in value.raw.items()}
     if contains_any(element):
         if not items:
             return map_value(value.type.element if isinstance(value.type, MapType) else ANY, items)
@@ -188,7 +196,7 @@ def _to_tuple(value: Value, target: Type) -> Value:
     if len(value.raw) != len(target.items):
         raise ConversionError(f"{len(target.items)} elements are required, not {len(value.raw)}")
     pairs = zip(value.raw, target.items, strict=True)
-    return tuple_value(_within(f"element {i}", item, wanted) for i, (item, wanted) in enumerate(pairs))
+    return tuple_value(_within("element", i, item, wanted) for i, (item, wanted) in enumerate(pairs))
 
 
 def _to_object(value: Value, target: Type) -> Value:
@@ -205,7 +213,7 @@ def _to_object(value: Value, target: Type) -> Value:
             given = given.with_marks(marks)
         if given is None:
             raise ConversionError(f'attribute "{name}" is required')
-        result[name] = _within(f'attribute "{name}"', given, wanted)
+        result[name] = _within("attribute", name, given, wanted)
     return object_value(result)
 
 

@@ -41,7 +41,7 @@ __all__ = ["Scope", "evaluate_expression"]
 
 def evaluate_expression(expression: Expression, scope: Scope) -> tuple[Value, list[Diagnostic]]:
     """The value of an expression, and what is wrong with it. With errors, the value is unknown in part or whole."""
-    evaluator = Evaluator(scope)
+    evaluator = Evaluator(scope, expression)
     try:
         value = evaluator.evaluate(expression)
     except RecursionError:

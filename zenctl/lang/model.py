@@ -23,6 +23,11 @@ from zenctl.lang.types import (
 )
 
 SENSITIVE = "sensitive"
+"""Mark of what must not be shown."""
+
+EPHEMERAL = "ephemeral"
+"""Mark of what must not be written down: in no plan, no record, no job."""
+
 Marks = frozenset[str]
 NO_MARKS: Marks = frozenset()
 

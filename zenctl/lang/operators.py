@@ -100,5 +100,5 @@ def unary(operator: str, value: Value) -> Value:
     """The result for an operand that `operand` has seen."""
     if value.raw is UNKNOWN:
         return unknown(BOOL if operator == "!" else NUMBER, value.marks)
-    result = boolean(not value.raw) if operator == "!" else Value(NUMBER, -value.raw)
+    result = boolean(not value.raw) if operator == "!" else Value(NUMBER, value.raw.copy_negate())
     return result.with_marks(value.marks)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from zenctl.diagnostics import SourceRange
 from zenctl.lang.syntax import (
     Binary,
+    Block,
     Body,
     Call,
     Conditional,
@@ -51,25 +52,53 @@ class Reference:
 
 
 def references(node: Expression | Body) -> list[Reference]:
-    """Every reference in an expression or body, in the order of the text. Variables of `for` are none."""
+    """Every reference in an expression or body, in the order of the text.
+
+    Variables of `for` are none, nor is the iterator of a `dynamic` block in its labels and content.
+    """
     found: list[Reference] = []
     waiting: list[tuple[Expression, frozenset[str]]] = []
-    nothing: frozenset[str] = frozenset()
-    bodies = [node] if isinstance(node, Body) else []
-    if not isinstance(node, Body):
-        waiting.append((node, nothing))
+    bodies: list[tuple[Body, frozenset[str]]] = []
+    if isinstance(node, Body):
+        bodies.append((node, frozenset()))
+    else:
+        waiting.append((node, frozenset()))
     while bodies:
-        body = bodies.pop()
-        waiting.extend((attribute.expression, nothing) for attribute in body.attributes.values())
-        bodies.extend(block.body for block in body.blocks)
+        body, names = bodies.pop()
+        waiting.extend((attribute.expression, names) for attribute in body.attributes.values())
+        for block in body.blocks:
+            if block.type == "dynamic" and len(block.labels) == 1:
+                _dynamic(block, names, waiting, bodies)
+            else:
+                bodies.append((block.body, names))
     while waiting:
         expression, bound = waiting.pop()
         if isinstance(expression, (Variable, GetAttr, Index)):
             _traversal(expression, bound, found, waiting)
         else:
-            waiting.extend(_children(expression, bound))
+            waiting.extend(_inside(expression, bound))
     found.sort(key=lambda reference: (reference.range.filename, reference.range.start.byte, reference.range.end.byte))
     return found
+
+
+def _dynamic(
+    block: Block,
+    bound: frozenset[str],
+    waiting: list[tuple[Expression, frozenset[str]]],
+    bodies: list[tuple[Body, frozenset[str]]],
+) -> None:
+    """Put off what is inside a `dynamic` block: `for_each` does not know the iterator, labels and content do."""
+    attributes = dict(block.body.attributes)
+    own = attributes.pop("iterator", None)
+    named = own.expression if own is not None else None
+    iterator = block.labels[0]
+    if isinstance(named, Variable):
+        iterator = named.name
+    elif isinstance(named, Literal) and isinstance(named.value, str):
+        iterator = named.value
+    inner = bound | {iterator}
+    waiting.extend((item.expression, bound if name == "for_each" else inner) for name, item in attributes.items())
+    bodies.extend((content.body, inner) for content in block.body.blocks)
 
 
 def _traversal(
@@ -120,8 +149,13 @@ def literal_key(key: Expression) -> str | int | None:
     return None
 
 
-def _children(node: Expression, bound: frozenset[str]) -> list[tuple[Expression, frozenset[str]]]:
-    """The expressions directly inside one that is no traversal, each with the names bound there."""
+def inner_expressions(node: Expression) -> list[Expression]:
+    """The expressions directly inside one."""
+    return [part for part, _ in _inside(node, frozenset())]
+
+
+def _inside(node: Expression, bound: frozenset[str]) -> list[tuple[Expression, frozenset[str]]]:
+    """The expressions directly inside one, each with the names bound there."""
     inside: list[Expression | None] = []
     if isinstance(node, (Literal, SplatItem, Variable)):
         return []
@@ -152,6 +186,8 @@ def _children(node: Expression, bound: frozenset[str]) -> list[tuple[Expression,
         inside = [node.left, node.right]
     elif isinstance(node, Unary):
         inside = [node.operand]
-    elif isinstance(node, (GetAttr, Index)):
+    elif isinstance(node, GetAttr):
         inside = [node.source]
+    elif isinstance(node, Index):
+        inside = [node.source, node.key]
     return [(part, bound) for part in inside if part is not None]

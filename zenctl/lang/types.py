@@ -111,6 +111,9 @@ NUMBER = Primitive("number")
 BOOL = Primitive("bool")
 ANY = AnyType()
 
+MAX_OUTLINE = 40
+"""Longest type expression that an outline gives in full, in characters."""
+
 COLLECTIONS = (ListType, SetType, MapType)
 
 
@@ -131,6 +134,16 @@ def describe(type: Type) -> str:
     if isinstance(type, ObjectType):
         return "an object"
     return f"a {type.name}"
+
+
+def outline(type: Type) -> str:
+    """A type expression short enough for a sentence: `list(object({...}))`."""
+    text = str(type)
+    if len(text) <= MAX_OUTLINE:
+        return text
+    if isinstance(type, (ListType, SetType, MapType)):
+        return f"{text[: text.index('(')]}({outline(type.element)})"
+    return "tuple([...])" if isinstance(type, TupleType) else "object({...})"
 
 
 def _plural(type: Type) -> str:

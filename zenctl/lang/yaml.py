@@ -315,7 +315,7 @@ class _Reader:
         if number is None:
             self.report("invalid_number", "Invalid number", "It is too large. Quote it if it is a text.", place)
             return True, None
-        return True, -number if negative else number
+        return True, number.copy_negate() if negative else number
 
     def locator(self, node: Any, place: SourceRange) -> Callable[[int], Position] | None:
         """The way from an offset in a scalar's text to its place in the file; None falls back to the scalar's start.

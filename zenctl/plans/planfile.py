@@ -217,10 +217,13 @@ def encode_diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
         "detail": diagnostic.detail,
         "address": diagnostic.address,
         "range": asdict(place) if place else None,
+        "values": [list(pair) for pair in diagnostic.values],
     }
 
 
 def _decode_diagnostic(raw: Mapping[str, Any]) -> Diagnostic:
     place = raw["range"]
     source = SourceRange(place["filename"], Position(**place["start"]), Position(**place["end"])) if place else None
-    return Diagnostic(Severity(raw["severity"]), raw["code"], raw["summary"], raw["detail"], source, raw["address"])
+    values = tuple((name, statement) for name, statement in raw.get("values", ()))
+    severity = Severity(raw["severity"])
+    return Diagnostic(severity, raw["code"], raw["summary"], raw["detail"], source, raw["address"], values)

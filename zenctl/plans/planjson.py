@@ -145,6 +145,7 @@ def diagnostic_json(diagnostic: Diagnostic, source: str | None = None) -> Json:
             "start_line": start.line,
             "highlight_start_offset": min(start.column - 1, len(line)),
             "highlight_end_offset": min(max(stop, start.column - 1), len(line)),
+            "values": [{"traversal": name, "statement": statement} for name, statement in diagnostic.values],
         }
     return document
 

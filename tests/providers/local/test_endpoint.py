@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -21,8 +22,10 @@ import pytest
 from zenctl.provider import EndpointAction, EndpointRequest, EndpointState, ErrorKind, ProviderContext, ProviderError
 from zenctl.provider.testing.endpoint import EndpointBench, EndpointConformance
 from zenctl_local.endpoint import LocalEndpoints, Patience
+from zenctl_local.forkserver import kill_group
 from zenctl_local.provider import LocalProvider
 from zenctl_local.server_state import ServerState, read_state, write_state
+from zenctl_local.serving import is_known
 
 MAKE_MODELS = """
 import json, os, sys
@@ -180,6 +183,7 @@ class TestLive:
     def test_the_log_says_once_what_is_served(self, live: Live) -> None:
         live.ask(1)
         text = (live.folder / "server.log").read_text()
+        assert text.splitlines()[0] == f"zenctl: serving penguins on {live.state.url}"
         assert text.count(live.state.url) == 1
         assert ":predict" not in text
 
@@ -282,7 +286,10 @@ class TestLive:
         assert state is not None
         folder = tmp_path / ".zenctl" / "endpoints" / "old"
         folder.mkdir(parents=True)
-        write_state(folder, replace(state, name="old", started="1"))
+        ticks, boot = state.started.split("@")
+        assert boot
+        # The same number at the same time after a boot, but after another one.
+        write_state(folder, replace(state, name="old", started=f"{ticks}@another-boot"))
         endpoints = endpoints_of(tmp_path)
         assert endpoints.read("old") is None
         endpoints.delete("old")
@@ -393,6 +400,25 @@ class TestOwnServer:
         assert endpoints_of(tmp_path).read("penguins") is None
         endpoints_of(tmp_path).delete("penguins")
         assert not folder.exists()
+
+    def test_one_that_nobody_can_find_any_more_ends_itself(self, tmp_path: Path, models: Models) -> None:
+        endpoints = endpoints_of(tmp_path)
+        made = endpoints.create(wanted(models.two))
+        try:
+            shutil.rmtree(tmp_path / ".zenctl")
+            until(lambda: ended(made.attributes["pid"]), "it lives on")
+        finally:
+            kill_group(made.attributes["pid"], signal.SIGKILL)
+
+    def test_one_whose_project_was_moved_is_still_known(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        before, after = tmp_path / "before", tmp_path / "after"
+        before.mkdir()
+        monkeypatch.chdir(before)
+        write_state(before, ServerState("m", 1, "1", "127.0.0.1", 80, "t"))
+        before.rename(after)
+        assert is_known()
+        (after / "server.json").unlink()
+        assert not is_known()
 
     def test_a_corrupt_model_is_the_reason(self, tmp_path: Path, models: Models) -> None:
         with pytest.raises(ProviderError) as failure:

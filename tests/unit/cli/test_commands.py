@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from zenctl.config.given import Question, VariableFile, VariableText
 from zenctl.diagnostics import DiagnosticError, error, warning
-from zenctl.engine.requests import ApplyOutcome, InitOutcome, LogsOutcome, PlanOutcome, StateOutcome
-from zenctl.metadata.state import WorkspaceState
+from zenctl.engine.requests import ApplyOutcome, PlanOutcome
 from zenctl.plans import planfile
 
 BAD = error("bad", "Bad thing", "Mend it.")
@@ -110,13 +110,106 @@ def test_plan(zenctl, planned):
     assert "# step.python.fit will be run again" in ran.out
     assert "-out=FILE was not given" in ran.out
     [((inputs, options, _), _)] = planned.called("make_plan")
-    assert inputs.variables == (("epochs", "10"),)
-    assert inputs.variable_files == ("x.zenvars",)
+    assert inputs.variables == (VariableText("epochs", "10"), VariableFile("x.zenvars"))
     assert inputs.workspace == "default"
     assert "10" not in inputs.command
     assert inputs.command.split()[:2] in (["zenctl", "plan"], ["zenctl", "apply"])
     assert options.targets == ("step.python.fit",)
     assert not options.refresh
+
+
+A, B, X = VariableFile("a"), VariableFile("b"), VariableText("x", "1")
+ORDERS = [
+    (["-var-file=a", "-var", "x=1", "--var-file", "b"], (A, X, B)),
+    (["-var=x=1", "-json", "-var=x=-var-file=b", "-no-color"], (X, VariableText("x", "-var-file=b"))),
+    (["--var-file", "b", "-var-file=a", "--var=y=", "-var-file=b"], (B, A, VariableText("y", ""), B)),
+]
+
+
+@pytest.mark.parametrize(("words", "variables"), ORDERS)
+@pytest.mark.parametrize(
+    "command", ["plan -target=step.a.b", "apply -auto-approve", "destroy -auto-approve", "validate"]
+)
+def test_variables_keep_their_order(zenctl, planned, command, words, variables):
+    planned.answers["validate"] = PlanOutcome(None, ())
+    assert zenctl(*command.split(), *words).code == 0
+    [(arguments, _)] = planned.called("validate" if command == "validate" else "make_plan")
+    assert arguments[0].variables == variables
+
+
+def test_flags_of_the_environment_come_before_typed_ones(zenctl, planned):
+    env = {"ZENCTL_CLI_ARGS": "-var-file=env", "ZENCTL_CLI_ARGS_plan": "-var x=env"}
+    zenctl("plan", "-var-file=typed", "-var=x=typed", env=env)
+    [((inputs, _, _), _)] = planned.called("make_plan")
+    assert inputs.variables == (
+        VariableFile("env"),
+        VariableText("x", "env"),
+        VariableFile("typed"),
+        VariableText("x", "typed"),
+    )
+
+
+def asking(penguins, *questions):
+    """An engine that asks before it answers; what it was told."""
+    told = []
+
+    def make_plan(inputs, options, listener):
+        told.append(None if inputs.ask is None else [inputs.ask(question) for question in questions])
+        return PlanOutcome(penguins, ())
+
+    return make_plan, told
+
+
+BUCKET = Question("bucket", "string", "Where the data is.\nWith gs://.")
+TOKEN = Question("token", "", hidden=True, ephemeral=True)
+
+
+def test_a_person_is_asked_for_variables(zenctl, planned, penguins):
+    planned.answers["make_plan"], told = asking(penguins, BUCKET, TOKEN)
+    ran = zenctl("plan", answers="gs://here\n t \n")
+    assert ran.code == 0
+    assert told == [["gs://here", " t "]]
+    assert ran.out.startswith(
+        "\nvar.bucket (string)\n  Where the data is.\n  With gs://.\n\n  Enter a value: "
+        "\nvar.token (ephemeral)\n  What you type is not shown.\n\n  Enter a value: "
+    )
+
+
+@pytest.mark.parametrize("command", ["apply", "destroy"])
+def test_a_question_is_asked_once_and_the_answer_goes_to_apply(zenctl, planned, penguins, command):
+    planned.answers["make_plan"], told = asking(penguins, TOKEN)
+    answered = []
+
+    def apply_plan(inputs, plan, **others):
+        answered.append((inputs.ask(TOKEN), inputs.ask(BUCKET)))
+        return ApplyOutcome(serial=5)
+
+    planned.answers["apply_plan"] = apply_plan
+    ran = zenctl(command, answers="t\nyes\n")
+    assert ran.code == 0
+    assert (told, answered) == ([["t"]], [("t", None)])
+    assert ran.out.count("var.token") == 1
+
+
+def test_the_end_of_input_is_no_answer(zenctl, planned, penguins):
+    planned.answers["make_plan"], told = asking(penguins, BUCKET, BUCKET)
+    assert zenctl("plan", answers="").code == 0
+    assert told == [[None, None]]
+
+
+@pytest.mark.parametrize(
+    ("words", "answers"),
+    [
+        (["plan", "-input=false"], "x\n"),
+        (["plan", "-json"], "x\n"),
+        (["plan"], None),
+        (["destroy", "-auto-approve"], None),
+    ],
+)
+def test_nobody_is_asked_where_nobody_can_answer(zenctl, planned, penguins, words, answers):
+    planned.answers["make_plan"], told = asking(penguins, BUCKET)
+    zenctl(*words, answers=answers)
+    assert told == [None]
 
 
 def test_detailed_exit_codes(zenctl, planned, penguins):
@@ -291,77 +384,6 @@ def test_a_stream_of_errors(zenctl, planned):
     ran = zenctl("plan", "-json")
     assert ran.code == 1
     assert [json.loads(line)["type"] for line in ran.out.splitlines()] == ["version", "diagnostic", "diagnostic"]
-
-
-def test_validate(zenctl, engine):
-    engine.answers["validate"] = PlanOutcome(None, (warning("w", "Odd"),))
-    ran = zenctl("validate")
-    assert ran.code == 0
-    assert "Valid." in ran.out
-    assert "Warning: Odd" in ran.out
-    engine.answers["validate"] = PlanOutcome(None, (BAD,))
-    assert zenctl("validate").code == 1
-    document = json.loads(zenctl("validate", "-json").out)
-    assert (document["valid"], document["error_count"], document["warning_count"]) == (False, 1, 0)
-    assert document["diagnostics"][0]["summary"] == "Bad thing"
-
-
-def test_init(zenctl, engine):
-    engine.answers["initialise"] = InitOutcome((".zenctl",), True, {"local": "0.1.0"}, ())
-    ran = zenctl("init")
-    assert ran.code == 0
-    assert "Created .zenctl" in ran.out
-    engine.answers["initialise"] = InitOutcome(("pipeline.zen.hcl",), False, {}, ())
-    assert "Created pipeline.zen.hcl" in zenctl("init").out
-    assert json.loads(zenctl("init", "-json").out)["created"] == ["pipeline.zen.hcl"]
-    engine.answers["initialise"] = InitOutcome((), True, {}, (BAD,))
-    ran = zenctl("init")
-    assert ran.code == 1
-    assert "Ready" not in ran.out
-
-
-OUTPUTS = {
-    "accuracy": {"value": 0.5, "sensitive": False},
-    "key": {"value": "hunter2", "sensitive": True},
-    "sizes": {"value": [1, 2], "sensitive": False},
-}
-
-
-def test_outputs(zenctl, engine):
-    engine.answers["read_state"] = StateOutcome(WorkspaceState("p", "default", 1, outputs=OUTPUTS), ())
-    listed = zenctl("output")
-    assert listed.code == 0
-    assert "hunter2" not in listed.out
-    assert "accuracy = 0.5" in listed.out
-    assert zenctl("output", "accuracy").out == "0.5\n"
-    assert 'Output "key" is sensitive' in zenctl("output", "-raw", "key").err
-    assert json.loads(zenctl("output", "-json").out)["key"] == {"sensitive": True, "value": None}
-    assert json.loads(zenctl("output", "-json", "sizes").out) == [1, 2]
-    refused = zenctl("output", "-raw", "sizes")
-    assert (refused.code, refused.out) == (1, "")
-    unknown = zenctl("output", "acuracy")
-    assert unknown.code == 1
-    assert 'Did you mean "accuracy"?' in unknown.err
-    assert "hunter2" not in zenctl("show", "-json").out
-
-
-def test_logs(zenctl, engine):
-    engine.answers["logs"] = LogsOutcome(iter(["one\n", "two"]), ())
-    ran = zenctl("logs", "step.python.fit", "-follow")
-    assert (ran.code, ran.out) == (0, "one\ntwo\n")
-    assert engine.calls[0][2] == {"follow": True}
-    engine.answers["logs"] = LogsOutcome(iter(["one\n", "two"]), ())
-    lines = zenctl("logs", "step.python.fit", "-json").out.splitlines()
-    assert [json.loads(line)["text"] for line in lines] == ["one\n", "two"]
-    engine.answers["logs"] = LogsOutcome(None, (BAD,))
-    assert zenctl("logs", "step.python.fit").code == 1
-
-
-@pytest.mark.parametrize("words", [["version"], ["-version"], ["--version"], ["-v"]])
-def test_version(zenctl, words):
-    ran = zenctl(*words)
-    assert ran.code == 0
-    assert ran.out.startswith("zenctl ")
 
 
 def test_flags_from_the_environment_are_weaker_than_typed_ones(zenctl, planned):

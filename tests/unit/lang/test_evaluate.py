@@ -193,3 +193,14 @@ def test_loops_end() -> None:
 def test_the_largest_expressions_evaluate(source: str) -> None:
     assert evaluate(source).ok
     assert evaluate("try(" * 60 + "upper(" * 39 + '"a"' + ")" * 99).value == "A"
+
+
+LONG = 10**60 + 1
+
+
+@pytest.mark.parametrize(
+    "source", [f"-{LONG}", f'tonumber("-{LONG}")', f"-abs(-{LONG})", f'jsondecode("-{LONG}")', f'yamldecode("-{LONG}")']
+)
+def test_a_sign_costs_no_digit(source: str) -> None:
+    assert evaluate(source).value == -LONG
+    assert evaluate(f"a: -{LONG}", syntax="yaml").value == {"a": -LONG}

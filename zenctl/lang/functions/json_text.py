@@ -80,7 +80,7 @@ def _number(text: str) -> Decimal:
     value = parse_number(text.removeprefix("-"))
     if value is None:
         raise FunctionProblem("A number in the text is too large.", 0)
-    return -value if text.startswith("-") else value
+    return value.copy_negate() if text.startswith("-") else value
 
 
 def _constant(name: str) -> Any:

@@ -18,7 +18,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @NUMERIC.function("abs", "The number without its sign.", number("number"), returns=NUMBER)
 def _abs(value: Decimal) -> Decimal:
-    return abs(value) if value < 0 else value
+    return value.copy_abs()
 
 
 @NUMERIC.function("ceil", "The smallest whole number that is not less.", number("number"), returns=NUMBER)
