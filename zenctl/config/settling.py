@@ -265,7 +265,8 @@ class Settler:
                 named[root][name] = self.value(spot, making, diagnostics) if name in declared else faulty()
             elif root == "module" and name in module.calls:
                 self._outputs(module.calls[name], reference, making, diagnostics, named.setdefault("module", {}))
-            elif root not in roots and root not in named:
+            elif root not in named and not _has(roots.get(root), name):
+                # There is no such name, or it has no such attribute: the loader has said so.
                 roots[root] = faulty()
         made = {root: from_python(_plain_tree(values)) for root, values in named.items()}
         scope = Scope({**roots, **made}, self.library(module))
@@ -355,6 +356,11 @@ class _Instances:
 
     def value(self) -> Value:
         return self.expansion.collect({key: object_value(outputs) for key, outputs in self.values.items()})
+
+
+def _has(root: Value | None, name: str) -> bool:
+    """Whether a root name is there and, where it is an object, has the attribute ("" for the whole)."""
+    return root is not None and (not name or not isinstance(root.raw, dict) or name in root.raw)
 
 
 def _plain_tree(values: dict[str, Any]) -> dict[str, Any]:

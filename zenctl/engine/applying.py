@@ -11,7 +11,7 @@ from typing import Any
 
 from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, DiagnosticError, raise_errors
-from zenctl.engine.asserting import postconditions
+from zenctl.engine.asserting import postconditions, validations_around
 from zenctl.engine.components import ignoring, plain, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
@@ -163,7 +163,8 @@ class _Applier:
             return "deleted", self.context.publisher.delete(change.addr)
         with self.lock:
             desired, found = self.context.evaluator.node(change.addr, self.applied.known)
-        raise_errors(found)
+            wrong = validations_around(self.context.evaluator, change.addr, self.applied.known)
+        raise_errors([*found, *wrong])
         if desired is None:
             raise AssertionError(f"{change.addr} is planned but not wanted")
         if isinstance(desired, DesiredEndpoint):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any, Union
+from typing import Union
 
 from zenctl.addrs import Address, Key
 from zenctl.config.capsules import node_capsule
 from zenctl.config.conditions import check_conditions, ephemeral_output
 from zenctl.config.configuration import Configuration, Lifecycle, ModuleCall, NodeConfig, StepConfig
-from zenctl.config.conforming import RESULT, StepOutputs
 from zenctl.config.decoding import decode
 from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
 from zenctl.config.plain import faulty, plain_value
@@ -23,6 +22,7 @@ from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.engine.arrangement import arrange
 from zenctl.engine.building import Builder, Signatures, block_name
 from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
+from zenctl.engine.explaining import explained, output_data, unknown_instances
 from zenctl.engine.freshness import Freshness, KnownResults
 from zenctl.engine.known import DATA
 from zenctl.lang.evaluate import Scope, evaluate_expression
@@ -154,7 +154,7 @@ class Evaluator:
             problem = error("sensitive_output", f'Output "{name}" holds a sensitive value', detail)
             diagnostics.append(problem.at(config.value.range))
         diagnostics += ephemeral_output(config, marks)
-        data, chosen = _output_data(data)
+        data, chosen = output_data(data)
         if chosen is not None:
             names_ = ", ".join(chosen.outputs)
             detail = f"Choose one of them: {names_}." if names_ else ""
@@ -191,6 +191,10 @@ class Evaluator:
         self._use(known)
         self._declare(self._scopes.decided_by_calls(path))
         return self._scopes.places(path, self._value)[0]
+
+    def module(self, path: tuple[str, ...]) -> Configuration:
+        """The module that calls of these names lead to."""
+        return self._modules[path]
 
     def _use(self, known: KnownResults) -> None:
         if self._fresh.learn(known):
@@ -258,21 +262,8 @@ class Evaluator:
         return made
 
     def _unknown_instances(self, block: NodeConfig | ModuleCall, name: str, path: tuple[str, ...]) -> Diagnostic:
-        """What for_each or count waits for, and how to get on."""
-        argument = "for_each" if block.meta.for_each is not None else "count"
-        expression = block.meta.for_each or block.meta.count
         needed = sorted(self._scopes.nodes(path, expanding_references(block.meta)), key=str)
-        waits = [str(a) for a in needed if a not in self._fresh.known] or [str(a) for a in needed]
-        targets = " ".join(f"-target={addr}" for addr in waits)
-        detail = (
-            f"The instances must be known to be planned. It waits for {', '.join(waits)}. "
-            f"Apply that first: zenctl apply {targets}"
-            if waits
-            else "The instances must be known to be planned."
-        )
-        summary = f'"{argument}" of {name} is known only after apply'
-        place = expression.range if expression is not None else block.range
-        return error("unknown_for_each", summary, detail, range=place)
+        return unknown_instances(block, name, [a for a in needed if a not in self._fresh.known] or needed)
 
     def _evaluate(self, addr: Address) -> Evaluated:
         """What is wanted at an address; what was found before is still true where it was made of the same values."""
@@ -291,7 +282,8 @@ class Evaluator:
         found = self._references.get(block)
         if found is None:
             found = self._references[block] = node_references(config)
-        roots = self._roots(addr)
+        # `self` in a precondition has been reported.
+        roots = {**self._roots(addr), "self": faulty()}
         built = self._scopes.scope(addr.module, found, self._value, roots)
         arrangement, diagnostics = arrange(config.meta, built.scope)
         folder = self._modules[addr.module_path].folder
@@ -317,8 +309,8 @@ class Evaluator:
             self._scopes.renew()
         if not arrangement.enabled:
             # A step that is switched off may refer to others that are.
-            off = self._refers_to_disabled(addr.module_path, found)
-            diagnostics = [d for d in diagnostics if not d.is_error] if off else diagnostics
+            allowed = self._refers_to_disabled(addr.module_path, found)
+            diagnostics = [d for d in diagnostics if not d.is_error] if allowed else diagnostics
         return built.reads, (desired, [*built.diagnostics, *(d.at(config.range, str(addr)) for d in diagnostics)])
 
     def _roots(self, addr: Address) -> Roots:
@@ -364,17 +356,12 @@ class Evaluator:
         return sorted((block for block in blocks if self._off.get(block)), key=str)
 
     def _explained(
-        self, problems: list[Diagnostic], path: tuple[str, ...], found: Iterable[Reference]
+        self, problems: list[Diagnostic], path: tuple[str, ...], found: Sequence[Reference]
     ) -> list[Diagnostic]:
-        """Problems that may come from a node that is switched off, and so null, say so."""
+        """Problems with what they may come from: a node that is switched off, or one that has instances."""
         if not has_errors(problems):
             return problems
-        disabled = self._refers_to_disabled(path, found)
-        if not disabled:
-            return problems
-        names = ", ".join(str(a) for a in disabled)
-        note = f"{names} is not enabled, so its value is null here."
-        return [replace(d, detail=f"{d.detail} {note}".strip()) for d in problems]
+        return explained(problems, self._modules[path], found, self._refers_to_disabled(path, found))
 
     def _value(self, placed: Address) -> Value:
         """A block, in one instance of its module, as expressions see it; the same object as long as nothing changed."""
@@ -413,18 +400,3 @@ class Evaluator:
 
 _NOT_EXPANDED = _Expanded(SINGLE, (), {})
 _IN_LOOP = _Expanded(Expansion({None: {}}, known=False, wrong=True), (), {})
-
-
-def _output_data(data: Any) -> tuple[Any, StepOutputs | None]:
-    """A root output's data with a returned value in place of its artifact, and a step used as one value, if any."""
-    if isinstance(data, StepOutputs):
-        return Unknown(), data
-    if isinstance(data, ArtifactRef) and data.output == RESULT:
-        return (Unknown() if data.values is None else data.values.get("value")), None
-    if isinstance(data, dict):
-        pairs = {key: _output_data(item) for key, item in data.items()}
-        return {key: item for key, (item, _) in pairs.items()}, next((s for _, s in pairs.values() if s), None)
-    if isinstance(data, list):
-        items = [_output_data(item) for item in data]
-        return [item for item, _ in items], next((s for _, s in items if s), None)
-    return data, None

@@ -16,12 +16,14 @@ from zenctl.engine.components import (
     environment_here,
     ignoring,
     plain,
+    served_as_recorded,
     step_components,
     with_ignored,
 )
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.endpoints import plan_endpoint
 from zenctl.engine.evaluating import Evaluator
+from zenctl.engine.freshness import KnownResults
 from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
 from zenctl.engine.observed import Observed
 from zenctl.engine.reasons import changed, damaged, failed_before, pending
@@ -106,7 +108,7 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
     return result
 
 
-def _instances(request: Request, known: Mapping[Address, Known], result: Planned) -> Iterator[Address]:
+def _instances(request: Request, known: KnownResults, result: Planned) -> Iterator[Address]:
     """The instances of all blocks, each block's once what decides them is known."""
     selection = request.selection
     for block in selection.order:
@@ -238,6 +240,7 @@ def _to_replace(request: Request, addr: Address) -> bool:
 
 def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Change:
     recorded = request.state.results.get(desired.addr)
+    desired = served_as_recorded(desired, recorded)
     observed = request.observed.endpoints.get(desired.addr)
     action, reasons = plan_endpoint(request.endpoint(desired), desired, recorded, observed)
     if _to_replace(request, desired.addr) and action is not Action.CREATE:
@@ -310,7 +313,7 @@ def _unknown_paths(
 
 
 def _outputs(
-    request: Request, names: Sequence[str], known: Mapping[Address, Known], diagnostics: list[Diagnostic]
+    request: Request, names: Sequence[str], known: KnownResults, diagnostics: list[Diagnostic]
 ) -> list[OutputChange]:
     found = []
     before = request.state.outputs
