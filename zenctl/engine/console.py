@@ -15,7 +15,8 @@ from zenctl.config.graph import needs
 from zenctl.config.plain import FAULTY
 from zenctl.config.references import VALUES
 from zenctl.diagnostics import Diagnostic, DiagnosticError, Position, error, has_errors
-from zenctl.engine.evaluating import Evaluator, KnownResults
+from zenctl.engine.evaluating import Evaluator
+from zenctl.engine.freshness import KnownResults
 from zenctl.engine.known import recorded_results
 from zenctl.engine.moving import moved_state
 from zenctl.engine.opening import OpeningError, open_configuration, open_metadata

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Union
 
 from zenctl.addrs import Address, Key
@@ -24,6 +24,7 @@ from zenctl.engine.building import Builder, Signatures, block_name
 from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
 from zenctl.engine.explaining import explained, output_data, unknown_instances
 from zenctl.engine.freshness import Freshness, KnownResults
+from zenctl.engine.instances import IN_LOOP, NOT_DECLARED, NOT_EXPANDED, Declared, Expanded, Instances
 from zenctl.engine.known import DATA
 from zenctl.lang.calls import Function
 from zenctl.lang.evaluate import Scope, evaluate_expression
@@ -31,40 +32,7 @@ from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import Expression
 from zenctl.lang.values import Value, from_python
 from zenctl.provider.registry import Registry
-from zenctl.schema import ArtifactRef, OutputDecl, Unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What others may refer to: a node's outputs; `wrong` if they cannot be told because of errors."""
-
-    outputs: Mapping[str, OutputDecl]
-    wrong: bool = False
-    enabled: bool = True
-
-
-NOT_DECLARED = Declared({}, wrong=True)
-"""Of a node in a loop, which the loader has reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class Instances:
-    """The instances of a block. Where they are `open`, they are known only after apply: these then stand for all."""
-
-    addresses: tuple[Address, ...]
-    diagnostics: tuple[Diagnostic, ...] = ()
-    open: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Expanded:
-    """The expansion of a block in one instance of its module, and the nodes' values that it was made of."""
-
-    expansion: Expansion
-    diagnostics: tuple[Diagnostic, ...]
-    reads: Mapping[Address, Value]
-    uses: Set[Address] = frozenset()
-
+from zenctl.schema import ArtifactRef, Unknown
 
 Evaluated = tuple[Union[Desired, None], list[Diagnostic]]
 """What is wanted at an address, and what is wrong there."""
@@ -97,7 +65,7 @@ class Evaluator:
         self._modules = {module.path: module for module in configuration.modules()}
         self._references: dict[Address, list[Reference]] = {}
         self._ordered: dict[Address, Set[Address]] = {}
-        self._expanded: dict[Address, _Expanded] = {}
+        self._expanded: dict[Address, Expanded] = {}
         self._deciding = {addr: self._scopes.decided_by(addr, node.meta) for addr, node in self.nodes.items()}
         self._fresh = Freshness(self._deciding)
         self._declared: dict[Address, Declared] = {}
@@ -246,21 +214,21 @@ class Evaluator:
         placed_problems = tuple(dict.fromkeys(d.at(config.range, str(block)) for d in diagnostics))
         return Instances(tuple(addresses), placed_problems, open_)
 
-    def _expansion(self, placed: Address) -> _Expanded:
+    def _expansion(self, placed: Address) -> Expanded:
         """The expansion of a block in an instance of its module."""
         config = self.nodes[placed.block]
         if config.meta.for_each is None and config.meta.count is None:
-            return _NOT_EXPANDED
+            return NOT_EXPANDED
         found = self._expanded.get(placed)
         if found is not None and config.addr in self._fresh.ready:
             return found
         if found is not None and all(self._value(addr) is value for addr, value in found.reads.items()):
             return found
         # Where a loop leads back here, which the loader has reported, nothing is known.
-        self._expanded[placed] = _IN_LOOP
+        self._expanded[placed] = IN_LOOP
         built = self._scopes.scope(placed.module, expanding_references(config.meta), self._value)
         expansion, diagnostics = expand(config.meta, built.scope, block_name(placed))
-        made = _Expanded(expansion, (*built.diagnostics, *diagnostics), built.reads, built.uses)
+        made = Expanded(expansion, (*built.diagnostics, *diagnostics), built.reads, built.uses)
         self._expanded[placed] = made
         return made
 
@@ -399,7 +367,3 @@ class Evaluator:
             value = from_python(node_capsule(addr, outputs))
         self._values[addr] = (refs, declared, value)
         return value
-
-
-_NOT_EXPANDED = _Expanded(SINGLE, (), {})
-_IN_LOOP = _Expanded(Expansion({None: {}}, known=False, wrong=True), (), {})
