@@ -140,7 +140,18 @@ def raise_errors(diagnostics: Sequence[Diagnostic]) -> None:
         raise DiagnosticError(*diagnostics)
 
 
+_MANY_NAMES = 500
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`' Did you mean "x"?'` for the known name nearest to `name`, or the empty string."""
-    close = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    """`' Did you mean "x"?'` for the known name nearest to `name`, or the empty string.
+
+    Of very many or very long names only some are compared, as that would cost more than the hint is worth.
+    """
+    names = sorted(candidate for candidate in set(known) if 3 * len(candidate) <= 7 * len(name))
+    if len(name) > _MANY_NAMES:
+        return ""
+    if len(names) > _MANY_NAMES:
+        names = [candidate for candidate in names if candidate[:1] == name[:1]][:_MANY_NAMES]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f' Did you mean "{close[0]}"?' if close else ""

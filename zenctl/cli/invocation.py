@@ -37,6 +37,11 @@ class Invocation:
         """The same run, without colour if that was asked for."""
         return replace(self, terminal=self.terminal.plain()) if no_color else self
 
+    def aside(self) -> Invocation:
+        """The same run, where all that is said goes to standard error: standard output holds what was asked for."""
+        said = replace(self.terminal, out=self.terminal.err, style=self.terminal.err_style)
+        return replace(self, terminal=said)
+
     def path(self, typed: str) -> Path:
         """A path as typed, seen from the configuration's folder (`-chdir`)."""
         return self.root / typed

@@ -13,7 +13,6 @@ from zenctl.config.references import (
     backend_address,
     body_references,
     condition_references,
-    expanding_expressions,
     expanding_references,
     items,
     node_address,
@@ -45,6 +44,13 @@ def check_tree(configuration: Configuration) -> tuple[Configuration, list[Diagno
     configuration = replace(configuration, graph=graph)
     checked, found = _check_module(configuration, configuration)
     return replace(checked, graph=graph), [*diagnostics, *found]
+
+
+def check_expression(expression: Expression, root: Configuration) -> list[Diagnostic]:
+    """What is wrong with the references of an expression that stands in the root module, in none of its blocks."""
+    checker = Checker(root, root)
+    checker._values(references(expression))
+    return checker.diagnostics
 
 
 def _check_module(module: Configuration, root: Configuration) -> tuple[Configuration, list[Diagnostic]]:
@@ -132,7 +138,14 @@ class Checker:
 
     def _expanding(self, meta: Meta) -> None:
         """`for_each` and `count` cannot use `each` and `count`."""
-        self._values([r for expression in expanding_expressions(meta) for r in references(expression)])
+        found = expanding_references(meta)
+        for reference in found:
+            root = str(reference.path[0])
+            if root in EXPANDED:
+                summary = f'"{root}" cannot decide which instances there are'
+                detail = f"for_each and count make the instances, and {root} is there in each of them."
+                self.diagnostics.append(error("invalid_reference", summary, detail, range=reference.range))
+        self._values(reference for reference in found if str(reference.path[0]) not in EXPANDED)
 
     def _depends_on(self, meta: Meta, place: SourceRange) -> None:
         for addr in meta.depends_on:

@@ -21,7 +21,7 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.lang.constraints import parse_type, type_from_expression
 from zenctl.lang.conversion import ConversionError, convert_value
 from zenctl.lang.quoting import path_text
-from zenctl.lang.syntax import Block, Expression, Literal
+from zenctl.lang.syntax import Block, Expression, Literal, TemplateWrap
 from zenctl.lang.types import ANY, outline
 from zenctl.lang.values import Value, to_python
 from zenctl.provider.registry import Registry
@@ -72,9 +72,16 @@ def _type(expression: Expression | None, text: str, what: str, diagnostics: list
     if isinstance(expression, Literal) and isinstance(expression.value, str):
         type_ = expression.value
     else:
-        start, end = expression.range.start.byte, expression.range.end.byte
+        named = expression.expression if isinstance(expression, TemplateWrap) else expression
+        start, end = named.range.start.byte, named.range.end.byte
         type_ = text.encode("utf-8")[start:end].decode("utf-8")
     found, problems = type_from_expression(expression)
+    if found is not None and parse_type(type_)[0] != found:
+        # YAML has escapes in it, so that its text is not to be found in the file as it is.
+        type_ = str(found)
+        if parse_type(type_)[0] != found:
+            detail = "Write it as a text, without ${...}."
+            problems = [error("invalid_type", "", detail, range=expression.range)]
     diagnostics += [replace(d, summary=f"Invalid type of {what}") for d in problems]
     return (type_, True) if found is not None else ("any", False)
 

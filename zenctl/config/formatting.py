@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from zenctl.config.files import HCL_SUFFIX, VALUES_SUFFIX, YAML_SUFFIXES, read_text
+from zenctl.config.texts import write_text
 from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors, warning
 from zenctl.lang.format import format_config
 
@@ -50,7 +48,7 @@ def format_files(root: Path, targets: Sequence[str], *, recursive: bool, write: 
             continue
         try:
             if write:
-                replace_text(root / name, found.text)
+                write_text(root / name, found.text)
         except OSError as problem:
             detail = "The file is as it was. Check that you may write it and its folder, and that the disk has room."
             diagnostics.append(error("unwritable_file", f"{name} cannot be written: {problem.strerror}", detail))
@@ -121,28 +119,3 @@ def _in_folder(root: Path, folder: str, recursive: bool, diagnostics: list[Diagn
 def _is_special(path: Path) -> bool:
     """Whether it is something else than a file, such as a pipe. What cannot be looked at is told when it is read."""
     return os.path.exists(path) and not os.path.isfile(path)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Replace a file's text, whole or not at all; mode and owner stay. A link stays one: its target is replaced.
-
-    Raises OSError; the file is then as it was.
-    """
-    place = Path(os.path.realpath(path, strict=True))
-    if not os.access(place, os.W_OK):  # a file can be replaced by who may not write it
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    known = place.stat()
-    handle, temporary = tempfile.mkstemp(prefix=".zenctl-fmt-", dir=place.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(text.encode("utf-8"))
-            if (known.st_uid, known.st_gid) != (os.geteuid(), os.getegid()):
-                with contextlib.suppress(PermissionError):  # only root may give files away
-                    os.fchown(handle, known.st_uid, known.st_gid)
-            os.fchmod(handle, known.st_mode & 0o7777)
-            stream.flush()
-            os.fsync(handle)
-        os.replace(temporary, place)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 from zenctl.addrs import KINDS, AddressError, ModuleInstance, canonical, without_keys
 from zenctl.config.conditions import read_condition
 from zenctl.config.configuration import Condition, Lifecycle, MovedConfig, RemovedConfig
 from zenctl.config.reading import BodyReader, check_labels
 from zenctl.config.references import traversal
-from zenctl.diagnostics import Diagnostic, error
+from zenctl.diagnostics import Diagnostic, did_you_mean, error
 from zenctl.lang.syntax import (
     Block,
     Expression,
@@ -27,8 +28,14 @@ ENDPOINT_ATTRIBUTES = ("prevent_destroy", "create_before_destroy", "ignore_chang
 BLOCKS = ("precondition", "postcondition")
 
 
-def read_lifecycle(block: Block, what: str, attributes: tuple[str, ...], diagnostics: list[Diagnostic]) -> Lifecycle:
-    """The `lifecycle` block of a node."""
+COMPONENTS = ("code", "environment", "source", "inputs", "params")
+"""What the result of a step or datasource depends on, besides its type."""
+
+
+def read_lifecycle(
+    block: Block, what: str, attributes: tuple[str, ...], ignorable: Collection[str], diagnostics: list[Diagnostic]
+) -> Lifecycle:
+    """The `lifecycle` block of a node; `ignorable` is what `ignore_changes` may name."""
     where = f"lifecycle of {what}"
     reader = BodyReader(block.body, where, diagnostics, attributes=attributes, blocks=BLOCKS)
     conditions: dict[str, tuple[Condition, ...]] = {}
@@ -38,14 +45,16 @@ def read_lifecycle(block: Block, what: str, attributes: tuple[str, ...], diagnos
     return Lifecycle(
         prevent_destroy=reader.boolean("prevent_destroy"),
         create_before_destroy="create_before_destroy" in attributes and reader.boolean("create_before_destroy"),
-        ignore_changes=_ignored(reader.expression("ignore_changes"), diagnostics),
+        ignore_changes=_ignored(reader.expression("ignore_changes"), what, ignorable, diagnostics),
         replace_triggered_by=_triggers(reader.expression("replace_triggered_by"), diagnostics),
         preconditions=conditions["precondition"],
         postconditions=conditions["postcondition"],
     )
 
 
-def _ignored(expression: Expression | None, diagnostics: list[Diagnostic]) -> tuple[tuple[str, ...], ...]:
+def _ignored(
+    expression: Expression | None, what: str, ignorable: Collection[str], diagnostics: list[Diagnostic]
+) -> tuple[tuple[str, ...], ...]:
     """The paths named by `ignore_changes`; an empty one for `all`."""
     if expression is None:
         return ()
@@ -62,6 +71,12 @@ def _ignored(expression: Expression | None, diagnostics: list[Diagnostic]) -> tu
         if names is None:
             summary = "ignore_changes holds names of attributes only"
             diagnostics.append(error("wrong_type", summary, detail, range=item.range))
+        elif names[0] not in ignorable:
+            inside = f" A parameter is named params.{names[0]}." if "params" in ignorable else ""
+            known = f"It can be: {', '.join(sorted(ignorable))}, all.{inside}"
+            hint = did_you_mean(names[0], ignorable).strip() or known
+            summary = f'ignore_changes of {what} cannot name "{names[0]}"'
+            diagnostics.append(error("unknown_attribute", summary, hint, range=item.range))
         else:
             found.append(names)
     return tuple(found)
@@ -95,6 +110,9 @@ def read_moved(
     reader = BodyReader(block.body, "moved", diagnostics, attributes=("from", "to"))
     found = {name: _address(reader, name, block, diagnostics, module) for name in ("from", "to")}
     if not found["from"] or not found["to"]:
+        return None
+    if found["from"] == found["to"]:
+        diagnostics.append(error("invalid_move", f"{found['from']} cannot move to itself", range=block.header_range))
         return None
     kinds = {_kind(text) for text in found.values()}
     if len(kinds) > 1:
@@ -165,7 +183,8 @@ def _text(expression: Expression) -> str:
 
 
 def _kind(text: str) -> str:
-    """`step`, `datasource`, `endpoint`, or `module`."""
+    """`step`, `datasource`, `module`, or an endpoint's kind and type: a live server stays of its type."""
     names = without_keys(text).split(".")
     inner = names[-3] if len(names) > 2 else ""
-    return inner if inner in KINDS else "module"
+    kind = inner if inner in KINDS else "module"
+    return f"{kind}.{names[-2]}" if kind == "endpoint" else kind

@@ -31,15 +31,15 @@ from zenctl.config.declarations import (
     read_provider,
     read_variable,
 )
-from zenctl.config.files import HCL_SUFFIX, FoldersOnDisk, ModuleFolders, RecordedFolders
+from zenctl.config.files import FoldersOnDisk, ModuleFolders, RecordedFolders
 from zenctl.config.lifecycle import read_moved, read_removed
 from zenctl.config.modules import LOCK_FILE, MAX_DEPTH, MODULE_META, ModuleBlock, locate, read_module
 from zenctl.config.nodes import read_node
 from zenctl.config.reading import guess
 from zenctl.config.settings import SettingsReader
 from zenctl.config.shapes import ROOT
+from zenctl.config.texts import parse_text
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
-from zenctl.lang.parser import parse_config
 from zenctl.lang.syntax import Block, Body
 from zenctl.provider.registry import Registry
 
@@ -50,6 +50,15 @@ NODES = ("datasource", "step", "endpoint")
 
 ROOT_ONLY = ("zenctl", "provider", "backend")
 """Blocks that belong to the root module; of `zenctl`, a module has the versions it needs."""
+
+
+ELSEWHERE = {
+    "version": 'A source from git says which version: source = "git::URL//FOLDER?ref=TAG".',
+    "providers": "Providers belong to the root module; a module names them: provider = provider.NAME.ALIAS.",
+    "enabled": "Give the module a variable for it, or write count = CONDITION ? 1 : 0.",
+    "lifecycle": "Write it in the blocks of the module.",
+}
+"""What users of Terraform may look for in a module block, and where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +149,23 @@ class _Loader:
         self.diagnostics[before:] = placed
         if module is None:
             return None
-        self._arguments(block, module)
+        self._arguments(block, module, complete=reader.complete)
         return ModuleCall(block.name, block.source, module, block.arguments, block.meta, block.range)
 
-    def _arguments(self, block: ModuleBlock, module: Configuration) -> None:
-        """The arguments must be the module's variables, and those that it needs must be there."""
+    def _arguments(self, block: ModuleBlock, module: Configuration, *, complete: bool) -> None:
+        """The arguments must be the module's variables, and those that it needs must be there.
+
+        `complete` says that the files of the module that calls were read to their ends.
+        """
         for name, place in block.argument_ranges.items():
             if name not in module.variables and f"var.{name}" not in module.faulty:
                 known = [*module.variables, *MODULE_META]
                 has = f"Its variables: {', '.join(module.variables)}." if module.variables else "It has no variables."
-                detail = guess(name, known, has)
+                detail = ELSEWHERE.get(name) or guess(name, known, has)
                 summary = f'Module "{block.name}" has no variable "{name}"'
                 self.diagnostics.append(error("unknown_attribute", summary, detail, range=place))
-        for name, variable in module.variables.items():
+        # Where the caller's file has a mistake in its form, the argument may stand in what was left out.
+        for name, variable in module.variables.items() if complete else ():
             if not variable.has_default and name not in block.arguments:
                 detail = f"{name}: {variable.description}" if variable.description else f"Give it a value: {name} = ..."
                 summary = f'Module "{block.name}" needs "{name}"'
@@ -186,12 +199,7 @@ class _Reader:
 
     def file(self, name: str, text: str) -> None:
         """Take in one file."""
-        if name.endswith(HCL_SUFFIX):
-            body, found = parse_config(text, name)
-        else:
-            from zenctl.lang.yaml import parse_yaml  # PyYAML is loaded by configurations that use it only
-
-            body, found = parse_yaml(text, name, ROOT)
+        body, found = parse_text(name, text)
         self.diagnostics += found
         if any(d.is_error for d in found):
             self.complete = False

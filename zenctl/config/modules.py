@@ -90,6 +90,9 @@ def locate(source: str, folder: str, folders: ModuleFolders) -> tuple[str | None
         return ("" if found == "." else found), None
     if source.startswith("git::"):
         return _installed(source, folders)
+    if not source.startswith("/") and folders.read(join(folder, source))[0]:
+        detail = f'Did you mean "./{source}"? A folder begins with "./" or "../".'
+        return None, error("invalid_source", f'"{source}" is not the source of a module', detail)
     detail = (
         'A folder begins with "./" or "../" and is relative to the file; a repository is '
         '"git::URL//FOLDER?ref=TAG_OR_COMMIT".'

@@ -8,7 +8,8 @@ from typing import Any
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
 from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Lifecycle, Meta, NodeConfig, StepConfig
-from zenctl.config.lifecycle import ATTRIBUTES, ENDPOINT_ATTRIBUTES, read_lifecycle
+from zenctl.config.conforming import fields
+from zenctl.config.lifecycle import ATTRIBUTES, COMPONENTS, ENDPOINT_ATTRIBUTES, read_lifecycle
 from zenctl.config.names import check_names
 from zenctl.config.reading import check_labels
 from zenctl.config.references import chosen_provider, traversal
@@ -84,8 +85,10 @@ def _split(
     blocks = []
     for nested in block.body.blocks:
         if nested.type == "lifecycle" and "lifecycle" not in model.model_fields:
-            allowed = ENDPOINT_ATTRIBUTES if block.type == "endpoint" else ATTRIBUTES
-            lifecycle = read_lifecycle(nested, what, allowed, diagnostics)
+            of_endpoint = block.type == "endpoint"
+            allowed = ENDPOINT_ATTRIBUTES if of_endpoint else ATTRIBUTES
+            ignorable = {**dict.fromkeys(fields(model)), **dict.fromkeys(() if of_endpoint else COMPONENTS)}
+            lifecycle = read_lifecycle(nested, what, allowed, ignorable, diagnostics)
         else:
             blocks.append(nested)
     body = replace(block.body, attributes=own, blocks=tuple(blocks))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from zenctl.addrs import Address, ModuleInstance
 from zenctl.config.configuration import Configuration, Item, Meta, ModuleCall
 from zenctl.config.expansion import Roots
+from zenctl.config.graph import needs
 from zenctl.config.references import expanding_references, items, node_address
 from zenctl.config.settling import Making, NodeValue, Place, Settler, Spot
 from zenctl.diagnostics import Diagnostic
@@ -20,11 +21,15 @@ from zenctl.lang.values import Value, from_python
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A scope, what is wrong with the values in it, and the nodes' values that it was made of."""
+    """A scope, what is wrong with the values in it, and the nodes' values that it was made of.
+
+    `uses` are the instances whose results its references need; a block that has several, without a key, stands for all.
+    """
 
     scope: Scope
     diagnostics: tuple[Diagnostic, ...]
     reads: Mapping[Address, Value]
+    uses: Set[Address]
 
 
 class Scopes:
@@ -78,7 +83,25 @@ class Scopes:
         self._values.settle_all(place, found, node)
         diagnostics: list[Diagnostic] = []
         making = Making(place, node)
-        return Built(self._values.scope(found, making, diagnostics, own), tuple(diagnostics), making.reads)
+        scope = self._values.scope(found, making, diagnostics, own)
+        return Built(scope, tuple(diagnostics), making.reads, making.uses)
+
+    def place_uses(self, place: Place) -> Set[Address]:
+        """The instances that decide whether an instance of a module is there, and what `each` is in its call."""
+        found: set[Address] = set()
+        for depth, instance in enumerate(place):
+            found |= self._values.call_uses(place[:depth], instance)
+        return found
+
+    def ordered_after(self, addr: Address, meta: Meta) -> Set[Address]:
+        """The blocks that `depends_on` of a block, and of the calls of the modules around it, names."""
+        path = addr.module_path
+        found: set[Address] = set()
+        calls = [(path[:depth], self._values.calls[path[:depth], path[depth]].meta) for depth in range(len(path))]
+        for module, named in [(path, meta), *calls]:
+            values, nodes = needs(self._modules[module], (), named)
+            found |= nodes.union(*(self._graph.leads.get(item, frozenset()) for item in values))
+        return found
 
     def nodes(self, path: tuple[str, ...], found: Iterable[Reference]) -> set[Address]:
         """The declared blocks that references of a module lead to, through values of all modules too."""

@@ -27,11 +27,15 @@ ATTRIBUTES = ("required_version", "project", "require_clean_code")
 BLOCKS = ("metadata", "artifacts", "required_providers", "defaults")
 
 
+DEFAULT_DATABASE = ".zenctl/metadata.db"
+"""Where records are kept if nothing is set, relative to the configuration."""
+
+
 class SqliteStore(BlockModel):
     """`metadata "sqlite" {}`"""
 
     path: str | None = attribute(
-        "The database file, relative to the configuration. Default: .zenctl/metadata.db", default=None, min_length=1
+        f"The database file, relative to the configuration. Default: {DEFAULT_DATABASE}", default=None, min_length=1
     )
 
 

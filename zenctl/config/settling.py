@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zenctl.addrs import Address, Key, ModuleInstance
@@ -12,6 +12,7 @@ from zenctl.config.configuration import Configuration, Item, ModuleCall
 from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
 from zenctl.config.plain import faulty, plain_value
 from zenctl.config.references import expanding_references, items, node_address, output_of, output_references
+from zenctl.config.selecting import expanding_uses, selected
 from zenctl.config.variables import settle
 from zenctl.diagnostics import Diagnostic, has_errors
 from zenctl.lang.calls import Function
@@ -38,11 +39,15 @@ class Spot:
 
 @dataclass(slots=True)
 class Memo:
-    """What was found for a spot, and the nodes' values it was made of: it holds as long as these are the same."""
+    """What was found for a spot, and the nodes' values it was made of: it holds as long as these are the same.
+
+    `uses` are the instances whose results it needs: a block that has several, without a key, stands for all of them.
+    """
 
     value: Value
     diagnostics: tuple[Diagnostic, ...]
     reads: Mapping[Address, Value]
+    uses: Set[Address] = frozenset()
     expansion: Expansion = SINGLE
     checked: int = 0
 
@@ -54,6 +59,7 @@ class Making:
     place: Place
     node: NodeValue
     reads: dict[Address, Value] = field(default_factory=dict)
+    uses: set[Address] = field(default_factory=set)
 
 
 class Settler:
@@ -181,7 +187,7 @@ class Settler:
         if item.kind == "call":
             call = self.calls[item.module, item.name]
             expansion, problems = expand(call.meta, scope, f'module "{call.name}"')
-            return Memo(faulty(), (*diagnostics, *problems), making.reads, expansion, self._epoch)
+            return Memo(faulty(), (*diagnostics, *problems), making.reads, making.uses, expansion, self._epoch)
         expression = self._expression(item)
         if expression is None:
             raise AssertionError(f"{item} has no expression")
@@ -194,7 +200,7 @@ class Settler:
             value = value.with_marks(frozenset({EPHEMERAL})) if output.ephemeral else value
         if has_errors(problems):
             value = faulty()
-        return Memo(value, (*diagnostics, *problems), making.reads, checked=self._epoch)
+        return Memo(value, (*diagnostics, *problems), making.reads, making.uses, checked=self._epoch)
 
     def _make_variable(self, spot: Spot, node: NodeValue) -> Memo:
         item = spot.item
@@ -207,20 +213,20 @@ class Settler:
         diagnostics: list[Diagnostic] = []
         given: Value | None = None
         if expression is not None:
-            call = Spot(outer, Item(item.module[:-1], "call", item.module[-1]))
-            memo = self._memos[call]
+            memo = self._memos[Spot(outer, Item(item.module[:-1], "call", item.module[-1]))]
             making.reads.update(memo.reads)
+            making.uses |= self.call_uses(outer, spot.place[-1])
             own = memo.expansion.instances.get(spot.place[-1].key, {})
             scope = self.scope(self._references(item), making, diagnostics, own)
             given, problems = evaluate_expression(expression, scope)
             diagnostics += problems
             if has_errors(problems):
-                return Memo(faulty(), tuple(diagnostics), making.reads, checked=self._epoch)
+                return Memo(faulty(), tuple(diagnostics), making.reads, making.uses, checked=self._epoch)
         elif not variable.has_default:
             return Memo(faulty(), (), making.reads, checked=self._epoch)
         place = None if expression is None else expression.range
         value, problems = settle(variable, given, place)
-        return Memo(value, (*diagnostics, *problems), making.reads, checked=self._epoch)
+        return Memo(value, (*diagnostics, *problems), making.reads, making.uses, checked=self._epoch)
 
     def value(self, spot: Spot, making: Making, diagnostics: list[Diagnostic]) -> Value:
         """The value of a settled spot, noted as read."""
@@ -228,8 +234,15 @@ class Settler:
         if memo is None or spot.item in self.graph.looped:
             return faulty()
         making.reads.update(memo.reads)
+        making.uses |= memo.uses
         diagnostics += [d for d in memo.diagnostics if d not in diagnostics]
         return memo.value
+
+    def call_uses(self, place: Place, instance: ModuleInstance) -> Set[Address]:
+        """The instances that decide whether an instance of a module, called from `place`, is there, and its `each`."""
+        item = Item(_path(place), "call", instance.name)
+        memo = self._memos.get(Spot(place, item))
+        return expanding_uses(self.calls[item.module, item.name].meta, place, instance.key, memo.uses if memo else ())
 
     def scope(
         self, found: Iterable[Reference], making: Making, diagnostics: list[Diagnostic], own: Roots | None = None
@@ -252,10 +265,39 @@ class Settler:
                 named[root][name] = self.value(spot, making, diagnostics) if name in declared else faulty()
             elif root == "module" and name in module.calls:
                 self._outputs(module.calls[name], reference, making, diagnostics, named.setdefault("module", {}))
-            elif root not in roots and root not in named:
+            elif root not in named and not _has(roots.get(root), name):
+                # There is no such name, or it has no such attribute: the loader has said so.
                 roots[root] = faulty()
         made = {root: from_python(_plain_tree(values)) for root, values in named.items()}
-        return Scope({**roots, **made}, self.library(module))
+        scope = Scope({**roots, **made}, self.library(module))
+        for reference in found:
+            self._use(module, reference, scope, making)
+        return scope
+
+    def _use(self, module: Configuration, reference: Reference, scope: Scope, making: Making) -> None:
+        """Note the instances that a reference to nodes, or to outputs of a module, needs: the one with its key where
+        that is known, otherwise all.
+        """
+        addr = node_address(reference, making.place)
+        if addr is not None:
+            node = module.nodes.get(addr.block)
+            key = None if node is None else selected(node.meta, reference, 3, scope)
+            making.uses.add(addr if key is None else replace(addr, key=key))
+            return
+        call = module.calls.get(str(reference.path[1])) if len(reference.path) > 1 else None
+        if reference.path[0] != "module" or call is None:
+            return
+        memo = self._memos.get(Spot(making.place, Item(module.path, "call", call.name)))
+        if memo is None or not memo.expansion.known:
+            return
+        key = selected(call.meta, reference, 2, scope)
+        wanted = output_of(call, reference)
+        for own in memo.expansion.instances if key not in memo.expansion.instances else [key]:
+            instance = ModuleInstance(call.name, own)
+            making.uses |= self.call_uses(making.place, instance)
+            for name in call.module.outputs if wanted is None else [wanted]:
+                output = self._memos.get(Spot((*making.place, instance), Item(call.module.path, "output", name)))
+                making.uses |= output.uses if output is not None else frozenset()
 
     def _node(self, module: Configuration, addr: Address, making: Making) -> Value:
         if addr.block not in module.nodes:
@@ -286,12 +328,15 @@ class Settler:
         wanted = output_of(call, reference)
         names = list(call.module.outputs) if wanted is None else [wanted]
         instances = of_modules.setdefault(call.name, _Instances(expansion, {key: {} for key in expansion.instances}))
+        # What all instances need is not noted here: one of them may be meant.
+        apart = Making(making.place, making.node)
         for key, outputs in instances.values.items():
             for name in names:
                 item = Item(call.module.path, "output", name)
                 spot = Spot((*making.place, ModuleInstance(call.name, key)), item)
                 declared = name in call.module.outputs
-                outputs[name] = self.value(spot, making, diagnostics) if declared else faulty()
+                outputs[name] = self.value(spot, apart, diagnostics) if declared else faulty()
+        making.reads.update(apart.reads)
 
     def always(self, module: Configuration) -> dict[str, Value]:
         """Root names that are there everywhere."""
@@ -311,6 +356,11 @@ class _Instances:
 
     def value(self) -> Value:
         return self.expansion.collect({key: object_value(outputs) for key, outputs in self.values.items()})
+
+
+def _has(root: Value | None, name: str) -> bool:
+    """Whether a root name is there and, where it is an object, has the attribute ("" for the whole)."""
+    return root is not None and (not name or not isinstance(root.raw, dict) or name in root.raw)
 
 
 def _plain_tree(values: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ ROOT = BlockShape(
             },
         ),
         "provider": BlockShape(1, _TYPED),
-        "variable": BlockShape(1, {"validation": BlockShape(0, {})}),
+        "variable": BlockShape(1, {"validation": BlockShape(0, {})}, frozenset({"type"})),
         "locals": BlockShape(0, {}),
         "output": BlockShape(1, {"precondition": _CONDITION}),
         "backend": BlockShape(2, _TYPED),

@@ -11,7 +11,7 @@ from typing import Any
 
 from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, DiagnosticError, raise_errors
-from zenctl.engine.asserting import postconditions
+from zenctl.engine.asserting import postconditions, validations_around
 from zenctl.engine.components import ignoring, plain, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
@@ -90,20 +90,17 @@ class _Applier:
         self.lock = threading.Lock()
         self.superseded: set[Address] = set()
         self.changes = {change.addr: change for change in self.plan.changes}
+        self.by_text = {change.address: change for change in self.plan.changes}
 
     def run(self, parallelism: int) -> Applied:
         order = [change.addr for change in self.plan.changes]
-        by_text = {str(addr): addr for addr in order}
-        dependencies = {
-            change.addr: [by_text[a] for a in change.depends_on if a in by_text] for change in self.plan.changes
-        }
         for change in self.plan.changes:
             if change.action is Action.NO_OP:
                 self._keep(change)
         pending = [addr for addr in order if self.changes[addr].action in CHANGING]
         walked = walk(
             pending,
-            dependencies,
+            self._dependencies(),
             self._visit,
             parallelism=parallelism,
             drain=self.context.services.stop.drain,
@@ -112,6 +109,21 @@ class _Applier:
         self.applied.failed = [str(addr) for addr in walked.failed if str(addr) not in self.applied.canceled]
         self.applied.skipped = [str(addr) for addr in walked.skipped]
         return self.applied
+
+    def _dependencies(self) -> dict[Address, list[Address]]:
+        """What each change waits for; in place of one that has nothing to do, what that waits for.
+
+        What instances a step has can follow from a result that is only reused now.
+        """
+        found: dict[str, dict[Address, None]] = {}
+        for change in self.plan.changes:
+            needed: dict[Address, None] = {}
+            for text in change.depends_on:
+                other = self.by_text.get(text)
+                if other is not None:
+                    needed.update({other.addr: None} if other.action in CHANGING else found.get(text, {}))
+            found[change.address] = needed
+        return {change.addr: list(found[change.address]) for change in self.plan.changes}
 
     def _keep(self, change: Change) -> None:
         recorded = self.context.state.results.get(change.addr)
@@ -151,7 +163,8 @@ class _Applier:
             return "deleted", self.context.publisher.delete(change.addr)
         with self.lock:
             desired, found = self.context.evaluator.node(change.addr, self.applied.known)
-        raise_errors(found)
+            wrong = validations_around(self.context.evaluator, change.addr, self.applied.known)
+        raise_errors([*found, *wrong])
         if desired is None:
             raise AssertionError(f"{change.addr} is planned but not wanted")
         if isinstance(desired, DesiredEndpoint):
@@ -191,9 +204,6 @@ class _Applier:
                 break
             self._failed(change, desired, result, last=attempt == attempts)
         self._learn(addr, produced_refs(addr, result.outputs))
-        with self.lock:
-            failed = postconditions(self.context.evaluator, addr, self.applied.known)
-        raise_errors(failed)
         return "ran", _note(result)
 
     def _must_run(self, change: Change, desired: DesiredDatasource | DesiredStep) -> bool:
@@ -310,8 +320,11 @@ class _Applier:
         return components
 
     def _learn(self, addr: Address, refs: Known) -> None:
+        """Note a result, and check what must be true of it, whether it was made now or before."""
         with self.lock:
             self.applied.known[addr] = refs
+            failed = postconditions(self.context.evaluator, addr, self.applied.known)
+        raise_errors(failed)
 
 
 def _input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, RecordedArtifact]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, Union
 
-from zenctl.engine.desired import DesiredDatasource, DesiredStep
+from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.fingerprint.code import Closure
 from zenctl.metadata.state import Recorded
 from zenctl.plans.actions import Components
@@ -96,6 +96,26 @@ def with_ignored(desired: N, recorded: Recorded | None) -> N:
             continue
         params, shown = _restored(params, before, inside), _restored(shown, before, inside)
     return replace(desired, params=params, fingerprint_params=shown)
+
+
+def served_as_recorded(desired: DesiredEndpoint, recorded: Recorded | None) -> DesiredEndpoint:
+    """An endpoint with what `ignore_changes` names, its model or attributes, as it was recorded."""
+    paths = desired.config.meta.lifecycle.ignore_changes
+    if recorded is None or not paths:
+        return desired
+    before = recorded.components.get("params", {})
+    model, config, shown = desired.model, desired.config_data, desired.shown_config
+    served = recorded.inputs.get("model")
+    for path in paths:
+        if served is not None and path in ((), ("model",)):
+            model = replace(model, digest=served.digest, uri=served.uri)
+        if path == ("model",) or _is_secret(before, path):
+            continue
+        for name in list(config) if not path else [path[0]]:
+            inside = (name, *path[1:])
+            if not _is_secret(before, inside):
+                config, shown = _restored(config, before, inside), _restored(shown, before, inside)
+    return replace(desired, model=model, config_data=config, shown_config=shown)
 
 
 def _is_secret(value: Any, path: Sequence[str]) -> bool:

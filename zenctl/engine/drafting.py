@@ -51,9 +51,10 @@ def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
 
 
 def _destroying(opened: Opened, header: Plan, state: WorkspaceState, options: PlanOptions) -> Plan:
-    recorded = sorted(state.results, key=str)
-    targets = named(recorded, options.targets, "-target")
-    deleted = tuple(plan_destroy(state, targets))
+    # Where a record moves to says whether it may be destroyed.
+    state, former, _ = moved_state(state, opened.configuration, opened.evaluator.nodes)
+    targets = named(sorted(state.results, key=str), options.targets, "-target")
+    deleted = tuple(replace(c, moved_from=former.get(c.addr, "")) for c in plan_destroy(state, targets))
     forbidden = protected(deleted, opened.evaluator.nodes)
     return replace(header, changes=deleted, diagnostics=(*opened.diagnostics, *forbidden))
 

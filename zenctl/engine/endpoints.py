@@ -9,7 +9,7 @@ from zenctl.addrs import EndpointAddr
 from zenctl.digests import sha256_bytes
 from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredEndpoint
-from zenctl.metadata.state import Recorded
+from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Reason, ReasonCode
 from zenctl.plans.difference import differences
 from zenctl.provider import Endpoint, EndpointAction, EndpointRequest, EndpointState
@@ -23,14 +23,26 @@ ACTIONS = {
 """A provider's words in the plan's."""
 
 
-def endpoint_name(addr: EndpointAddr, workspace: str, recorded: Recorded | None = None) -> str:
+def live_name(addr: EndpointAddr, state: WorkspaceState) -> str:
     """The live endpoint's name: as it was recorded, else from the address.
+
+    One that has moved keeps its name, so that what now stands at its former address must have another.
+    """
+    recorded = state.results.get(addr)
+    if recorded is not None and recorded.attributes.get("name"):
+        return str(recorded.attributes["name"])
+    name = endpoint_name(addr, state.workspace)
+    if any(isinstance(other, EndpointAddr) and r.attributes.get("name") == name for other, r in state.results.items()):
+        return f"{name}-{sha256_bytes(f'another {addr}'.encode())[:6]}"
+    return name
+
+
+def endpoint_name(addr: EndpointAddr, workspace: str) -> str:
+    """The name that an address makes.
 
     Instances and modules have theirs in it, with a few digits of the whole address so that no two are equal; workspaces
     other than the default too, so that previews stay apart.
     """
-    if recorded is not None and recorded.attributes.get("name"):
-        return str(recorded.attributes["name"])
     parts = [*(part for m in addr.module for part in (m.name, m.key)), addr.name, addr.key]
     name = addr.name
     if addr.module or addr.key is not None:

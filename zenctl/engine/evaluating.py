@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Union
 
 from zenctl.addrs import Address, Key
 from zenctl.config.capsules import node_capsule
@@ -15,54 +16,26 @@ from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
 from zenctl.config.plain import faulty, plain_value
 from zenctl.config.references import expanding_references, node_address, node_references, output_references
 from zenctl.config.scope import Built, Scopes
+from zenctl.config.selecting import expanding_uses
 from zenctl.config.settling import Place
 from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.engine.arrangement import arrange
 from zenctl.engine.building import Builder, Signatures, block_name
 from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
-from zenctl.engine.known import DATA, Known
-from zenctl.engine.parameters import output_data
+from zenctl.engine.explaining import explained, output_data, unknown_instances
+from zenctl.engine.freshness import Freshness, KnownResults
+from zenctl.engine.instances import IN_LOOP, NOT_DECLARED, NOT_EXPANDED, Declared, Expanded, Instances
+from zenctl.engine.known import DATA
 from zenctl.lang.calls import Function
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import Expression
 from zenctl.lang.values import Value, from_python
 from zenctl.provider.registry import Registry
-from zenctl.schema import ArtifactRef, OutputDecl, Unknown
+from zenctl.schema import ArtifactRef, Unknown
 
-KnownResults = Mapping[Address, Known]
-"""The results that are known, by the address of an instance. One such mapping may grow, but its entries stay."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What others may refer to: a node's outputs; `wrong` if they cannot be told because of errors."""
-
-    outputs: Mapping[str, OutputDecl]
-    wrong: bool = False
-    enabled: bool = True
-
-
-NOT_DECLARED = Declared({}, wrong=True)
-"""Of a node in a loop, which the loader has reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class Instances:
-    """The instances of a block. Where they are `open`, they are known only after apply: these then stand for all."""
-
-    addresses: tuple[Address, ...]
-    diagnostics: tuple[Diagnostic, ...] = ()
-    open: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Expanded:
-    """The expansion of a block in one instance of its module, and the nodes' values that it was made of."""
-
-    expansion: Expansion
-    diagnostics: tuple[Diagnostic, ...]
-    reads: Mapping[Address, Value]
+Evaluated = tuple[Union[Desired, None], list[Diagnostic]]
+"""What is wanted at an address, and what is wrong there."""
 
 
 class Evaluator:
@@ -91,15 +64,15 @@ class Evaluator:
         self._scopes = Scopes(configuration, variables, context={"zenctl": context}, functions=functions)
         self._modules = {module.path: module for module in configuration.modules()}
         self._references: dict[Address, list[Reference]] = {}
-        self._known: KnownResults = {}
-        self._size = -1
-        self._expanded: dict[Address, _Expanded] = {}
-        self._moving = {addr for addr, node in self.nodes.items() if self._scopes.decided_by(addr, node.meta)}
-        self._declared_once: set[Address] = set()
-        self._declared_now: set[Address] = set()
+        self._ordered: dict[Address, Set[Address]] = {}
+        self._expanded: dict[Address, Expanded] = {}
+        self._deciding = {addr: self._scopes.decided_by(addr, node.meta) for addr, node in self.nodes.items()}
+        self._fresh = Freshness(self._deciding)
         self._declared: dict[Address, Declared] = {}
+        self._off: dict[Address, set[Address]] = {}
+        self._evaluated: dict[Address, tuple[Mapping[Address, Value], Evaluated]] = {}
         self._values: dict[Address, tuple[Mapping[str, ArtifactRef] | None, Declared, Value]] = {}
-        self._collected: dict[Address, tuple[Expansion, tuple[Value, ...], Value]] = {}
+        self._collected: dict[Address, tuple[Expansion, tuple[int, int], tuple[Value, ...], Value]] = {}
 
     @property
     def scope(self) -> Scope:
@@ -112,7 +85,7 @@ class Evaluator:
         self._declare([block])
         return self._instances(block)
 
-    def node(self, addr: Address, known: KnownResults) -> tuple[Desired | None, list[Diagnostic]]:
+    def node(self, addr: Address, known: KnownResults) -> Evaluated:
         """What is wanted at the address of an instance. None if that cannot be told; a diagnostic, here or of the
         loader, says why.
 
@@ -173,9 +146,10 @@ class Evaluator:
 
     def value(self, expression: Expression, known: KnownResults, module: Place = ()) -> tuple[Value, list[Diagnostic]]:
         """The value of any expression in an instance of a module."""
-        built = self.scope_of(module, references(expression), known)
+        found = references(expression)
+        built = self.scope_of(module, found, known)
         value, problems = evaluate_expression(expression, built.scope)
-        return value, [*built.diagnostics, *problems]
+        return value, [*built.diagnostics, *self._explained(problems, tuple(m.name for m in module), found)]
 
     def roots(self, addr: Address, known: KnownResults) -> Roots:
         """`each` or `count` of an instance, and `self`, its result."""
@@ -189,34 +163,35 @@ class Evaluator:
         self._declare(self._scopes.decided_by_calls(path))
         return self._scopes.places(path, self._value)[0]
 
+    def module(self, path: tuple[str, ...]) -> Configuration:
+        """The module that calls of these names lead to."""
+        return self._modules[path]
+
     def _use(self, known: KnownResults) -> None:
-        if known is not self._known or len(known) != self._size:
-            self._known, self._size = known, len(known)
+        if self._fresh.learn(known):
             self._scopes.renew()
-            self._declared_now.clear()
 
     def _declare(self, blocks: Iterable[Address]) -> None:
         """Evaluate instances that were never looked at, what they refer to first, to learn what outputs they have."""
+        ready = self._fresh.ready
         stack = [block for block in blocks if block in self.nodes]
         begun: set[Address] = set()
         while stack:
             block = stack[-1]
-            if self._is_ready(block):
+            if block in ready:
                 stack.pop()
                 continue
-            waiting = [a for a in self.nodes[block].references if a in self.nodes and not self._is_ready(a)]
+            waiting = [a for a in self.nodes[block].references if a in self.nodes and a not in ready]
             if block not in begun and waiting:
                 begun.add(block)
                 stack.extend(waiting)
                 continue
             stack.pop()
-            (self._declared_now if block in self._moving else self._declared_once).add(block)
-            for addr in self._instances(block).addresses:
+            addresses = self._instances(block).addresses
+            ready.add(block)
+            for addr in addresses:
                 if addr not in self._declared:
                     self._evaluate(addr)
-
-    def _is_ready(self, block: Address) -> bool:
-        return block in self._declared_once or block in self._declared_now
 
     def _instances(self, block: Address, near: Place = ()) -> Instances:
         """The instances of a declared block; those in the instances of modules that `near` lies in too."""
@@ -239,53 +214,56 @@ class Evaluator:
         placed_problems = tuple(dict.fromkeys(d.at(config.range, str(block)) for d in diagnostics))
         return Instances(tuple(addresses), placed_problems, open_)
 
-    def _expansion(self, placed: Address) -> _Expanded:
+    def _expansion(self, placed: Address) -> Expanded:
         """The expansion of a block in an instance of its module."""
         config = self.nodes[placed.block]
         if config.meta.for_each is None and config.meta.count is None:
-            return _NOT_EXPANDED
+            return NOT_EXPANDED
         found = self._expanded.get(placed)
+        if found is not None and config.addr in self._fresh.ready:
+            return found
         if found is not None and all(self._value(addr) is value for addr, value in found.reads.items()):
             return found
         # Where a loop leads back here, which the loader has reported, nothing is known.
-        self._expanded[placed] = _IN_LOOP
+        self._expanded[placed] = IN_LOOP
         built = self._scopes.scope(placed.module, expanding_references(config.meta), self._value)
         expansion, diagnostics = expand(config.meta, built.scope, block_name(placed))
-        made = _Expanded(expansion, (*built.diagnostics, *diagnostics), built.reads)
+        made = Expanded(expansion, (*built.diagnostics, *diagnostics), built.reads, built.uses)
         self._expanded[placed] = made
         return made
 
     def _unknown_instances(self, block: NodeConfig | ModuleCall, name: str, path: tuple[str, ...]) -> Diagnostic:
-        """What for_each or count waits for, and how to get on."""
-        argument = "for_each" if block.meta.for_each is not None else "count"
-        expression = block.meta.for_each or block.meta.count
         needed = sorted(self._scopes.nodes(path, expanding_references(block.meta)), key=str)
-        waits = [str(a) for a in needed if a not in self._known] or [str(a) for a in needed]
-        targets = " ".join(f"-target={addr}" for addr in waits)
-        detail = (
-            f"The instances must be known to be planned. It waits for {', '.join(waits)}. "
-            f"Apply that first: zenctl apply {targets}"
-            if waits
-            else "The instances must be known to be planned."
-        )
-        summary = f'"{argument}" of {name} is known only after apply'
-        place = expression.range if expression is not None else block.range
-        return error("unknown_for_each", summary, detail, range=place)
+        return unknown_instances(block, name, [a for a in needed if a not in self._fresh.known] or needed)
 
-    def _evaluate(self, addr: Address) -> tuple[Desired | None, list[Diagnostic]]:
+    def _evaluate(self, addr: Address) -> Evaluated:
+        """What is wanted at an address; what was found before is still true where it was made of the same values."""
+        cached = self._evaluated.get(addr)
+        if cached is not None and all(self._value(read) is value for read, value in cached[0].items()):
+            return cached[1]
+        reads, made = self._evaluate_anew(addr)
+        block = addr.block
+        if not self._deciding[block] and not any(self._deciding.get(a) for a in self.nodes[block].references):
+            self._evaluated[addr] = reads, made
+        return made
+
+    def _evaluate_anew(self, addr: Address) -> tuple[Mapping[Address, Value], Evaluated]:
         block = addr.block
         config = self.nodes[block]
         found = self._references.get(block)
         if found is None:
             found = self._references[block] = node_references(config)
-        roots = self._roots(addr)
+        # `self` in a precondition has been reported.
+        roots = {**self._roots(addr), "self": faulty()}
         built = self._scopes.scope(addr.module, found, self._value, roots)
         arrangement, diagnostics = arrange(config.meta, built.scope)
         folder = self._modules[addr.module_path].folder
         desired, problems = self._builder.build(addr, config, built.scope, arrangement, folder)
         if desired is not None:
             desired = replace(
-                desired, references=self._needed(addr, config), triggers=self._triggers(addr, config.meta.lifecycle)
+                desired,
+                references=self._needed(addr, config, built.uses),
+                triggers=self._triggers(addr, config.meta.lifecycle),
             )
         diagnostics += self._explained(problems, addr.module_path, found)
         conditions = config.meta.lifecycle.preconditions
@@ -296,12 +274,15 @@ class Evaluator:
         # An equal declaration is kept: values and locals made from it stay valid.
         if self._declared.get(addr) != declared:
             self._declared[addr] = declared
+            off = self._off.setdefault(block, set())
+            (off.discard if declared.enabled else off.add)(addr)
+            self._fresh.changed(block)
             self._scopes.renew()
         if not arrangement.enabled:
             # A step that is switched off may refer to others that are.
-            off = self._refers_to_disabled(addr.module_path, found)
-            diagnostics = [d for d in diagnostics if not d.is_error] if off else diagnostics
-        return desired, [*built.diagnostics, *(d.at(config.range, str(addr)) for d in diagnostics)]
+            allowed = self._refers_to_disabled(addr.module_path, found)
+            diagnostics = [d for d in diagnostics if not d.is_error] if allowed else diagnostics
+        return built.reads, (desired, [*built.diagnostics, *(d.at(config.range, str(addr)) for d in diagnostics)])
 
     def _roots(self, addr: Address) -> Roots:
         """`each` or `count` of an instance."""
@@ -309,12 +290,23 @@ class Evaluator:
         roots = expansion.instances.get(addr.key)
         return roots if roots is not None else next(iter(expansion.instances.values()), {})
 
-    def _needed(self, addr: Address, config: NodeConfig) -> tuple[Address, ...]:
-        """The instances of all blocks that it refers to."""
-        found: list[Address] = []
-        for block in config.references:
-            if block in self.nodes:
-                found += self._instances(block, addr.module).addresses
+    def _needed(self, addr: Address, config: NodeConfig, uses: Set[Address]) -> tuple[Address, ...]:
+        """The instances whose results it needs, or that it is to wait for."""
+        block = addr.block
+        ordered = self._ordered.get(block)
+        if ordered is None:
+            ordered = self._ordered[block] = self._scopes.ordered_after(block, config.meta)
+        found: dict[Address, None] = {}
+        for named in sorted(ordered, key=str):
+            found.update(dict.fromkeys(self._instances(named, addr.module).addresses))
+        decided = expanding_uses(config.meta, addr.module, addr.key, self._expansion(replace(addr, key=None)).uses)
+        for used in sorted({*uses, *decided, *self._scopes.place_uses(addr.module)}, key=str):
+            if used.block in self.nodes and used not in found:
+                instances = self._expansion(replace(used, key=None)).expansion.instances
+                if used.key in instances:
+                    found[used] = None
+                else:
+                    found.update({replace(used, key=key): None for key in instances})
         return tuple(found)
 
     def _triggers(self, addr: Address, lifecycle: Lifecycle) -> tuple[Address, ...]:
@@ -332,40 +324,36 @@ class Evaluator:
 
     def _refers_to_disabled(self, path: tuple[str, ...], found: Iterable[Reference]) -> list[Address]:
         blocks = self._scopes.nodes(path, found)
-        disabled = {a.block for a, declared in self._declared.items() if not declared.enabled}
-        return sorted(blocks & disabled, key=str)
+        return sorted((block for block in blocks if self._off.get(block)), key=str)
 
     def _explained(
-        self, problems: list[Diagnostic], path: tuple[str, ...], found: Iterable[Reference]
+        self, problems: list[Diagnostic], path: tuple[str, ...], found: Sequence[Reference]
     ) -> list[Diagnostic]:
-        """Problems that may come from a node that is switched off, and so null, say so."""
+        """Problems with what they may come from: a node that is switched off, or one that has instances."""
         if not has_errors(problems):
             return problems
-        disabled = self._refers_to_disabled(path, found)
-        if not disabled:
-            return problems
-        names = ", ".join(str(a) for a in disabled)
-        note = f"{names} is not enabled, so its value is null here."
-        return [replace(d, detail=f"{d.detail} {note}".strip()) for d in problems]
+        return explained(problems, self._modules[path], found, self._refers_to_disabled(path, found))
 
     def _value(self, placed: Address) -> Value:
         """A block, in one instance of its module, as expressions see it; the same object as long as nothing changed."""
         expansion = self._expansion(placed).expansion
         if expansion is SINGLE:
             return self._instance_value(placed)
+        stamp = self._fresh.stamp(placed.block)
+        cached = self._collected.get(placed)
+        if cached is not None and cached[0] is expansion and cached[1] == stamp:
+            return cached[3]
         values: dict[Key, Value] = {}
         if expansion.known:
             values = {key: self._instance_value(replace(placed, key=key)) for key in expansion.instances}
         parts = tuple(values.values())
-        cached = self._collected.get(placed)
-        if cached is not None and cached[0] is expansion and all(map(operator.is_, cached[1], parts)):
-            return cached[2]
-        value = expansion.collect(values)
-        self._collected[placed] = (expansion, parts, value)
+        same = cached is not None and cached[0] is expansion and all(map(operator.is_, cached[2], parts))
+        value = cached[3] if same and cached is not None else expansion.collect(values)
+        self._collected[placed] = (expansion, stamp, parts, value)
         return value
 
     def _instance_value(self, addr: Address) -> Value:
-        refs, declared = self._known.get(addr), self._declared.get(addr, NOT_DECLARED)
+        refs, declared = self._fresh.known.get(addr), self._declared.get(addr, NOT_DECLARED)
         cached = self._values.get(addr)
         if cached is not None and cached[0] is refs and cached[1] is declared:
             return cached[2]
@@ -379,7 +367,3 @@ class Evaluator:
             value = from_python(node_capsule(addr, outputs))
         self._values[addr] = (refs, declared, value)
         return value
-
-
-_NOT_EXPANDED = _Expanded(SINGLE, (), {})
-_IN_LOOP = _Expanded(Expansion({None: {}}, known=False, wrong=True), (), {})

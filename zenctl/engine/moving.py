@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from zenctl.addrs import Address, AddressError, ModuleInstance, parse, parse_module
 from zenctl.config.configuration import Configuration, MovedConfig
@@ -21,15 +21,13 @@ def moved_state(
     An address that has a record already keeps it. `blocks` are the configured ones: what moves away must not be there
     any more.
     """
-    moves = [moved for module in configuration.modules() for moved in module.moved]
-    diagnostics = [problem for moved in moves if (problem := _still_there(moved, blocks)) is not None]
+    declared = [moved for module in configuration.modules() for moved in module.moved]
+    diagnostics = [problem for moved in declared if (problem := _still_there(moved, blocks)) is not None]
+    moves = [_read(moved) for moved in declared]
     results = dict(state.results)
     former: dict[Address, str] = {}
     for addr, recorded in state.results.items():
-        target = addr
-        # Moves may be chained (a to b, b to c), each at most once.
-        for moved in moves:
-            target = _target(target, moved) or target
+        target = _followed(addr, moves) if moves else addr
         if target != addr and target not in results:
             del results[addr]
             results[target] = replace(recorded, addr=target)
@@ -37,25 +35,59 @@ def moved_state(
     return replace(state, results=results), former, diagnostics
 
 
-def _still_there(moved: MovedConfig, blocks: Collection[Address]) -> Diagnostic | None:
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A `moved` block: from a module, or an address in it, to another."""
+
+    source: Module
+    target: Module
+    addresses: tuple[Address, Address] | None = None
+
+
+def _read(moved: MovedConfig) -> _Move:
     try:
-        source = parse(moved.source)
+        source, target = parse(moved.source), parse(moved.target)
     except AddressError:
-        return None
-    if source.key is not None or source.block not in blocks or parse(moved.target).block == source.block:
+        return _Move(parse_module(moved.source), parse_module(moved.target))
+    return _Move(source.module, target.module, (source, target))
+
+
+def _followed(addr: Address, moves: Sequence[_Move]) -> Address:
+    """Where an address stands at the end. Moves may be chained, in whatever order they are written, each taken once."""
+    left = list(moves)
+    while True:
+        for move in left:
+            target = _target(addr, move)
+            if target is not None:
+                addr = target
+                left.remove(move)
+                break
+        else:
+            return addr
+
+
+def _still_there(moved: MovedConfig, blocks: Collection[Address]) -> Diagnostic | None:
+    move = _read(moved)
+    if move.addresses is not None:
+        source, target = move.addresses
+        there = source.key is None and source.block in blocks and target.block != source.block
+    else:
+        names, others = ([m.name for m in module] for module in (move.source, move.target))
+        keyed = any(m.key is not None for m in move.source)
+        there = not keyed and names != others and any(list(b.module_path[: len(names)]) == names for b in blocks)
+    if not there:
         return None
     detail = "Remove its block, or the moved block: an address cannot be there and have moved away."
     summary = f"{moved.source} has moved, and is still configured"
     return error("moved_exists", summary, detail, range=moved.range)
 
 
-def _target(addr: Address, moved: MovedConfig) -> Address | None:
+def _target(addr: Address, move: _Move) -> Address | None:
     """Where an address moves to, or None."""
-    try:
-        source, target = parse(moved.source), parse(moved.target)
-    except AddressError:
-        inner = _module_target(addr.module, parse_module(moved.source), parse_module(moved.target))
+    if move.addresses is None:
+        inner = _module_target(addr.module, move.source, move.target)
         return None if inner is None else replace(addr, module=inner)
+    source, target = move.addresses
     if (type(source), source.type, source.name) != (type(addr), addr.type, addr.name):
         return None
     module = _module_target(addr.module, source.module, target.module)

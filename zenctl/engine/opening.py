@@ -69,11 +69,16 @@ def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opene
     return _open(loaded, registry, given, CodeSources(inputs.root), Libraries(inputs.root, now), inputs.workspace)
 
 
-def open_planned(inputs: Inputs, plan: Plan) -> Opened:
-    """Load the configuration that a plan was made from, with its variables and its code; the disk is not read."""
+def open_planned(inputs: Inputs, plan: Plan, *, values_required: bool = True) -> Opened:
+    """Load the configuration that a plan was made from, with its variables and its code; the disk is not read.
+
+    Sensitive variables are not in a plan; without `values_required` they may stay unknown.
+    """
     registry = discover()
     loaded = load_files(plan.files, inputs.root, registry)
-    given = VariableInputs(inputs.environment, inputs.variables, plan.variables, ask=inputs.ask)
+    given = VariableInputs(
+        inputs.environment, inputs.variables, plan.variables, required=values_required, ask=inputs.ask
+    )
     modules = loaded.configuration.modules() if loaded.configuration is not None else ()
     code = CodeSources.of_plan(inputs.root, plan, {module.path: module.folder for module in modules})
     libraries = Libraries(inputs.root, plan.timestamp)

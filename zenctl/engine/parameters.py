@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from zenctl.config.conforming import RESULT, Place, StepOutputs, fields
+from zenctl.config.conforming import Place, fields
 from zenctl.config.decoding import Decoded, text_of
 from zenctl.diagnostics import Diagnostic, error
 from zenctl.digests import sha256_json
@@ -109,18 +109,3 @@ def _digestible(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_digestible(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
-
-
-def output_data(data: Any) -> tuple[Any, StepOutputs | None]:
-    """A root output's data with a returned value in place of its artifact, and a step used as one value, if any."""
-    if isinstance(data, StepOutputs):
-        return Unknown(), data
-    if isinstance(data, ArtifactRef) and data.output == RESULT:
-        return (Unknown() if data.values is None else data.values.get("value")), None
-    if isinstance(data, dict):
-        pairs = {key: output_data(item) for key, item in data.items()}
-        return {key: item for key, (item, _) in pairs.items()}, next((s for _, s in pairs.values() if s), None)
-    if isinstance(data, list):
-        items = [output_data(item) for item in data]
-        return [item for item, _ in items], next((s for _, s in items if s), None)
-    return data, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zenctl.addrs import Address, covers
@@ -16,12 +16,14 @@ from zenctl.engine.components import (
     environment_here,
     ignoring,
     plain,
+    served_as_recorded,
     step_components,
     with_ignored,
 )
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.endpoints import plan_endpoint
 from zenctl.engine.evaluating import Evaluator
+from zenctl.engine.freshness import KnownResults
 from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
 from zenctl.engine.observed import Observed
 from zenctl.engine.reasons import changed, damaged, failed_before, pending
@@ -66,6 +68,7 @@ class Planned:
     outputs: list[OutputChange] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     desired: dict[Address, Desired] = field(default_factory=dict)
+    by_address: dict[Address, Change] = field(default_factory=dict)
     instances: set[Address] = field(default_factory=set)
 
 
@@ -85,16 +88,18 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
             continue
         change, refs, missing = _node(request, desired, known, result)
         result.changes.append(change)
+        result.by_address[addr] = change
         known[addr] = refs
         result.diagnostics += postconditions(request.evaluator, addr, known)
         unchecked |= set(missing)
+    result.changes = [_after_gates(change, result.desired) for change in result.changes]
     result.diagnostics += [*_unmatched(request, result), *still_configured(request.removed, request.evaluator.nodes)]
     result.diagnostics += validations(request.evaluator, known)
     if request.forget_others:
         configured = Configured(
             request.evaluator.nodes, set(request.selection.order), result.instances, set(result.desired)
         )
-        result.changes += gone(request.state, configured, request.removed)
+        result.changes += gone(request.state, configured, request.removed, request.moved)
     result.diagnostics += protected(result.changes, request.evaluator.nodes)
     result.outputs = _outputs(request, output_names, known, result.diagnostics)
     result.diagnostics += checks(request.evaluator, known)
@@ -103,7 +108,7 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
     return result
 
 
-def _instances(request: Request, known: Mapping[Address, Known], result: Planned) -> Iterator[Address]:
+def _instances(request: Request, known: KnownResults, result: Planned) -> Iterator[Address]:
     """The instances of all blocks, each block's once what decides them is known."""
     selection = request.selection
     for block in selection.order:
@@ -215,9 +220,9 @@ def _decide(
 
 def _triggered(desired: Desired, result: Planned) -> list[Change]:
     """The changes of what `replace_triggered_by` names, but for those that change nothing."""
-    named = set(desired.triggers)
     still = (Action.NO_OP, Action.REUSE, Action.FORGET)
-    return [change for change in result.changes if change.addr in named and change.action not in still]
+    named = [result.by_address[addr] for addr in dict.fromkeys(desired.triggers) if addr in result.by_address]
+    return [change for change in named if change.action not in still]
 
 
 def _trigger_reasons(triggers: Sequence[Change]) -> list[Reason]:
@@ -235,6 +240,7 @@ def _to_replace(request: Request, addr: Address) -> bool:
 
 def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Change:
     recorded = request.state.results.get(desired.addr)
+    desired = served_as_recorded(desired, recorded)
     observed = request.observed.endpoints.get(desired.addr)
     action, reasons = plan_endpoint(request.endpoint(desired), desired, recorded, observed)
     if _to_replace(request, desired.addr) and action is not Action.CREATE:
@@ -243,7 +249,6 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
     if triggers and action in (Action.NO_OP, Action.UPDATE):
         action, reasons = Action.REPLACE, _trigger_reasons(triggers)
     reasons += failed_before(request.state.attempts.get(desired.addr)) if action is not Action.NO_OP else []
-    gates = _gates(desired, result.desired)
     after = {"model": desired.model.digest, **plain(desired.shown_config)}
     before = None
     if recorded is not None and action is not Action.CREATE:
@@ -260,22 +265,26 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         after=after,
         after_unknown=("model",) if desired.model.digest is None else (),
         sensitive=tuple(desired.sensitive),
-        depends_on=tuple(sorted({str(a) for a in desired.references} | gates)),
+        depends_on=tuple(str(a) for a in desired.references),
         execution_id=recorded.execution_id if recorded and action is Action.NO_OP else None,
         moved_from=request.moved.get(desired.addr, ""),
     )
 
 
-def _gates(desired: DesiredEndpoint, others: Mapping[Address, Desired]) -> set[str]:
-    """Gated steps that judge the endpoint's model: it waits for them also when it names the training step."""
+def _after_gates(change: Change, planned: Mapping[Address, Desired]) -> Change:
+    """An endpoint waits for gated steps that judge its model, also when it names the training step's."""
+    desired = planned.get(change.addr)
+    if not isinstance(desired, DesiredEndpoint):
+        return change
     model = (desired.model.address, desired.model.output)
-    return {
+    gates = {
         str(addr)
-        for addr, other in others.items()
+        for addr, other in planned.items()
         if isinstance(other, DesiredStep)
         and other.params.get("gates")
         and any((ref.address, ref.output) == model for ref in other.inputs.values())
     }
+    return replace(change, depends_on=tuple(sorted({*change.depends_on, *gates}))) if gates else change
 
 
 def _after(
@@ -304,7 +313,7 @@ def _unknown_paths(
 
 
 def _outputs(
-    request: Request, names: Sequence[str], known: Mapping[Address, Known], diagnostics: list[Diagnostic]
+    request: Request, names: Sequence[str], known: KnownResults, diagnostics: list[Diagnostic]
 ) -> list[OutputChange]:
     found = []
     before = request.state.outputs

@@ -10,9 +10,9 @@ from typing import Any
 
 from zenctl.addrs import EndpointAddr
 from zenctl.diagnostics import DiagnosticError, error
-from zenctl.engine.components import plain
+from zenctl.engine.components import plain, served_as_recorded
 from zenctl.engine.desired import DesiredEndpoint
-from zenctl.engine.endpoints import ACTIONS, endpoint_name
+from zenctl.engine.endpoints import ACTIONS, endpoint_name, live_name
 from zenctl.engine.execution import store_hint
 from zenctl.engine.jobs import input_record, new_job_id
 from zenctl.engine.providers import Providers, provider_diagnostic
@@ -31,6 +31,13 @@ OUTCOMES = {
     Action.NO_OP: "unchanged",
 }
 """What is said of an endpoint once it is done."""
+
+
+SUCCEEDS = (
+    "With create_before_destroy it is made while the one before it still runs, so the two cannot share a port: "
+    "leave out the port, or create_before_destroy."
+)
+"""What to know where an endpoint cannot be made beside the one that it replaces."""
 
 
 class Publisher:
@@ -56,11 +63,13 @@ class Publisher:
 
     def publish(self, change: Change, desired: DesiredEndpoint) -> tuple[str, str]:
         """Bring the endpoint to serve its model; gives the outcome and its URL."""
-        addr, model = desired.addr, desired.model
+        addr = desired.addr
+        desired = served_as_recorded(desired, self._state.results.get(addr))
+        model = desired.model
         if model.digest is None:
             raise AssertionError(f"{addr} is published before its model is known")
         recorded = self._state.results.get(addr)
-        name = endpoint_name(addr, self._plan.workspace, recorded)
+        name = live_name(addr, self._state)
         provider = self._providers.endpoint(addr.type, desired.config.provider)
         config = plain(desired.config_data)
         labels = {"project": self._plan.project, "workspace": self._plan.workspace, "address": str(addr)}
@@ -99,7 +108,7 @@ class Publisher:
     def delete(self, addr: EndpointAddr) -> str:
         """Remove the endpoint and record that it is gone."""
         recorded = self._state.results.get(addr)
-        name = endpoint_name(addr, self._plan.workspace, recorded)
+        name = live_name(addr, self._state)
         provider = str(recorded.attributes.get("provider", "")) if recorded is not None else ""
         try:
             self._providers.endpoint(addr.type, provider).delete(name)
@@ -126,7 +135,11 @@ class Publisher:
             ready = replace(wanted, model_path=folder)
             if action is Action.UPDATE and prior is not None:
                 return provider.update(prior, ready)
-            made = provider.create(ready)
+            try:
+                made = provider.create(ready)
+            except ProviderError as problem:
+                problem.hint = f"{problem.hint} {SUCCEEDS}".strip() if succeeds else problem.hint
+                raise
             if succeeds and prior is not None:
                 provider.delete(prior.name)
             return made

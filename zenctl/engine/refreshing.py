@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from zenctl.addrs import Address
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
-from zenctl.engine.endpoints import endpoint_name
+from zenctl.engine.endpoints import live_name
 from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
 from zenctl.engine.observed import Observed
 from zenctl.engine.providers import Providers, provider_diagnostic
@@ -90,7 +91,9 @@ class Refresher:
         except DiagnosticError as problem:
             path = node.config.body.attributes.get("path")
             place = path.expression.range if path is not None else node.config.range
-            self.diagnostics += [d.at(place, str(node.addr)) for d in problem.diagnostics]
+            found = [d.at(place, str(node.addr)) for d in problem.diagnostics]
+            note = ' Beside the files of a module it is "${path.module}/..."' if node.addr.module else ""
+            self.diagnostics += [replace(d, detail=f"{d.detail}{note}") for d in found]
             return
         self._sources[node.addr] = state
         rows = f"{state.rows:,} rows, " if state.rows is not None else ""
@@ -121,7 +124,7 @@ class Refresher:
 
     def _endpoint(self, node: DesiredEndpoint) -> None:
         recorded = self.state.results.get(node.addr)
-        name = endpoint_name(node.addr, self.state.workspace, recorded)
+        name = live_name(node.addr, self.state)
         if not self.refresh:
             if recorded is not None:
                 self._endpoints[node.addr] = recorded_endpoint(name, recorded)

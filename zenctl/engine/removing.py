@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zenctl.addrs import Address, EndpointAddr, covers
@@ -27,7 +27,7 @@ def still_configured(blocks: Sequence[RemovedConfig], nodes: Collection[Address]
     """`removed` blocks of what is there."""
     found = []
     for removed in blocks:
-        if any(str(block) == removed.source for block in nodes):
+        if any(covers(removed.source, block) for block in nodes):
             detail = "Remove its block, or the removed block."
             summary = f"{removed.source} is removed, and is still configured"
             found.append(error("removed_exists", summary, detail, range=removed.range))
@@ -59,10 +59,13 @@ class Configured:
     wanted: Collection[Address]
 
 
-def gone(state: WorkspaceState, configured: Configured, blocks: Sequence[RemovedConfig]) -> list[Change]:
+def gone(
+    state: WorkspaceState, configured: Configured, blocks: Sequence[RemovedConfig], moved: Mapping[Address, str]
+) -> list[Change]:
     """What is recorded and not wanted any more: endpoints are deleted, steps and datasources forgotten.
 
-    An endpoint that a `removed` block lets go without destroying it is forgotten too.
+    An endpoint that a `removed` block lets go without destroying it is forgotten too. `moved` gives the former address
+    of what has moved to where nothing is wanted: it is moved first.
     """
     found = []
     for addr, recorded in sorted(state.results.items(), key=lambda item: str(item[0])):
@@ -72,9 +75,10 @@ def gone(state: WorkspaceState, configured: Configured, blocks: Sequence[Removed
         reason = Reason(ReasonCode.REMOVED, _why(addr, configured))
         stays = any(covers(removed.source, addr) and not removed.destroy for removed in blocks)
         if isinstance(addr, EndpointAddr) and not stays:
-            found.append(_delete(recorded, reason))
+            change = _delete(recorded, reason)
         else:
-            found.append(Change(addr, Action.FORGET, (reason,), before=before(recorded), after=None))
+            change = Change(addr, Action.FORGET, (reason,), before=before(recorded), after=None)
+        found.append(replace(change, moved_from=moved.get(addr, "")))
     return found
 
 

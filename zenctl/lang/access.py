@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from zenctl.diagnostics import did_you_mean
 from zenctl.lang.conversion import ConversionError, convert_value
-from zenctl.lang.model import DYNAMIC, SENSITIVE, UNKNOWN, Value, number, string, unknown
+from zenctl.lang.model import DYNAMIC, SENSITIVE, UNKNOWN, Value, content, number, string, unknown
 from zenctl.lang.numbers import is_whole, number_text
 from zenctl.lang.types import (
     NUMBER,
@@ -77,6 +78,9 @@ def _of_capsule(value: Value, name: str) -> Value:
     if value.raw is UNKNOWN:
         return DYNAMIC.with_marks(value.marks)
     found = value.raw.attribute(name)
+    inner = content(value)
+    if found is None and inner is not value:
+        return get_attribute(inner, name)
     if found is None:
         raise _no_attribute(f"A {value.type}", name, value.raw.attribute_names())
     return _marked(found, value)
@@ -104,6 +108,8 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 def index(collection: Value, key: Value) -> Value:
     """`collection[key]`, with the marks of both. Raises AccessProblem."""
+    if isinstance(key.raw, Decimal):
+        collection = content(collection)
     marks = collection.marks | key.marks
     if collection.raw is None:
         detail = "It is null, so it has no elements. Test for null before, or use try()."

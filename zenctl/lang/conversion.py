@@ -10,6 +10,7 @@ from zenctl.lang.model import (
     UNKNOWN,
     Value,
     boolean,
+    content,
     list_value,
     map_value,
     object_value,
@@ -17,7 +18,7 @@ from zenctl.lang.model import (
     tuple_value,
     unknown,
 )
-from zenctl.lang.numbers import number_text, parse_number
+from zenctl.lang.numbers import negated, number_text, parse_number
 from zenctl.lang.types import (
     ANY,
     BOOL,
@@ -52,9 +53,13 @@ class ConversionError(Exception):
 
 def convert_value(value: Value, target: Type) -> Value:
     """The value as the target type; its marks are kept. Raises ConversionError."""
+    if not isinstance(target, CapsuleType):
+        value = content(value)
     if isinstance(target, AnyType) or value.type == target:
         return value
     if value.raw is None:
+        if not convertible(value.type, target):
+            raise _required(value, target)
         return Value(without_optional(target), None, value.marks)
     if value.raw is UNKNOWN:
         return unknown(_unknown_type(value.type, target), value.marks)
@@ -135,7 +140,7 @@ def _to_primitive(value: Value, target: Type) -> Value:
     elif target == NUMBER and isinstance(raw, str):
         parsed = parse_number(raw[1:] if raw[:1] in ("-", "+") else raw)
         if parsed is not None:
-            return Value(NUMBER, parsed.copy_negate() if raw.startswith("-") else parsed)
+            return Value(NUMBER, negated(parsed) if raw.startswith("-") else parsed)
         raise ConversionError("a number is required")
     elif target == BOOL and isinstance(raw, str):
         if raw in ("true", "1"):
@@ -248,14 +253,20 @@ def common_type(values: Sequence[Value]) -> Type | None:
 
 
 def unify(types: Sequence[Type]) -> Type | None:
-    """The type that values of all these types can convert to, the most special one; None if there is none."""
+    """The type that values of all these types can convert to, the most special one; None if there is none.
+
+    `any` is the type of a null or of what is not known yet, and so fits every other. Beside a tuple or an object the
+    result is `any` too, as what is not known yet may turn out to have another length or other attributes.
+    """
     distinct = list(dict.fromkeys(types))
+    if ANY in distinct:
+        distinct.remove(ANY)
+        common = unify(distinct)
+        return ANY if isinstance(common, (TupleType, ObjectType)) else common
     if not distinct:
         return ANY
     if len(distinct) == 1:
         return distinct[0]
-    if any(isinstance(type, AnyType) for type in distinct):
-        return ANY
     if all(isinstance(type, Primitive) for type in distinct):
         return STRING if STRING in distinct else None
     if all(isinstance(type, ObjectType) for type in distinct):
@@ -269,10 +280,7 @@ def unify(types: Sequence[Type]) -> Type | None:
         element = unify(_element_types(distinct))
         if element is None:
             return None
-        sets = any(isinstance(type, SetType) for type in distinct)
-        return (
-            SetType(element) if sets and not any(isinstance(type, ListType) for type in distinct) else ListType(element)
-        )
+        return ListType(element) if any(isinstance(type, ListType) for type in distinct) else SetType(element)
     return None
 
 

@@ -12,8 +12,9 @@ from zenctl.lang.model import DYNAMIC, Value
 from zenctl.lang.references import Reference
 from zenctl.lang.syntax import Expression
 
-MAX_ITERATIONS = 1_000_000
-"""How many elements `for`, splats and templates of one expression may visit."""
+MAX_STEPS = 300_000
+"""How much one expression may compute in its loops: its parts, each as often as it is computed, and what it hands to
+functions."""
 
 NAMES = frozenset({"unknown_variable", "unknown_function", "wrong_arguments", "ambiguous_key"})
 """Problems of how something is written: no value explains them."""
@@ -57,7 +58,7 @@ class Evaluator:
         self.diagnostics: list[Diagnostic] = []
         self.locals: list[dict[str, Value]] = []
         self.items: list[Value] = []
-        self.iterations = 0
+        self.steps = 0
         self.text = 0
         self._involved: dict[SourceRange, list[Reference]] = {}
         self.fatal: list[Diagnostic] = []
@@ -65,9 +66,11 @@ class Evaluator:
         self.seconds = 0.0
         self.elements_made = 0
         self.text_made = 0
+        self._told_end = False
 
     def evaluate(self, node: Expression) -> Value:
         """The value of a node; problems are added to `diagnostics`."""
+        self.steps += 1
         return self.rules[node.__class__](self, node)
 
     def hold(self) -> list[Diagnostic]:
@@ -92,7 +95,7 @@ class Evaluator:
     def give_up(self, code: str, summary: str, detail: str, range: SourceRange) -> Value:
         """Record an error that no `try` hides, and let the loops around stop; returns what stands for the result."""
         self.fatal.append(error(code, summary, detail, range=range))
-        self.iterations = MAX_ITERATIONS + 1
+        self.stop()
         return DYNAMIC
 
     def spend(self, result: Value | None, seconds: float, range: SourceRange) -> None:
@@ -111,10 +114,16 @@ class Evaluator:
             detail = f"The calls of functions in the expression take more than {MAX_SECONDS_OF_ALL_CALLS} s."
             self.give_up("too_slow", "Calls of functions take too long", detail, range)
 
+    def stop(self) -> None:
+        """Let no loop go on, as the problem that ends them has been told."""
+        self.steps = MAX_STEPS + 1
+        self._told_end = True
+
     def visit(self, range: SourceRange) -> bool:
-        """Count an iteration; False once there are too many."""
-        self.iterations += 1
-        if self.iterations == MAX_ITERATIONS + 1:
-            detail = f"The expression visits more than {MAX_ITERATIONS} elements."
+        """Whether a loop may go on to its next element; False once the expression has computed too much."""
+        if self.steps <= MAX_STEPS:
+            return True
+        if not self._told_end:
+            detail = f"It computes more than {MAX_STEPS} values. Loop over fewer elements."
             self.give_up("too_many_iterations", "Too many iterations", detail, range)
-        return self.iterations <= MAX_ITERATIONS
+        return False

@@ -9,7 +9,7 @@ from time import process_time
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean
 from zenctl.lang.calls import Function, FunctionProblem, call, check_count
 from zenctl.lang.evaluator import Evaluator
-from zenctl.lang.model import DYNAMIC, NO_MARKS, UNKNOWN, Value
+from zenctl.lang.model import DYNAMIC, NO_MARKS, UNKNOWN, Value, content
 from zenctl.lang.syntax import Call, Expression
 from zenctl.lang.types import AnyType, ListType, SetType, TupleType, describe
 
@@ -27,7 +27,7 @@ def function_call(self: Evaluator, node: Call) -> Value:
     if function.lazy:
         return _call_lazy(self, node, function)
     before = len(self.diagnostics)
-    arguments = [self.evaluate(argument) for argument in node.arguments]
+    arguments = [content(self.evaluate(argument)) for argument in node.arguments]
     if len(self.diagnostics) > before:
         return DYNAMIC
     places = [argument.range for argument in node.arguments]
@@ -50,6 +50,7 @@ def function_call(self: Evaluator, node: Call) -> Value:
         summary = "Missing argument" if "missing" in problem else "Too many arguments"
         return self.problem("wrong_arguments", f"{summary} of {node.name}", problem, node.range)
     start = process_time()
+    self.steps += sum(len(value.raw) if isinstance(value.raw, (tuple, dict)) else 1 for value in arguments)
     try:
         result = call(function, arguments).with_marks(marks)
     except FunctionProblem as wrong:

@@ -8,7 +8,7 @@ from zenctl.diagnostics import SourceRange
 from zenctl.lang.access import elements
 from zenctl.lang.conversion import ConversionError, convert_value
 from zenctl.lang.evaluator import Evaluator
-from zenctl.lang.model import DYNAMIC, UNKNOWN, Marks, Value, object_value, tuple_value, unknown
+from zenctl.lang.model import DYNAMIC, UNKNOWN, Marks, Value, content, object_value, tuple_value, unknown
 from zenctl.lang.rendering import joined
 from zenctl.lang.syntax import Expression, For, Splat, TemplateFor
 from zenctl.lang.types import (
@@ -44,7 +44,7 @@ def _elements(self: Evaluator, collection: Value, range: SourceRange) -> Iterato
 
 
 def template_for(self: Evaluator, node: TemplateFor) -> Value:
-    collection = self.evaluate(node.collection)
+    collection = content(self.evaluate(node.collection))
     pairs = _elements(self, collection, node.collection.range)
     if pairs is None:
         return unknown(STRING, collection.marks)
@@ -66,7 +66,7 @@ def template_for(self: Evaluator, node: TemplateFor) -> Value:
 
 
 def for_expression(self: Evaluator, node: For) -> Value:
-    collection = self.evaluate(node.collection)
+    collection = content(self.evaluate(node.collection))
     pairs = _elements(self, collection, node.collection.range)
     if pairs is None:
         return DYNAMIC.with_marks(collection.marks)
@@ -165,7 +165,7 @@ class _Loop:
 
 def splat(self: Evaluator, node: Splat) -> Value:
     before = len(self.diagnostics)
-    source = self.evaluate(node.source)
+    source = content(self.evaluate(node.source))
     if len(self.diagnostics) > before:
         return DYNAMIC
     sequence = isinstance(source.type, (ListType, SetType, TupleType))

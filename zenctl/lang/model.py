@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.types import (
     ANY,
     BOOL,
@@ -63,6 +63,10 @@ class Capsule(Protocol):
         """The object."""
         ...
 
+    def content(self) -> Value | None:
+        """The plain value it stands for where one is needed, unknown if it is known only after apply; None if none."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -100,6 +104,14 @@ DYNAMIC = Value(ANY, UNKNOWN)
 """Nothing is known, not even the type."""
 
 
+def content(value: Value) -> Value:
+    """What a capsule stands for where a plain value is needed, such as what a step returned; else the value itself."""
+    if not isinstance(value.type, CapsuleType) or value.raw is UNKNOWN or value.raw is None:
+        return value
+    inner = value.raw.content()
+    return value if inner is None else inner.with_marks(value.marks)
+
+
 def unknown(type: Type, marks: Marks = NO_MARKS) -> Value:
     """An unknown value of a type."""
     return Value(type, UNKNOWN, marks)
@@ -110,9 +122,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def string(text: str) -> Value:
     """A string, in Unicode's normal form C. Half a character, which no file can hold, becomes U+FFFD."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", text))
-    return Value(STRING, text)
+    return Value(STRING, text if text.isascii() else nfc(_SURROGATE.sub("\ufffd", text)))
 
 
 def number(value: Decimal | int) -> Value:
@@ -229,4 +239,6 @@ def identity(value: Value) -> Any:
 def _order(key: Any) -> tuple[Any, ...]:
     """Sets iterate numbers by size, strings by code point, false before true, the rest by their text, null last."""
     kind, raw = key[0], key[1] if len(key) > 1 else ""
-    return (kind == "NoneType", kind, raw if kind in ("str", "Decimal", "bool") else repr(key))
+    if kind in ("str", "Decimal", "bool"):
+        return 0, kind, raw
+    return (1, kind, repr(key)) if kind != "NoneType" else (2,)

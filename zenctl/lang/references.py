@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from zenctl.diagnostics import SourceRange
@@ -35,12 +35,14 @@ from zenctl.lang.syntax import (
 class Reference:
     """A use of a name. `path` is the root name, then attributes and index keys up to the first that is computed.
 
-    `dynamic` says that a computed index follows, so that any key may be meant.
+    `dynamic` says that a computed index follows, so that any key may be meant. `key` is the expression of that index,
+    unless it uses variables of a `for`.
     """
 
     path: tuple[str | int, ...]
     range: SourceRange
     dynamic: bool = False
+    key: Expression | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         text = str(self.path[0])
@@ -106,7 +108,7 @@ def _traversal(
     waiting: list[tuple[Expression, frozenset[str]]],
 ) -> None:
     """Note the reference that a chain of `.name` and `[key]` makes, and put off what is inside computed keys."""
-    steps: list[tuple[str | int | None, SourceRange]] = []
+    steps: list[tuple[str | int | Expression, SourceRange]] = []
     node = expression
     while True:
         if isinstance(node, GetAttr):
@@ -116,7 +118,7 @@ def _traversal(
             key = literal_key(node.key)
             if key is None:
                 waiting.append((node.key, bound))
-            steps.append((key, node.range))
+            steps.append((node.key if key is None else key, node.range))
             node = node.source
         else:
             break
@@ -126,14 +128,15 @@ def _traversal(
     if node.name in bound:
         return
     path: list[str | int] = [node.name]
-    range, dynamic = node.range, False
+    range = node.range
+    computed: Expression | None = None
     for step, step_range in reversed(steps):
-        if step is None:
-            dynamic = True
+        if not isinstance(step, (str, int)):
+            computed = step
             break
         path.append(step)
         range = step_range
-    found.append(Reference(tuple(path), range, dynamic))
+    found.append(Reference(tuple(path), range, computed is not None, None if bound else computed))
 
 
 def literal_key(key: Expression) -> str | int | None:

@@ -8,7 +8,7 @@ from zenctl.lang.conversion import ConversionError, convert_value, unify
 from zenctl.lang.evaluator import Evaluator
 from zenctl.lang.model import NO_MARKS, UNKNOWN, Value, string, unknown
 from zenctl.lang.syntax import Conditional, Literal, Template, TemplateIf
-from zenctl.lang.types import BOOL, STRING, AnyType, Type, describe
+from zenctl.lang.types import ANY, BOOL, STRING, AnyType, Type, describe
 
 
 def template(self: Evaluator, node: Template) -> Value:
@@ -108,4 +108,6 @@ def _common_type(true_value: Value, false_value: Value) -> Type | None:
         return false_value.type
     if false_value.raw is None and isinstance(false_value.type, AnyType):
         return true_value.type
+    if isinstance(true_value.type, AnyType) or isinstance(false_value.type, AnyType):
+        return ANY
     return unify([true_value.type, false_value.type])

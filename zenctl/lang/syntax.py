@@ -224,11 +224,13 @@ class Body(Node):
 @dataclass(frozen=True, slots=True)
 class BlockShape:
     """Which keys of a YAML mapping are blocks. `labels` mappings nest below the key; a list of mappings is several
-    blocks; `blocks` are the block types inside. Every other key is an attribute.
+    blocks; `blocks` are the block types inside. Every other key is an attribute; `types` are those whose value is a
+    type expression, which YAML writes as a text.
     """
 
     labels: int = 0
     blocks: Mapping[str, BlockShape] = field(default_factory=dict, hash=False)
+    types: frozenset[str] = frozenset()
 
 
 def same_meaning(one: object, other: object) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from zenctl.config import formatting
-from zenctl.config.formatting import find, format_files, replace_text
+from zenctl.config.formatting import find, format_files
+from zenctl.config.texts import write_text
 from zenctl.diagnostics import Severity
 
 UGLY, FAIR = "a=1\n", "a = 1\n"
@@ -133,7 +134,7 @@ def test_a_file_keeps_its_mode(tmp_path: Path, mode: int) -> None:
     path.write_text(UGLY)
     path.chmod(mode)
     inode = path.stat().st_ino
-    replace_text(path, FAIR)
+    write_text(path, FAIR)
     assert path.read_text() == FAIR
     assert path.stat().st_mode & 0o7777 == mode
     assert path.stat().st_ino != inode
@@ -144,7 +145,7 @@ def test_a_file_keeps_its_mode(tmp_path: Path, mode: int) -> None:
 def test_a_file_keeps_its_owner(tmp_path: Path) -> None:
     write(tmp_path, "a.zen.hcl")
     os.chown(tmp_path / "a.zen.hcl", 1234, 2345)
-    replace_text(tmp_path / "a.zen.hcl", FAIR)
+    write_text(tmp_path / "a.zen.hcl", FAIR)
     found = (tmp_path / "a.zen.hcl").stat()
     assert (found.st_uid, found.st_gid) == (1234, 2345)
 

@@ -29,6 +29,26 @@ BAD: list[tuple[str, str, str]] = [
         'check "m" {\n  assert {\n    condition = true\n    error_message = "no"\n  }\n}',
         '3:17 constant_condition: The condition of assert of check "m" is constant',
     ),
+    (
+        "ignored attribute that is none",
+        'datasource "csv" "x" {\n  path = "p"\n  lifecycle {\n    ignore_changes = [delimeter]\n  }\n}',
+        '4:23 unknown_attribute: ignore_changes of datasource "csv" "x" cannot name "delimeter"',
+    ),
+    (
+        "ignored component of an endpoint",
+        'endpoint "local" "x" {\n  model = var.m\n  lifecycle {\n    ignore_changes = [code]\n  }\n}\nvariable "m" {}',
+        '4:23 unknown_attribute: ignore_changes of endpoint "local" "x" cannot name "code"',
+    ),
+    (
+        "moved to itself",
+        "moved {\n  from = step.train.a\n  to = step.train.a\n}",
+        "1:1 invalid_move: step.train.a cannot move to itself",
+    ),
+    (
+        "endpoint moved to another type",
+        "moved {\n  from = endpoint.local.a\n  to = endpoint.other.a\n}",
+        "1:1 invalid_move: This cannot move there",
+    ),
     ("moved without to", "moved { from = step.train.a }", '1:1 missing_attribute: Moved has no "to"'),
     (
         "moved to another kind",
@@ -50,7 +70,7 @@ BAD: list[tuple[str, str, str]] = [
     (
         "each in for_each",
         'datasource "csv" "x" {\n  path = "p"\n  for_each = { a = each.key }\n}',
-        '3:20 invalid_reference: "each" is there only in blocks that have "for_each"',
+        '3:20 invalid_reference: "each" cannot decide which instances there are',
     ),
     (
         "unknown attribute of each",

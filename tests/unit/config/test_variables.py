@@ -373,3 +373,23 @@ def test_validating_reads_the_other_variables_that_its_validations_refer_to(load
     assert validate(config, from_python(3), PLACE, {}) == [], "what is not known passes"
     null, [problem] = settle(variable(load_text, 'variable "v" { nullable = false }'), from_python(None), PLACE)
     assert (problem.summary, FAULTY in null.marks) == ('Variable "v" is null, but it is not nullable', True)
+
+
+@pytest.mark.parametrize(
+    ("written", "type_"),
+    [
+        ("list(string)", "list(string)"),
+        ('"${list(string)}"', "list(string)"),
+        ('"${object({\\"a b\\" = string})}"', 'object({"a b"=string})'),
+    ],
+)
+def test_a_type_in_yaml_is_a_text_or_an_expression(load_text: Any, written: str, type_: str) -> None:
+    loaded = load_text(files={"a.zen.yaml": f"variable: {{x: {{type: {written}}}}}"})
+    assert loaded.diagnostics == ()
+    assert loaded.configuration.variables["x"].type == type_
+
+
+def test_a_type_whose_text_cannot_be_found_is_refused(load_text: Any) -> None:
+    text = 'variable: {x: {type: "${object({a = optional(string, \\"b\\")})}"}}'
+    [problem] = load_text(files={"a.zen.yaml": text}).diagnostics
+    assert (problem.code, problem.detail) == ("invalid_type", "Write it as a text, without ${...}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from tests.unit.engine.worlds import World
 from zenctl.addrs import Address, parse
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
-from zenctl.schema import ArtifactRef
+from zenctl.schema import ArtifactRef, Unknown
 
 EACH = """
 variable "files" { default = { a = "1.csv", b = "2.csv" } }
@@ -226,3 +227,163 @@ def test_a_chain_of_a_thousand_values_over_modules_does_not_recurse(tmp_path: Pa
     world = World(text + 'output "o" { value = module.m.o }', tmp_path, {"m/main.zen.hcl": child})
     assert world.loaded == []
     assert world.evaluator.output("o", {})[0].value == 7
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "expected"),
+    [
+        ("toset(step.python.n.result)", ["b", "a", "b"], ["a", "b"]),
+        ("[for x in step.python.n.result : upper(x)]", ["a"], ["A"]),
+        ("step.python.n.result[1]", ["a", "b"], "b"),
+        ("step.python.n.result.key", {"key": 7}, 7),
+        ("step.python.n.result + 1", 3, 4),
+        ("step.python.n.result == 3", 3, True),
+        ('"n is ${step.python.n.result}"', 3, "n is 3"),
+        ("step.python.n.result > 2 ? 1 : 0", 3, 1),
+        ("length(step.python.n.result)", [1, 2, 3], 3),
+        ("step.python.n[*]", ["a", "b"], ["a", "b"]),
+        ("step.python.n.result", [1], [1]),
+    ],
+)
+def test_what_a_step_returned_is_a_plain_value_in_expressions(
+    tmp_path: Path, expression: str, value: Any, expected: Any
+) -> None:
+    text = 'step "python" "n" {\n  code = "s.py:count"\n  inputs = { data = datasource.csv.d }\n}\n'
+    text += f'datasource "csv" "d" {{ path = "p" }}\noutput "o" {{ value = {expression} }}\n'
+    world = World(text, tmp_path)
+    assert world.problems() == []
+    known = {parse("step.python.n"): {"result": ref("step.python.n", "result", "Artifact", value=value)}}
+    assert world.evaluator.output("o", known)[0].value == expected
+    assert isinstance(world.evaluator.output("o", {})[0].value, Unknown)
+
+
+PRECISE = """
+locals {
+  keys  = toset(["a", "b"])
+  first = "a"
+}
+step "python" "named" { code = "s.py:count" }
+datasource "csv" "d" {
+  for_each = local.keys
+  path     = each.key
+}
+step "split" "each_value" {
+  for_each = datasource.csv.d
+  inputs   = { data = each.value }
+  ratio    = { train = 1 }
+}
+step "split" "literal" {
+  inputs = { data = datasource.csv.d["a"] }
+  ratio  = { train = 1 }
+}
+step "split" "computed" {
+  inputs = { data = datasource.csv.d[local.first] }
+  ratio  = { train = 1 }
+}
+step "split" "unknown" {
+  inputs = { data = datasource.csv.d[step.python.named.result.value] }
+  ratio  = { train = 1 }
+}
+step "split" "looped" {
+  inputs = { data = [for first in ["b"] : datasource.csv.d[first]][0] }
+  ratio  = { train = 1 }
+}
+step "split" "ordered" {
+  inputs     = { data = datasource.csv.d["b"] }
+  ratio      = { train = 1 }
+  depends_on = [datasource.csv.d]
+}
+step "split" "counted" {
+  count  = 2
+  inputs = { data = datasource.csv.d["a"] }
+  ratio  = { train = 1 }
+}
+step "split" "crossed" {
+  count  = 2
+  inputs = { data = step.split.counted[1 - count.index].train }
+  ratio  = { train = 1 }
+}
+module "keyed" {
+  source   = "./m"
+  for_each = local.keys
+  data     = step.split.each_value[each.key].train
+}
+module "valued" {
+  source   = "./m"
+  for_each = step.split.each_value
+  data     = each.value.train
+}
+step "split" "of_module" {
+  inputs = { data = module.keyed["b"].train }
+  ratio  = { train = 1 }
+}
+"""
+PASSING = """
+variable "data" {}
+locals { data = var.data }
+step "split" "s" {
+  inputs = { data = local.data }
+  ratio  = { train = 1 }
+}
+output "train" { value = step.split.s.train }
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ('step.split.each_value["a"]', ['datasource.csv.d["a"]']),
+        ("step.split.literal", ['datasource.csv.d["a"]']),
+        ("step.split.computed", ['datasource.csv.d["a"]']),
+        ("step.split.unknown", ['datasource.csv.d["a"]', 'datasource.csv.d["b"]', "step.python.named"]),
+        ("step.split.looped", ['datasource.csv.d["a"]', 'datasource.csv.d["b"]']),
+        ("step.split.ordered", ['datasource.csv.d["a"]', 'datasource.csv.d["b"]']),
+        ("step.split.crossed[0]", ["step.split.counted[1]"]),
+        ("step.split.crossed[1]", ["step.split.counted[0]"]),
+        ('module.keyed["b"].step.split.s', ['step.split.each_value["b"]']),
+        ('module.valued["b"].step.split.s', ['step.split.each_value["b"]']),
+        ("step.split.of_module", ['module.keyed["b"].step.split.s']),
+    ],
+)
+def test_an_instance_waits_for_the_instances_that_it_uses(tmp_path: Path, address: str, expected: list[str]) -> None:
+    world = World(PRECISE, tmp_path, {"m/main.zen.hcl": PASSING})
+    assert world.loaded == []
+    desired, _ = world.evaluator.node(parse(address), {})
+    assert desired is not None
+    assert [str(a) for a in desired.references] == expected
+
+
+def test_time_grows_with_the_number_of_instances_and_not_with_its_square(tmp_path: Path) -> None:
+    text = """
+datasource "csv" "d" {
+  for_each = toset([for i in range(COUNT) : tostring(i)])
+  path     = each.key
+}
+step "split" "a" {
+  for_each = datasource.csv.d
+  inputs   = { data = each.value }
+  ratio    = { train = 1 }
+}
+step "split" "b" {
+  for_each = toset([for i in range(COUNT) : tostring(i)])
+  inputs   = { data = step.split.a[each.key].train }
+  ratio    = { train = 1 }
+}
+"""
+
+    def seconds(count: int) -> float:
+        world = World(text.replace("COUNT", str(count)), tmp_path)
+        started = time.process_time()
+        known: dict[Address, Any] = {}
+        for block in ("datasource.csv.d", "step.split.a", "step.split.b"):
+            for addr in world.evaluator.instances(parse(block), known).addresses:
+                desired, problems = world.evaluator.node(addr, known)
+                assert desired is not None
+                assert not problems
+                known[addr] = {}
+        assert len(known) == 3 * count
+        return time.process_time() - started
+
+    seconds(20)
+    # Four times as many would be 16 times the work if it were quadratic.
+    assert seconds(400) < 8 * seconds(100)

@@ -40,6 +40,8 @@ A, B = "step.python.a", "step.python.b"
         ({A: f'{A}["x"]'}, [A], {f'{A}["x"]': A}),
         ({f"{A}[0]": f'{A}["x"]'}, [f"{A}[0]", f"{A}[1]"], {f'{A}["x"]': f"{A}[0]", f"{A}[1]": ""}),
         ({A: B, B: "step.python.c"}, [A], {"step.python.c": A}),
+        ({B: "step.python.c", A: B}, [A], {"step.python.c": A}),
+        ({A: B, B: A}, [A], {A: ""}),
         ({A: "step.train.a"}, [A], {"step.train.a": A}),
         ({A: f"module.m.{A}"}, [A], {f"module.m.{A}": A}),
         ({f"module.m.{A}": A}, [f"module.m.{A}"], {A: f"module.m.{A}"}),
@@ -63,3 +65,16 @@ def test_what_has_moved_away_must_not_be_there(tmp_path: Path) -> None:
     assert problem.summary == "step.python.a has moved, and is still configured"
     assert problem.range is not None
     assert problem.range.start.line == 2
+
+
+def test_a_module_that_has_moved_away_must_not_be_there(tmp_path: Path) -> None:
+    text = 'module "m" { source = "./m" }\nmoved {\n  from = module.m\n  to = TO\n}'
+    child = {"m/main.zen.hcl": 'step "python" "a" { code = "s.py:make" }'}
+
+    def problems(target: str) -> list[str]:
+        world = World(text.replace("TO", target), tmp_path, child)
+        _, _, found = moved_state(WorkspaceState("p", "default"), world.configuration, world.evaluator.nodes)
+        return [d.summary for d in found]
+
+    assert problems("module.n") == ["module.m has moved, and is still configured"]
+    assert problems("module.m[0]") == []

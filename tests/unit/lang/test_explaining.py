@@ -63,6 +63,9 @@ class Thing:
     def attribute_names(self) -> tuple[str, ...]:
         return ("size",)
 
+    def content(self) -> None:
+        return None
+
     def unwrap(self) -> object:
         return self
 
