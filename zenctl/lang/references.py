@@ -91,6 +91,8 @@ def _dynamic(
     attributes = dict(block.body.attributes)
     own = attributes.pop("iterator", None)
     named = own.expression if own is not None else None
+    while isinstance(named, (TemplateWrap, Parentheses)):
+        named = named.expression
     iterator = block.labels[0]
     if isinstance(named, Variable):
         iterator = named.name

@@ -221,6 +221,14 @@ def test_names_inside_are_checked_without_evaluating() -> None:
     ]
 
 
+@pytest.mark.parametrize("iterator", ["it", "(it)", '"${it}"', '"it"'])
+def test_an_iterator_is_known_in_every_spelling(iterator: str) -> None:
+    text = block("limits", "for_each = list", f"iterator = {iterator}", content="high = it.value")
+    body, _ = parse_config(text, "m.hcl")
+    assert [str(r) for r in body_references(body)] == ["list"]
+    assert read(text)[0].data == {"limits": [{"high": 3}, {"high": 5}]}
+
+
 def test_iterators_are_no_references() -> None:
     text = """
 dynamic "a" {

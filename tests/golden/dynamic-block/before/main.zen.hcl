@@ -13,9 +13,11 @@ datasource "csv" "heights" {
 
 step "transform" "heights" {
   inputs = { train = datasource.csv.heights }
+
   dynamic "features" {
     for_each = var.methods
     iterator = it
+
     content {
       method = it.value
     }
