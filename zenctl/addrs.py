@@ -13,8 +13,35 @@ Key = Union[str, int, None]
 
 A = TypeVar("A", bound="Address")
 
-NAME = re.compile(r"[^\W\d][\w-]*")
-"""An identifier as HCL has them: a letter or underscore, then letters, digits, underscores and dashes."""
+
+class _Name:
+    """Finds identifiers as HCL has them: an ID_Start of Unicode or an underscore, then ID_Continues and dashes.
+
+    `re` has no such classes: what it takes for a letter may be the fraction ¼.
+    """
+
+    _rough = re.compile(r"[^\W\d][\w-]*")
+
+    def match(self, text: str, at: int = 0) -> str | None:
+        """The longest name that begins there, or None."""
+        found = self._rough.match(text, at)
+        if found is None:
+            return None
+        rough = found.group()
+        if rough.replace("-", "_").isidentifier():
+            return rough
+        end = next(
+            i for i, char in enumerate(rough) if not (f"_{char}" if i else char).replace("-", "_").isidentifier()
+        )
+        return rough[:end] or None
+
+    def fullmatch(self, text: str) -> bool:
+        """Whether all of it is a name."""
+        return bool(text) and self.match(text) == text
+
+
+NAME = _Name()
+"""An identifier: of a block, an attribute, a variable."""
 
 
 class AddressError(ValueError):
@@ -171,10 +198,10 @@ class _Reader:
 
     def name(self) -> str:
         found = NAME.match(self.text, self.at)
-        if not found:
+        if found is None:
             raise self.fail("a name")
-        self.at = found.end()
-        return found.group()
+        self.at += len(found)
+        return found
 
     def dot(self) -> None:
         if not self.text.startswith(".", self.at):

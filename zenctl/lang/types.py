@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from zenctl.addrs import NAME
 from zenctl.lang.quoting import quote
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class ObjectType:
 
 def _key(name: str) -> str:
     """An attribute's name as a type expression writes it."""
-    return name if _NAME.fullmatch(name) else quote(name)
+    return name if NAME.fullmatch(name) else quote(name)
 
 
 @dataclass(frozen=True, slots=True)

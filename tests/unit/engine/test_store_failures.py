@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from zenctl.engine import workflow
+from zenctl.engine import drafting, workflow
 from zenctl.engine.requests import Inputs, PlanOptions
 from zenctl.metadata.store import StoreError
 
@@ -27,5 +27,6 @@ def test_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: 
 
     (tmp_path / "main.zen.hcl").write_text('zenctl {\n  project = "p"\n}\n')
     monkeypatch.setattr(workflow, "read_workspace", fail)
+    monkeypatch.setattr(drafting, "read_state", fail)
     [found] = OPERATIONS[operation](Inputs(tmp_path)).diagnostics
     assert (found.code, found.summary, found.detail) == ("metadata_store", "The metadata database x is busy", "Wait.")
