@@ -85,7 +85,7 @@ class Address:
     @property
     def block(self: A) -> A:
         """The block that this is an instance of: the same without keys."""
-        if self.key is None and all(m.key is None for m in self.module):
+        if self.key is None and (not self.module or all(m.key is None for m in self.module)):
             return self
         return replace(self, key=None, module=tuple(ModuleInstance(m.name) for m in self.module))
 
