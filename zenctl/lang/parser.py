@@ -81,10 +81,11 @@ class BodyParser(ExpressionParser):
         """Everything up to the end of the file."""
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
+        broken = False
         while True:
-            self._items(attributes, blocks)
+            broken = self._items(attributes, blocks) or broken
             if self.kind == "eof":
-                return Body(self.source.range(0, len(self.text)), attributes, tuple(blocks))
+                return Body(self.source.range(0, len(self.text)), attributes, tuple(blocks), broken)
             if self._excused:
                 self._excused -= 1
             else:
@@ -92,8 +93,9 @@ class BodyParser(ExpressionParser):
                 self.report("extra_brace", "Unexpected closing brace", detail, self.here())
             self.advance()
 
-    def _items(self, attributes: dict[str, Attribute], blocks: list[Block]) -> None:
-        """Read items up to a closing brace or the end of the file."""
+    def _items(self, attributes: dict[str, Attribute], blocks: list[Block]) -> bool:
+        """Read items up to a closing brace or the end of the file; returns whether one of them is broken."""
+        broken = False
         while True:
             kind = self.kind
             if kind == "newline":
@@ -101,9 +103,9 @@ class BodyParser(ExpressionParser):
             elif len(self.diagnostics) >= MAX_PROBLEMS:
                 self._unclosed = True
                 self.at, self.kind = len(self.kinds) - 1, "eof"
-                return
+                return True
             elif kind == "eof" or kind == "}":
-                return
+                return broken
             else:
                 first, depth, margin = self.at, self.depth, self._margin
                 try:
@@ -112,6 +114,7 @@ class BodyParser(ExpressionParser):
                     self.depth, self.newlines, self._margin = depth, True, margin
                     self._excused += 1
                     self._recover(first)
+                    broken = True
 
     def _item(self, attributes: dict[str, Attribute], blocks: list[Block]) -> None:
         start = self.start
@@ -231,10 +234,11 @@ class BodyParser(ExpressionParser):
         self.advance()
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
+        broken = False
         if self.kind not in ("newline", "}", "eof"):
             self._single(attributes)
         else:
-            self._items(attributes, blocks)
+            broken = self._items(attributes, blocks)
         if self.kind != "}":
             if self._unclosed:  # the innermost one has been told
                 raise SyntaxFailure
@@ -242,7 +246,7 @@ class BodyParser(ExpressionParser):
             detail = 'There is no closing brace "}" for this block before the end of the file.'
             self.fail("unclosed_block", "Unclosed block", detail, type_range)
         self.advance()
-        return Body(self.since(start), attributes, tuple(blocks))
+        return Body(self.since(start), attributes, tuple(blocks), broken)
 
     def _single(self, attributes: dict[str, Attribute]) -> None:
         """The one argument of a block that is written on one line."""

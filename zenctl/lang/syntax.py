@@ -215,10 +215,14 @@ class Block(Node):
 
 @dataclass(frozen=True, slots=True)
 class Body(Node):
-    """Attributes and blocks in the order of the file. `attributes` has each name once (doubles are diagnostics)."""
+    """Attributes and blocks in the order of the file. `attributes` has each name once (doubles are diagnostics).
+
+    `broken` says that something in it could not be read: what seems to be missing may be there.
+    """
 
     attributes: dict[str, Attribute] = field(hash=False)
     blocks: tuple[Block, ...] = ()
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,11 +47,10 @@ def parse_yaml(
     expression.
     """
     reader = _Reader(text, filename, scalars=scalars)
-    body = Body(reader.source.range(0, 0), {})
+    body = Body(reader.source.range(0, 0), {}, broken=True)
     try:
         root = reader.compose()
-        if root is not None:
-            body = reader.body(root, shape)
+        body = Body(body.range, {}) if root is None else reader.body(root, shape)
     except Refused as refused:
         reader.diagnostics.append(refused.diagnostic)
     return body, reader.problems()
@@ -140,11 +139,11 @@ class _Reader(Composer):
         """A mapping as a body: blocks where the shape says so, attributes elsewhere."""
         place = self.place(node)
         if is_null(node):
-            return Body(place, {})
+            return Body(place, {}, broken=bool(self.diagnostics))
         if not isinstance(node, Mapping):
             detail = "A mapping (name: value) must stand here."
             self.report("invalid_block", "Mapping expected", detail, place)
-            return Body(place, {})
+            return Body(place, {}, broken=True)
         self.count(node)
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
@@ -153,7 +152,7 @@ class _Reader(Composer):
                 blocks += self.blocks(name, self.place(key), value, shape.blocks[name], (), ())
             else:
                 attributes[name] = Attribute(span, name, self.place(key), self.value(value))
-        return Body(place, attributes, tuple(blocks))
+        return Body(place, attributes, tuple(blocks), broken=bool(self.diagnostics))
 
     def blocks(
         self,

@@ -116,3 +116,23 @@ def test_what_follows_a_problem_is_read() -> None:
     (block,) = result.body.blocks
     assert (list(block.body.attributes), list(result.body.attributes)) == (["y"], ["d"])
     assert [inner.type for inner in block.body.blocks] == ["c"]
+
+
+def test_a_body_tells_that_something_in_it_could_not_be_read() -> None:
+    body = parse("a = 1\nb {\n  c = ]\n}\nd {\n  e = 1\n}\n").body
+    assert body is not None
+    assert (body.broken, [block.body.broken for block in body.blocks]) == (False, [True, False])
+    top = parse("a = ]\n").body
+    assert top is not None
+    assert top.broken
+    for text, broken in (
+        ("a: 1\n", False),
+        ("a: *b\n", True),
+        ("a: ${\n", True),
+        ("[", True),
+        ("- 1", True),
+        ("", False),
+    ):
+        read = parse(text, syntax="yaml").body
+        assert read is not None
+        assert read.broken == broken
