@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import ROOT, ZENCTL, Project, kill_group, wait_for
+from tests.measuring import PATIENCE
 
 PENGUIN = {
     "island": "Biscoe",
@@ -69,7 +70,7 @@ def predict(url: str) -> Any:
         json.dumps({"instances": [PENGUIN]}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.load(answer)["predictions"][0]
 
 

@@ -12,7 +12,7 @@ import pytest
 def python(code: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **env}
     return subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, env=environment, check=False
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=240, env=environment, check=False
     )
 
 
