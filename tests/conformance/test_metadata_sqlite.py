@@ -272,7 +272,7 @@ def test_two_processes_commit_at_once_while_a_third_reads(path: Path) -> None:
     reader.close()
     wins = 0
     for writer in writers:
-        out, err = writer.communicate(timeout=60)
+        out, err = writer.communicate(timeout=240)
         assert (writer.returncode, err) == (0, "")
         wins += int(out)
     assert wins == rounds
@@ -298,7 +298,7 @@ os.kill(os.getpid(), 9)
 def test_a_writer_killed_halfway_is_rolled_back(path: Path, store: MlmdStore, create: bool) -> None:
     store.commit(Transition(executions=(execution("j"),)))
     store.close()
-    run(KILLED, path).communicate(timeout=60)
+    run(KILLED, path).communicate(timeout=240)
     assert Path(f"{path}-journal").stat().st_size > 0
     again = MlmdStore(path, create=create)
     assert [e.name for e in again.executions(Where())] == ["j"]
@@ -331,7 +331,7 @@ def test_a_reader_waits_for_a_commit_that_shuts_it_out(
         nonlocal tries
         tries += 1
         if tries == 3:
-            holder.communicate("go\n", timeout=30)
+            holder.communicate("go\n", timeout=240)
         return get(options)
 
     store._connection.mlmd.get_executions = let_go
@@ -413,7 +413,7 @@ def test_a_database_that_stays_busy_is_an_error(
         store.executions(Where())
     with pytest.raises(StoreError, match="metadata database"):
         store.commit(Transition(executions=(execution("j"),)))
-    holder.communicate("go\n", timeout=30)
+    holder.communicate("go\n", timeout=240)
     store.commit(Transition(executions=(execution("j"),)))
     assert capfd.readouterr().err == ""
 
@@ -433,7 +433,7 @@ def test_the_turn_to_write_is_waited_for_and_then_an_error(
     monkeypatch.setattr("zenctl.metadata.mlmd.connection.BUSY_SECONDS", 0.05)
     with pytest.raises(StoreError, match="another process has been writing"):
         store.commit(Transition(executions=(execution("j"),)))
-    holder.communicate("go\n", timeout=30)
+    holder.communicate("go\n", timeout=240)
     store.commit(Transition(executions=(execution("j"),)))
 
 

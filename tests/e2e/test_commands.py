@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from tests.e2e.conftest import ZENCTL, Project, kill_group, wait_for
+from tests.measuring import PATIENCE
 
 SLOW = """
 from pathlib import Path
@@ -145,7 +146,7 @@ def test_show_reads_state_and_plan(tiny: Project) -> None:
 def test_approval_is_asked_and_only_yes_approves(tiny: Project) -> None:
     declined = subprocess.run(
         [ZENCTL, "apply"],
-        cwd=tiny.root, env=tiny.environment, input="y\n", capture_output=True, text=True, check=False, timeout=60,
+        cwd=tiny.root, env=tiny.environment, input="y\n", capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert declined.returncode == 1
     assert not (tiny.root / ".zenctl" / "metadata.db").exists()
@@ -165,7 +166,7 @@ def test_the_first_interrupt_lets_running_steps_finish(tiny: Project, number: si
         wait_for(lambda: (tiny.root / "started").exists())
         os.kill(running.pid, number)
         (tiny.root / "started.go").touch()
-        running.wait(timeout=60)
+        running.wait(timeout=PATIENCE)
     finally:
         kill_group(running)
     assert running.returncode == 128 + number
@@ -183,7 +184,7 @@ def test_the_second_interrupt_cancels(tiny: Project) -> None:
         wait_for(lambda: "nterrupt" in running.stdout.readline())
         os.kill(running.pid, signal.SIGINT)
         said = running.stdout.read()
-        running.wait(timeout=60)
+        running.wait(timeout=PATIENCE)
     finally:
         kill_group(running)
     assert running.returncode == 130
@@ -202,7 +203,7 @@ def test_a_second_apply_is_told_who_holds_the_lock(tiny: Project) -> None:
         said = tiny.fails("apply", "-auto-approve", code=4)
         assert str(running.pid) in said
         (tiny.root / "started.go").touch()
-        running.wait(timeout=60)
+        running.wait(timeout=PATIENCE)
     finally:
         kill_group(running)
     assert running.returncode == 0

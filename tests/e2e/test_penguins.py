@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import ROOT, ZENCTL, Project, kill_group, wait_for
+from tests.measuring import PATIENCE
 
 PENGUIN = {
     "island": "Biscoe",
@@ -68,7 +70,7 @@ def predict(url: str) -> Any:
         json.dumps({"instances": [PENGUIN]}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.load(answer)["predictions"][0]
 
 
@@ -111,6 +113,14 @@ def test_more_epochs_make_train_evaluate_and_the_endpoint_stale(penguins: Projec
         "step.evaluate.penguins",
         "endpoint.local.penguins",
     }
+
+
+def test_the_plan_in_the_readme_is_what_comes(penguins: Project) -> None:
+    def without_digests(text: str) -> str:
+        return re.sub(r'"[0-9a-f]{12}"', '"<digest>"', text)
+
+    _, _, rest = (ROOT / "README.md").read_text().partition("$ zenctl plan -var epochs=10\n")
+    assert without_digests(penguins.ok("plan", "-var", "epochs=10")) == without_digests(rest.partition("```")[0])
 
 
 def test_a_row_more_is_seen_with_its_count(penguins: Project) -> None:

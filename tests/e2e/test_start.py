@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.e2e.conftest import ZENCTL, Project
+from tests.measuring import PATIENCE
 
 HEAVY = ("tensorflow", "keras", "apache_beam", "numpy", "pyarrow", "pandas", "google.cloud", "boto3", "git", "deepdiff")
 PEER = "import ml_metadata, pydantic, typer"
@@ -25,7 +26,7 @@ def imported(project: Project, *words: str) -> set[str]:
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=project.root, env=project.environment,
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True, timeout=PATIENCE,
     )  # fmt: skip
     [line] = [line for line in done.stdout.splitlines() if line.startswith("IMPORTED ")]
     return set(line.split()[1:])

@@ -16,13 +16,14 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.measuring import PATIENCE
 from zenctl.jobs.spec import Entry
 from zenctl.provider import ErrorKind, JobState, ProviderError
 from zenctl.provider.testing.compute import ComputeBench, ComputeConformance
 from zenctl_local.forkserver import kill_group, started
 from zenctl_local.launcher import ForkServer, Limits
 
-from .conftest import PATIENCE, Project, wait
+from .conftest import Project, wait
 
 WHO = "import os, sys\ndef step():\n    return [os.getpid(), os.getppid(), sys.executable, sys.version_info[1]]\n"
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from tests.measuring import PATIENCE
 from zenctl_local.serving_app import TOKEN_HEADER, Served, build_app
 from zenctl_local.serving_model import MISSING, LoadedModel, SignatureInfo, TensorInfo, UnreadableModel, find_model
 from zenctl_local.serving_tensors import BadRequest, predict
@@ -207,7 +208,7 @@ class TestHttp:
 
         def slow(arrays: Any) -> Any:
             begun.set()
-            assert end.wait(60)
+            assert end.wait(PATIENCE)
             return {"y": arrays["x"]}
 
         served = Served("m")
@@ -218,10 +219,10 @@ class TestHttp:
                 target=lambda: answers.append(client.post("/v1/models/m:predict", json={"instances": [1]}))
             )
             ask.start()
-            assert begun.wait(60)
+            assert begun.wait(PATIENCE)
             assert client.get("/healthz").status_code == 200
             end.set()
-            ask.join(60)
+            ask.join(PATIENCE)
         assert answers[0].json() == {"predictions": [1]}
 
     @pytest.mark.parametrize("token", ["", "wrong", "sécret"])

@@ -15,7 +15,7 @@ PENGUINS = Path(__file__).parents[3] / "examples" / "penguins"
 def python(code: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **env}
     return subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, env=environment, check=False
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=240, env=environment, check=False
     )
 
 
