@@ -42,9 +42,8 @@ output "model" { value = step.train.net.model }
 def made(root: Path, *, detailed: bool) -> BlockGraph:
     world = World(TEXT, root, {"again/main.zen.hcl": AGAIN})
     unused: Any = None
-    opened = Opened(
-        world.configuration, unused, {}, tuple(order(world.configuration)[0]), world.evaluator, unused, (), {}
-    )
+    blocks = tuple(order(world.configuration)[0])
+    opened = Opened(world.configuration, unused, {}, blocks, world.evaluator, unused, unused, (), {})
     return configuration_graph(opened, detailed=detailed)
 
 
