@@ -92,12 +92,12 @@ def test_values_are_json_on_request(applied: Project) -> None:
 
 
 def test_what_is_wrong_goes_to_standard_error_and_the_rest_is_still_answered(applied: Project) -> None:
-    done = piped(applied, "1\nvar.tpo\nstep.python.count.vlue\n2\n(3")
+    done = piped(applied, "1\nvar.tpo\ndatasource.csv.heights.digset\n2\n(3")
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["1", "2"]
     assert 'Did you mean "top"?' in done.stderr
-    assert 'Did you mean "value"?' in done.stderr
-    assert "<console>:3:18" in done.stderr
+    assert 'Did you mean "digest"?' in done.stderr
+    assert "<console>:3:23" in done.stderr
     assert done.stderr.count("Error:") == 3
 
 

@@ -32,7 +32,22 @@ def imported(project: Project, *words: str) -> set[str]:
     return set(line.split()[1:])
 
 
-@pytest.mark.parametrize("words", [["--help"], ["validate"], ["fmt"], ["plan"], ["state", "list"], ["show"]])
+COMMANDS = [
+    ["--help"],
+    ["validate"],
+    ["fmt"],
+    ["plan"],
+    ["state", "list"],
+    ["show"],
+    ["console"],
+    ["graph", "-format=html"],
+    ["graph", "-type=plan"],
+    ["providers"],
+    ["providers", "schema", "-json"],
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
 def test_nothing_heavy_is_imported(tiny: Project, words: list[str]) -> None:
     tiny.ok("apply", "-auto-approve")
     modules = imported(tiny, *words)

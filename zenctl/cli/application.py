@@ -19,6 +19,8 @@ from zenctl.cli.commands import (
     logs,
     output,
     plan,
+    providers,
+    providers_schema,
     show,
     state_list,
     state_show,
@@ -72,6 +74,7 @@ def build() -> typer.Typer:
     state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
     app.add_typer(state, name="state", cls=Group)
     app.add_typer(_config(), name="config", cls=Group)
+    app.add_typer(_providers(), name="providers", cls=Group)
     return app
 
 
@@ -89,6 +92,22 @@ def _config() -> typer.Typer:
         group.command("set", cls=Command, context_settings=HELP_NAMES, epilog=module.SET_EPILOG)(module.set)
         config.add_typer(group, name=name, cls=Group)
     return config
+
+
+def _providers() -> typer.Typer:
+    """`zenctl providers`, which does something by itself, and the command below it."""
+    group = typer.Typer(
+        cls=Group,
+        rich_markup_mode=None,
+        context_settings=HELP_NAMES,
+        add_completion=False,
+        invoke_without_command=True,
+        epilog=providers.EPILOG,
+    )
+    group.callback()(providers.providers)
+    declare = group.command("schema", cls=Command, context_settings=HELP_NAMES, epilog=providers_schema.EPILOG)
+    declare(providers_schema.providers_schema)
+    return group
 
 
 def _root(

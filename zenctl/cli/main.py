@@ -85,7 +85,7 @@ def _run(words: list[str], started: Invocation) -> int:
     if typed.version:
         typed = Typed(path=("version",))
     command = _command(program, typed.path)
-    if hasattr(command, "commands"):
+    if hasattr(command, "commands") and not command.invoke_without_command:
         return _group(program, typed, screen)
     added = _from_environment(screen.environment, typed.path)
     line = normalise(_shape(command, typed.path), [*added, *typed.rest])

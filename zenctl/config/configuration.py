@@ -23,18 +23,23 @@ class StoreConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`).
+class RequiredProvider:
+    """An entry of `required_providers`: a version constraint, '' for any version, and where it stands."""
 
-    `required_providers` gives a version constraint by provider, '' for any version.
-    """
+    constraint: str
+    range: SourceRange
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`)."""
 
     project: str
     required_version: str = ""
     metadata: StoreConfig = StoreConfig("sqlite")
     artifacts: StoreConfig = StoreConfig("local")
     defaults: Mapping[str, BackendAddr] = field(default_factory=dict, hash=False)
-    required_providers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    required_providers: Mapping[str, RequiredProvider] = field(default_factory=dict, hash=False)
     require_clean_code: bool = False
     range: SourceRange | None = None
 

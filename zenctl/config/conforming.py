@@ -82,7 +82,7 @@ def plain_annotation(annotation: Any) -> Any:
         if get_origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
             continue
-        members = _members(annotation)
+        members = members_of(annotation)
         if members is None or len(members) != 1:
             return annotation
         annotation = members[0]
@@ -93,10 +93,10 @@ def words(annotation: Any) -> str:
     annotation = plain_annotation(annotation)
     if annotation in WORDS:
         return WORDS[annotation]
-    members = _members(annotation)
+    members = members_of(annotation)
     if members is not None:
         return " or ".join(dict.fromkeys(words(member) for member in members))
-    choices = _choices(annotation)
+    choices = choices_of(annotation)
     if choices is not None:
         return "one of " + ", ".join(str(choice) for choice in choices)
     origin = get_origin(annotation) or annotation
@@ -114,7 +114,7 @@ def _conform(annotation: Any, value: Any, place: Place, result: Conformed) -> An
         return _conform(get_args(annotation)[0], value, place, result)
     if annotation is Any:
         return _free(value, place, result)
-    members = _members(annotation)
+    members = members_of(annotation)
     if members is not None:
         return _union(annotation, members, value, place, result)
     if isinstance(value, Unknown):
@@ -129,7 +129,7 @@ def _conform(annotation: Any, value: Any, place: Place, result: Conformed) -> An
         return _conform(annotation, _value_of(value), place, result)
     if annotation in WORDS:
         return _scalar(annotation, value, place, result)
-    choices = _choices(annotation)
+    choices = choices_of(annotation)
     if choices is not None:
         if not any(choice == value and isinstance(choice, bool) == isinstance(value, bool) for choice in choices):
             hint = did_you_mean(value, [str(c) for c in choices]).strip() if isinstance(value, str) else ""
@@ -256,14 +256,14 @@ def _item_annotations(origin: type, arguments: tuple[Any, ...], count: int) -> I
     return [arguments[0] if arguments else Any] * count
 
 
-def _members(annotation: Any) -> list[Any] | None:
+def members_of(annotation: Any) -> list[Any] | None:
     """The members of a union without None; None if it is no union."""
     if get_origin(annotation) in (Union, types.UnionType):
         return [a for a in get_args(annotation) if a is not type(None)]
     return None
 
 
-def _choices(annotation: Any) -> Collection[Any] | None:
+def choices_of(annotation: Any) -> Collection[Any] | None:
     if get_origin(annotation) is Literal:
         return get_args(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Enum):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from zenctl.config.bodies import Reading
-from zenctl.config.conforming import Conformed, Place, Problem, conform_model
-from zenctl.config.names import check_names
+from zenctl.config.conforming import Conformed, Place, Problem, conform_model, fields
+from zenctl.config.names import check_names, nested_model
 from zenctl.config.places import Places, find_range
 from zenctl.diagnostics import Diagnostic, SourceRange, error
 from zenctl.lang.evaluate import Scope
 from zenctl.lang.quoting import path_text
 from zenctl.lang.syntax import Block, Body
 from zenctl.schema import BlockModel, Unknown
+from zenctl.schema.block import is_sensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def decode(
     """
     reading = Reading(scope, stored=stored)
     given = reading.body(model, body)
+    reading.sensitive += _declared_secrets(model, given)
     diagnostics = [] if names_checked else check_names(model, body, what)
     diagnostics += dict.fromkeys(reading.diagnostics)
     result = Conformed()
@@ -76,6 +78,24 @@ def decode(
     sensitive, located = tuple(reading.sensitive), tuple(reading.located)
     decoded = Decoded(typed, data, sensitive, located, reading.places, frozenset(faults))
     return decoded, diagnostics
+
+
+def _declared_secrets(model: type[BlockModel], data: Mapping[str, Any], at: Place = ()) -> Iterator[Place]:
+    """The places of attributes that are secrets by their declaration."""
+    for name, info in fields(model).items():
+        value = data.get(name)
+        nested = nested_model(info)
+        if is_sensitive(info) and value is not None:
+            yield (*at, name)
+        elif nested is not None and isinstance(value, (dict, list)):
+            how, inner = nested
+            parts: Iterable[tuple[Place, Any]] = [((), value)]
+            if how != "one":
+                pairs = value.items() if isinstance(value, dict) else enumerate(value)
+                parts = [((key,), part) for key, part in pairs]
+            for place, part in parts:
+                if isinstance(part, dict):
+                    yield from _declared_secrets(inner, part, (*at, name, *place))
 
 
 def _name_problem(problem: Problem, places: Places) -> bool:

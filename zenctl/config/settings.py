@@ -8,7 +8,7 @@ from typing import Any
 
 import zenctl
 from zenctl.addrs import BackendAddr
-from zenctl.config.configuration import Settings, StoreConfig
+from zenctl.config.configuration import RequiredProvider, Settings, StoreConfig
 from zenctl.config.decoding import decode
 from zenctl.config.reading import EMPTY, BodyReader, check_labels, guess, static_value
 from zenctl.config.references import backend_address
@@ -188,7 +188,7 @@ class SettingsReader:
                 found[attribute_.name] = addr
         return found
 
-    def _required_providers(self, body: Body) -> dict[str, str]:
+    def _required_providers(self, body: Body) -> dict[str, RequiredProvider]:
         found = {}
         names = self._registry.provider_names()
         BodyReader(body, "required_providers", self._diagnostics, attributes=body.attributes)
@@ -210,7 +210,7 @@ class SettingsReader:
                         error("wrong_type", "A provider's version constraint must be a text", detail, range=place)
                     )
                 continue
-            found[attribute_.name] = wanted
+            found[attribute_.name] = RequiredProvider(wanted, attribute_.name_range)
             if wanted:
                 self._provider_version(attribute_.name, wanted, place)
         return found

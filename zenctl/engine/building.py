@@ -19,7 +19,6 @@ from zenctl.engine.parameters import (
     INPUTS,
     attributes,
     contains_unknown,
-    counts,
     parameters,
     redacted,
     secret_parameters,
@@ -27,6 +26,7 @@ from zenctl.engine.parameters import (
 from zenctl.fingerprint.signature import Signature
 from zenctl.lang.evaluate import Scope
 from zenctl.schema import ArtifactRef, Unknown
+from zenctl.schema.block import is_fingerprinted
 
 Signatures = Callable[[CodeRef], "tuple[Signature | None, list[Diagnostic]]"]
 """Reads a function's signature without importing it."""
@@ -170,7 +170,7 @@ def _locations(decoded: Decoded, config: NodeConfig) -> list[Diagnostic]:
     found = []
     for place in decoded.located:
         name = str(place[0])
-        if name in known and counts(known[name]) and name != INPUTS:
+        if name in known and is_fingerprinted(known[name]) and name != INPUTS:
             detail = (
                 "A location would become part of the fingerprint, and moving the store would make everything stale. "
                 "Pass the artifact in `inputs`, or use its digest."

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from zenctl.addrs import NAME
 from zenctl.config.capsules import laid_open
 from zenctl.config.checking import OWN, check_expression
 from zenctl.config.graph import needs
@@ -24,7 +23,7 @@ from zenctl.engine.requests import Inputs
 from zenctl.lang.model import Capsule, children
 from zenctl.lang.numbers import number_text
 from zenctl.lang.parser import parse_expression
-from zenctl.lang.quoting import quote
+from zenctl.lang.quoting import is_name, quote
 from zenctl.lang.references import references
 from zenctl.lang.syntax import Call, Expression
 from zenctl.lang.values import MAX_PLAIN_DEPTH, Value, all_marks, is_sensitive
@@ -193,7 +192,7 @@ class Console:
         if value is not None and isinstance(value.raw, Capsule):
             return value.raw.attribute_names()
         names = value.raw if value is not None and isinstance(value.raw, dict) else ()
-        return [name for name in names if NAME.fullmatch(name)]
+        return [name for name in names if is_name(name)]
 
     def _keys(self, head: str) -> Iterable[str]:
         """What can stand in brackets after `head`."""

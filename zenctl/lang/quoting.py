@@ -33,13 +33,18 @@ def _escaped(found: re.Match[str]) -> str:
     return _ESCAPES.get(sign) or f"\\u{ord(sign):04x}"
 
 
+def is_name(text: str) -> bool:
+    """Whether a text is one identifier: it needs no quotes as a key, nor after a dot."""
+    return NAME.fullmatch(text) is not None and text.replace("-", "_").isidentifier()
+
+
 def path_text(path: Iterable[str | int]) -> str:
     """A path as it reads in an expression: `gates.accuracy.min`, `layers[0]`, `by["a b"]`, `[2].name`."""
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif NAME.fullmatch(part):
+        elif is_name(part):
             text += f".{part}" if text else part
         else:
             text += f"[{json.dumps(part, ensure_ascii=False)}]"

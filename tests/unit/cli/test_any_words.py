@@ -15,6 +15,7 @@ from zenctl.engine.requests import InitOutcome, LineageOutcome, LogsOutcome, Pla
 BAD = (error("bad", "Bad"),)
 COMMANDS = ["init", "validate", "plan", "apply", "destroy", "fmt", "show", "output", "state", "list", "logs", "version"]
 COMMANDS += ["convert", "config", "metadata", "artifacts", "get", "set", "sqlite"]
+COMMANDS += ["console", "graph", "providers", "schema"]
 FLAGS = [
     "-json",
     "-out",
@@ -29,6 +30,9 @@ FLAGS = [
     "-write",
     "-to=yaml",
     "-path=\x00",
+    "-format=html",
+    "-type=plan",
+    "-plan=x",
     "--",
     "-",
 ]
@@ -44,6 +48,8 @@ WORDS = st.one_of(st.sampled_from(COMMANDS), st.sampled_from(FLAGS), st.text(max
 @example(words=["config", "metadata", "set", "sqlite", "-path=\ud800"], arguments="")
 @example(words=["convert", "\x00.zen.hcl", "-write"], arguments="")
 @example(words=["convert", "\ud800.zen.hcl"], arguments="")
+@example(words=["graph", "-plan=\x00"], arguments="")
+@example(words=["providers", "schema", "-json"], arguments="")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_words(engine, tmp_path, monkeypatch, words, arguments):
     monkeypatch.chdir(tmp_path)

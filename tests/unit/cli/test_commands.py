@@ -50,6 +50,10 @@ COMMANDS = [
     "state list",
     "state show",
     "logs",
+    "console",
+    "graph",
+    "providers",
+    "providers schema",
     "version",
 ]
 
@@ -90,6 +94,11 @@ def test_help_of_each_command_teaches(zenctl, command, flag):
         (["logs"], "address is missing"),
         (["logs", "step.a.b[x]"], "single quotes"),
         (["show", "none.plan"], "none.plan"),
+        (["graph", "-format=sgv"], 'Did you mean "svg"?'),
+        (["graph", "-type=plan", "-plan=x"], "-type and -plan together"),
+        (["providers", "shema"], 'Did you mean "schema"?'),
+        (["providers", "schema"], "-json is missing"),
+        (["console", "-var", "a"], "NAME=VALUE"),
         (["fmt", "-", "x.zen.hcl"], "- and other paths together"),
         (["fmt", "-", "-json"], "- and -json together"),
         (["fmt", "-json", "-diff"], "-json and -diff together"),

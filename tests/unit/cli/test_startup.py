@@ -29,6 +29,9 @@ HELP = (*ENGINE, "pydantic", "zenctl.lang")
         (["--help"], HELP),
         (["plan", "-help"], HELP),
         (["state"], HELP),
+        (["console", "-help"], HELP),
+        (["graph", "-help"], HELP),
+        (["providers", "-help"], HELP),
         (["plan", "-nonsense"], HELP),
         (["fmt", "-help"], HELP),
         # To run a command at all, typer itself imports pydantic.
@@ -54,6 +57,8 @@ def test_nothing_heavy_is_imported(words, heavy):
         ("zenctl plan --det", {"--detailed-exitcode"}),
         ("zenctl plan -ref", {"-refresh=false"}),
         ("zenctl state ", {"list", "show"}),
+        ("zenctl providers ", {"schema"}),
+        ("zenctl graph -fo", {"-format"}),
         ("zenctl -ch", {"-chdir"}),
     ],
 )

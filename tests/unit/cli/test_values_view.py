@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zenctl.cli.views.style import Style
@@ -23,6 +23,7 @@ PLAIN = st.recursive(
 
 
 @given(PLAIN)
+@example({"²": None, "a-b": 1, "-a": 2, "ünï": 3})
 def test_the_text_is_the_value(data: Any) -> None:
     value = from_python(data)
     text = value_text(value)

@@ -249,3 +249,46 @@ def test_an_ephemeral_value_is_refused_where_it_would_be_written_down() -> None:
     body, _ = parse_config('name = "x${brief}"', "m.hcl")
     decoded, found = decode(Model, body, scope, stored=False)
     assert (decoded.data, found) == ({"name": "xt"}, [])
+
+
+class Login(BlockModel):
+    user: str = attribute("Who.")
+    password: int = attribute("A secret.", sensitive=True)
+
+
+class Logins(BlockModel):
+    token: str | None = attribute("A secret.", default=None, sensitive=True)
+    one: Login | None = attribute("A login.", default=None)
+    several: list[Login] = attribute("Logins.", default=[])
+    by: dict[str, Login] = attribute("Logins by name.", default={})
+
+
+def test_attributes_that_are_declared_sensitive_are_secret_whatever_they_are_given() -> None:
+    text = """
+token = "t"
+one {
+  user     = "a"
+  password = 1
+}
+several = [{ user = "b", password = 2 }]
+by "x" {
+  user     = "c"
+  password = 3
+}
+"""
+    body, _ = parse_config(text, "f")
+    decoded, diagnostics = decode(Logins, body, Scope({}))
+    assert diagnostics == []
+    assert set(decoded.sensitive) == {
+        ("token",),
+        ("one", "password"),
+        ("several", 0, "password"),
+        ("by", "x", "password"),
+    }
+
+
+def test_a_wrong_value_of_a_sensitive_attribute_is_not_shown() -> None:
+    body, _ = parse_config('one = { user = 1, password = "hunter2" }', "f")
+    _, diagnostics = decode(Logins, body, Scope({}))
+    assert len(diagnostics) == 2
+    assert not any("hunter2" in str(d) for d in diagnostics)

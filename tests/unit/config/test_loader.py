@@ -73,7 +73,7 @@ def test_reads_everything(load_text: Load) -> None:
     assert made.store is not None
     assert (made.store.scheme, made.store_provider) == ("file", "local")
     assert made.settings.defaults == {"orchestrator": BackendAddr("local", "here")}
-    assert made.settings.required_providers == {"local": "~> 1.4"}
+    assert made.settings.required_providers["local"].constraint == "~> 1.4"
     variable = made.variables["epochs"]
     assert (variable.type, variable.has_default, variable.default) == ("number", True, 5)
     assert len(variable.validations) == 1

@@ -24,8 +24,8 @@ html are drawn by zenctl itself and load nothing from anywhere; html can be
 moved and zoomed, finds addresses, and tells of each block where it is declared
 and what goes in and out.
 
-Types: configuration shows blocks (fit[*] stands for all instances of one),
-plan and plan-destroy their instances, coloured by what would happen to them now.
+Types: configuration shows blocks (fit[*] stands for all instances of one), plan
+and plan-destroy their instances, coloured by what would happen to them now.
 
 Examples:
 
@@ -58,8 +58,8 @@ def graph(
 ) -> int:
     """Draw what depends on what.
 
-    Prints the graph of the datasources, steps and endpoints, grouped by module, with
-    an arrow from each to what needs it. With a plan, blocks have the colour of what
+    Prints the graph of datasources, steps and endpoints, grouped by module, with an
+    arrow from each to what needs it. With a plan, blocks have the colour of what
     happens to them.
     """
     found: list[Diagnostic] = []

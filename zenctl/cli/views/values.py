@@ -7,11 +7,10 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from zenctl.addrs import NAME
 from zenctl.cli.views.attributes import SENSITIVE, UNKNOWN
 from zenctl.cli.views.style import PLAIN, Style, columns, pad
 from zenctl.lang.numbers import number_text
-from zenctl.lang.quoting import quote
+from zenctl.lang.quoting import is_name, literal_template, quote
 from zenctl.lang.types import ListType, MapType, SetType
 from zenctl.lang.values import Sensitive, Value, is_sensitive, is_unknown, to_python
 from zenctl.schema import Unknown
@@ -78,7 +77,7 @@ def _items(raw: tuple[Value, ...], style: Style, indent: str) -> str:
 def _attributes(raw: dict[str, Value], style: Style, indent: str) -> str:
     if not raw:
         return "{}"
-    names = {name: name if NAME.fullmatch(name) and name not in _WORDS else _quoted(name) for name in raw}
+    names = {name: name if is_name(name) and name not in _WORDS else _quoted(name) for name in raw}
     inner = [(names[name], _text(raw[name], style, indent + "  ")) for name in sorted(raw)]
     short = f"{{ {', '.join(f'{name} = {item}' for name, item in inner)} }}"
     if _fits(short, indent):
@@ -101,5 +100,4 @@ def _heredoc(text: str) -> str:
         return ""
     if any(line.strip() == _MARKER for line in text.split("\n")):
         return ""
-    escaped = re.sub(r"(\$+|%+)(?=\{)", lambda found: found.group() + found.group()[0], text)
-    return f"<<{_MARKER}\n{escaped}{_MARKER}"
+    return f"<<{_MARKER}\n{literal_template(text)}{_MARKER}"
