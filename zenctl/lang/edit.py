@@ -42,8 +42,9 @@ def set_block(text: str, syntax: Literal["hcl", "yaml"], outer: Block, wanted: B
     inside = [block for block in outer.body.blocks if block.type == wanted.type]
     changes = editor.changed(inside[0], wanted) if inside else editor.added(outer, wanted)
     data = editor.text.data
+    newline = "\r\n" if b"\r\n" in data else "\n"
     for change in sorted(changes, key=lambda c: c.start, reverse=True):
-        data = data[: change.start] + change.text.encode("utf-8") + data[change.end :]
+        data = data[: change.start] + change.text.replace("\n", newline).encode("utf-8") + data[change.end :]
     return data.decode("utf-8")
 
 
@@ -57,9 +58,10 @@ class _Text:
         return self.data.rfind(b"\n", 0, at) + 1
 
     def line_end(self, at: int) -> int:
-        """Where the newline of a line is, or the end of the text."""
+        """Where a line ends, before its newline."""
         found = self.data.find(b"\n", at)
-        return len(self.data) if found < 0 else found
+        end = len(self.data) if found < 0 else found
+        return end - 1 if self.data[at:end].endswith(b"\r") else end
 
     def margin(self, at: int) -> str:
         """The indentation of a line."""
@@ -71,7 +73,8 @@ class _Text:
         first, last = self.line_start(start), self.line_end(end)
         if self.data[first:start].strip() or self.data[end:last].strip()[:1] not in (b"", b"#", b"/"):
             raise CannotEdit
-        return _Change(first, min(last + 1, len(self.data)), "")
+        following = self.data.find(b"\n", last) + 1
+        return _Change(first, following or len(self.data), "")
 
 
 @dataclass(frozen=True, slots=True)

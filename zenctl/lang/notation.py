@@ -223,10 +223,10 @@ def dedented(source: str, margin: int) -> str:
     tokens = scan(source)
     result: list[str] = []
     at = 0
-    for kind, end in zip(tokens.kinds, tokens.ends, strict=True):
+    for kind, start, end in zip(tokens.kinds, tokens.starts, tokens.ends, strict=True):
         if kind == "newline":
             found = _INDENTATION.match(source, end)
             width = len(found.group()) if found else 0
-            result.append(source[at:end])
+            result.append(f"{source[at:start]}\n")
             at = end + min(margin, width)
     return "".join([*result, source[at:]])

@@ -127,6 +127,18 @@ def test_yaml(before: str, attributes: dict[str, object], after: str) -> None:
     assert edited(after, "yaml", attributes) == after
 
 
+@pytest.mark.parametrize(("before", "attributes", "after"), HCL)
+def test_hcl_with_other_line_ends(before: str, attributes: dict[str, object], after: str) -> None:
+    assert edited(before.replace("\n", "\r\n"), "hcl", attributes) == after.replace("\n", "\r\n")
+    assert edited(f"\ufeff{before}", "hcl", attributes) == f"\ufeff{after}"
+
+
+@pytest.mark.parametrize(("before", "attributes", "after"), YAML)
+def test_yaml_with_other_line_ends(before: str, attributes: dict[str, object], after: str) -> None:
+    assert edited(before.replace("\n", "\r\n"), "yaml", attributes) == after.replace("\n", "\r\n")
+    assert edited(f"\ufeff{before}", "yaml", attributes) == f"\ufeff{after}"
+
+
 @pytest.mark.parametrize(
     ("text", "syntax"),
     [

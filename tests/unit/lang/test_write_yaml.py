@@ -348,6 +348,14 @@ variable "b" {
     )
 
 
+def test_line_ends_and_byte_order_marks() -> None:
+    hcl = '# \u00e9\none "a" {\n  x = [for a in b :\n    a]\n  y = [ # c\n    1,\n  ]\n}\n'
+    assert to_yaml(hcl.replace("\n", "\r\n")) == to_yaml(f"\ufeff{hcl}") == to_yaml(hcl)
+    written = to_yaml(hcl)
+    assert to_hcl(written.replace("\n", "\r\n")) == to_hcl(f"\ufeff{written}") == to_hcl(written)
+    assert to_yaml("x = <<E\r\na\r\nE\r\n") == 'x: "a\\r\\n"\n'
+
+
 def test_an_attribute_and_a_block_of_one_name_are_refused() -> None:
     content = Content((Field("one", value_of(1)), *document_of([BlockData("one", ("a",))]).content.items))
     with pytest.raises(ValueError, match='"one" is an attribute and a block'):
