@@ -176,11 +176,11 @@ def typist(applied: Project, home: Path) -> Iterator[Typist]:
 
 def test_at_a_terminal(typist: Typist, home: Path) -> None:
     typist.type("var.top\r")
-    typist.until("\n2\r\n")
+    typist.until("\n2\r\n> ")
     typist.type("max(1,\r")
     typist.until("\n: ")
     typist.type("7)\r")
-    typist.until("\n7\r\n")
+    typist.until("\n7\r\n> ")
     typist.type("nonsense\r")
     typist.until("There is nothing named")
     typist.type('"swordfish" == var.password\r')
@@ -198,11 +198,11 @@ def test_tab_completes_names(typist: Typist) -> None:
     typist.type(".cou\t")
     typist.until(".count")
     typist.type(".va\t\r")
-    typist.until("\n2\r\n")
+    typist.until("\n2\r\n> ")
     typist.type("local.sha\t.tr\t\r")
-    typist.until("\n0.8\r\n")
+    typist.until("\n0.8\r\n> ")
     typist.type("length([mod\tna\t.gree\t])\r")
-    typist.until("\n1\r\n")
+    typist.until("\n1\r\n> ")
     typist.type("\x04")
     assert typist.ended() == 0
 
@@ -213,10 +213,11 @@ def test_control_c_drops_what_was_typed_and_history_comes_back(applied: Project,
     typist.type("max(1,\r")
     typist.until("\n: ")
     typist.type("3")
+    typist.until("3")
     typist.type("\x03")
     typist.until("\n> ")
     typist.type("41 + 1\r")
-    typist.until("\n42\r\n")
+    typist.until("\n42\r\n> ")
     typist.type("\x04")
     assert typist.ended() == 0
     again = Typist(applied, home)

@@ -249,7 +249,7 @@ _CONVERTERS: dict[type, Callable[[Value, Type], Value]] = {
 
 def common_type(values: Sequence[Value]) -> Type | None:
     """The type that all the values can convert to, None if there is none. A null without a type fits any."""
-    return unify([value.type for value in values if value.raw is not None or not isinstance(value.type, AnyType)])
+    return unify([value.type for value in values])
 
 
 def unify(types: Sequence[Type]) -> Type | None:

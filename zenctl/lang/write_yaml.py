@@ -28,6 +28,7 @@ from zenctl.lang.document import (
     Value,
 )
 from zenctl.lang.notation import interpolation
+from zenctl.lang.quoting import literal_template
 
 WIDTH = 100
 """A list or object is kept on one line up to here."""
@@ -141,7 +142,8 @@ class _Maker:
             node: yaml.CollectionNode = yaml.SequenceNode(_tag("seq"), items)
             self.notes.remarks |= {id(n): item.remarks for n, item in zip(items, value.items, strict=True)}
         elif isinstance(value, Mapping):
-            pairs = [(_key(item.name), self.value(item.value)) for item in value.items]
+            # Keys inside values are templates.
+            pairs = [(_key(literal_template(item.name)), self.value(item.value)) for item in value.items]
             node = yaml.MappingNode(_tag("map"), pairs)
             self.notes.remarks |= {id(k): item.remarks for (k, _), item in zip(pairs, value.items, strict=True)}
         else:

@@ -152,5 +152,6 @@ class Configurations:
     def block(self, outer: BlockShape, indent: str) -> str:
         type_ = self.random.choice(sorted(outer.blocks))
         inner = outer.blocks[type_]
-        labels = "".join(f' "{self.pick("a", self.text(), "y")}"' for _ in range(inner.labels))
+        # In YAML a label is a key, which is never a template.
+        labels = "".join(f' "{self.pick("a", self.text().replace("{", ""), "y")}"' for _ in range(inner.labels))
         return f"{type_}{labels} {{{self.end()}{self.body(inner, indent + '  ')}{indent}}}"

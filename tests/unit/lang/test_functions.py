@@ -345,7 +345,7 @@ MESSAGES = [
     ("tomap({s3 = 1, b = []})", "All elements must have the same type."
      ' The argument "value" is {s3 = 1, b = []}.'),
     ("lookup(hidden, \"s3crex\")", 'The map has no such element. The argument "key" is "s3crex".'),
-    ("sort(range(100000)[*][0])", "This is a number, which has no elements."),
+    ("sort(range(1000)[*][0])", "This is a number, which has no elements."),
     ("abs()", 'The argument "number" is missing: it is called as abs(number).'),
     ("range(1, 2, 3, 4)", "It takes 3 arguments, not 4: range(start[, limit[, step]])."),
 ]  # fmt: skip
