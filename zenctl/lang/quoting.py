@@ -35,7 +35,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def is_name(text: str) -> bool:
     """Whether a text is one identifier: it needs no quotes as a key, nor after a dot."""
-    return NAME.fullmatch(text) is not None and text.replace("-", "_").isidentifier()
+    return NAME.fullmatch(text)
 
 
 def path_text(path: Iterable[str | int]) -> str:
