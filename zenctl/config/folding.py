@@ -66,6 +66,9 @@ class _Folding:
             detail = _labels(shape.labels, block)
             self.refuse(block, f"This {block.type} block cannot be written in YAML", detail)
             return block
+        if any(sign in label for label in block.labels for sign in ("${", "%{")):
+            detail = "Names are plain texts in YAML, and none looks like a template. Rename it."
+            self.refuse(block, f"This {block.type} block cannot be written in YAML", detail)
         return replace(block, body=self.body(block.body, shape, model))
 
     def body(self, body: Body, shape: BlockShape, model: type[BlockModel] | None) -> Body:

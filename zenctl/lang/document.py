@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as AbstractMapping
 from collections.abc import Sequence as AbstractSequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Union
 
@@ -70,11 +70,15 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A name with its value: an attribute of a body, or an item of an object."""
+    """A name with its value: an attribute of a body, or an item of an object.
+
+    The name of an object's item may be `computed`: it is then a bare template, with sequences in it.
+    """
 
     name: str
     value: Value
     remarks: Remarks = NO_REMARKS
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +154,12 @@ def document_of(blocks: AbstractSequence[BlockData], header: Lines = ()) -> Docu
 
 
 def _section(block: BlockData) -> Section:
-    fields = [Field(name, value_of(value)) for name, value in block.attributes.items()]
-    return Section(block.type, block.labels, Content((*fields, *(_section(inner) for inner in block.blocks))))
+    """Blocks inside stand apart from the attributes before them, and from each other."""
+    items: list[Union[Field, Section]] = [Field(name, value_of(value)) for name, value in block.attributes.items()]
+    for inner in block.blocks:
+        above: Lines = (None,) if items else ()
+        items.append(replace(_section(inner), remarks=Remarks(above)))
+    return Section(block.type, block.labels, Content(tuple(items)))
 
 
 def value_of(data: Any) -> Value:

@@ -43,6 +43,7 @@ from zenctl.lang.syntax import (
     Literal,
     ObjectExpr,
     ObjectItem,
+    Parentheses,
     Template,
     TemplateWrap,
     TupleExpr,
@@ -229,20 +230,30 @@ class _Reader:
         return _Child(start, make)
 
     def fields(self, node: ObjectExpr) -> list[_Child[Field]] | None:
-        """The items of an object; None if it has computed names or doubles, which only HCL can say."""
-        children: dict[str, _Child[Field]] = {}
+        """The items of an object; None if a name occurs twice, which only HCL can say."""
+        children: dict[tuple[str, bool], _Child[Field]] = {}
         for item in node.items:
-            key = item.key.value if isinstance(item.key, Literal) else None
-            name = number_text(key) if isinstance(key, Decimal) else key
-            if not isinstance(name, str) or name in children:
+            name = self.name(item.key)
+            if name in children:
                 return None
-            children[name] = self.field(name, item)
+            children[name] = self.field(*name, item)
         return list(children.values())
 
-    def field(self, name: str, item: ObjectItem) -> _Child[Field]:
+    def name(self, key: Expression) -> tuple[str, bool]:
+        """The name of an object's item; if it is computed, as a template, and True."""
+        if isinstance(key, Literal) and isinstance(key.value, str):
+            return key.value, False
+        if isinstance(key, Literal) and isinstance(key.value, Decimal):
+            return number_text(key.value), False
+        if self.scalars is not None:
+            return self.scalars[key.range], True
+        value = self.hcl_text(key.expression if isinstance(key, Parentheses) else key)
+        return (value.template if isinstance(value, Text) else interpolation(value.source)), True
+
+    def field(self, name: str, computed: bool, item: ObjectItem) -> _Child[Field]:
         def make(limit: Position) -> tuple[Field, Position]:
             value, end = self.value(item.value, item.key.range.end, limit)
-            return Field(name, value), end
+            return Field(name, value, computed=computed), end
 
         return _Child(item.range.start, make)
 
@@ -252,9 +263,9 @@ class _Reader:
             return Plain(written if _COMMON_NUMBER.fullmatch(written) else number_spelling(value))
         return Plain({None: "null", True: "true", False: "false"}[value])
 
-    def hcl_text(self, node: Expression) -> Value:
+    def hcl_text(self, node: Expression) -> Text | Code:
         """A text, a template or any other expression of an HCL file."""
-        if isinstance(node, Literal):
+        if isinstance(node, Literal) and isinstance(node.value, str):
             return Text(literal_template(node.value))
         written = self.written(node.range)
         self.comments.keep(node.range.start, node.range.end)

@@ -15,6 +15,7 @@ from zenctl.lang.syntax import (
     Literal,
     Node,
     ObjectItem,
+    Parentheses,
     Template,
     TemplateWrap,
     Unary,
@@ -68,6 +69,8 @@ def _normal(node: Any) -> Any:
             return _literal(value.copy_negate())
     if isinstance(node, ObjectItem):
         key = node.key
+        while isinstance(key, (Parentheses, TemplateWrap)):
+            key = key.expression
         if isinstance(key, Literal) and isinstance(key.value, Decimal):
             return "item", _literal(number_text(key.value)), _normal(node.value)
         return "item", _normal(key), _normal(node.value)

@@ -90,6 +90,8 @@ def bare_template(source: str) -> str | None:
         result.append(literal_template(kept))
         if signs:
             result.append(f'${{"{signs}"}}')
+    if len(pieces) > 1 and len([text for text in result if text]) == 1:
+        result.append('${""}')  # alone, the sequence would keep its type instead of being a text
     return "".join(result)
 
 
@@ -142,6 +144,8 @@ def quoted_template(template: str) -> str:
             else:
                 inside = template[piece.start + 2 + piece.left : piece.end - 1 - piece.right]
                 texts[at] = f"{template[piece.start : piece.start + 2]}{inside}}}"
+        if len(pieces) > 1 and len([text for text in texts if text]) == 1:
+            texts.append('${""}')  # alone, the sequence would keep its type instead of being a text
     for at, piece in enumerate(pieces):
         if piece.literal:
             kept, signs = _split_sign(texts[at], template, pieces, at)

@@ -32,7 +32,7 @@ from zenctl.lang.document import (
     Value,
 )
 from zenctl.lang.format import format
-from zenctl.lang.notation import ends_with_heredoc, heredoc, is_name, quoted_template
+from zenctl.lang.notation import ends_with_heredoc, heredoc, is_name, lone_expression, quoted_template
 from zenctl.lang.quoting import quote
 
 STEP = 2
@@ -77,7 +77,7 @@ def _items(items: AbstractSequence[Union[Field, Section]], indent: int) -> tuple
     placed = [_placed(item, text) for item, text in zip(items, texts, strict=True)]
     before: Field | Section | None = None
     for item, text in zip(placed, texts, strict=True):
-        apart = before is not None and (isinstance(item, Section) or isinstance(before, Section))
+        apart = indent == 0 and before is not None and (isinstance(item, Section) or isinstance(before, Section))
         rules.append(_gap(before, item.remarks.above, apart=apart))
         if isinstance(item, Section):
             rules.append(_block(item, indent))
@@ -115,12 +115,12 @@ def _expression(value: Value, text: str | None, indent: int) -> Rule:
 def _object(value: Mapping, indent: int) -> Rule:
     inner = indent + STEP
     texts = [_text(item.value, inner, ends_line=True) for item in value.items]
-    names = [_placed(replace(item, name=_key(item.name)), text) for item, text in zip(value.items, texts, strict=True)]
+    placed = [_placed(item, text) for item, text in zip(value.items, texts, strict=True)]
     rules: list[Rule] = [LBRACE()]
     before: Field | None = None
-    for item, text in zip(names, texts, strict=True):
+    for item, text in zip(placed, texts, strict=True):
         rules.append(_gap(before, item.remarks.above))
-        key = ObjectElemKeyRule([verbatim(item.name)])
+        key = ObjectElemKeyRule([verbatim(_key(item))])
         rules.append(ObjectElemRule([key, EQ(), _expression(item.value, text, inner)]))
         before = item
     return ObjectRule([*rules, _gap(before, value.below), RBRACE()])
@@ -170,12 +170,16 @@ def one_line(value: Value) -> str | None:
         return None
     if isinstance(value, Sequence):
         return f"[{', '.join(map(str, texts))}]"
-    pairs = [f"{_key(item.name)} = {text}" for item, text in zip(value.items, texts, strict=True)]
+    pairs = [f"{_key(item)} = {text}" for item, text in zip(value.items, texts, strict=True)]
     return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
 
 
-def _key(name: str) -> str:
+def _key(item: Field) -> str:
     """The name of an object's item, in quotes if it is no plain identifier, or a word with a meaning of its own."""
+    name = item.name
+    if item.computed:
+        source = lone_expression(name)
+        return f"({source})" if source is not None else quoted_template(name)
     return name if name.isascii() and is_name(name) and name not in _WORDS else quote(name)
 
 

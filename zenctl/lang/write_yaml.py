@@ -113,6 +113,8 @@ class _Maker:
             if apart and (node.value or first):
                 self.notes.apart.add(id(key))
             if isinstance(entry, dict):
+                if node.value and _stands_apart(entry):
+                    self.notes.apart.add(id(key))
                 value: yaml.Node = self.group(entry, apart=apart, first=False)
             elif len(entry) == 1:
                 value = self.item(entry[0])
@@ -143,7 +145,8 @@ class _Maker:
             self.notes.remarks |= {id(n): item.remarks for n, item in zip(items, value.items, strict=True)}
         elif isinstance(value, Mapping):
             # Keys inside values are templates.
-            pairs = [(_key(literal_template(item.name)), self.value(item.value)) for item in value.items]
+            names = [item.name if item.computed else literal_template(item.name) for item in value.items]
+            pairs = [(_key(n), self.value(item.value)) for n, item in zip(names, value.items, strict=True)]
             node = yaml.MappingNode(_tag("map"), pairs)
             self.notes.remarks |= {id(k): item.remarks for (k, _), item in zip(pairs, value.items, strict=True)}
         else:
@@ -214,6 +217,13 @@ class _Annotator:
         return len(self.rows[row]) - len(self.rows[row].lstrip(" "))
 
 
+def _stands_apart(entry: Any) -> bool:
+    """Whether an empty line precedes the first block below a key."""
+    while isinstance(entry, dict):
+        entry = next(iter(entry.values()))
+    return bool(entry[0].remarks.above[:1] == (None,))
+
+
 def _doubled(parts: Iterator[tuple[Any, Any]]) -> Iterator[tuple[tuple[Any, Any], tuple[Any, Any]]]:
     """The items of a list as if they were keys as well."""
     for made, read in parts:
@@ -235,8 +245,13 @@ def _plain(text: str) -> yaml.ScalarNode:
 
 
 def _key(name: str) -> yaml.ScalarNode:
-    style = None if _is_plain(name) else '"'
-    return yaml.ScalarNode(_tag("str"), name, style=style)
+    return yaml.ScalarNode(_tag("str"), name, style=None if _is_plain(name) else _quotes(name))
+
+
+def _quotes(text: str) -> str:
+    """The quotes in which a text needs the fewest escapes."""
+    escaped = '"' in text or "\\" in text
+    return "'" if escaped and "'" not in text and not _UNPRINTABLE.search(text) else '"'
 
 
 def _is_plain(text: str) -> bool:
@@ -253,8 +268,7 @@ def _scalar(template: str) -> yaml.ScalarNode:
         # More than one newline at the end would have to be kept apart from the empty lines that follow.
         style = "|"
     else:
-        escaped = '"' in template or "\\" in template
-        style = "'" if escaped and "'" not in template and not _UNPRINTABLE.search(template) else '"'
+        style = _quotes(template)
     return yaml.ScalarNode(_tag("str"), template, style=style)
 
 

@@ -183,6 +183,7 @@ REFUSED = [
     ('step "train" "a" {\n  rules "x" {}\n  rules "x" {}\n}\n', 'Two blocks "rules" have the same label', "Remove or"),
     ('step "train" "a" {\n  stop = {}\n  stop {}\n}\n', '"stop" is an attribute and a block here', "Remove one"),
     ('zenctl {\n  metadata {}\n}\n', "This metadata block cannot be written in YAML", "It must have 1 label"),
+    ('output "$${a}" {}\n', "This output block cannot be written in YAML", "Names are plain texts in YAML"),
     ("locals {\n", "Unclosed block", "There is no closing brace"),
 ]  # fmt: skip
 

@@ -124,7 +124,7 @@ class Configurations:
             lambda: (
                 f'{{{self.end()}{self.space()}a = {deeper()}{self.end()}{self.space()}"b c" = {deeper()}{self.end()}}}'
             ),
-            lambda: f"{{ a = {self.expression(3)}, {self.name()} = 2, 3 = /* inside */ 4 }}",
+            lambda: f"{{ a = {self.expression(3)}, ({self.expression(3)}) = 2, 3 = /* inside */ 4 }}",
             lambda: f"[{self.expression(3)} /* between */, {self.random.gauss(0, 1) ** 99}]",
             lambda: self.expression(1),
             lambda: self.expression(2),

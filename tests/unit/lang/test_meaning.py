@@ -31,6 +31,8 @@ def expression(text: str) -> Expression:
         ("f(\n1,\n2)", "f(1, 2)"),
         ("a.b[0]", "a . b [ 0 ]"),
         ("a[*].b", "a.*.b"),
+        ('{ (x) = 1 }', '{ "${x}" = 1 }'),
+        ('{ (1) = 2 }', '{ "1" = 2 }'),
     ],
 )  # fmt: skip
 def test_the_same(one: str, other: str) -> None:
@@ -50,6 +52,7 @@ def test_the_same(one: str, other: str) -> None:
         ('"${x}${y}"', '"${y}${x}"'),
         ('"a${x}"', '"${x}a"'),
         ("{ x = 1 }", "{ (x) = 1 }"),
+        ("{ null = 1 }", "{ (null) = 1 }"),
         ("{ a = 1, b = 2 }", "{ b = 2, a = 1 }"),
         ("[1, 2]", "[1]"),
         ("a - b", "a + b"),

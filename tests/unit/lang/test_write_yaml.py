@@ -69,7 +69,9 @@ def to_hcl(text: str, shape: BlockShape = SHAPE) -> str:
         ('f("a")', "'${f(\"a\")}'"),
         ("f(\"it's\")", r'"${f(\"it' r"'" r's\")}"'),
         ("[for x in y :\n  x]", "|-\n  ${[for x in y :\n    x]}"),
-        ("{ (a) = 1 }", '"${{ (a) = 1 }}"'),
+        ("{ (a) = 1 }", '{"${a}": 1}'),
+        ('{ "${a}" = 1, "a-${b}" = 2, (f("c")) = 3 }', '''{"${a}": 1, "a-${b}": 2, '${f("c")}': 3}'''),
+        ('{ "$${a}" = 1 }', '{"$${a}": 1}'),
         ("{ a = 1, a = 2 }", '"${{ a = 1, a = 2 }}"'),
         ("{ a.b = 1 }", None),
         ("{ a = 1, 2 = [x, null, -1.50] }", '{a: 1, "2": ["${x}", null, -1.50]}'),
@@ -299,6 +301,7 @@ bare {
         ("", "null"),
         ("{for: 1, a.b: 2, 'null': 3}", '{ "for" = 1, "a.b" = 2, "null" = 3 }'),
         ("$${x}", '"$${x}"'),
+        ("{'${x}': 1, 'a-${x}': 2, '$${x}': 3}", '{ (x) = 1, "a-${x}" = 2, "$${x}" = 3 }'),
         ("cafe\u0301", '"caf\u00e9"'),
     ],
 )
@@ -354,6 +357,27 @@ def test_line_ends_and_byte_order_marks() -> None:
     written = to_yaml(hcl)
     assert to_hcl(written.replace("\n", "\r\n")) == to_hcl(f"\ufeff{written}") == to_hcl(written)
     assert to_yaml("x = <<E\r\na\r\nE\r\n") == 'x: "a\\r\\n"\n'
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<<E\n${y ~}\nE",
+        r'"${y ~}\n"',
+        r'"\n${~ y}"',
+        '"${y}${""}"',
+        r'"${y ~}\n  ${~ z}"',
+        r'"a\u0024${y}"',
+        r'"a $\n${~ y}"',
+    ],
+)
+def test_what_is_a_text_stays_one(source: str) -> None:
+    """Trimmed to a lone sequence, or next to a sign, a template is still what it was."""
+    hcl = f"x = {source}\n"
+    body = parse_config(hcl, "f")[0]
+    written = to_yaml(hcl)
+    assert same_body(parse_yaml(written, "f", SHAPE)[0], body, SHAPE)
+    assert same_body(parse_config(to_hcl(written), "f")[0], body, SHAPE)
 
 
 def test_an_attribute_and_a_block_of_one_name_are_refused() -> None:
