@@ -15,7 +15,7 @@ from zenctl.config.texts import parse_text, write_text
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error, has_errors, raise_errors
 from zenctl.lang.from_source import document_of_hcl, document_of_yaml
 from zenctl.lang.meaning import same_body
-from zenctl.lang.notation import is_name
+from zenctl.lang.quoting import is_name
 from zenctl.lang.syntax import Body
 from zenctl.provider.registry import Registry
 

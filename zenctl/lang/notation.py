@@ -214,12 +214,6 @@ def ends_with_heredoc(source: str) -> bool:
     return "<<" in source and scan(source + "\n").kinds[-3:] == ["cheredoc", "newline", "eof"]
 
 
-def is_name(text: str) -> bool:
-    """Whether a text is an identifier of HCL, as it stands."""
-    tokens = scan(text)
-    return tokens.kinds == ["ident", "eof"] and tokens.ends[0] - tokens.starts[0] == len(text)
-
-
 def dedented(source: str, margin: int) -> str:
     """An expression whose lines after the first are indented by up to `margin` less; no text within it is touched."""
     if "\n" not in source:

@@ -32,8 +32,8 @@ from zenctl.lang.document import (
     Value,
 )
 from zenctl.lang.format import format
-from zenctl.lang.notation import ends_with_heredoc, heredoc, is_name, lone_expression, quoted_template
-from zenctl.lang.quoting import quote
+from zenctl.lang.notation import ends_with_heredoc, heredoc, lone_expression, quoted_template
+from zenctl.lang.quoting import is_name, quote
 
 STEP = 2
 """Columns that each level is indented by."""
