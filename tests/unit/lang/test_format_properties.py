@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from tests.measuring import peer_seconds
 from tests.unit.lang.test_lang_limits import HOSTILE
-from tests.unit.lang.test_lang_properties import Writer, anything
+from tests.unit.lang.random_hcl import Writer
+from tests.unit.lang.test_lang_properties import anything
 from zenctl.engine.initialising import STARTER
 from zenctl.lang import format, parse
 from zenctl.lang.format import format_config
