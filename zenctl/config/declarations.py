@@ -135,9 +135,8 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
     value = reader.expression("value")
     if value is None:
         detail = "Say what it shows, for example: value = step.evaluate.NAME.metrics.accuracy"
-        diagnostics.append(
-            error("missing_attribute", f'{what[:1].upper()}{what[1:]} has no "value"', detail, range=block.header_range)
-        )
+        summary = f'{what[:1].upper()}{what[1:]} has no "value"'
+        reader.missing(error("missing_attribute", summary, detail, range=block.header_range))
         return None
     description, sensitive = reader.string("description"), reader.boolean("sensitive")
     read = [read_condition(nested, f"precondition of {what}", diagnostics) for nested in reader.blocks("precondition")]
@@ -187,11 +186,12 @@ def read_backend(block: Block, registry: Registry, diagnostics: list[Diagnostic]
     except DiagnosticError as problem:
         diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
         return None
-    body = block.body
+    body, place = block.body, block.header_range
     if "provider" not in found.model.model_fields and "provider" in body.attributes:
+        place = body.attributes["provider"].expression.range
         provider, wrong = chosen_provider(body.attributes["provider"].expression, provider)
         diagnostics += [] if wrong is None else [wrong]
         body = replace(body, attributes={n: a for n, a in body.attributes.items() if n != "provider"})
     problems = check_names(found.model, body, f'backend "{type_}" "{name}"', others=("provider",))
     diagnostics += [d.at(block.header_range) for d in problems]
-    return BackendConfig(BackendAddr(type_, name), found, provider, body, block.header_range)
+    return BackendConfig(BackendAddr(type_, name), found, provider, body, block.header_range, place)

@@ -57,9 +57,8 @@ def read_module(block: Block, diagnostics: list[Diagnostic], module: tuple[Any, 
     read = read_meta(meta, what, diagnostics, module)
     if given is None:
         detail = 'Say where it lies: source = "./modules/NAME", or "git::URL//FOLDER?ref=TAG"'
-        diagnostics.append(
-            error("missing_attribute", f'Module "{name}" has no "source"', detail, range=block.header_range)
-        )
+        problem = error("missing_attribute", f'Module "{name}" has no "source"', detail, range=block.header_range)
+        diagnostics += [] if block.body.broken else [problem]
         return None
     source, problems = static_value(given.expression, f'"source" of {what}')
     diagnostics += problems

@@ -65,7 +65,8 @@ class _Names:
                 self._dynamic(block)
             else:
                 self._block(block)
-        for name, info in self.known.items():
+        # Where a part of the body could not be read, what seems to be missing may stand there.
+        for name, info in () if self.body.broken else self.known.items():
             if info.is_required() and name not in self.body.attributes and name not in self.given:
                 detail = f"{name}: {info.description}" if info.description else ""
                 summary = f'{self.what[:1].upper()}{self.what[1:]} has no "{name}"'

@@ -50,6 +50,11 @@ class BodyReader:
         attribute = self.body.attributes.get(name)
         return attribute.expression if attribute is not None else None
 
+    def missing(self, problem: Diagnostic) -> None:
+        """Report that something is not there, unless it may stand in a part of the body that could not be read."""
+        if not self.body.broken:
+            self.diagnostics.append(problem)
+
     def string(self, name: str, default: str = "") -> str:
         """A literal text."""
         value = self.data(name)

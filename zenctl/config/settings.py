@@ -177,6 +177,7 @@ class SettingsReader:
     def _defaults(self, body: Body) -> dict[str, BackendAddr]:
         BodyReader(body, "defaults", self._diagnostics, attributes=ROLES)
         found = {}
+        places = {}
         for attribute_ in body.attributes.values():
             addr = backend_address(attribute_.expression)
             if addr is None:
@@ -186,6 +187,8 @@ class SettingsReader:
                 self._diagnostics.append(problem)
             elif attribute_.name in ROLES:
                 found[attribute_.name] = addr
+                places[attribute_.name] = attribute_.expression.range
+        self._values["default_ranges"] = places
         return found
 
     def _required_providers(self, body: Body) -> dict[str, RequiredProvider]:

@@ -14,9 +14,15 @@ from zenctl.config.configuration import Configuration, Lifecycle, ModuleCall, No
 from zenctl.config.decoding import decode
 from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
 from zenctl.config.plain import faulty, plain_value
-from zenctl.config.references import expanding_references, node_address, node_references, output_references
+from zenctl.config.references import (
+    expanding_references,
+    node_address,
+    node_references,
+    output_references,
+    whole_reference,
+)
 from zenctl.config.scope import Built, Scopes
-from zenctl.config.selecting import expanding_uses
+from zenctl.config.selecting import expanding_uses, selected
 from zenctl.config.settling import Place
 from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.engine.arrangement import arrange
@@ -263,7 +269,7 @@ class Evaluator:
             desired = replace(
                 desired,
                 references=self._needed(addr, config, built.uses),
-                triggers=self._triggers(addr, config.meta.lifecycle),
+                triggers=self._triggers(addr, config.meta.lifecycle, built.scope, diagnostics),
             )
         diagnostics += self._explained(problems, addr.module_path, found)
         conditions = config.meta.lifecycle.preconditions
@@ -309,17 +315,25 @@ class Evaluator:
                     found.update({replace(used, key=key): None for key in instances})
         return tuple(found)
 
-    def _triggers(self, addr: Address, lifecycle: Lifecycle) -> tuple[Address, ...]:
+    def _triggers(
+        self, addr: Address, lifecycle: Lifecycle, scope: Scope, diagnostics: list[Diagnostic]
+    ) -> tuple[Address, ...]:
         """The instances that `replace_triggered_by` names: one with its key, or all of a block."""
         found: list[Address] = []
         for expression in lifecycle.replace_triggered_by:
-            for reference in references(expression):
-                block = node_address(reference, addr.block.module)
-                if block is None or block not in self.nodes:
-                    continue
-                instances = self._instances(block, addr.module).addresses
-                keyed = [a for a in instances if len(reference.path) > 3 and a.key == reference.path[3]]
-                found += keyed or instances
+            reference = whole_reference(expression)
+            block = None if reference is None else node_address(reference, addr.block.module)
+            if reference is None or block is None or block not in self.nodes:
+                continue
+            instances = self._instances(block, addr.module)
+            key = selected(self.nodes[block].meta, reference, 3, scope)
+            keyed = [instance for instance in instances.addresses if instance.key == key]
+            if key is not None and not keyed and not instances.open:
+                known = ", ".join(str(instance) for instance in instances.addresses[:5])
+                detail = f"There are: {known}." if known else "It has no instances."
+                summary = f"replace_triggered_by names {replace(block, key=key)}, which is not there"
+                diagnostics.append(error("unknown_address", summary, detail, range=expression.range))
+            found += instances.addresses if key is None else keyed
         return tuple(found)
 
     def _refers_to_disabled(self, path: tuple[str, ...], found: Iterable[Reference]) -> list[Address]:
