@@ -179,8 +179,7 @@ class Lifecycle:
 class Meta:
     """Meta-arguments of a node or a module call, still expressions where they may be any.
 
-    `depends_on` are blocks of the same module, `depends_on_modules` names of its module calls, each with the place where
-    it is named.
+    `depends_on` are blocks of the same module, `depends_on_modules` names of its module calls, each with its place.
     """
 
     for_each: Expression | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,7 @@ from zenctl.config.configuration import (
     OutputConfig,
     ProviderConfig,
     RemovedConfig,
+    Settings,
     VariableConfig,
 )
 from zenctl.config.declarations import (
@@ -39,7 +40,7 @@ from zenctl.config.reading import guess
 from zenctl.config.settings import SettingsReader
 from zenctl.config.shapes import ROOT
 from zenctl.config.texts import parse_text
-from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
+from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error, has_errors
 from zenctl.lang.syntax import Block, Body
 from zenctl.provider.registry import Registry
 
@@ -74,6 +75,15 @@ class Loaded:
     missing: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings alone, or what is wrong with them."""
+
+    settings: Settings | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
 def load(root: Path, registry: Registry) -> Loaded:
     """Load the configuration of a folder and the modules it calls. Never raises for what a user may have done."""
     return _Loader(root, registry, FoldersOnDisk(root)).load()
@@ -82,6 +92,24 @@ def load(root: Path, registry: Registry) -> Loaded:
 def load_files(files: Mapping[str, str], root: Path, registry: Registry) -> Loaded:
     """The same from texts by file name, relative to the root module's folder; the disk is not read."""
     return _Loader(root, registry, RecordedFolders(files)).load()
+
+
+def load_settings(root: Path, registry: Registry, wanted: Collection[str]) -> LoadedSettings:
+    """Only settings of these names, for commands that need no more; the rest of the configuration may be wrong.
+
+    A file that cannot be read to its end is an error all the same: a setting may stand in what was not read.
+    """
+    texts, found = FoldersOnDisk(root).read("")
+    diagnostics = list(found)
+    reader = SettingsReader(root, registry, diagnostics, wanted)
+    for name in sorted(texts):
+        body, problems = parse_text(name, texts[name])
+        diagnostics += problems
+        for block in body.blocks:
+            if block.type == "zenctl":
+                reader.read(block)
+    settings = None if has_errors(diagnostics) else reader.settings()
+    return LoadedSettings(settings, tuple(diagnostics), texts)
 
 
 class _Loader:

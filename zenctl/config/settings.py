@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,18 @@ METADATA_STORES: dict[str, type[BlockModel]] = {"sqlite": SqliteStore}
 
 
 class SettingsReader:
-    """Collects the settings of all `zenctl` blocks; each setting may be given once."""
+    """Collects the settings of all `zenctl` blocks; each setting may be given once. Only the `wanted` ones are read."""
 
-    def __init__(self, root: Path, registry: Registry, diagnostics: list[Diagnostic]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        registry: Registry,
+        diagnostics: list[Diagnostic],
+        wanted: Collection[str] = (*ATTRIBUTES, *BLOCKS),
+    ) -> None:
         self._registry = registry
         self._diagnostics = diagnostics
+        self._wanted = wanted
         self._given: dict[str, SourceRange] = {}
         self._values: dict[str, Any] = {"project": default_project(root)}
         self.store: StoreType | None = None
@@ -62,10 +70,10 @@ class SettingsReader:
         reader = BodyReader(block.body, "zenctl", self._diagnostics, attributes=ATTRIBUTES, blocks=BLOCKS)
         for name in ATTRIBUTES:
             found = block.body.attributes.get(name)
-            if found is not None and self._once(name, found.name_range):
+            if found is not None and name in self._wanted and self._once(name, found.name_range):
                 self._attribute(reader, found)
         for nested in block.body.blocks:
-            if nested.type in BLOCKS and self._once(nested.type, nested.header_range):
+            if nested.type in BLOCKS and nested.type in self._wanted and self._once(nested.type, nested.header_range):
                 self._block(nested)
 
     def read_required(self, block: Block) -> None:
@@ -87,7 +95,7 @@ class SettingsReader:
 
     def settings(self) -> Settings:
         """What was read; call after the last block."""
-        if "artifacts" not in self._given:
+        if "artifacts" in self._wanted and "artifacts" not in self._given:
             self._store_type("local", None)
         return Settings(**self._values)
 

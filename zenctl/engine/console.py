@@ -69,7 +69,7 @@ def open_console(inputs: Inputs) -> ConsoleOutcome:
         return ConsoleOutcome(None, problem.diagnostics, problem.sources)
     configuration = opened.configuration
     try:
-        with closing(open_metadata(opened, inputs, create=False)) as store:
+        with closing(open_metadata(configuration.settings, inputs, create=False)) as store:
             recorded = read_state(store, configuration.settings.project, inputs.workspace)
         state, _, unmovable = moved_state(recorded, configuration, opened.evaluator.nodes)
     except DiagnosticError as problem:
