@@ -116,6 +116,20 @@ def test_an_ephemeral_value_is_refused_where_it_would_be_written(tiny: Project) 
         assert CODE not in said.replace(f"default = {CODE}", "")
 
 
+def test_functions_cannot_be_called_in_values(project: Project) -> None:
+    project.write("main.zen.hcl", 'variable "a" {}\nvariable "b" { type = list(string) }\n')
+    project.write("zenctl.zenvars", 'a = upper("x")\n')
+    said = project.fails("plan", '-var=b=[lower("Y")]')
+    assert 'The value of variable "a" must be a literal value' in said
+    assert "on zenctl.zenvars:1:5" in said
+    assert "Functions cannot be called here." in said
+    assert 'given by -var b is not of type list(string): The value of variable "b" must be a literal value' in said
+    project.write("zenctl.zenvars", "a = true ? 1 + 1 : 0\n")
+    project.ok("plan", '-var=b=["y"]')
+    project.write("main.zen.hcl", 'variable "a" { default = lower("A") }\n')
+    assert "main.zen.hcl:1:26" in project.fails("validate")
+
+
 def test_mistakes_are_pointed_at(project: Project) -> None:
     type_ = "list(object({ name = string, port = optional(number, 80) }))"
     project.write("main.zen.hcl", f'variable "rules" {{ type = {type_} }}\n')

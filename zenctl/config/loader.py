@@ -84,9 +84,12 @@ class LoadedSettings:
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
-def load(root: Path, registry: Registry) -> Loaded:
-    """Load the configuration of a folder and the modules it calls. Never raises for what a user may have done."""
-    return _Loader(root, registry, FoldersOnDisk(root)).load()
+def load(root: Path, registry: Registry, *, empty: bool = False) -> Loaded:
+    """Load the configuration of a folder and the modules it calls. Never raises for what a user may have done.
+
+    With `empty`, a folder without any file is an empty configuration and no mistake.
+    """
+    return _Loader(root, registry, FoldersOnDisk(root), empty=empty).load()
 
 
 def load_files(files: Mapping[str, str], root: Path, registry: Registry) -> Loaded:
@@ -115,10 +118,11 @@ def load_settings(root: Path, registry: Registry, wanted: Collection[str]) -> Lo
 class _Loader:
     """Reads a tree of modules; `files` and `diagnostics` grow."""
 
-    def __init__(self, root: Path, registry: Registry, folders: ModuleFolders) -> None:
+    def __init__(self, root: Path, registry: Registry, folders: ModuleFolders, *, empty: bool = False) -> None:
         self.root = root
         self.registry = registry
         self.folders = folders
+        self.empty = empty
         self.files: dict[str, str] = {}
         self.diagnostics: list[Diagnostic] = []
         self.complete = True
@@ -142,8 +146,9 @@ class _Loader:
     def module(self, folder: str, path: tuple[str, ...], around: tuple[str, ...]) -> Configuration | None:
         """The module of a folder. `around` are the folders of the modules that lead here."""
         texts, found = self.folders.read(folder)
-        self.diagnostics += found
-        if not texts:
+        nothing = self.empty and not path and [d.code for d in found] == ["no_configuration"]
+        self.diagnostics += [] if nothing else found
+        if not texts and not nothing:
             return None
         self.files |= texts
         reader = _Reader(self.root, self.registry, folder, path)

@@ -11,11 +11,10 @@ import zenctl
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import RequiredProvider, Settings, StoreConfig
 from zenctl.config.decoding import decode
-from zenctl.config.reading import EMPTY, BodyReader, check_labels, guess, static_value
+from zenctl.config.reading import EMPTY, BodyReader, check_labels, guess, not_literal, static_value
 from zenctl.config.references import backend_address
 from zenctl.config.versions import ConstraintError, satisfies
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
-from zenctl.lang.references import references
 from zenctl.lang.syntax import Attribute, Block, Body
 from zenctl.provider.registry import Registry
 from zenctl.schema import BlockModel, StoreType, attribute
@@ -173,10 +172,9 @@ class SettingsReader:
     def _decode(self, model: type[BlockModel], block: Block) -> dict[str, Any]:
         what = f'{block.type} "{block.labels[0]}"'
         for found in block.body.attributes.values():
-            for reference in references(found.expression)[:1]:
-                detail = "The stores are opened before anything is evaluated, so nothing can be referred to here."
-                summary = f'"{found.name}" of {what} must be a literal value'
-                self._diagnostics.append(error("not_literal", summary, detail, range=reference.range))
+            problem = not_literal(found.expression, f'"{found.name}" of {what}')
+            if problem is not None:
+                self._diagnostics.append(problem)
                 return {}
         decoded, problems = decode(model, block.body, EMPTY, what=what)
         self._diagnostics += [d.at(block.header_range) for d in problems]

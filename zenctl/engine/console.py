@@ -62,9 +62,12 @@ class ConsoleOutcome:
 
 
 def open_console(inputs: Inputs) -> ConsoleOutcome:
-    """Read the configuration and the records of the workspace, once. Takes no lock and keeps nothing open."""
+    """Read the configuration and the records of the workspace, once. Takes no lock and keeps nothing open.
+
+    Without a configuration, expressions that need none can be evaluated all the same.
+    """
     try:
-        opened = open_configuration(inputs)
+        opened = open_configuration(inputs, empty=True)
     except OpeningError as problem:
         return ConsoleOutcome(None, problem.diagnostics, problem.sources)
     configuration = opened.configuration

@@ -57,14 +57,16 @@ class OpeningError(DiagnosticError):
         self.sources = sources
 
 
-def open_configuration(inputs: Inputs, *, values_required: bool = True, sound: bool = True) -> Opened:
+def open_configuration(
+    inputs: Inputs, *, values_required: bool = True, sound: bool = True, empty: bool = False
+) -> Opened:
     """Load the folder's configuration; raises OpeningError with all that is wrong with it.
 
     Without `values_required` a variable may have no value yet: it is then unknown. Where it need not be `sound`, errors
-    are no obstacle: what they concern is left out or unknown.
+    are no obstacle: what they concern is left out or unknown. It may be `empty`: without any file.
     """
     registry = discover()
-    loaded = load(inputs.root, registry)
+    loaded = load(inputs.root, registry, empty=empty)
     given = VariableInputs(inputs.environment, inputs.variables, required=values_required, ask=inputs.ask)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     code, libraries = CodeSources(inputs.root), Libraries(inputs.root, now)
