@@ -189,8 +189,7 @@ class Checker:
             detail = "It is the result of a step or datasource, in its postconditions."
             summary = '"self" is there only in postconditions'
             return [error("invalid_reference", summary, detail, range=reference.range)]
-        known = ", ".join(f"{name}." for name in ROOTS)
-        detail = f"An expression can refer to {known}{did_you_mean(root, ROOTS)}"
+        detail = f"An expression can refer to {', '.join(ROOTS[:-1])} and {ROOTS[-1]}.{did_you_mean(root, ROOTS)}"
         return [error("undeclared_reference", f'There is nothing named "{root}"', detail, range=reference.range)]
 
     def _named(self, reference: Reference, root: str, second: str | int | None) -> list[Diagnostic]:

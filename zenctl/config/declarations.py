@@ -48,6 +48,9 @@ def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> Var
             default, problem = _default(given, type_, nullable, what, expression)
             if problem is not None:
                 diagnostics.append(problem)
+    if block.body.broken:
+        # Its default or its type may stand in what could not be read: nothing that follows from them is told.
+        return None
     rules = [read_condition(nested, f"validation of {what}", diagnostics) for nested in reader.blocks("validation")]
     return VariableConfig(
         name=name,

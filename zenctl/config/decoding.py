@@ -74,7 +74,9 @@ def decode(
     wrong = bool(result.problems) or any(d.is_error for d in diagnostics)
     if not wrong and not result.unknown and not any(isinstance(value, Unknown) for value in data.values()):
         typed, found = _validate(model, data, what, reading)
-        diagnostics += found
+        # What was misspelt, or could not be read, may be what the model as a whole misses.
+        whole = not body.broken and body.attributes.keys() <= fields(model).keys()
+        diagnostics += [d for d in found if whole or d.range is not None]
     sensitive, located = tuple(reading.sensitive), tuple(reading.located)
     decoded = Decoded(typed, data, sensitive, located, reading.places, frozenset(faults))
     return decoded, diagnostics

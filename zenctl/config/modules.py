@@ -134,6 +134,18 @@ def lock_entries(text: str | None) -> dict[str, dict[str, str]]:
     return modules
 
 
+def origin(filename: str, lock: str | None) -> str:
+    """The source from git that a file belongs to, by the lock file; "" for the configuration's own."""
+    if not filename.startswith(f"{INSTALLED}/"):
+        return ""
+    digest = filename.removeprefix(f"{INSTALLED}/").partition("/")[0]
+    try:
+        entries = lock_entries(lock)
+    except ValueError:
+        return ""
+    return next((source for source, entry in entries.items() if entry["digest"] == digest), "")
+
+
 def _installed(source: str, folders: ModuleFolders) -> tuple[str | None, Diagnostic | None]:
     try:
         entries = lock_entries(folders.text(LOCK_FILE))

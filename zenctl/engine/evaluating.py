@@ -26,7 +26,7 @@ from zenctl.config.selecting import expanding_uses, selected
 from zenctl.config.settling import Place
 from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.engine.arrangement import arrange
-from zenctl.engine.building import Builder, Signatures, block_name
+from zenctl.engine.building import Builder, Signatures, block_name, incomplete
 from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
 from zenctl.engine.explaining import explained, output_data, unknown_instances
 from zenctl.engine.freshness import Freshness, KnownResults
@@ -115,6 +115,15 @@ class Evaluator:
             _, found = decode(model, provider.body, scope, what=what, names_checked=True, stored=False)
             diagnostics += [d.at(provider.range) for d in found]
         return diagnostics
+
+    def values(self, known: KnownResults) -> list[Diagnostic]:
+        """What is wrong with values of any module, also with those that nobody uses; the root's outputs left out."""
+        self._use(known)
+        self._declare(self.nodes)
+        off = {block for block, instances in self._off.items() if instances}
+        modules = self._modules
+        places = [place for path in modules for place in self._scopes.places(path, self._value)[0]]
+        return list(dict.fromkeys(d for place in places for d in self._scopes.problems(place, self._value, off)))
 
     def output(self, name: str, known: KnownResults) -> tuple[DesiredOutput, list[Diagnostic]]:
         """A root output's value as far as it is known."""
@@ -275,7 +284,9 @@ class Evaluator:
         conditions = config.meta.lifecycle.preconditions
         diagnostics += check_conditions(conditions, built.scope, f"A precondition of {addr} failed")
         outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
-        wrong = isinstance(config, StepConfig) and (desired is None or has_errors([*built.diagnostics, *diagnostics]))
+        wrong = isinstance(config, StepConfig) and (
+            desired is None or incomplete(config) or has_errors([*built.diagnostics, *diagnostics])
+        )
         declared = Declared(outputs, wrong, arrangement.enabled)
         # An equal declaration is kept: values and locals made from it stay valid.
         if self._declared.get(addr) != declared:

@@ -147,7 +147,7 @@ def check(opened: Opened) -> list[Diagnostic]:
             if desired is not None and not isinstance(desired, DesiredEndpoint):
                 outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
                 known[addr] = unknown_refs(addr, outputs)
-    diagnostics += validations(opened.evaluator, known)
+    diagnostics += [*validations(opened.evaluator, known), *opened.evaluator.values(known)]
     for name in opened.configuration.outputs:
         diagnostics += opened.evaluator.output(name, known)[1]
     return diagnostics

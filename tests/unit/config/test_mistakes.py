@@ -332,6 +332,17 @@ def test_what_could_not_be_read_is_not_said_to_be_missing(load_text: Load, text:
     assert not [d.summary for d in found if "has no" in d.summary or "needs" in d.summary]
 
 
+def test_a_variable_that_could_not_be_read_is_not_asked_for(load_text: Load, show: Show) -> None:
+    files = {
+        "main.zen.hcl": 'module "m" {\n  source = "./m"\n  b = 1\n}\n',
+        "m/main.zen.hcl": 'variable "a" {\n  default =\n}\nvariable "b" {\n  type =\n}\noutput "o" { value = var.a }\n',
+    }
+    assert show(load_text(files=files).diagnostics) == [
+        "2:12 missing_expression: Missing expression",
+        "5:9 missing_expression: Missing expression",
+    ]
+
+
 def test_what_could_not_be_read_in_yaml_is_not_said_to_be_missing(load_text: Load) -> None:
     found = load_text(files={"main.zen.yaml": "output:\n  o:\n    value: '${'\n    <<: 1\n"}).diagnostics
     assert found
