@@ -8,6 +8,7 @@ from dataclasses import replace
 from zenctl.addrs import Address, BackendAddr
 from zenctl.config.configuration import Configuration, EndpointConfig, Meta, ModuleCall, NodeConfig
 from zenctl.config.graph import enclosing, needs, value_graph
+from zenctl.config.lifecycle import check_moves
 from zenctl.config.references import (
     VALUES,
     backend_address,
@@ -43,7 +44,8 @@ def check_tree(configuration: Configuration) -> tuple[Configuration, list[Diagno
     graph, diagnostics = value_graph(configuration)
     configuration = replace(configuration, graph=graph)
     checked, found = _check_module(configuration, configuration)
-    return replace(checked, graph=graph), [*diagnostics, *found]
+    moves = check_moves(moved for module in configuration.modules() for moved in module.moved)
+    return replace(checked, graph=graph), [*diagnostics, *found, *moves]
 
 
 def check_expression(expression: Expression, root: Configuration) -> list[Diagnostic]:
@@ -131,8 +133,10 @@ class Checker:
                         self.diagnostics.append(error("invalid_reference", summary, detail, range=reference.range))
 
     def _call(self, call: ModuleCall) -> None:
-        for expression in call.arguments.values():
-            self._values(references(expression), _expanding(call.meta))
+        for name, expression in call.arguments.items():
+            # What is given to a variable that is not there is wrong by that alone.
+            if name in call.module.variables:
+                self._values(references(expression), _expanding(call.meta))
         self._expanding(call.meta)
         self._depends_on(call.meta)
 

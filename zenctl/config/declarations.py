@@ -44,12 +44,13 @@ def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> Var
     if expression is not None:
         given, problems = constant(expression, f'"default" of {what}')
         diagnostics += problems
+        sound = sound and given is not None
         if given is not None and sound:
             default, problem = _default(given, type_, nullable, what, expression)
-            if problem is not None:
-                diagnostics.append(problem)
-    if block.body.broken:
-        # Its default or its type may stand in what could not be read: nothing that follows from them is told.
+            diagnostics += [] if problem is None else [problem]
+            sound = problem is None
+    if block.body.broken or not sound:
+        # Nothing that follows from a type or a default that is wrong, or was not read, is told.
         return None
     rules = [read_condition(nested, f"validation of {what}", diagnostics) for nested in reader.blocks("validation")]
     return VariableConfig(
@@ -139,7 +140,7 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
     if value is None:
         detail = "Say what it shows, for example: value = step.evaluate.NAME.metrics.accuracy"
         summary = f'{what[:1].upper()}{what[1:]} has no "value"'
-        reader.missing(error("missing_attribute", summary, detail, range=block.header_range))
+        reader.missing("value", error("missing_attribute", summary, detail, range=block.header_range))
         return None
     description, sensitive = reader.string("description"), reader.boolean("sensitive")
     read = [read_condition(nested, f"precondition of {what}", diagnostics) for nested in reader.blocks("precondition")]

@@ -73,15 +73,14 @@ def read_dynamic(block: Block, what: str) -> tuple[DynamicBlock | None, list[Dia
     name = block.labels[0]
     inside = f'{BLOCK} "{name}" of {what}'
     reader = BodyReader(block.body, inside, diagnostics, attributes=ATTRIBUTES, blocks=("content",))
-    misspelt = has_errors(diagnostics)
     for_each, contents = reader.expression("for_each"), reader.blocks("content")
-    if for_each is None and not misspelt:
+    if for_each is None:
         detail = "Give it the list, set, map or object to go over: for_each = var.gates"
         problem = error("missing_attribute", f'{_capital(inside)} has no "for_each"', detail)
-        reader.missing(problem.at(block.header_range))
-    if not contents and not misspelt:
+        reader.missing("for_each", problem.at(block.header_range))
+    if not contents:
         summary = f'{_capital(inside)} has no block "content"'
-        reader.missing(error("missing_block", summary, _CONTENT.format(name), range=block.header_range))
+        reader.missing("content", error("missing_block", summary, _CONTENT.format(name), range=block.header_range))
     elif len(contents) > 1:
         summary = f'{_capital(inside)} has more than one block "content"'
         diagnostics.append(error("duplicate", summary, _CONTENT.format(name), range=contents[1].header_range))

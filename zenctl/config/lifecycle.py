@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from zenctl.addrs import KINDS, AddressError, ModuleInstance, canonical, without_keys
 from zenctl.config.conditions import read_condition
@@ -131,6 +131,34 @@ def read_moved(
     return MovedConfig(found["from"], found["to"], block.header_range)
 
 
+def check_moves(moves: Iterable[MovedConfig]) -> list[Diagnostic]:
+    """Moves of one address to two others, of two to one, and in a circle."""
+    found: list[Diagnostic] = []
+    from_: dict[str, MovedConfig] = {}
+    to: dict[str, MovedConfig] = {}
+    for move in moves:
+        one, other = from_.setdefault(move.source, move), to.setdefault(move.target, move)
+        if one.target != move.target:
+            detail = f"At {one.range} it moves to {one.target}. Keep the move that is meant."
+            summary = f"{move.source} moves to {one.target} and to {move.target}"
+            found.append(error("invalid_move", summary, detail, range=move.range))
+        elif other.source != move.source:
+            detail = f"At {other.range} {other.source} does. Only one of them can have moved there."
+            summary = f"{other.source} and {move.source} both move to {move.target}"
+            found.append(error("invalid_move", summary, detail, range=move.range))
+    told: set[str] = set()
+    for start in from_:
+        chain = [start]
+        while chain[-1] in from_ and from_[chain[-1]].target not in chain:
+            chain.append(from_[chain[-1]].target)
+        if chain[-1] in from_ and from_[chain[-1]].target == start and told.isdisjoint(chain):
+            told.update(chain)
+            names = " -> ".join([*chain, start])
+            detail = "Where an address stands at the end cannot be told. Remove one of these moves."
+            found.append(error("invalid_move", f"Moves go in a circle: {names}", detail, range=from_[start].range))
+    return found
+
+
 def read_removed(
     block: Block, diagnostics: list[Diagnostic], module: tuple[ModuleInstance, ...] = ()
 ) -> RemovedConfig | None:
@@ -157,7 +185,7 @@ def _address(
     expression = reader.expression(name)
     if expression is None:
         summary = f'{block.type[:1].upper()}{block.type[1:]} has no "{name}"'
-        reader.missing(error("missing_attribute", summary, range=block.header_range))
+        reader.missing(name, error("missing_attribute", summary, range=block.header_range))
         return ""
     text = _text(expression)
     try:

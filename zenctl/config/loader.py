@@ -61,6 +61,13 @@ ELSEWHERE = {
 }
 """What users of Terraform may look for in a module block, and where it is."""
 
+FOREIGN = {
+    "terraform": "Settings stand in a block zenctl { ... }.",
+    "resource": 'What is made is a step, a datasource or an endpoint: step "TYPE" "NAME" { ... }.',
+    "data": 'Data is declared as datasource "TYPE" "NAME" { ... }.',
+}
+"""Blocks of Terraform that have another name here, or none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -302,7 +309,8 @@ class _Reader:
             if self._new(_address(block), block.header_range):
                 self._labelled(block, text)
         else:
-            detail = guess(block.type, ROOT.blocks, f"There are {', '.join(ROOT.blocks)}.")
+            known = f"There are {', '.join(ROOT.blocks)}."
+            detail = FOREIGN.get(block.type) or guess(block.type, ROOT.blocks, known)
             summary = f'There is no block "{block.type}"'
             self.diagnostics.append(error("unknown_block", summary, detail, range=block.type_range))
             self.misspelt |= {".".join([kind, *block.labels]) for kind in ("var", "backend", *NODES)}

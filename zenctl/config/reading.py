@@ -33,12 +33,15 @@ class BodyReader:
         self.body = body
         self.what = what
         self.diagnostics = diagnostics
+        self._unknown: list[str] = []
         for attribute in body.attributes.values():
             if attribute.name not in attributes:
+                self._unknown.append(attribute.name)
                 problem = unknown_attribute(attribute.name, what, attributes, blocks)
                 diagnostics.append(problem.at(attribute.name_range))
         for block in body.blocks:
             if block.type not in blocks:
+                self._unknown.append(block.type)
                 diagnostics.append(unknown_block(block.type, what, blocks, attributes).at(block.type_range))
 
     def blocks(self, type: str) -> list[Block]:
@@ -50,9 +53,9 @@ class BodyReader:
         attribute = self.body.attributes.get(name)
         return attribute.expression if attribute is not None else None
 
-    def missing(self, problem: Diagnostic) -> None:
-        """Report that something is not there, unless it may stand in a part of the body that could not be read."""
-        if not self.body.broken:
+    def missing(self, name: str, problem: Diagnostic) -> None:
+        """Report that a name is not there, unless it may be misspelt, or in a part of the body that was not read."""
+        if not self.body.broken and not any(did_you_mean(wrong, [name]) for wrong in self._unknown):
             self.diagnostics.append(problem)
 
     def string(self, name: str, default: str = "") -> str:

@@ -132,7 +132,7 @@ class SettingsReader:
             summary = f'This is {what} {ours}; the configuration needs "{wanted}"'
             detail = "Install a version that fits, or change the constraint."
             if what == "zenctl":
-                detail = f"Install a version that fits, or change the constraint: pip install 'zenctl{_pip(wanted)}'"
+                detail = f"Change the constraint, or install a version that fits:\n  pip install 'zenctl{_pip(wanted)}'"
             self._diagnostics.append(error("version_not_met", summary, detail, range=place))
         except ConstraintError as problem:
             self._diagnostics.append(error("invalid_version_constraint", str(problem), range=place))

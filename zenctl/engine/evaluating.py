@@ -116,14 +116,19 @@ class Evaluator:
             diagnostics += [d.at(provider.range) for d in found]
         return diagnostics
 
-    def values(self, known: KnownResults) -> list[Diagnostic]:
-        """What is wrong with values of any module, also with those that nobody uses; the root's outputs left out."""
+    def values(self, known: KnownResults, told: Iterable[Diagnostic] = ()) -> list[Diagnostic]:
+        """What is wrong with values of any module, also with those that nobody uses; the root's outputs left out.
+
+        What has been `told` already, of whatever address, is not told again.
+        """
         self._use(known)
         self._declare(self.nodes)
         off = {block for block, instances in self._off.items() if instances}
         modules = self._modules
         places = [place for path in modules for place in self._scopes.places(path, self._value)[0]]
-        return list(dict.fromkeys(d for place in places for d in self._scopes.problems(place, self._value, off)))
+        before = {replace(d, address=None) for d in told}
+        found = dict.fromkeys(d for place in places for d in self._scopes.problems(place, self._value, off))
+        return [d for d in found if d not in before]
 
     def output(self, name: str, known: KnownResults) -> tuple[DesiredOutput, list[Diagnostic]]:
         """A root output's value as far as it is known."""

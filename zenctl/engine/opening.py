@@ -147,7 +147,8 @@ def check(opened: Opened) -> list[Diagnostic]:
             if desired is not None and not isinstance(desired, DesiredEndpoint):
                 outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
                 known[addr] = unknown_refs(addr, outputs)
-    diagnostics += [*validations(opened.evaluator, known), *opened.evaluator.values(known)]
+    diagnostics += validations(opened.evaluator, known)
+    diagnostics += opened.evaluator.values(known, diagnostics)
     for name in opened.configuration.outputs:
         diagnostics += opened.evaluator.output(name, known)[1]
     return diagnostics

@@ -99,7 +99,8 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
         configured = Configured(
             request.evaluator.nodes, set(request.selection.order), result.instances, set(result.desired)
         )
-        result.diagnostics += [*request.evaluator.check(), *request.evaluator.values(known)]
+        result.diagnostics += request.evaluator.check()
+        result.diagnostics += request.evaluator.values(known, result.diagnostics)
         result.changes += gone(request.state, configured, request.removed, request.moved)
     result.changes = in_turn(result.changes, result.desired, request.state)
     result.diagnostics += protected(result.changes, request.evaluator.nodes)

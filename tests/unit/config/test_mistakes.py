@@ -49,6 +49,21 @@ BAD: list[tuple[str, str, str]] = [
         "moved {\n  from = endpoint.local.a\n  to = endpoint.other.a\n}",
         "1:1 invalid_move: This cannot move there",
     ),
+    (
+        "moved to two",
+        "moved {\n  from = step.train.a\n  to = step.train.b\n}\nmoved {\n  from = step.train.a\n  to = step.train.c\n}",
+        "5:1 invalid_move: step.train.a moves to step.train.b and to step.train.c",
+    ),
+    (
+        "moved from two",
+        "moved {\n  from = step.train.a\n  to = step.train.c\n}\nmoved {\n  from = step.train.b\n  to = step.train.c\n}",
+        "5:1 invalid_move: step.train.a and step.train.b both move to step.train.c",
+    ),
+    (
+        "moved in a circle",
+        "moved {\n  from = step.train.a\n  to = step.train.b\n}\nmoved {\n  from = step.train.b\n  to = step.train.a\n}",
+        "1:1 invalid_move: Moves go in a circle: step.train.a -> step.train.b -> step.train.a",
+    ),
     ("moved without to", "moved { from = step.train.a }", '1:1 missing_attribute: Moved has no "to"'),
     (
         "moved to another kind",
