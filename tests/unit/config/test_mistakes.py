@@ -11,6 +11,11 @@ from zenctl.config.loader import Loaded
 Load = Callable[..., Loaded]
 Show = Callable[..., list[str]]
 
+
+def moves(source: str, target: str) -> str:
+    return f"moved {{\n  from = step.train.{source}\n  to = step.train.{target}\n}}\n"
+
+
 BAD: list[tuple[str, str, str]] = [
     ("unknown block", 'stpe "train" "x" {}', '1:1 unknown_block: There is no block "stpe"'),
     ("attribute outside", "a = 1", '1:1 unknown_attribute: There is no attribute "a" outside blocks'),
@@ -51,17 +56,17 @@ BAD: list[tuple[str, str, str]] = [
     ),
     (
         "moved to two",
-        "moved {\n  from = step.train.a\n  to = step.train.b\n}\nmoved {\n  from = step.train.a\n  to = step.train.c\n}",
+        moves("a", "b") + moves("a", "c"),
         "5:1 invalid_move: step.train.a moves to step.train.b and to step.train.c",
     ),
     (
         "moved from two",
-        "moved {\n  from = step.train.a\n  to = step.train.c\n}\nmoved {\n  from = step.train.b\n  to = step.train.c\n}",
+        moves("a", "c") + moves("b", "c"),
         "5:1 invalid_move: step.train.a and step.train.b both move to step.train.c",
     ),
     (
         "moved in a circle",
-        "moved {\n  from = step.train.a\n  to = step.train.b\n}\nmoved {\n  from = step.train.b\n  to = step.train.a\n}",
+        moves("a", "b") + moves("b", "a"),
         "1:1 invalid_move: Moves go in a circle: step.train.a -> step.train.b -> step.train.a",
     ),
     ("moved without to", "moved { from = step.train.a }", '1:1 missing_attribute: Moved has no "to"'),
