@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Union
 
 from zenctl.addrs import Address, Key
-from zenctl.config.capsules import node_capsule
+from zenctl.config.capsules import NodeCapsule, node_capsule
 from zenctl.config.conditions import check_conditions, ephemeral_output
 from zenctl.config.configuration import Configuration, Lifecycle, ModuleCall, NodeConfig, StepConfig
 from zenctl.config.decoding import decode
@@ -223,14 +223,14 @@ class Evaluator:
         addresses: list[Address] = []
         open_ = waiting is not None
         for place in places:
-            placed = replace(block, module=place)
+            placed = block if not place else replace(block, module=place)
             expanded = self._expansion(placed)
             diagnostics += expanded.diagnostics
             if not expanded.expansion.known and not expanded.expansion.wrong:
                 open_ = True
                 if waiting is None:
                     diagnostics.append(self._unknown_instances(config, str(block), block.module_path))
-            addresses += [replace(placed, key=key) for key in expanded.expansion.instances]
+            addresses += [placed if key is None else replace(placed, key=key) for key in expanded.expansion.instances]
         placed_problems = tuple(dict.fromkeys(d.at(config.range, str(block)) for d in diagnostics))
         return Instances(tuple(addresses), placed_problems, open_)
 
@@ -395,5 +395,8 @@ class Evaluator:
             outputs = {name: ArtifactRef(addr, name, decl.type) for name, decl in declared.outputs.items()}
             outputs |= {name: ref for name, ref in (refs or {}).items() if name in outputs}
             value = from_python(node_capsule(addr, outputs))
+            # Where nothing is told but what was unknown before, all that was made of it holds.
+            if cached is not None and isinstance(cached[2].raw, NodeCapsule) and cached[2].raw.refs == outputs:
+                value = cached[2]
         self._values[addr] = (refs, declared, value)
         return value
