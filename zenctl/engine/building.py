@@ -62,7 +62,7 @@ class Builder:
         diagnostics += _locations(decoded, config)
         params = parameters(model, decoded)
         shown, sensitive = redacted(params, decoded.sensitive)
-        diagnostics += secret_parameters(sensitive)
+        diagnostics += secret_parameters(sensitive, decoded)
         desired = DesiredDatasource(
             addr=cast(DatasourceAddr, addr),
             config=config,
@@ -102,7 +102,7 @@ class Builder:
             params = dict(given) if isinstance(given, Mapping) else {}
             secret = tuple(_within(decoded, "params", params))
         shown, sensitive = redacted(params, secret)
-        diagnostics += secret_parameters(sensitive)
+        diagnostics += secret_parameters(sensitive, decoded, "" if type_.implementation else "params")
         desired = DesiredStep(
             addr=cast(StepAddr, addr),
             config=config,
