@@ -174,7 +174,7 @@ step "train" "t" {
     assert {d.code for d in made.problems()} == {"sensitive_parameter"}
     assert [(str(d.range), d.summary.removeprefix("A sensitive value is given to ")) for d in made.problems()] == [
         ("main.zen.hcl:4:11", '"token"'),
-        ("main.zen.hcl:9:57", '"params.auth.list[1]"'),
+        ("main.zen.hcl:9:58", '"params.auth.list[1]"'),
         ("main.zen.hcl:9:31", '"params.auth.token"'),
         ("main.zen.hcl:14:23", '"extra["a b"]"'),
     ]
