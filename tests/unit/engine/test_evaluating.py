@@ -176,7 +176,7 @@ step "train" "t" {
         ("main.zen.hcl:4:11", '"token"'),
         ("main.zen.hcl:9:58", '"params.auth.list[1]"'),
         ("main.zen.hcl:9:31", '"params.auth.token"'),
-        ("main.zen.hcl:14:23", '"extra["a b"]"'),
+        ("main.zen.hcl:14:22", '"extra["a b"]"'),
     ]
     step = made.step("python", "m")
     assert step.params["auth"] == {"token": "k-hunter2", "list": [1, "hunter2"]}
