@@ -60,12 +60,13 @@ def traversal(expression: Expression) -> tuple[str, ...] | None:
 
 def whole_reference(expression: Expression) -> Reference | None:
     """The reference that an expression is, up to the first computed key; None if it is anything else."""
-    while isinstance(expression, (Parentheses, TemplateWrap)):
-        expression = expression.expression
-    node = expression
-    while isinstance(node, (GetAttr, Index)):
-        node = node.source
-    return references(expression)[0] if isinstance(node, Variable) else None
+    whole: Expression = expression
+    while isinstance(whole, (Parentheses, TemplateWrap)):
+        whole = whole.expression
+    root: Expression = whole
+    while isinstance(root, (GetAttr, Index)):
+        root = root.source
+    return references(whole)[0] if isinstance(root, Variable) else None
 
 
 def node_address(reference: Reference, module: tuple[ModuleInstance, ...] = ()) -> Address | None:
