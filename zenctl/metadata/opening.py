@@ -7,35 +7,66 @@ from pathlib import Path
 from typing import Any
 
 from zenctl.diagnostics import did_you_mean
+from zenctl.metadata.credentials import resolve
 from zenctl.metadata.memory import MemoryStore
+from zenctl.metadata.servers import server
 from zenctl.metadata.store import MetadataStore, StoreError
 
 DATABASE = "metadata.db"
 """The default database, in the project's data folder."""
 
-TYPES = ("sqlite",)
+TYPES = ("sqlite", "mysql", "postgresql", "grpc")
 
 
 def open_store(type: str, config: Mapping[str, Any], data_dir: Path, *, create: bool) -> MetadataStore:
-    """The store of a type. For `sqlite`, `config` may give `path`, relative to the configuration's folder.
+    """The store of a type, with the attributes of its `metadata` block; paths are relative to the configuration.
 
     `data_dir` is `.zenctl` in that folder. With `create` the store is made where it is missing, and can be written;
     without, nothing is made or written, and a store that is missing reads as empty. Raises StoreError, with a hint, for
-    a type that is not known and for a database that cannot be read or was written by a newer zenctl.
+    a type that is not known, and for a store that cannot be reached or read, or was written by a newer zenctl.
     """
-    if type not in TYPES:
-        raise StoreError(
-            f'there is no metadata store of type "{type}".{did_you_mean(type, TYPES)}',
-            f"Known types: {', '.join(TYPES)}.",
-        )
-    path = data_dir.absolute().parent / config["path"] if config.get("path") else data_dir / DATABASE
+    root = data_dir.absolute().parent
+    if type == "sqlite":
+        path = root / config["path"] if config.get("path") else data_dir / DATABASE
+        return _sqlite(path, create=create)
+    if type == "grpc":
+        return _remote(config, root, create=create)
+    if type in TYPES:
+        return _server(type, config, root, create=create)
+    raise StoreError(
+        f'there is no metadata store of type "{type}".{did_you_mean(type, TYPES)}',
+        f"Known types: {', '.join(TYPES)}.",
+    )
+
+
+def _sqlite(path: Path, *, create: bool) -> MetadataStore:
     if path.is_dir():
         raise StoreError(f"{path} is a folder, where the metadata database should be", "Move it away, then try again.")
     if not create and _is_missing(path):
         return MemoryStore(read_only=True)
-    from zenctl.metadata.mlmd import MlmdStore  # only a store that exists costs the import of ml_metadata
+    from zenctl.metadata.mlmd import MlmdStore, SqliteConnection  # only a store that exists costs this import
 
-    return MlmdStore(path, create=create)
+    return MlmdStore(SqliteConnection(path, create=create))
+
+
+def _server(type: str, config: Mapping[str, Any], root: Path, *, create: bool) -> MetadataStore:
+    from zenctl.metadata.mlmd import MlmdStore
+    from zenctl.metadata.mlmd.drivers import driver
+    from zenctl.metadata.mlmd.server import ServerConnection
+
+    password = resolve(config["password"], root) if config.get("password") else ""
+    found = driver(server(type, config, password, root))
+    if not create and not found.has_tables():
+        return MemoryStore(read_only=True)
+    return MlmdStore(ServerConnection(found, create=create))
+
+
+def _remote(config: Mapping[str, Any], root: Path, *, create: bool) -> MetadataStore:
+    from zenctl.metadata.mlmd import MlmdStore
+    from zenctl.metadata.mlmd.remote import Remote, RemoteConnection
+
+    files = {key: str(root / config[f"ssl_{key}"]) for key in ("ca", "cert", "key") if config.get(f"ssl_{key}")}
+    return MlmdStore(RemoteConnection(Remote(config["host"], config["port"], **files), create=create))
 
 
 def _is_missing(path: Path) -> bool:

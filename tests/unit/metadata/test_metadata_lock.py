@@ -18,7 +18,7 @@ from zenctl.metadata import lock as lock_module
 from zenctl.metadata.holder import Holder, is_gone
 from zenctl.metadata.lock import ApplyLock, LockHeld, LockLost, acquire, force_unlock
 from zenctl.metadata.memory import MemoryStore
-from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
@@ -307,8 +307,8 @@ RACER = """
 import sys, time
 from pathlib import Path
 from zenctl.metadata.lock import Holder, LockHeld, acquire
-from zenctl.metadata.mlmd import MlmdStore
-store = MlmdStore(Path(sys.argv[1]), create=True)
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
+store = MlmdStore(SqliteConnection(Path(sys.argv[1]), create=True))
 print("ready", flush=True)
 for line in sys.stdin:
     try:
@@ -365,7 +365,7 @@ def test_the_lock_of_a_killed_process_is_taken_over_by_one_of_two(tmp_path: Path
     victim = Racer(path, "victim")
     victim.go("w")
     assert victim.read() == "won 1"
-    store = MlmdStore(path, create=True)
+    store = MlmdStore(SqliteConnection(path, create=True))
     with pytest.raises(LockHeld, match="zenctl apply victim"):
         acquire(store, "p", "w", Holder.here())
     victim.kill()
@@ -392,16 +392,16 @@ import os, sys
 from pathlib import Path
 from zenctl.addrs import parse
 from zenctl.metadata.lock import Holder, acquire
-from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import Recorder
 from zenctl.plans.actions import Components
-store = MlmdStore(Path(sys.argv[1]), create=True)
+store = MlmdStore(SqliteConnection(Path(sys.argv[1]), create=True))
 recorder = Recorder(store, acquire(store, "p", "w", Holder.here("zenctl apply")))
 recorder.start(parse("step.train.fit"), "job-1", "Train", Components("train/1"), "f" * 64, {})
 os.kill(os.getpid(), 9)
 """
     subprocess.run([sys.executable, "-c", code, str(path)], timeout=240, check=False)
-    store = MlmdStore(path, create=True)
+    store = MlmdStore(SqliteConnection(path, create=True))
     lock = acquire(store, "p", "w", Holder.here())
     assert [held.holder.command for held in lock.recovered] == ["zenctl apply"]
     [execution] = store.executions(Where())

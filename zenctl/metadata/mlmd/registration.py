@@ -9,6 +9,7 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from zenctl.metadata.mlmd import texts
 from zenctl.metadata.mlmd.connection import Connection
 from zenctl.metadata.store import StoreError
 from zenctl.metadata.types import (
@@ -53,10 +54,10 @@ def read(connection: Connection) -> Registered:
     written = found.properties["format"].int_value
     if written > FORMAT:
         raise StoreError(
-            f"{connection.path} was written by a newer zenctl (format {written}; this one reads up to {FORMAT})",
+            f"{connection.name} was written by a newer zenctl (format {written}; this one reads up to {FORMAT})",
             "Update zenctl: pip install --upgrade zenctl",
         )
-    types = json.loads(found.properties["types"].string_value)
+    types = json.loads(texts.read(found, "types"))
     return Registered(
         TypeTable(*(_table(types[kind]) for kind in ("executions", "artifacts", "contexts"))),
         *(
@@ -68,7 +69,7 @@ def read(connection: Connection) -> Registered:
 
 def register(connection: Connection, table: TypeTable) -> Registered:
     """Register what is missing of a table, under the turn to write; every call may be repeated after a crash."""
-    with connection.turn():
+    with connection.alone():
         registered = read(connection)
         if registered.table.covers(table):
             return registered
@@ -80,16 +81,16 @@ def register(connection: Connection, table: TypeTable) -> Registered:
         }
         record = pb.Context(type_id=types["contexts"][STORE]["id"], name=RECORD)
         record.properties["format"].int_value = FORMAT
-        record.properties["types"].string_value = json.dumps(types, sort_keys=True)
+        connection.texts.write(record, "types", json.dumps(types, sort_keys=True))
         known = _record(connection)
         if known is not None:
             record.id = known.id
-        connection.ask(lambda: connection.mlmd.put_contexts([record]))
+        connection.ask(lambda mlmd: mlmd.put_contexts([record]))
         return read(connection)
 
 
 def _record(connection: Connection) -> Any:
-    return connection.ask(lambda: connection.mlmd.get_context_by_type_and_name(PREFIX + STORE, RECORD))
+    return connection.ask(lambda mlmd: mlmd.get_context_by_type_and_name(PREFIX + STORE, RECORD))
 
 
 def _put_execution_type(connection: Connection, name: str, kinds: PropertyKinds) -> dict[str, Any]:
@@ -97,8 +98,8 @@ def _put_execution_type(connection: Connection, name: str, kinds: PropertyKinds)
     base = EXECUTION_BASES.get(name)
     if base:
         message.base_type = pb.ExecutionType.SystemDefinedBaseType.Value(base)
-    put = connection.mlmd.put_execution_type
-    return _entry(connection.ask(lambda: put(message, can_add_fields=True, can_omit_fields=True)), kinds)
+    id_ = connection.ask(lambda mlmd: mlmd.put_execution_type(message, can_add_fields=True, can_omit_fields=True))
+    return _entry(id_, kinds)
 
 
 def _put_artifact_type(connection: Connection, name: str, kinds: PropertyKinds) -> dict[str, Any]:
@@ -106,14 +107,14 @@ def _put_artifact_type(connection: Connection, name: str, kinds: PropertyKinds) 
     base = ARTIFACT_BASES.get(name)
     if base:
         message.base_type = pb.ArtifactType.SystemDefinedBaseType.Value(base)
-    put = connection.mlmd.put_artifact_type
-    return _entry(connection.ask(lambda: put(message, can_add_fields=True, can_omit_fields=True)), kinds)
+    id_ = connection.ask(lambda mlmd: mlmd.put_artifact_type(message, can_add_fields=True, can_omit_fields=True))
+    return _entry(id_, kinds)
 
 
 def _put_context_type(connection: Connection, name: str, kinds: PropertyKinds) -> dict[str, Any]:
     message = pb.ContextType(name=PREFIX + name, properties=_properties(kinds))
-    put = connection.mlmd.put_context_type
-    return _entry(connection.ask(lambda: put(message, can_add_fields=True, can_omit_fields=True)), kinds)
+    id_ = connection.ask(lambda mlmd: mlmd.put_context_type(message, can_add_fields=True, can_omit_fields=True))
+    return _entry(id_, kinds)
 
 
 def _properties(kinds: PropertyKinds) -> dict[str, int]:
