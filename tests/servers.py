@@ -109,10 +109,10 @@ class MariaDb(DatabaseServer):
         """Run statements as the administrator."""
         import pymysql
 
-        with pymysql.connect(unix_socket=self.socket, user="root", autocommit=True) as connection:
-            with connection.cursor() as cursor:
-                for statement in statements:
-                    cursor.execute(statement)
+        connected = pymysql.connect(unix_socket=self.socket, user="root", autocommit=True)
+        with connected as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
     @property
     def socket(self) -> str:

@@ -58,6 +58,7 @@ _CONTEXTS: Mapping[str, PropertyKinds] = {
         "workspace": str,
         "workspace_key": str,
         "serial": int,
+        "token": str,
         "state": str,
         "outcome": str,
         "outputs": str,

@@ -23,6 +23,7 @@ from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
+    Artifact,
     Context,
     Execution,
     ExecutionState,
@@ -222,6 +223,28 @@ def test_an_answer_that_was_lost_does_not_lose_the_lock() -> None:
     force_unlock(store, "p", "w", 1)
     with pytest.raises(LockLost):
         lock.commit(one("c"))
+
+
+def test_a_commit_that_was_made_again_after_a_lost_answer_lands_once() -> None:
+    store = MemoryStore()
+    # What a connection to a server does: it asks again, and hears that all of it exists.
+    store.fail("commit", AlreadyExists("asked again"), after=True)
+    lock = acquire(store, "p", "w", Holder.here())
+    assert (lock.serial, lock.recovered) == (1, ())
+    store.fail("commit", AlreadyExists("asked again"), after=True)
+    done = lock.commit(
+        Transition(
+            executions=(Execution("Train", "job-1", ExecutionState.RUNNING),),
+            artifacts=(Artifact("Model", "trees/d", name="d"),),
+        )
+    )
+    [execution] = store.executions(Where())
+    [artifact] = store.artifacts(Where())
+    assert (done.execution_ids, done.artifact_ids) == ((execution.id,), (artifact.id,))
+    lock.commit(one("b"))
+    store.fail("commit", AlreadyExists("asked again"), after=True)
+    lock.finish("complete")
+    assert acquire(store, "p", "w", Holder.here()).serial == 2
 
 
 def test_what_exists_already_is_no_lost_lock(store: MetadataStore, take: Take) -> None:

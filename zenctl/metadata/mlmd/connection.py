@@ -1,4 +1,4 @@
-"""A connection to ML Metadata: opens it when it is needed, waits where waiting helps, and gives MLMD's errors a meaning.
+"""A connection to ML Metadata: opened when it is needed, waited for where that helps, its errors given a meaning.
 
 Each kind of store is a subclass in a module of its own: `sqlite`, `server` (MySQL, PostgreSQL) and `remote` (gRPC).
 """

@@ -59,7 +59,7 @@ class Messages:
         return self._fill(pb.Context(type_id=self._registered.contexts[context.type]), context)
 
     def event_edges(self, transition: Transition) -> list[EventEdge]:
-        """MLMD's events with the indices they join. MLMD keeps one event of a type for a pair; its path has all keys."""
+        """MLMD's events with the indices they join. Of a type there is one for a pair; its path has all keys."""
         same: dict[tuple[str, int], int] = {}
         first = [same.setdefault((a.type, a.id), i) if a.id else i for i, a in enumerate(transition.artifacts)]
         groups: dict[tuple[int, int, EventType], dict[str, None]] = defaultdict(dict)

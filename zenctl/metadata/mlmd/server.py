@@ -63,7 +63,7 @@ class ServerConnection(Connection):
             return Unreachable(f"the connection to {self.name.removeprefix('the ')} was lost")
         if "mysql_real_connect failed" in reason:
             return StoreError(
-                f"{self.name} lets this program in, but not ML Metadata, which knows the plugin mysql_native_password only",
+                f"{self.name} lets zenctl in, but not ML Metadata: it signs in with mysql_native_password only",
                 f"alter user '{self._driver.server.user}'@'%' identified with mysql_native_password by '...';",
             )
         return StoreError(f"{self.name} failed: {reason}")

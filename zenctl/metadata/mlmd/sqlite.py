@@ -1,7 +1,7 @@
 """A connection to a SQLite file. Writers of one file take turns by a file lock beside it.
 
-MLMD's SQLite knows no waiting: a held lock would cost seconds of blind retries. Reads take no lock; the moments in which
-a commit shuts them out are waited for.
+MLMD's SQLite knows no waiting: a held lock would cost seconds of blind retries. Reads take no lock; the moments in
+which a commit shuts them out are waited for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Texts in a form that every store can hold: no NUL, and where a store needs it no backslash and no long property.
 
-MLMD cuts a text at its first NUL. On PostgreSQL it puts a text with a backslash into SQL that does not parse, and has an
-index whose entries may be 2,700 bytes long.
+MLMD cuts a text at its first NUL. On PostgreSQL it puts a text with a backslash into SQL that does not parse, and has
+an index whose entries may be 2,700 bytes long.
 """
 
 from __future__ import annotations
