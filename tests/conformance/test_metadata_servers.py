@@ -17,7 +17,8 @@ from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.mlmd.remote import Remote, RemoteConnection
 from zenctl.metadata.mlmd.serving import MetadataServer
 from zenctl.metadata.opening import open_store
-from zenctl.metadata.store import MetadataStore, StoreError, Transition, Where
+from zenctl.metadata.servers import ServerAddress
+from zenctl.metadata.store import AlreadyExists, MetadataStore, StoreError, Transition, Where
 
 BOTH = ["mysql", "postgresql"]
 
@@ -50,12 +51,11 @@ class TestOverGrpc(MetadataStoreConformance):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[MlmdStore]:
         connection = SqliteConnection(tmp_path / "metadata.db", create=True)
-        served = MetadataServer(connection, "127.0.0.1", 0)
+        served = MetadataServer(connection, ServerAddress(port=0))
         store = MlmdStore(RemoteConnection(Remote("127.0.0.1", served.port), create=True))
         yield store
         store.close()
         served.stop()
-        connection.close()
 
 
 # ---------------------------------------------------------------- opening
@@ -205,3 +205,39 @@ def test_a_reader_needs_no_right_to_write(server: DatabaseServer, config: dict[s
     reader = opened(server, {**config, "user": "reader", "password": "file:password"}, tmp_path, create=False)
     assert [e.name for e in reader.executions(Where(properties={"head": HEAD}))] == ["j"]
     reader.close()
+
+
+def test_a_store_keeps_its_dialect_whoever_opens_it(tmp_path: Path) -> None:
+    """What was written over gRPC is found in the file, and the other way round."""
+    connection = SqliteConnection(tmp_path / "metadata.db", create=True)
+    served = MetadataServer(connection, ServerAddress(port=0))
+    remote = MlmdStore(RemoteConnection(Remote("127.0.0.1", served.port), create=True))
+    remote.commit(Transition(create_contexts=(fence("A"),)))
+    local = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
+    assert local.context("Transition", "A") is not None
+    with pytest.raises(AlreadyExists):
+        local.commit(Transition(create_contexts=(fence("A"),)))
+    local.commit(Transition(create_contexts=(fence("a"),)))
+    assert remote.context("Transition", "a") is not None
+    for store in (local, remote):
+        store.close()
+    served.stop()
+
+
+def test_a_server_that_only_reads_refuses_to_write(tmp_path: Path) -> None:
+    MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True)).close()
+    served = MetadataServer(SqliteConnection(tmp_path / "metadata.db", create=False), ServerAddress(port=0))
+    store = MlmdStore(RemoteConnection(Remote("127.0.0.1", served.port), create=True))
+    assert store.executions(Where()) == []
+    with pytest.raises(StoreError, match=r"may only be read from: .*-read-only") as refused:
+        store.commit(Transition(executions=(execution("j"),)))
+    assert refused.value.hint
+    store.close()
+    served.stop()
+
+
+def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
+    first = MetadataServer(SqliteConnection(tmp_path / "a.db", create=True), ServerAddress(port=0))
+    with pytest.raises(StoreError, match="cannot listen on"):
+        MetadataServer(SqliteConnection(tmp_path / "b.db", create=True), ServerAddress(port=first.port))
+    first.stop()

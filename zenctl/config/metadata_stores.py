@@ -15,8 +15,13 @@ DEFAULT_DATABASE = ".zenctl/metadata.db"
 _REFERENCE = r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|keyring:[^/]+/.+"
 
 
+def is_reference(text: str) -> bool:
+    """Whether a text says where a password is."""
+    return re.fullmatch(_REFERENCE, text) is not None
+
+
 def _reference(text: str) -> str:
-    if not re.fullmatch(_REFERENCE, text):
+    if not is_reference(text):
         raise ValueError(
             'give where the password is, not the password: "env:NAME", "file:PATH" or "keyring:SERVICE/USER"'
         )

@@ -49,34 +49,38 @@ def resolve(reference: str, root: Path) -> str:
     return str(found)
 
 
-def keep(name: str, secret: str) -> str:
-    """Keep a secret in the operating system's keyring, or else in a file that only this user can read.
-
-    Gives the reference. A secret of that name that was kept before is replaced. Raises StoreError.
-    """
-    keyring = _keyring()
-    if keyring is not None:
-        from keyring.errors import KeyringError
-
-        try:
-            keyring.set_password(SERVICE, name, secret)
-        except KeyringError as problem:
-            raise StoreError(f"the keyring cannot be written: {problem}", "Unlock it, or give env:NAME.") from problem
+def place(name: str) -> str:
+    """Where a secret of that name is best kept, as a reference: the keyring if there is one, else a file."""
+    if _keyring() is not None:
         return f"keyring:{SERVICE}/{name}"
     given = os.environ.get("XDG_CONFIG_HOME")
     folder = f"{given}/zenctl/credentials" if given else FOLDER
-    file = re.sub(r"[^A-Za-z0-9._@-]+", "-", name)
-    path = Path(folder).expanduser() / file
+    return f"file:{folder}/{re.sub(r'[^A-Za-z0-9._@-]+', '-', name)}"
+
+
+def keep(reference: str, secret: str) -> None:
+    """Keep a secret where `place` said, for this user alone; one that is there is replaced. Raises StoreError."""
+    kind, _, where = reference.partition(":")
+    keyring = _keyring()
+    if kind == "keyring" and keyring is not None:
+        from keyring.errors import KeyringError
+
+        service, _, user = where.partition("/")
+        try:
+            keyring.set_password(service, user, secret)
+        except KeyringError as problem:
+            raise StoreError(f"the keyring cannot be written: {problem}", "Unlock it, or give env:NAME.") from problem
+        return
+    path = Path(where).expanduser()
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f".{file}.{os.getpid()}")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8") as stream:
             stream.write(secret + "\n")
         os.replace(fresh, path)
     except OSError as problem:
         raise StoreError(f"{path} cannot be written: {problem.strerror}", "Give the password as env:NAME.") from problem
-    return f"file:{folder}/{file}"
 
 
 def _missing(what: str) -> StoreError:

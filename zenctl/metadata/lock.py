@@ -137,6 +137,7 @@ class ApplyLock:
                 create_contexts=(fence, *transition.create_contexts),
                 update_contexts=(*members, *transition.update_contexts),
             )
+            committed: Committed | None = None
             try:
                 committed = self._store.commit(fenced)
             except AlreadyExists:
@@ -149,7 +150,8 @@ class ApplyLock:
                     self._ended.set()
                     raise self._error from None
                 # This very put has landed, and its answer got lost; or that of a former one, which used up the number.
-                committed = _landed(self._store, fenced) if found == token else None
+                if found == token:
+                    committed = _landed(self._store, fenced)
             self._apply = apply
             if committed is not None:
                 return committed

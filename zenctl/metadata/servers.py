@@ -35,6 +35,16 @@ class Server:
         return f"{self.type}://{quote(self.user)}@{place}/{quote(self.database)}"
 
 
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where a gRPC server listens; port 0 is any that is free. With `certificate` and `key` (PEM) it speaks TLS."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORTS["grpc"]
+    certificate: bytes = b""
+    key: bytes = field(default=b"", repr=False)
+
+
 def server(type: str, config: Mapping[str, Any], password: str, root: Path) -> Server:
     """The server of a `metadata` block; paths in it are relative to `root`, the configuration's folder."""
 

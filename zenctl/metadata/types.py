@@ -51,7 +51,7 @@ _EXECUTION: PropertyKinds = {
 _ARTIFACT: PropertyKinds = {"digest": str, "bytes": int, "properties": str}
 
 _CONTEXTS: Mapping[str, PropertyKinds] = {
-    STORE: {"format": int, "types": str},
+    STORE: {"format": int, "types": str, "dialect": str},
     WORKSPACE: {"project": str, "workspace": str, "workspace_key": str},
     APPLY: {
         "project": str,

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from ml_metadata import errors
 
-from zenctl.metadata.mlmd.texts import Texts
+from zenctl.metadata.mlmd.dialects import SQLITE
 from zenctl.metadata.store import AlreadyExists, StoreError
 
 BUSY_SECONDS = 60.0
@@ -45,13 +45,13 @@ class Connection(ABC):
     """One process's connection to one store. Not thread-safe: its owner calls it under a lock.
 
     With `create` the store is made where it is missing; without it nothing is ever written. `name` is what messages
-    call it, such as `the metadata database /home/me/project/.zenctl/metadata.db`; `texts` is what it can hold.
+    call it, such as `the metadata database /home/me/project/.zenctl/metadata.db`; `dialect` is that of a new store.
     """
 
     def __init__(self, name: str, *, create: bool) -> None:
         self.name = name
         self.read_only = not create
-        self.texts = Texts()
+        self.dialect = SQLITE
         self._closed = False
         self._mlmd: Any = None
 
@@ -100,8 +100,8 @@ class Connection(ABC):
             except errors.AbortedError as problem:
                 if time.monotonic() >= deadline:
                     raise self._failure(problem) from problem
-            except Unreachable as failure:
-                told = self._await(failure, deadline, told)
+            except Unreachable as away:
+                told = self._await(away, deadline, told)
             except (RuntimeError, errors.StatusError) as problem:
                 # A connection that failed is not used again: after a full disk MLMD holds a transaction for open that
                 # SQLite has rolled back, and after a lost MySQL server it crashes.

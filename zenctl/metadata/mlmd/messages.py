@@ -8,9 +8,8 @@ from typing import Any, Union
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from zenctl.metadata.mlmd import texts
+from zenctl.metadata.mlmd.dialects import read_integer, read_text, unescape
 from zenctl.metadata.mlmd.registration import Ids, Registered
-from zenctl.metadata.mlmd.texts import Texts, unescape
 from zenctl.metadata.store import (
     Artifact,
     ArtifactState,
@@ -35,9 +34,9 @@ EventEdge = tuple[int, int, Any]
 class Messages:
     """Translates with the type ids of one store, and with what it can hold."""
 
-    def __init__(self, registered: Registered, written: Texts) -> None:
+    def __init__(self, registered: Registered) -> None:
         self._registered = registered
-        self._texts = written
+        self._dialect = registered.dialect
         self._execution_types = _names(registered.executions)
         self._artifact_types = _names(registered.artifacts)
         self._context_types = _names(registered.contexts)
@@ -52,7 +51,7 @@ class Messages:
         """MLMD's Artifact."""
         type_id = self._registered.artifacts[artifact.type]
         state = pb.Artifact.State.Value(artifact.state.value)
-        return self._fill(pb.Artifact(type_id=type_id, state=state, uri=self._texts.escape(artifact.uri)), artifact)
+        return self._fill(pb.Artifact(type_id=type_id, state=state, uri=self._dialect.escape(artifact.uri)), artifact)
 
     def context(self, context: Context) -> Any:
         """MLMD's Context."""
@@ -69,13 +68,25 @@ class Messages:
         for (execution, artifact, type_), keys in groups.items():
             message = pb.Event(type=pb.Event.Type.Value(type_.value))
             for key in keys:
-                message.path.steps.add().key = self._texts.escape(key)
+                message.path.steps.add().key = self._dialect.escape(key)
             edges.append((execution, artifact, message))
         return edges
 
     def name(self, name: str) -> str:
         """A name as it is stored."""
-        return self._texts.escape(name)
+        return self._dialect.escape_name(name)
+
+    def filter_query(self, where: Where) -> str | None:
+        """The conditions in MLMD's query language. `where` has been checked: its strings need no quoting."""
+        terms = [f"type = '{PREFIX}{where.type}'"] if where.type else []
+        if where.name:
+            terms.append(f"name = '{self.name(where.name)}'")
+        for name, value in where.properties.items():
+            text = f"'{value}'" if isinstance(value, str) else repr(value)
+            terms.append(f"properties.{name}.{_VALUE_FIELDS[type(value)]} = {text}")
+        if where.states:
+            terms.append("(" + " OR ".join(f"last_known_state = {state.value}" for state in where.states) + ")")
+        return " AND ".join(terms) or None
 
     def read_execution(self, node: Any) -> Execution | None:
         """The port's Execution; None for one of another program."""
@@ -84,7 +95,7 @@ class Messages:
             return None
         return Execution(
             type=type_,
-            name=unescape(node.name),
+            name=self._dialect.unescape_name(node.name),
             state=ExecutionState(pb.Execution.State.Name(node.last_known_state)),
             properties=_properties(node),
             id=node.id,
@@ -102,7 +113,7 @@ class Messages:
             uri=unescape(node.uri),
             state=ArtifactState(pb.Artifact.State.Name(node.state)),
             properties=_properties(node),
-            name=unescape(node.name),
+            name=self._dialect.unescape_name(node.name),
             id=node.id,
             created_ms=node.create_time_since_epoch,
         )
@@ -114,7 +125,7 @@ class Messages:
             return None
         return Context(
             type=type_,
-            name=unescape(node.name),
+            name=self._dialect.unescape_name(node.name),
             properties=_properties(node),
             id=node.id,
             created_ms=node.create_time_since_epoch,
@@ -125,12 +136,14 @@ class Messages:
         if node.id:
             message.id = node.id
         if node.name:
-            message.name = self._texts.escape(node.name)
+            message.name = self._dialect.escape_name(node.name)
         for name, value in node.properties.items():
             if isinstance(value, str):
-                self._texts.write(message, name, value)
+                self._dialect.write_text(message, name, value)
+            elif isinstance(value, int):
+                self._dialect.write_integer(message, name, value)
             else:
-                setattr(message.properties[name], _VALUE_FIELDS[type(value)], value)
+                message.properties[name].double_value = value
         return message
 
 
@@ -142,19 +155,6 @@ def read_events(message: Any) -> Iterator[Event]:
             yield Event(message.execution_id, message.artifact_id, type_, unescape(step.key))
 
 
-def filter_query(where: Where) -> str | None:
-    """The conditions in MLMD's query language. `where` has been checked: its strings need no quoting."""
-    terms = [f"type = '{PREFIX}{where.type}'"] if where.type else []
-    if where.name:
-        terms.append(f"name = '{where.name}'")
-    for name, value in where.properties.items():
-        text = f"'{value}'" if isinstance(value, str) else repr(value)
-        terms.append(f"properties.{name}.{_VALUE_FIELDS[type(value)]} = {text}")
-    if where.states:
-        terms.append("(" + " OR ".join(f"last_known_state = {state.value}" for state in where.states) + ")")
-    return " AND ".join(terms) or None
-
-
 def _names(ids: Ids) -> dict[int, str]:
     return {id_: name for name, id_ in ids.items()}
 
@@ -164,7 +164,9 @@ def _properties(message: Any) -> Mapping[str, PropertyValue]:
     for name, value in message.properties.items():
         kind = value.WhichOneof("value")
         if kind == "string_value":
-            found[name] = texts.read(message, name)
-        elif kind in ("int_value", "double_value"):
-            found[name] = getattr(value, kind)
+            found[name] = read_text(message, name)
+        elif kind == "int_value":
+            found[name] = read_integer(message, name)
+        elif kind == "double_value":
+            found[name] = value.double_value
     return found

@@ -9,8 +9,8 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from zenctl.metadata.mlmd import texts
 from zenctl.metadata.mlmd.connection import Connection
+from zenctl.metadata.mlmd.dialects import DIALECTS, SQLITE, Dialect, read_text
 from zenctl.metadata.store import StoreError
 from zenctl.metadata.types import (
     ARTIFACT_BASES,
@@ -41,29 +41,29 @@ class Registered:
     executions: Ids
     artifacts: Ids
     contexts: Ids
-
-
-NOTHING = Registered(TypeTable({}, {}, {}), {}, {}, {})
+    dialect: Dialect
 
 
 def read(connection: Connection) -> Registered:
-    """What is registered, NOTHING if zenctl never wrote there; StoreError if a newer zenctl did in a newer format."""
+    """What is registered, nothing if zenctl never wrote there; StoreError if a newer zenctl did in a newer format."""
     found = _record(connection)
     if found is None:
-        return NOTHING
+        return Registered(TypeTable({}, {}, {}), {}, {}, {}, connection.dialect)
     written = found.properties["format"].int_value
-    if written > FORMAT:
+    # Stores of before there were dialects are in that of SQLite.
+    dialect = DIALECTS.get(found.properties["dialect"].string_value or SQLITE.name)
+    if written > FORMAT or dialect is None:
         raise StoreError(
             f"{connection.name} was written by a newer zenctl (format {written}; this one reads up to {FORMAT})",
             "Update zenctl: pip install --upgrade zenctl",
         )
-    types = json.loads(texts.read(found, "types"))
+    types = json.loads(read_text(found, "types"))
     return Registered(
-        TypeTable(*(_table(types[kind]) for kind in ("executions", "artifacts", "contexts"))),
-        *(
-            {name: entry["id"] for name, entry in types[kind].items()}
-            for kind in ("executions", "artifacts", "contexts")
-        ),
+        TypeTable(*(_table(types[kind]) for kind in _NODES)),
+        _ids(types["executions"]),
+        _ids(types["artifacts"]),
+        _ids(types["contexts"]),
+        dialect,
     )
 
 
@@ -81,7 +81,9 @@ def register(connection: Connection, table: TypeTable) -> Registered:
         }
         record = pb.Context(type_id=types["contexts"][STORE]["id"], name=RECORD)
         record.properties["format"].int_value = FORMAT
-        connection.texts.write(record, "types", json.dumps(types, sort_keys=True))
+        if "dialect" in whole.contexts[STORE]:
+            record.properties["dialect"].string_value = registered.dialect.name
+        registered.dialect.write_text(record, "types", json.dumps(types, sort_keys=True))
         known = _record(connection)
         if known is not None:
             record.id = known.id
@@ -123,6 +125,10 @@ def _properties(kinds: PropertyKinds) -> dict[str, int]:
 
 def _entry(id_: int, kinds: PropertyKinds) -> dict[str, Any]:
     return {"id": id_, "properties": {name: kind.__name__ for name, kind in kinds.items()}}
+
+
+def _ids(types: Mapping[str, Any]) -> Ids:
+    return {name: entry["id"] for name, entry in types.items()}
 
 
 def _table(types: Mapping[str, Any]) -> dict[str, PropertyKinds]:

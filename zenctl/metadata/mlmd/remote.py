@@ -12,7 +12,7 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from zenctl.metadata.mlmd.connection import Connection, Unreachable
-from zenctl.metadata.mlmd.texts import STRICT
+from zenctl.metadata.mlmd.dialects import COMMON
 from zenctl.metadata.store import StoreError
 
 CALL_SECONDS = 60.0
@@ -42,7 +42,7 @@ class RemoteConnection(Connection):
     def __init__(self, remote: Remote, *, create: bool) -> None:
         super().__init__(f"the metadata server {remote}", create=create)
         self._remote = remote
-        self.texts = STRICT  # who knows what is behind it
+        self.dialect = COMMON
         self.open(patience=0.0)
 
     def turn(self) -> AbstractContextManager[None]:

@@ -9,8 +9,8 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from zenctl.metadata.mlmd.connection import Connection, Unreachable, newer_schema
+from zenctl.metadata.mlmd.dialects import MYSQL, POSTGRESQL
 from zenctl.metadata.mlmd.drivers import Driver
-from zenctl.metadata.mlmd.texts import STRICT
 from zenctl.metadata.servers import Server
 from zenctl.metadata.store import StoreError
 
@@ -24,8 +24,7 @@ class ServerConnection(Connection):
     def __init__(self, driver: Driver, *, create: bool) -> None:
         super().__init__(f"the metadata store {driver.server}", create=create)
         self._driver = driver
-        if driver.server.type == "postgresql":
-            self.texts = STRICT
+        self.dialect = MYSQL if driver.server.type == "mysql" else POSTGRESQL
         self._made = not create
         # A server that is down when a command begins is told at once: nothing is lost by that.
         self.open(patience=0.0)

@@ -14,6 +14,7 @@ from ml_metadata.proto import metadata_store_service_pb2 as service_pb
 
 from zenctl.metadata.mlmd.connection import Connection
 from zenctl.metadata.mlmd.remote import MESSAGE_BYTES
+from zenctl.metadata.servers import ServerAddress
 from zenctl.metadata.store import StoreError
 
 _SERVICE = service_pb.DESCRIPTOR.services_by_name["MetadataStoreService"]
@@ -25,8 +26,10 @@ _FAULTS = (errors.ABORTED, errors.INTERNAL, errors.UNAVAILABLE, errors.UNKNOWN)
 class MetadataServer:
     """A gRPC server over one connection. Thread-safe: calls are made one after the other, as MLMD wants them."""
 
-    def __init__(self, connection: Connection, host: str, port: int, tls: tuple[bytes, bytes] | None = None) -> None:
-        """Listen on a port, 0 for any that is free; `tls` is the certificate chain and its key. Raises StoreError."""
+    def __init__(self, connection: Connection, address: ServerAddress) -> None:
+        """Listen. Takes charge of the connection. Raises StoreError if the address cannot be had."""
+        self._connection = connection
+        self.name = connection.name.removeprefix("the metadata ")
         options = [
             ("grpc.max_receive_message_length", MESSAGE_BYTES),
             ("grpc.max_send_message_length", MESSAGE_BYTES),
@@ -34,20 +37,18 @@ class MetadataServer:
         ]
         executor = futures.ThreadPoolExecutor(1)
         self._server = grpc.server(executor, handlers=[_Handler(connection)], options=options)
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        host = f"[{address.host}]" if ":" in address.host else address.host
         try:
-            if tls is None:
-                self.port = self._server.add_insecure_port(address)
+            if address.certificate:
+                credentials = grpc.ssl_server_credentials([(address.key, address.certificate)])
+                self.port = self._server.add_secure_port(f"{host}:{address.port}", credentials)
             else:
-                chain, key = tls
-                self.port = self._server.add_secure_port(address, grpc.ssl_server_credentials([(key, chain)]))
+                self.port = self._server.add_insecure_port(f"{host}:{address.port}")
         except (RuntimeError, ValueError) as problem:
-            self.port = 0
-            cause: Exception | None = problem
-        else:
-            cause = None
-        if not self.port:
-            raise StoreError(f"cannot listen on {address}", "Is the port taken? Choose another with -port.") from cause
+            connection.close()
+            raise StoreError(
+                f"cannot listen on {host}:{address.port}", "Is the port taken? Choose another with -listen."
+            ) from problem
         self._server.start()
 
     def wait(self, seconds: float | None = None) -> bool:
@@ -57,6 +58,7 @@ class MetadataServer:
     def stop(self, grace_seconds: float = 5.0) -> None:
         """Let calls that are under way finish, then stop."""
         self._server.stop(grace_seconds).wait()
+        self._connection.close()
 
 
 class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]

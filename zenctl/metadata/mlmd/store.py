@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ml_metadata.metadata_store import metadata_store
 
 from zenctl.metadata.mlmd.connection import Connection
-from zenctl.metadata.mlmd.messages import Messages, filter_query, read_events
+from zenctl.metadata.mlmd.messages import Messages, read_events
 from zenctl.metadata.mlmd.registration import read, register
 from zenctl.metadata.store import (
     Artifact,
@@ -46,7 +46,7 @@ class MlmdStore:
         if not connection.read_only and not registered.table.covers(table):
             registered = register(connection, table)
         self._table = registered.table.union(table)
-        self._messages = Messages(registered, connection.texts)
+        self._messages = Messages(registered)
 
     def commit(self, transition: Transition) -> Committed:
         """Write it atomically; raises AlreadyExists or StoreError."""
@@ -124,7 +124,7 @@ class MlmdStore:
             limit=where.newest or None,
             order_by=metadata_store.OrderByField.ID,
             is_asc=not where.newest,
-            filter_query=filter_query(where),
+            filter_query=self._messages.filter_query(where),
         )
         found = map(translate, self._connection.ask(lambda mlmd: getattr(mlmd, get)(options)))
         return [node for node in found if node is not None]
