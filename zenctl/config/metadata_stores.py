@@ -67,7 +67,6 @@ class _ServerStore(MetadataModel):
         'Where the password is, never the password itself: "env:NAME", "file:PATH" or '
         '"keyring:SERVICE/USER". `zenctl config metadata set` keeps it and writes this.',
         default=None,
-        sensitive=True,
     )
     ssl_ca: str | None = attribute(
         "PEM file with the certificates that the server's must come from; the connection is then encrypted.",
