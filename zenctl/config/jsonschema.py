@@ -184,6 +184,7 @@ def _open(schema: Any) -> Any:
     inner |= {key: item for key, item in schema.items() if key in keep}
     inner.pop("x-fingerprint", None)
     inner.pop("x-sensitive", None)
+    inner.pop("x-exclusive", None)
     if "title" in inner and isinstance(inner["title"], str):
         del inner["title"]
     if "properties" in inner or not ({"type", "enum", "const"} & inner.keys()):
