@@ -11,13 +11,14 @@ import zenctl
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import RequiredProvider, Settings, StoreConfig
 from zenctl.config.decoding import decode
+from zenctl.config.metadata_stores import METADATA_STORES
 from zenctl.config.reading import EMPTY, BodyReader, check_labels, guess, not_literal, static_value
 from zenctl.config.references import backend_address
 from zenctl.config.versions import ConstraintError, satisfies
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
 from zenctl.lang.syntax import Attribute, Block, Body
 from zenctl.provider.registry import Registry
-from zenctl.schema import BlockModel, StoreType, attribute
+from zenctl.schema import BlockModel, StoreType
 
 PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """A project's name: it becomes part of records, labels and machine names."""
@@ -25,22 +26,6 @@ PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 ROLES = ("orchestrator", "processing", "training")
 ATTRIBUTES = ("required_version", "project", "require_clean_code")
 BLOCKS = ("metadata", "artifacts", "required_providers", "defaults")
-
-
-DEFAULT_DATABASE = ".zenctl/metadata.db"
-"""Where records are kept if nothing is set, relative to the configuration."""
-
-
-class SqliteStore(BlockModel):
-    """`metadata "sqlite" {}`"""
-
-    path: str | None = attribute(
-        f"The database file, relative to the configuration. Default: {DEFAULT_DATABASE}", default=None, min_length=1
-    )
-
-
-METADATA_STORES: dict[str, type[BlockModel]] = {"sqlite": SqliteStore}
-"""Types of metadata store, by the label of the `metadata` block."""
 
 
 class SettingsReader:

@@ -156,8 +156,8 @@ BAD: list[tuple[str, str, str]] = [
     ("provider", 'provider "gcp" {}', '1:10 unknown_provider: There is no provider "gcp"'),
     (
         "metadata type",
-        'zenctl {\n  metadata "mysql" {}\n}',
-        '2:12 unknown_metadata_store_type: There is no metadata store type "mysql"',
+        'zenctl {\n  metadata "oracle" {}\n}',
+        '2:12 unknown_metadata_store_type: There is no metadata store type "oracle"',
     ),
     (
         "store type",
