@@ -51,7 +51,8 @@ class Context:
 
     `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
     on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
-    recorded with each execution. `find_result` gives an intact recorded result with a fingerprint.
+    recorded with each execution. `find_result` gives an intact recorded result with a fingerprint. `observe` looks at a
+    datasource whose place was not known when the plan was made.
     """
 
     root: Path
@@ -62,8 +63,9 @@ class Context:
     services: Services
     publisher: Publisher
     find_result: Callable[[Address, str], Recorded | None]
+    observe: Callable[[DesiredDatasource], SourceState]
     code_version: Mapping[str, Any]
-    locations: Mapping[Address, Mapping[str, str]]
+    locations: dict[Address, Mapping[str, str]]
     running: Mapping[Address, Recorded] = field(default_factory=dict)
 
 
@@ -311,6 +313,11 @@ class _Applier:
         if isinstance(desired, DesiredDatasource):
             params = plain(desired.fingerprint_params)
             components = replace(change.components, params=params)
+            if not components.source:
+                source = self.context.observe(desired)
+                facts = {"digest": source.digest, "bytes": source.bytes, "rows": source.rows}
+                components = replace(components, source=facts)
+                self.context.locations[change.addr] = source.locations
         else:
             params = plain(desired.fingerprint_params)
             digests = {name: ref.digest or "" for name, ref in desired.inputs.items()}

@@ -88,7 +88,7 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
     )
     planned = plan(request, list(configuration.outputs))
     # What instances a block has may follow from results, so that planning finds nodes that nobody has looked at.
-    while unseen := [node for addr, node in planned.desired.items() if not refresher.has_seen(addr)]:
+    while unseen := [node for node in planned.desired.values() if not refresher.has_seen(node)]:
         request = replace(request, observed=refresher.observe(unseen, None))
         planned = plan(request, list(configuration.outputs))
     diagnostics = [*opened.diagnostics, *unmovable, *refresher.diagnostics, *planned.diagnostics]

@@ -48,7 +48,7 @@ class Refresher:
         self.listener = listener
         self.refresh = refresh
         self.diagnostics: list[Diagnostic] = []
-        self._seen: set[Address] = set()
+        self._seen: dict[Address, object] = {}
         self._sources: dict[Address, SourceState] = {}
         self._closures: dict[Address, Any] = {}
         self._environments: dict[Address, Mapping[str, Any]] = {}
@@ -60,7 +60,7 @@ class Refresher:
         """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
         cache = FileCache(self.cache_dir / "files.json")
         for node in desired:
-            self._seen.add(node.addr)
+            self._seen[node.addr] = _looked_at(node)
             if isinstance(node, DesiredDatasource):
                 self._source(node, cache)
             elif isinstance(node, DesiredStep):
@@ -72,9 +72,10 @@ class Refresher:
             self._outputs(storage)
         return Observed(self._sources, self._closures, self._environments, self._damage, self._endpoints)
 
-    def has_seen(self, addr: Address) -> bool:
-        """Whether a node was observed."""
-        return addr in self._seen
+    def has_seen(self, node: Desired) -> bool:
+        """Whether a node was observed as it is wanted, if it can be."""
+        looked_at = _looked_at(node)
+        return node.addr in self._seen and (looked_at is None or self._seen[node.addr] == looked_at)
 
     def _source(self, node: DesiredDatasource, cache: FileCache) -> None:
         recorded = self.state.results.get(node.addr)
@@ -140,6 +141,13 @@ class Refresher:
             return
         if state is not None:
             self._endpoints[node.addr] = state
+
+
+def _looked_at(node: Desired) -> object:
+    """What decides what is looked at for a node, which may follow from results; None if that is not known, or never."""
+    if isinstance(node, DesiredDatasource):
+        return node.model
+    return (node.code, node.files) if isinstance(node, DesiredStep) else None
 
 
 def damage(storage: Storage, digest: str) -> CorruptArtifact | None:

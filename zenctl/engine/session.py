@@ -34,6 +34,7 @@ from zenctl.metadata.store import StoreError
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
 from zenctl.runner.zipapp import build_runner
+from zenctl.schema import SourceState
 
 LEASE_SECONDS = 60.0
 """How long a lock is believed to be held without a sign of life from another host."""
@@ -123,6 +124,7 @@ def _apply(
             plan, state, recorder, world.providers, world.storage, inputs.data_dir.absolute() / "work", version
         ),
         find_result=ResultFinder(world.store, world.storage, state, (plan.workspace,)),
+        observe=lambda desired: _observed(world, state, listener, desired),
         code_version=version,
         locations=locations,
         running=settled.running,
@@ -160,25 +162,19 @@ def _locations(world: World, plan: Plan, state: WorkspaceState, listener: Listen
     wanted = []
     known = recorded_results(state)
     for change in plan.changes:
-        if isinstance(change.addr, DatasourceAddr) and change.action is Action.RUN:
+        placed = change.components is not None and change.components.source
+        if isinstance(change.addr, DatasourceAddr) and change.action is Action.RUN and placed:
             desired, _ = world.opened.evaluator.node(change.addr, known)
             if isinstance(desired, DesiredDatasource):
                 wanted.append((change, desired))
     if not wanted:
         return {}
-    refresher = Refresher(
-        world.inputs.root,
-        world.inputs.data_dir / "cache",
-        state=state,
-        providers=world.providers,
-        code=world.opened.code,
-        listener=listener,
-    )
+    refresher = _refresher(world, state, listener)
     observed = refresher.observe([desired for _, desired in wanted], None)
     problems: list[Diagnostic] = list(refresher.diagnostics)
     for change, desired in wanted:
         source = observed.sources.get(change.addr)
-        if source is None or change.components is None or not change.components.source:
+        if source is None or change.components is None:
             continue
         if source.digest != change.components.source["digest"]:
             summary = f"The plan is stale: the data of {change.addr} changed after it was made"
@@ -188,6 +184,22 @@ def _locations(world: World, plan: Plan, state: WorkspaceState, listener: Listen
     if has_errors(problems):
         raise DiagnosticError(*problems)
     return {addr: source.locations for addr, source in observed.sources.items()}
+
+
+def _observed(world: World, state: WorkspaceState, listener: Listener, desired: DesiredDatasource) -> SourceState:
+    """A datasource as it is now, whose place became known while applying."""
+    refresher = _refresher(world, state, listener)
+    source = refresher.observe([desired], None).sources.get(desired.addr)
+    if source is None:
+        raise DiagnosticError(*refresher.diagnostics)
+    return source
+
+
+def _refresher(world: World, state: WorkspaceState, listener: Listener) -> Refresher:
+    inputs = world.inputs
+    code = world.opened.code
+    cache = inputs.data_dir / "cache"
+    return Refresher(inputs.root, cache, state=state, providers=world.providers, code=code, listener=listener)
 
 
 def _preload(opened: Opened, plan: Plan) -> tuple[str, ...]:
