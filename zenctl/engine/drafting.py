@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
 import zenctl
-from zenctl.diagnostics import Diagnostic, warning
+from zenctl.config.selected import DEFAULT
+from zenctl.diagnostics import Diagnostic, did_you_mean, warning
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired
 from zenctl.engine.events import Listener
@@ -23,6 +25,8 @@ from zenctl.engine.world import World
 from zenctl.fingerprint.archive import archive
 from zenctl.lang.values import to_python
 from zenctl.metadata.state import WorkspaceState, read_state
+from zenctl.metadata.store import MetadataStore
+from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Change, CodeArchive, Plan
 
@@ -47,7 +51,27 @@ def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
     )
     if options.destroy:
         return _destroying(opened, header, state, options)
-    return _planned(world, options, listener, header, state)
+    made = _planned(world, options, listener, header, state)
+    notes = _workspace_notes(world.store, header.project, header.workspace)
+    return replace(made, diagnostics=(*made.diagnostics, *notes))
+
+
+def _workspace_notes(store: MetadataStore, project: str, name: str) -> list[Diagnostic]:
+    """What to know of a workspace that is planned and not there, or whose time is over."""
+    if name == DEFAULT:
+        return []
+    found = workspace(store, project, name)
+    if found is None:
+        others = [DEFAULT, *(item.name for item in workspaces(store, project))]
+        detail = (
+            "It is planned as one in which nothing has run yet, and apply makes it. "
+            f"`zenctl workspace list` lists those that are there.{did_you_mean(name, others)}"
+        )
+        return [warning("workspace_new", f'There is no workspace "{name}" yet', detail)]
+    if found.expired(time.time_ns() // 1_000_000):
+        detail = "`zenctl workspace delete -expired` would remove it and its endpoints. An apply renews it."
+        return [warning("workspace_expired", f'The time of workspace "{name}" is over', detail)]
+    return []
 
 
 def _destroying(opened: Opened, header: Plan, state: WorkspaceState, options: PlanOptions) -> Plan:

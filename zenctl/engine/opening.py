@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -146,6 +147,16 @@ def open_metadata(opened: Opened, inputs: Inputs, *, create: bool) -> MetadataSt
         return open_store(settings.type, settings.config, inputs.data_dir, create=create)
     except StoreError as problem:
         raise DiagnosticError(store_failure(problem, settings.range)) from problem
+
+
+@contextmanager
+def opened_store(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
+    """The metadata store, closed at the end; what fails in it is a diagnostic."""
+    with closing(open_metadata(opened, inputs, create=create)) as store:
+        try:
+            yield store
+        except StoreError as problem:
+            raise DiagnosticError(store_failure(problem)) from problem
 
 
 def store_failure(problem: StoreError, range: SourceRange | None = None) -> Diagnostic:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zenctl.addrs import EndpointAddr
+from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import DiagnosticError, error
 from zenctl.engine.components import plain, served_as_recorded
 from zenctl.engine.desired import DesiredEndpoint
@@ -38,6 +39,12 @@ SUCCEEDS = (
     "leave out the port, or create_before_destroy."
 )
 """What to know where an endpoint cannot be made beside the one that it replaces."""
+
+PREVIEWS = (
+    "Each workspace has an endpoint of its own, and two cannot share a port: leave it out in previews, as in "
+    'port = zenctl.workspace == "default" ? 8501 : null.'
+)
+"""What to know where an endpoint of another workspace than the default one cannot be made."""
 
 
 class Publisher:
@@ -138,7 +145,8 @@ class Publisher:
             try:
                 made = provider.create(ready)
             except ProviderError as problem:
-                problem.hint = f"{problem.hint} {SUCCEEDS}".strip() if succeeds else problem.hint
+                more = SUCCEEDS if succeeds else PREVIEWS if self._plan.workspace != DEFAULT else ""
+                problem.hint = f"{problem.hint} {more}".strip()
                 raise
             if succeeds and prior is not None:
                 provider.delete(prior.name)

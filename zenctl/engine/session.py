@@ -52,6 +52,7 @@ def run_apply(
             holder,
             lease_seconds=LEASE_SECONDS,
             timeout=lock_timeout,
+            renew=not plan.destroy,
             on_wait=lambda held: listener(Notice(f"waiting for the lock: {held}")),
         )
     except LockHeld as held:

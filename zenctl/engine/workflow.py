@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from zenctl.addrs import AddressError, EndpointAddr, parse
 from zenctl.config.files import SUFFIXES
@@ -18,10 +19,9 @@ from zenctl.engine.opening import (
     OpeningError,
     check,
     open_configuration,
-    open_metadata,
     open_planned,
     open_providers,
-    store_failure,
+    opened_store,
 )
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import (
@@ -41,7 +41,7 @@ from zenctl.jobs.storage import Storage
 from zenctl.metadata.lineage import lineage
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.state import read_state as read_workspace
-from zenctl.metadata.store import MetadataStore, StoreError
+from zenctl.metadata.store import MetadataStore
 from zenctl.plans.plan import Plan
 
 __all__ = [
@@ -99,20 +99,10 @@ def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[Me
     """Metadata store, providers and artifact store of a configuration, closed at the end."""
     providers = open_providers(opened, inputs)
     try:
-        with _store(opened, inputs, create=create) as store:
+        with opened_store(opened, inputs, create=create) as store:
             yield store, providers, providers.storage()
     finally:
         providers.close()
-
-
-@contextmanager
-def _store(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
-    """The metadata store, closed at the end; what fails in it is a diagnostic."""
-    with closing(open_metadata(opened, inputs, create=create)) as store:
-        try:
-            yield store
-        except StoreError as problem:
-            raise DiagnosticError(store_failure(problem)) from problem
 
 
 def apply_plan(
@@ -125,6 +115,7 @@ def apply_plan(
     lock_timeout: float = 0.0,
 ) -> ApplyOutcome:
     """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
+    inputs = replace(inputs, workspace=plan.workspace)
     try:
         opened = open_planned(inputs, plan)
     except OpeningError as problem:
@@ -146,7 +137,7 @@ def read_state(inputs: Inputs) -> StateOutcome:
     except OpeningError as problem:
         return StateOutcome(None, problem.diagnostics, problem.sources)
     try:
-        with _store(opened, inputs, create=False) as store:
+        with opened_store(opened, inputs, create=False) as store:
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
     except DiagnosticError as problem:
         return StateOutcome(None, problem.diagnostics, opened.sources)
@@ -157,7 +148,7 @@ def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
     """An address's current record and all it came from."""
     try:
         opened = open_configuration(inputs, values_required=False)
-        with _store(opened, inputs, create=False) as store:
+        with opened_store(opened, inputs, create=False) as store:
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
             return LineageOutcome(lineage(store, recorded.execution_id), ())

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
@@ -28,6 +29,7 @@ from zenctl.metadata.store import (
     Transition,
 )
 from zenctl.metadata.types import APPLY, TRANSITION, WORKSPACE
+from zenctl.metadata.workspaces import renewed
 
 __all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlock"]
 
@@ -91,10 +93,13 @@ class ApplyLock:
         """Whether the lock is known to have been taken away; running steps had better be stopped."""
         return isinstance(self._error, LockLost)
 
-    def commit(self, transition: Transition) -> Committed:
-        """Write a transition if the lock is still held. Raises LockLost, AlreadyExists or StoreError."""
+    def commit(self, transition: Transition, workspace: Mapping[str, PropertyValue] | None = None) -> Committed:
+        """Write a transition if the lock is still held, and with it these properties of the workspace itself.
+
+        Raises LockLost, AlreadyExists or StoreError.
+        """
         with self._guard:
-            return self._commit(transition, {})
+            return self._commit(transition, {}, workspace or {})
 
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
         """End the apply and give the lock back. `outputs` None leaves those of an earlier apply in force."""
@@ -114,7 +119,12 @@ class ApplyLock:
         if threading.current_thread() is not self._renewer:
             self._renewer.join()
 
-    def _commit(self, transition: Transition, changes: Mapping[str, PropertyValue]) -> Committed:
+    def _commit(
+        self,
+        transition: Transition,
+        changes: Mapping[str, PropertyValue],
+        of_workspace: Mapping[str, PropertyValue] = MappingProxyType({}),
+    ) -> Committed:
         if self._error is not None:
             raise self._error
         # Twice at most: a put whose answer got lost has used up a number, and is recognised by the token.
@@ -125,7 +135,9 @@ class ApplyLock:
             apply = replace(self._apply, properties={**properties, "lease_until_ms": _now_ms() + lease_ms})
             fence = Context(TRANSITION, context_name(self.project, self.workspace, self.serial, number))
             fence = replace(fence, properties={"token": self._token})
-            members = (apply, self._workspace) if transition.executions or transition.artifacts else (apply,)
+            group = replace(self._workspace, properties={**self._workspace.properties, **of_workspace})
+            grouped = transition.executions or transition.artifacts or of_workspace
+            members = (apply, group) if grouped else (apply,)
             try:
                 committed = self._store.commit(
                     replace(
@@ -143,7 +155,7 @@ class ApplyLock:
                     self._ended.set()
                     raise self._error from None
                 committed = None
-            self._apply = apply
+            self._apply, self._workspace = apply, group
             if committed is not None:
                 return committed
         raise StoreError(f"the metadata store does not keep the numbers of apply {self.serial}")
@@ -174,8 +186,11 @@ def acquire(
     lease_seconds: float = 60.0,
     timeout: float = 0.0,
     on_wait: Callable[[LockHeld], None] | None = None,
+    renew: bool = True,
 ) -> ApplyLock:
-    """Take the lock: begin the workspace's next apply.
+    """Take the lock: begin the workspace's next apply. That makes the workspace if it is not there.
+
+    With `renew` the time to live of a workspace that has one begins anew.
 
     Waits up to `timeout` seconds for a live holder, telling `on_wait` once, then raises LockHeld. A holder is dead if
     it ran on this machine and its process is gone, or ran elsewhere and has not renewed its lease; its lock is taken
@@ -190,7 +205,7 @@ def acquire(
         if newest is None or newest.properties.get("state") != ACTIVE:
             serial = int(newest.properties["serial"]) + 1 if newest else 1
             try:
-                lock = _insert(store, project, workspace, serial, holder, lease_seconds)
+                lock = _insert(store, project, workspace, serial, holder, lease_seconds, renew)
             except AlreadyExists:
                 races += 1
                 continue
@@ -230,7 +245,7 @@ def force_unlock(store: MetadataStore, project: str, workspace: str, serial: int
 
 
 def _insert(
-    store: MetadataStore, project: str, workspace: str, serial: int, holder: Holder, lease_seconds: float
+    store: MetadataStore, project: str, workspace: str, serial: int, holder: Holder, lease_seconds: float, renew: bool
 ) -> ApplyLock:
     identity: dict[str, PropertyValue] = {
         "project": project,
@@ -257,7 +272,10 @@ def _insert(
         ids = store.commit(Transition(create_contexts=(apply, group))).context_ids
         group = replace(group, id=ids[1])
     else:
-        ids = store.commit(Transition(create_contexts=(apply,))).context_ids
+        after = renewed(group, _now_ms()) if renew else group
+        changed = (after,) if after != group else ()
+        ids = store.commit(Transition(create_contexts=(apply,), update_contexts=changed)).context_ids
+        group = after
     return ApplyLock(store, replace(apply, id=ids[0]), group, secrets.token_hex(16))
 
 

@@ -28,6 +28,7 @@ from zenctl.metadata.store import (
     Transition,
     Where,
 )
+from zenctl.metadata.workspaces import MARKED_DELETED
 from zenctl.plans.actions import Components
 from zenctl.plans.planfile import encode_components
 
@@ -162,6 +163,20 @@ class Recorder:
                 self._lock.commit(Transition(executions=tuple(cleared)))
                 self._heads.pop(key, None)
                 self._attempts.pop(key, None)
+
+    def delete_workspace(self) -> None:
+        """Record in one put that the workspace is gone: no address has a result or an attempt in it any more.
+
+        What was recorded stays. Raises ValueError if an attempt is recorded as running.
+        """
+        with self._consistent():
+            marked = {e.id: e for e in (*self._heads.values(), *self._attempts.values())}
+            for execution in marked.values():
+                if execution.state is ExecutionState.RUNNING:
+                    raise ValueError(f"execution {execution.id} is recorded as running")
+            cleared = tuple(_with(old, head=None, attempt=None) for old in marked.values())
+            self._lock.commit(Transition(executions=cleared), MARKED_DELETED)
+            self._heads, self._attempts = {}, {}
 
     def move(self, recorded: Recorded, to: Address) -> int:
         """Record in one put that an address's current result stands at another address now; gives the execution's id.

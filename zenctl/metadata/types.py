@@ -52,7 +52,14 @@ _ARTIFACT: PropertyKinds = {"digest": str, "bytes": int, "properties": str}
 
 _CONTEXTS: Mapping[str, PropertyKinds] = {
     STORE: {"format": int, "types": str},
-    WORKSPACE: {"project": str, "workspace": str, "workspace_key": str},
+    WORKSPACE: {
+        "project": str,
+        "workspace": str,
+        "workspace_key": str,
+        "state": str,
+        "ttl_seconds": int,
+        "expires_ms": int,
+    },
     APPLY: {
         "project": str,
         "workspace": str,

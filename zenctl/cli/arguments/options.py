@@ -14,6 +14,16 @@ NoColor = Annotated[
     bool,
     typer.Option("-no-color", "--no-color", help="No colour. NO_COLOR and a pipe do the same.", show_default=False),
 ]
+WorkspaceFlag = Annotated[
+    str,
+    typer.Option(
+        "-workspace",
+        "--workspace",
+        metavar="NAME",
+        help="Work in this workspace, not in the selected one.",
+        show_default=False,
+    ),
+]
 CompactWarnings = Annotated[
     bool,
     typer.Option(

@@ -24,6 +24,7 @@ from zenctl.cli.arguments.options import (
     Target,
     Var,
     VarFile,
+    WorkspaceFlag,
 )
 from zenctl.cli.arguments.plan import DEFAULT_PARALLELISM, Choice, PlanArguments
 from zenctl.cli.invocation import Invocation, invocation
@@ -84,6 +85,7 @@ def plan(
     lock: Lock = True,
     lock_timeout: LockTimeout = "0s",
     parallelism: Parallelism = DEFAULT_PARALLELISM,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Show what apply would do, and why.
@@ -93,7 +95,7 @@ def plan(
     or input. Nothing is run and nothing is changed.
     """
     found: list[Diagnostic] = []
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     choice = arguments.choice(
         var=var,
         var_file=var_file,

@@ -126,7 +126,8 @@ def lines(document: Document, style: Style) -> list[str]:
     if changes:
         drawn += ["", *_legend(changes, style)]
         verb = "planned this much before it met an error" if document["errored"] else "will do the following"
-        drawn += [f"zenctl {verb}:", ""]
+        where = "" if document["workspace"] == "default" else f" in workspace {document['workspace']}"
+        drawn += [f"zenctl {verb}{where}:", ""]
         for change in changes:
             drawn += [*_change(change, style), ""]
         drawn.append(style.bold(summary_line(document["zenctl_summary"])))

@@ -1,0 +1,66 @@
+"""Shows workspaces: their names, which is the current one, and when those with a time to live end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from zenctl.cli.views.style import Style, pad
+
+if TYPE_CHECKING:
+    from zenctl.metadata.workspaces import Workspace
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def workspace_rows(workspaces: Sequence[Workspace], current: str, now_ms: int, style: Style) -> list[str]:
+    """One line each, `* ` before the current one; a current one that is not there yet is added."""
+    rows = {item.name: (f"{ending(item, now_ms)}" if item.ttl_seconds else "") for item in workspaces}
+    if current and current not in rows:
+        rows[current] = "not there yet"
+    width = max((len(name) for name in rows), default=0)
+    drawn = []
+    for name in sorted(rows):
+        line = f"{'* ' if name == current else '  '}{pad(name, width)}  {style.dim(rows[name])}"
+        drawn.append(line.rstrip() if rows[name] else f"{'* ' if name == current else '  '}{name}")
+    return drawn
+
+
+def ending(item: Workspace, now_ms: int) -> str:
+    """`ends 2026-11-28 22:10 UTC, in 2d 23h` or `ended ..., 3h ago`."""
+    when = datetime.fromtimestamp(item.expires_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    span = _span(abs(item.expires_ms - now_ms) // 1000)
+    return f"ended {when}, {span} ago" if item.expired(now_ms) else f"ends {when}, in {span}"
+
+
+def workspaces_document(workspaces: Sequence[Workspace], current: str, now_ms: int) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "format_version": "1.0",
+        "current": current,
+        "workspaces": [
+            {
+                "name": item.name,
+                "current": item.name == current,
+                "ttl_seconds": item.ttl_seconds or None,
+                "expires": _iso(item.expires_ms) if item.expires_ms else None,
+                "expired": item.expired(now_ms),
+            }
+            for item in workspaces
+        ],
+    }
+
+
+def _span(seconds: int) -> str:
+    """The two greatest units of a time: `2d 23h`, `5m 3s`."""
+    parts = []
+    for unit, size in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2])
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc).isoformat(timespec="seconds")
