@@ -32,7 +32,10 @@ class RequiredProvider:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`)."""
+    """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`).
+
+    `reuse_from` says whose results may be taken besides the workspace's own; still an expression.
+    """
 
     project: str
     required_version: str = ""
@@ -41,6 +44,7 @@ class Settings:
     defaults: Mapping[str, BackendAddr] = field(default_factory=dict, hash=False)
     required_providers: Mapping[str, RequiredProvider] = field(default_factory=dict, hash=False)
     require_clean_code: bool = False
+    reuse_from: Expression | None = None
     range: SourceRange | None = None
 
 

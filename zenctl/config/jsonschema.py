@@ -207,6 +207,10 @@ def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
         "required_version": TEXT,
         "project": {"type": "string", "pattern": f"^{PROJECT.pattern}$"},
         "require_clean_code": LITERAL_FLAG,
+        "reuse_from": {
+            "anyOf": [{"type": "array", "items": TEXT}, EXPRESSION],
+            "description": "Workspaces whose results may be taken: main, pr-*, or PROJECT/WORKSPACE.",
+        },
         "metadata": _object(types("metadata")),
         "artifacts": _object(types("artifacts")),
         "required_providers": {"type": "object", "additionalProperties": TEXT},

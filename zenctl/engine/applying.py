@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from zenctl.addrs import Address, EndpointAddr
-from zenctl.diagnostics import Diagnostic, DiagnosticError, raise_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors
 from zenctl.engine.asserting import postconditions, validations_around
 from zenctl.engine.components import ignoring, plain, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
@@ -21,6 +21,8 @@ from zenctl.engine.failures import failure_diagnostic
 from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
 from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
 from zenctl.engine.publishing import Publisher
+from zenctl.engine.reasons import elsewhere
+from zenctl.engine.results import ResultFinder
 from zenctl.engine.walk import walk
 from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.jobs.artifacts import remove_damaged
@@ -51,7 +53,7 @@ class Context:
 
     `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
     on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
-    recorded with each execution. `find_result` gives an intact recorded result with a fingerprint.
+    recorded with each execution. `results` finds intact recorded results by fingerprint, and the one a plan pinned.
     """
 
     root: Path
@@ -61,7 +63,7 @@ class Context:
     recorder: Recorder
     services: Services
     publisher: Publisher
-    find_result: Callable[[Address, str], Recorded | None]
+    results: ResultFinder
     code_version: Mapping[str, Any]
     locations: Mapping[Address, Mapping[str, str]]
     running: Mapping[Address, Recorded] = field(default_factory=dict)
@@ -174,6 +176,8 @@ class _Applier:
 
     def _produce(self, change: Change, desired: DesiredDatasource | DesiredStep) -> tuple[str, str]:
         addr = change.addr
+        if change.action is Action.REUSE:
+            return self._reuse_pinned(change, desired)
         outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
         head = self.context.state.results.get(addr)
         desired = with_ignored(desired, head)
@@ -186,17 +190,12 @@ class _Applier:
             raise AssertionError(f"{addr} is run before all it needs is known")
         inputs = _input_records(desired)
         if not self._must_run(change, desired):
-            found = self.context.find_result(addr, digest)
+            found = self.context.results(addr, digest)
             if found is not None and head is not None and found.execution_id == head.execution_id:
                 self._learn(addr, recorded_refs(addr, head, outputs))
                 return "cut_off", "its inputs are unchanged"
             if found is not None:
-                self._end_running(addr, desired)
-                self.context.recorder.reuse(
-                    addr, found, components, digest, inputs, code_version=self.context.code_version
-                )
-                self._learn(addr, recorded_refs(addr, found, outputs))
-                return "reused", f"from apply {found.serial}"
+                return self._reuse(desired, found, components, digest)
         attempts = desired.retries + 1
         for attempt in range(1, attempts + 1):
             result = self._attempt(change, desired, components, digest, inputs)
@@ -205,6 +204,29 @@ class _Applier:
             self._failed(change, desired, result, last=attempt == attempts)
         self._learn(addr, produced_refs(addr, result.outputs))
         return "ran", _note(result)
+
+    def _reuse_pinned(self, change: Change, desired: DesiredDatasource | DesiredStep) -> tuple[str, str]:
+        """Take the very result that the plan names; a plan whose result is gone is refused."""
+        found = None
+        if change.execution_id is not None:
+            found = self.context.results.pinned(change.execution_id, change.fingerprint)
+        if found is None or change.components is None:
+            summary = f"The plan is stale: the result that {change.address} was to reuse is gone or damaged"
+            raise DiagnosticError(error("plan_stale", summary, "Make a new plan and review it."))
+        return self._reuse(desired, found, change.components, change.fingerprint)
+
+    def _reuse(
+        self, desired: DesiredDatasource | DesiredStep, found: Recorded, components: Components, digest: str
+    ) -> tuple[str, str]:
+        """Record that a result stands for the address; gives the outcome and where it is from."""
+        addr = desired.addr
+        outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        self._end_running(addr, desired)
+        recorder = self.context.recorder
+        inputs = _input_records(desired)
+        recorder.reuse(addr, found, components, digest, inputs, code_version=self.context.code_version)
+        self._learn(addr, recorded_refs(addr, found, outputs))
+        return "reused", elsewhere(found, addr, self.context.state).detail.removeprefix("REUSE ")
 
     def _must_run(self, change: Change, desired: DesiredDatasource | DesiredStep) -> bool:
         """Whether it runs also where a result is there: asked for, or triggered by something that has run."""

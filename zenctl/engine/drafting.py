@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import zenctl
+from zenctl.addrs import Address
 from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import Diagnostic, did_you_mean, warning
 from zenctl.engine.components import plain
@@ -20,11 +22,12 @@ from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
 from zenctl.engine.results import ResultFinder
+from zenctl.engine.reusing import examples, missing
 from zenctl.engine.selecting import Selection, check_addresses, named, select
 from zenctl.engine.world import World
 from zenctl.fingerprint.archive import archive
 from zenctl.lang.values import to_python
-from zenctl.metadata.state import WorkspaceState, read_state
+from zenctl.metadata.state import Recorded, WorkspaceState, read_state
 from zenctl.metadata.store import MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import Action
@@ -103,7 +106,8 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         evaluator=opened.evaluator,
         state=state,
         observed=refresher.observe(_first_look(opened, selection), world.storage),
-        find_result=ResultFinder(world.store, world.storage, state, (inputs.workspace,)),
+        find_result=ResultFinder(world.store, world.storage, state, opened.trusted),
+        examples=_examples(world, state),
         endpoint=lambda desired: providers.endpoint(desired.addr.type, desired.config.provider),
         replace=check_addresses(opened.order, options.replace, "-replace"),
         moved=former,
@@ -116,6 +120,7 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         request = replace(request, observed=refresher.observe(unseen, None))
         planned = plan(request, list(configuration.outputs))
     diagnostics = [*opened.diagnostics, *unmovable, *refresher.diagnostics, *planned.diagnostics]
+    diagnostics += missing(opened.trusted, configuration, world.store)
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
     changes = tuple(planned.changes)
@@ -128,6 +133,14 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         providers=providers.versions(),
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def _examples(world: World, state: WorkspaceState) -> Mapping[Address, Recorded]:
+    """What other workspaces have at addresses that have no record in this one, as far as any is without."""
+    recorded = {addr.block for addr in state.results}
+    if world.opened.evaluator.nodes.keys() <= recorded:
+        return {}
+    return examples(world.opened.trusted, world.store)
 
 
 def _first_look(opened: Opened, selection: Selection) -> list[Desired]:

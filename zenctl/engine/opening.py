@@ -21,6 +21,7 @@ from zenctl.engine.known import DATA, Known, unknown_refs
 from zenctl.engine.libraries import Libraries
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
+from zenctl.engine.reusing import Trusted, trusted
 from zenctl.engine.sources import CodeSources
 from zenctl.lang.values import Value
 from zenctl.metadata.opening import open_store
@@ -32,7 +33,10 @@ from zenctl.provider.registry import Registry, discover
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A configuration that can be evaluated. `order` has the blocks of all modules, dependencies first."""
+    """A configuration that can be evaluated. `order` has the blocks of all modules, dependencies first.
+
+    `trusted` says whose results may be taken in the workspace that it was opened for.
+    """
 
     configuration: Configuration
     registry: Registry
@@ -41,6 +45,7 @@ class Opened:
     evaluator: Evaluator
     code: CodeSources
     libraries: Libraries
+    trusted: Trusted
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
 
@@ -101,8 +106,19 @@ def _open(
     nodes, cycles = order(configuration)
     diagnostics += [*found, *cycles]
     evaluator = Evaluator(configuration, variables, registry, code.signature, workspace=workspace, functions=libraries)
+    allowed, found = trusted(configuration, evaluator, workspace)
+    diagnostics += found
     opened = Opened(
-        configuration, registry, variables, tuple(nodes), evaluator, code, libraries, tuple(diagnostics), loaded.sources
+        configuration=configuration,
+        registry=registry,
+        variables=variables,
+        order=tuple(nodes),
+        evaluator=evaluator,
+        code=code,
+        libraries=libraries,
+        trusted=allowed,
+        diagnostics=tuple(diagnostics),
+        sources=loaded.sources,
     )
     if has_errors(diagnostics):
         if not cycles:

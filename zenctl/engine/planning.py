@@ -26,7 +26,7 @@ from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.freshness import KnownResults
 from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
 from zenctl.engine.observed import Observed
-from zenctl.engine.reasons import changed, damaged, failed_before, pending
+from zenctl.engine.reasons import changed, damaged, elsewhere, failed_before, pending
 from zenctl.engine.removing import Configured, before, gone, protected, still_configured
 from zenctl.engine.selecting import Selection
 from zenctl.fingerprint.digest import fingerprint, is_unknown
@@ -43,7 +43,8 @@ class Request:
 
     `selection` are the blocks to plan, dependencies first; `replace` names instances to make anew. `find_result` gives
     a recorded, intact result with a fingerprint from this workspace or one it may reuse from. `endpoint` gives an
-    endpoint type's implementation (its `plan` is pure). `moved` gives the former address of each record that a `moved`
+    endpoint type's implementation (its `plan` is pure). `examples` are results of other workspaces at addresses that
+    have no record in this one. `moved` gives the former address of each record that a `moved`
     block has brought to another one (in `state` already). `forget_others` is off when only a part is planned
     (`-target`).
     """
@@ -55,6 +56,7 @@ class Request:
     find_result: Callable[[Address, str], Recorded | None]
     endpoint: Callable[[DesiredEndpoint], Endpoint]
     replace: Sequence[str] = ()
+    examples: Mapping[Address, Recorded] = field(default_factory=dict)
     moved: Mapping[Address, str] = field(default_factory=dict)
     removed: Sequence[RemovedConfig] = ()
     forget_others: bool = True
@@ -137,7 +139,8 @@ def _node(
     addr = desired.addr
     recorded = request.state.results.get(addr)
     desired = with_ignored(desired, recorded)
-    environment, unchecked = environment_here(request.observed.environments.get(addr, {}), recorded)
+    like = recorded or request.examples.get(addr)
+    environment, unchecked = environment_here(request.observed.environments.get(addr, {}), like)
     if isinstance(desired, DesiredDatasource):
         components = datasource_components(desired, request.observed.sources.get(addr), environment)
         outputs: Mapping[str, OutputDecl] = DATA
@@ -208,8 +211,7 @@ def _decide(
     if digest:
         found = request.find_result(addr, digest)
         if found is not None:
-            where = Reason(ReasonCode.RECORDED_ELSEWHERE, f"{found.addr} of apply {found.serial} has this result")
-            return Action.REUSE, [*reasons, where], found
+            return Action.REUSE, [*reasons, elsewhere(found, addr, request.state)], found
     if recorded is None:
         first = failed_before(attempt) or [Reason(ReasonCode.NEVER_RAN, "has never run")]
         return Action.RUN, [*first, *waits], None

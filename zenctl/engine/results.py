@@ -6,21 +6,20 @@ import threading
 
 from zenctl.addrs import Address
 from zenctl.engine.refreshing import damage
+from zenctl.engine.reusing import Trusted
 from zenctl.jobs.storage import Storage
-from zenctl.metadata.state import Recorded, WorkspaceState, find_results
+from zenctl.metadata.state import Recorded, WorkspaceState, find_results, read_recorded
 from zenctl.metadata.store import MetadataStore
 
 
 class ResultFinder:
-    """Looks up results of a project: the address's own current one first, then the newest of the workspaces given."""
+    """Looks up results: the address's own current one first, then the newest of its workspace, then of others."""
 
-    def __init__(
-        self, store: MetadataStore, storage: Storage | None, state: WorkspaceState, workspaces: tuple[str, ...]
-    ) -> None:
+    def __init__(self, store: MetadataStore, storage: Storage | None, state: WorkspaceState, allowed: Trusted) -> None:
         self._store = store
         self._storage = storage
         self._state = state
-        self._workspaces = workspaces
+        self._allowed = allowed
         self._intact: dict[str, bool] = {}
         self._lock = threading.Lock()
 
@@ -29,8 +28,16 @@ class ResultFinder:
         head = self._state.results.get(addr)
         if head is not None and head.fingerprint == fingerprint and self._whole(head):
             return head
-        for found in find_results(self._store, self._state.project, fingerprint, self._workspaces):
-            if self._whole(found):
+        found = find_results(self._store, fingerprint, self._allowed.allows)
+        for result in sorted(found, key=lambda result: not self._allowed.is_own(result)):
+            if self._whole(result):
+                return result
+        return None
+
+    def pinned(self, execution_id: int, fingerprint: str) -> Recorded | None:
+        """The result that a plan has pinned, if it is still there, intact and with the same fingerprint."""
+        for found in read_recorded(self._store, self._store.executions_by_id([execution_id])):
+            if found.is_result and found.fingerprint == fingerprint and self._whole(found):
                 return found
         return None
 

@@ -123,7 +123,7 @@ def _apply(
         publisher=Publisher(
             plan, state, recorder, world.providers, world.storage, inputs.data_dir.absolute() / "work", version
         ),
-        find_result=ResultFinder(world.store, world.storage, state, (plan.workspace,)),
+        results=ResultFinder(world.store, world.storage, state, opened.trusted),
         code_version=version,
         locations=locations,
         running=settled.running,
