@@ -176,7 +176,8 @@ class Lifecycle:
 class Meta:
     """Meta-arguments of a node or a module call, still expressions where they may be any.
 
-    `depends_on` are blocks of the same module, `depends_on_modules` names of its module calls.
+    `depends_on` are blocks of the same module, `depends_on_modules` names of its module calls. `on_change` are the
+    aspects, of `code` and `environment`, whose change alone leaves a step's result in force.
     """
 
     for_each: Expression | None = None
@@ -189,6 +190,10 @@ class Meta:
     backend: Expression | None = None
     processing: Expression | None = None
     provider: Expression | None = None
+    cache: Expression | None = None
+    reproducible: Expression | None = None
+    triggers_replace: Expression | None = None
+    on_change: tuple[str, ...] = ()
     lifecycle: Lifecycle = Lifecycle()
 
 

@@ -127,7 +127,8 @@ def body_references(body: Body) -> list[Reference]:
 def meta_expressions(node: NodeConfig) -> list[Expression]:
     """The meta-arguments that are evaluated, backends left out."""
     meta = node.meta
-    return [e for e in (meta.enabled, meta.timeout, meta.retries) if e is not None]
+    found = (meta.enabled, meta.timeout, meta.retries, meta.cache, meta.reproducible, meta.triggers_replace)
+    return [e for e in found if e is not None]
 
 
 def expanding_expressions(meta: Meta) -> list[Expression]:

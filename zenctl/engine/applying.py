@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zenctl.addrs import Address, EndpointAddr
+from zenctl.addrs import Address, EndpointAddr, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors
 from zenctl.engine.asserting import postconditions, validations_around
-from zenctl.engine.components import ignoring, plain, with_ignored
+from zenctl.engine.caching import compare, milliseconds, oldest, runs_always
+from zenctl.engine.components import plain, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
@@ -22,6 +23,7 @@ from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_jo
 from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.reasons import elsewhere
+from zenctl.engine.repeating import repeated
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.walk import walk
 from zenctl.fingerprint.digest import fingerprint, is_unknown
@@ -90,6 +92,7 @@ class _Applier:
         self.listener = context.services.listener
         self.applied = Applied()
         self.lock = threading.Lock()
+        self.planned_ms = milliseconds(self.plan.timestamp)
         self.superseded: set[Address] = set()
         self.changes = {change.addr: change for change in self.plan.changes}
         self.by_text = {change.address: change for change in self.plan.changes}
@@ -181,19 +184,16 @@ class _Applier:
         outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
         head = self.context.state.results.get(addr)
         desired = with_ignored(desired, head)
-        components = self._components(change, desired)
-        ignored = ignoring(components, head, desired.config.meta.lifecycle.ignore_changes)
-        if head is not None and fingerprint(ignored) == head.fingerprint:
-            components = ignored
+        components = compare(desired, self._components(change, desired), head).components
         digest = fingerprint(components)
         if not digest:
             raise AssertionError(f"{addr} is run before all it needs is known")
         inputs = _input_records(desired)
         if not self._must_run(change, desired):
-            found = self.context.results(addr, digest)
+            found = self.context.results(addr, digest, oldest(desired, components, head, self.planned_ms))
             if found is not None and head is not None and found.execution_id == head.execution_id:
                 self._learn(addr, recorded_refs(addr, head, outputs))
-                return "cut_off", "its inputs are unchanged"
+                return "cut_off", ""
             if found is not None:
                 return self._reuse(desired, found, components, digest)
         attempts = desired.retries + 1
@@ -232,7 +232,7 @@ class _Applier:
         """Whether it runs also where a result is there: asked for, or triggered by something that has run."""
         with self.lock:
             ran = any(self.applied.outcomes.get(str(addr)) == "ran" for addr in desired.triggers)
-        return ran or any(reason.code is ReasonCode.REQUESTED for reason in change.reasons)
+        return ran or runs_always(desired) or any(reason.code is ReasonCode.REQUESTED for reason in change.reasons)
 
     def _attempt(
         self,
@@ -257,6 +257,7 @@ class _Applier:
         plan = self.plan
         job_id = new_job_id(plan.project, plan.workspace, context.recorder.serial, addr)
         self.listener(ChangeStarted(change.address, change.action, job_id))
+        repeats = isinstance(desired, DesiredStep) and desired.reproducible
         execution_id = context.recorder.start(
             addr,
             job_id,
@@ -266,6 +267,7 @@ class _Applier:
             inputs,
             backend=str(desired.backend or "backend.local.embedded"),
             code_version=context.code_version,
+            repeated=repeats,
         )
         order = Order(
             spec=self._spec(desired, job_id, components),
@@ -274,8 +276,18 @@ class _Applier:
             submitted=lambda handle: context.recorder.set_handle(execution_id, handle),
         )
         result = execute(order, context.services)
+        if repeats and result.ok:
+            result = self._repeat(order, result)
         self._record(execution_id, result)
         return result
+
+    def _repeat(self, order: Order, first: JobResult) -> JobResult:
+        """Run a job once more, and give its first result only if both wrote the same."""
+        plan, spec, services = self.plan, order.spec, self.context.services
+        self.listener(Notice(f"{spec.address}: running a second time, to compare"))
+        job_id = new_job_id(plan.project, plan.workspace, self.context.recorder.serial, parse(spec.address))
+        second = execute(replace(order, spec=replace(spec, job_id=job_id), fresh=True), services)
+        return repeated(services.storage, first, second)
 
     def _end_running(self, addr: Address, desired: DesiredDatasource | DesiredStep) -> None:
         """End a job of an interrupted apply that nobody needs any more."""
@@ -322,7 +334,7 @@ class _Applier:
             # What is proved wrong is removed, so that the next plan sees that it has to be made anew.
             for artifact in _input_records(desired).values():
                 remove_damaged(self.context.services.storage, artifact.digest)
-        if last or stop.drain.is_set():
+        if last or stop.drain.is_set() or result.error.kind == "not_reproducible":
             raise _Failure(diagnostic)
         self.listener(Notice(f"{change.addr}: {result.error.message}; trying again"))
 
@@ -336,8 +348,9 @@ class _Applier:
         else:
             params = plain(desired.fingerprint_params)
             digests = {name: ref.digest or "" for name, ref in desired.inputs.items()}
-            components = replace(change.components, params=params, inputs=digests)
-        if is_unknown(components.params):
+            triggers = desired.triggers_replace
+            components = replace(change.components, params=params, inputs=digests, triggers_replace=triggers)
+        if is_unknown([components.params, components.triggers_replace]):
             raise AssertionError(f"{change.addr} has a parameter that is not known yet")
         return components
 

@@ -121,6 +121,8 @@ class Builder:
             retries=arrangement.retries,
             enabled=arrangement.enabled,
             sensitive=sensitive,
+            cache_seconds=arrangement.cache,
+            reproducible=arrangement.reproducible,
         )
         if not config.body.attributes.keys() <= fields(type_.model).keys():
             # A misspelt name has been reported; what is missing because of it is not told a second time.

@@ -11,6 +11,7 @@ import zenctl
 from zenctl.addrs import Address
 from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import Diagnostic, did_you_mean, warning
+from zenctl.engine.caching import milliseconds
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired
 from zenctl.engine.events import Listener
@@ -108,6 +109,7 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         observed=refresher.observe(_first_look(opened, selection), world.storage),
         find_result=ResultFinder(world.store, world.storage, state, opened.trusted),
         examples=_examples(world, state),
+        now_ms=milliseconds(header.timestamp),
         endpoint=lambda desired: providers.endpoint(desired.addr.type, desired.config.provider),
         replace=check_addresses(opened.order, options.replace, "-replace"),
         moved=former,

@@ -27,6 +27,7 @@ def changed(recorded: Recorded, wanted: Components, inputs: Mapping[str, Artifac
         *_inputs(before, wanted, inputs),
         *_source(before, wanted),
         *_environment(before, wanted),
+        *_triggers(before, wanted),
     ]
 
 
@@ -146,3 +147,11 @@ def _source(before: Components, wanted: Components) -> list[Reason]:
 def _environment(before: Components, wanted: Components) -> list[Reason]:
     changes = [str(change) for change in compare(before.environment, wanted.environment)]
     return [Reason(ReasonCode.ENVIRONMENT_CHANGED, ", ".join(changes), {"changes": changes})] if changes else []
+
+
+def _triggers(before: Components, wanted: Components) -> list[Reason]:
+    return [
+        Reason(ReasonCode.TRIGGER_CHANGED, str(difference), {"path": difference.path})
+        for difference in differences(before.triggers_replace, wanted.triggers_replace, "triggers_replace")
+        if not is_unknown(difference.after)
+    ]

@@ -105,6 +105,8 @@ def before(recorded: Recorded | None) -> dict[str, Any] | None:
     if components.get("code"):
         shown["code"] = components["code"].get("entry", "")
     shown["params"] = components.get("params", {})
+    if components.get("triggers_replace") is not None:
+        shown["triggers_replace"] = components["triggers_replace"]
     if components.get("inputs"):
         shown["inputs"] = dict(components["inputs"])
     shown["outputs"] = {name: artifact.digest for name, artifact in recorded.outputs.items()}

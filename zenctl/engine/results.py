@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 from zenctl.addrs import Address
 from zenctl.engine.refreshing import damage
@@ -23,16 +24,20 @@ class ResultFinder:
         self._intact: dict[str, bool] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, addr: Address, fingerprint: str) -> Recorded | None:
-        """An intact result with this fingerprint, or None."""
-        head = self._state.results.get(addr)
-        if head is not None and head.fingerprint == fingerprint and self._whole(head):
-            return head
-        found = find_results(self._store, fingerprint, self._allowed.allows)
-        for result in sorted(found, key=lambda result: not self._allowed.is_own(result)):
-            if self._whole(result):
+    def __call__(self, addr: Address, fingerprint: str, not_before_ms: int = 0) -> Recorded | None:
+        """An intact result with this fingerprint that was produced at that time or later, or None."""
+        for result in self._candidates(addr, fingerprint):
+            if result.produced_ms >= not_before_ms and self._whole(result):
                 return result
         return None
+
+    def _candidates(self, addr: Address, fingerprint: str) -> Iterator[Recorded]:
+        """The results with this fingerprint, best first; what is here needs no query."""
+        head = self._state.results.get(addr)
+        if head is not None and head.fingerprint == fingerprint:
+            yield head
+        found = find_results(self._store, fingerprint, self._allowed.allows)
+        yield from sorted(found, key=lambda result: not self._allowed.is_own(result))
 
     def pinned(self, execution_id: int, fingerprint: str) -> Recorded | None:
         """The result that a plan has pinned, if it is still there, intact and with the same fingerprint."""

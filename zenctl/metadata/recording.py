@@ -72,8 +72,13 @@ class Recorder:
         inputs: Mapping[str, RecordedArtifact],
         backend: str = "",
         code_version: Mapping[str, Any] | None = None,
+        *,
+        repeated: bool = False,
     ) -> int:
-        """Record an attempt as RUNNING, with its inputs; gives the execution's id. The head stays what it is."""
+        """Record an attempt as RUNNING, with its inputs; gives the execution's id. The head stays what it is.
+
+        `repeated` says that its job is run twice: no later apply takes what the first wrote for its result.
+        """
         with self._consistent():
             self._check_not_running(addr)
             old = self._attempts.get(address_key(addr))
@@ -84,6 +89,7 @@ class Recorder:
                 components=json_text(encode_components(components)),
                 fingerprint=fingerprint,
                 backend=backend,
+                repeated=1 if repeated else None,
                 code_version=json_text(code_version) if code_version else None,
             )
             return self._put(new, [old] if old else [], inputs)[0].id
@@ -148,6 +154,7 @@ class Recorder:
                 source=origin,
                 environment=json_text(source.environment) if source.environment else None,
                 code_version=json_text(code_version) if code_version else None,
+                produced_ms=source.produced_ms,
                 started_ms=now,
                 ended_ms=now,
             )

@@ -44,6 +44,8 @@ _EXECUTION: PropertyKinds = {
     "error": str,
     "source": int,
     "producers": str,
+    "produced_ms": int,
+    "repeated": int,
     "started_ms": int,
     "ended_ms": int,
 }

@@ -206,6 +206,7 @@ def encode_components(components: Components) -> dict[str, Any]:
         "inputs": dict(components.inputs),
         "source": dict(components.source),
         "environment": dict(components.environment),
+        **({} if components.triggers_replace is None else {"triggers_replace": components.triggers_replace}),
     }
 
 
@@ -218,6 +219,7 @@ def decode_components(raw: Mapping[str, Any]) -> Components:
         inputs=raw.get("inputs", {}),
         source=raw.get("source", {}),
         environment=raw.get("environment", {}),
+        triggers_replace=raw.get("triggers_replace"),
     )
 
 

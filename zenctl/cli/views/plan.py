@@ -56,6 +56,10 @@ _REASONS = {
     "REMOVED": "is no longer in the configuration",
     "RECORDED_ELSEWHERE": "the same result is recorded already",
     "TRIGGERED": "replace_triggered_by names something that runs",
+    "TRIGGER_CHANGED": "triggers_replace changed",
+    "NOT_CACHED": "is never cached",
+    "CACHE_EXPIRED": "its result is too old",
+    "KEPT": "something differs that does not count",
 }
 _LABELLED = {"DATA_CHANGED": "data", "ENVIRONMENT_CHANGED": "environment", "CODE_CHANGED": "code"}
 
@@ -120,8 +124,9 @@ def lines(document: Document, style: Style) -> list[str]:
     """The lines of a plan document."""
     changes = [c for c in document["resource_changes"] if c["zenctl_action"] != "NO_OP" or "previous_address" in c]
     outputs = {name: output for name, output in document["output_changes"].items() if output["actions"] != ["no-op"]}
+    kept = _kept_lines(document["resource_changes"])
     if not changes and not outputs:
-        return ["", _no_changes(document, style)]
+        return ["", _no_changes(document, style), *kept]
     drawn: list[str] = []
     if changes:
         drawn += ["", *_legend(changes, style)]
@@ -135,7 +140,18 @@ def lines(document: Document, style: Style) -> list[str]:
         drawn += ["", "Changes to outputs:", *output_lines(outputs, style)]
         if not changes:
             drawn += ["", "Nothing has to run: apply only records these values."]
-    return drawn
+    return [*drawn, *kept]
+
+
+def _kept_lines(changes: Sequence[Document]) -> list[str]:
+    """What differs and leaves results in force all the same."""
+    kept = [
+        f"  {change['address']}: {reason_line(reason)}"
+        for change in changes
+        if change["zenctl_action"] == "NO_OP"
+        for reason in change["stale_because"]
+    ]
+    return ["", "Up to date in spite of a change:", *kept] if kept else []
 
 
 def output_lines(outputs: Mapping[str, Document], style: Style) -> list[str]:

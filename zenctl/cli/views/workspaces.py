@@ -54,7 +54,7 @@ def workspaces_document(workspaces: Sequence[Workspace], current: str, now_ms: i
 
 def _span(seconds: int) -> str:
     """The two greatest units of a time: `2d 23h`, `5m 3s`."""
-    parts = []
+    parts: list[str] = []
     for unit, size in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1)):
         count, seconds = divmod(seconds, size)
         if count or (unit == "s" and not parts):
