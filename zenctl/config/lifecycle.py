@@ -61,7 +61,7 @@ def read_lifecycle(
 
 def read_on_change(block: Block, what: str, diagnostics: list[Diagnostic]) -> tuple[str, ...]:
     """The aspects that an `on_change` block says to keep a result in spite of."""
-    where = f"on_change of {what}"
+    where = f"the block on_change of {what}"
     reader = BodyReader(block.body, where, diagnostics, attributes=ASPECTS)
     kept = []
     for name, found in block.body.attributes.items():

@@ -25,6 +25,7 @@ from zenctl.engine.requests import PlanOptions
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.reusing import examples, missing
 from zenctl.engine.selecting import Selection, check_addresses, named, select
+from zenctl.engine.trusting import Trust
 from zenctl.engine.world import World
 from zenctl.fingerprint.archive import archive
 from zenctl.lang.values import to_python
@@ -35,8 +36,11 @@ from zenctl.plans.actions import Action
 from zenctl.plans.plan import Change, CodeArchive, Plan
 
 
-def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
-    """The plan of a configuration, with all diagnostics; with errors among them it is incomplete."""
+def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust | None = None) -> Plan:
+    """The plan of a configuration, with all diagnostics; with errors among them it is incomplete.
+
+    `trusted` is what it is held to, if it is not trusted itself.
+    """
     opened, inputs = world.opened, world.inputs
     configuration = opened.configuration
     state = read_state(world.store, configuration.settings.project, inputs.workspace)
@@ -55,7 +59,7 @@ def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
     )
     if options.destroy:
         return _destroying(opened, header, state, options)
-    made = _planned(world, options, listener, header, state)
+    made = _planned(world, options, listener, header, state, trusted)
     notes = _workspace_notes(world.store, header.project, header.workspace)
     return replace(made, diagnostics=(*made.diagnostics, *notes))
 
@@ -87,7 +91,14 @@ def _destroying(opened: Opened, header: Plan, state: WorkspaceState, options: Pl
     return replace(header, changes=deleted, diagnostics=(*opened.diagnostics, *forbidden))
 
 
-def _planned(world: World, options: PlanOptions, listener: Listener, header: Plan, state: WorkspaceState) -> Plan:
+def _planned(
+    world: World,
+    options: PlanOptions,
+    listener: Listener,
+    header: Plan,
+    state: WorkspaceState,
+    trusted: Trust | None,
+) -> Plan:
     opened, inputs, providers = world.opened, world.inputs, world.providers
     configuration = opened.configuration
     state, former, unmovable = moved_state(state, configuration, opened.evaluator.nodes)
@@ -101,6 +112,7 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         code=opened.code,
         listener=listener,
         refresh=options.refresh,
+        allowed=trusted.source if trusted is not None else None,
     )
     request = Request(
         selection=selection,
@@ -122,6 +134,7 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         request = replace(request, observed=refresher.observe(unseen, None))
         planned = plan(request, list(configuration.outputs))
     diagnostics = [*opened.diagnostics, *unmovable, *refresher.diagnostics, *planned.diagnostics]
+    diagnostics += trusted.secret_references(planned.desired) if trusted is not None else []
     diagnostics += missing(opened.trusted, configuration, world.store)
     if options.targets or options.excludes:
         diagnostics.append(_targeted())

@@ -28,11 +28,11 @@ def seconds(value: object) -> float | None:
 
 
 def text_of_seconds(value: float) -> str:
-    """A duration in its two greatest units, `1d2h`; `0s` below one second."""
+    """A duration in its two greatest units, `1d2h`; milliseconds below one second."""
     left = int(value)
     parts = []
     for unit, size in UNITS:
         count, left = divmod(left, size)
         if count:
             parts.append(f"{count}{unit}")
-    return "".join(parts[:2]) or "0s"
+    return "".join(parts[:2]) or f"{round(value * 1000)}ms"

@@ -27,7 +27,10 @@ from zenctl.schema.types import Observe
 
 
 class Refresher:
-    """Collects Observed and diagnostics. `cache_dir` is the only place it writes to."""
+    """Collects Observed and diagnostics. `cache_dir` is the only place it writes to.
+
+    `allowed` says what is wrong with reading a datasource, before anything of it is read.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Refresher:
         code: CodeSources,
         listener: Listener,
         refresh: bool = True,
+        allowed: Callable[[DesiredDatasource], list[Diagnostic]] | None = None,
     ) -> None:
         self.root = root
         self.cache_dir = cache_dir
@@ -47,6 +51,7 @@ class Refresher:
         self.code = code
         self.listener = listener
         self.refresh = refresh
+        self.allowed = allowed
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[Address] = set()
         self._sources: dict[Address, SourceState] = {}
@@ -83,6 +88,10 @@ class Refresher:
         if not self.refresh and recorded is not None and recorded.components.get("source"):
             facts = recorded.components["source"]
             self._sources[node.addr] = SourceState(facts["digest"], facts.get("bytes", 0), facts.get("rows"))
+            return
+        refused = self.allowed(node) if self.allowed is not None else []
+        if refused:
+            self.diagnostics += refused
             return
         observe = cast(Observe, load_attribute(node.config.type.observe))
         self.listener(RefreshStarted(str(node.addr)))

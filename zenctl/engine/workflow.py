@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from zenctl.addrs import AddressError, EndpointAddr, parse
 from zenctl.config.files import SUFFIXES
-from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, raise_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.initialising import ignore_data, write_starter
@@ -36,6 +36,7 @@ from zenctl.engine.requests import (
     Stop,
 )
 from zenctl.engine.session import run_apply
+from zenctl.engine.trusting import Trust, trust
 from zenctl.engine.world import World
 from zenctl.jobs.storage import Storage
 from zenctl.metadata.lineage import lineage
@@ -76,13 +77,26 @@ def validate(inputs: Inputs) -> PlanOutcome:
 
 def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanOutcome:
     """Compare the configuration with what is recorded and what is there; runs and writes nothing but caches."""
+    with ExitStack() as held:
+        try:
+            ref = options.trusted_config
+            trusted = held.enter_context(trust(inputs, ref)) if ref else None
+            opened = open_configuration(inputs)
+        except OpeningError as problem:
+            return PlanOutcome(None, problem.diagnostics, problem.sources)
+        except DiagnosticError as problem:
+            return PlanOutcome(None, problem.diagnostics)
+        return _make_plan(opened, inputs, options, listener, trusted)
+
+
+def _make_plan(
+    opened: Opened, inputs: Inputs, options: PlanOptions, listener: Listener, trusted: Trust | None
+) -> PlanOutcome:
     try:
-        opened = open_configuration(inputs)
-    except OpeningError as problem:
-        return PlanOutcome(None, problem.diagnostics, problem.sources)
-    try:
+        # Before a store is opened or a provider asked for anything.
+        raise_errors(trusted.differences(opened) if trusted is not None else [])
         with _world(opened, inputs, create=False) as (store, providers, storage):
-            made = draft(World(opened, inputs, store, providers, storage), options, listener)
+            made = draft(World(opened, inputs, store, providers, storage), options, listener, trusted)
     except DiagnosticError as problem:
         return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
     texts = {**opened.sources, **code_texts(opened, made.diagnostics)}

@@ -23,6 +23,7 @@ class Choice:
     replace: tuple[str, ...] = ()
     refresh: bool = True
     destroy: bool = False
+    trusted_config: str = ""
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -77,6 +78,7 @@ def choice(
     replace: Sequence[str] = (),
     refresh: bool = True,
     destroy: bool = False,
+    trusted_config: str = "",
     found: list[Diagnostic],
 ) -> Choice:
     """Check the flags that choose what to plan; `order` are the names of all flags as they were typed."""
@@ -87,6 +89,7 @@ def choice(
         replace=values.addresses("-replace", replace, found),
         refresh=refresh,
         destroy=destroy,
+        trusted_config=trusted_config,
     )
     if target and exclude:
         found.append(

@@ -52,6 +52,7 @@ Examples:
   zenctl plan -var epochs=10
   zenctl plan -target=step.train.penguins
   zenctl plan -replace=step.train.penguins  # once more, though it is fresh
+  zenctl plan -trusted-config=origin/main   # of a fork: docs/security.md
   zenctl plan -detailed-exitcode       # for scripts: 2 if there is work to do
 
 Exit codes: 0 done; 1 error; with -detailed-exitcode 0 nothing to do, 2 changes.
@@ -80,6 +81,15 @@ def plan(
     exclude: Exclude = [],  # noqa: B006
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
+    trusted_config: Annotated[
+        str,
+        typer.Option(
+            "-trusted-config",
+            "--trusted-config",
+            metavar="REV",
+            help="For pull requests from forks: settings, providers, secrets and hosts must be as in this commit.",
+        ),
+    ] = "",
     compact_warnings: CompactWarnings = False,
     input: Input = True,
     lock: Lock = True,
@@ -105,6 +115,7 @@ def plan(
         replace=replace,
         refresh=refresh,
         destroy=destroy,
+        trusted_config=trusted_config,
         found=found,
     )
     del lock  # taken for the sake of scripts, as the help says
@@ -165,6 +176,7 @@ def plan_options(choice: Choice) -> PlanOptions:
         replace=choice.replace,
         targets=choice.targets,
         excludes=choice.excludes,
+        trusted_config=choice.trusted_config,
     )
 
 
