@@ -23,7 +23,8 @@ def result(storage: FolderStorage, place: Path, files: dict[str, bytes], **prope
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     tree = store_folder(storage, place)
-    return JobResult(place.name, outputs={"model": OutputResult("Model", tree.digest, len(tree.files), tree.bytes, properties)})
+    output = OutputResult("Model", tree.digest, len(tree.files), tree.bytes, properties)
+    return JobResult(place.name, outputs={"model": output})
 
 
 def test_equal_runs_give_the_first_result(storage: FolderStorage, tmp_path: Path) -> None:
