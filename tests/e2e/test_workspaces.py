@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from typing import Any
 from urllib.request import urlopen
 
 from tests.e2e.conftest import ROOT, Project
@@ -38,6 +39,11 @@ def fit(names: Artifact, model: Output[Model]) -> None:
 def trusting(project: Project, *names: str) -> None:
     """Say whose results may be taken."""
     project.edit("main.zen.hcl", 'project = "tiny"', f'project = "tiny"\n  reuse_from = {json.dumps(names)}')
+
+
+def attributes(project: Project) -> Any:
+    """What is recorded of the live endpoint."""
+    return project.json("state", "show", "-json", "endpoint.local.names")["values"]["attributes"]
 
 
 def test_the_life_of_a_workspace(tiny: Project) -> None:
@@ -126,9 +132,9 @@ def test_a_preview_beside_production(project: Project) -> None:
     # Its time is over as soon as it begins: the clean-up below finds it.
     project.ok("workspace", "new", "pr-42", "-ttl=1s")
     assert "Apply complete: 4 reused, 1 created." in project.ok(*APPLY)
-    preview = project.json("state", "show", "-json", "endpoint.local.names")["attributes"]
+    preview = attributes(project)
     project.ok("workspace", "select", "default")
-    production = project.json("state", "show", "-json", "endpoint.local.names")["attributes"]
+    production = attributes(project)
     assert production["name"] == "names"
     assert re.fullmatch(r"names-pr-42-[0-9a-f]{6}", preview["name"])
     assert preview["pid"] != production["pid"]

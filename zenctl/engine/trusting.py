@@ -228,5 +228,9 @@ def _inside(root: Path, path: str) -> bool:
 
 
 def _lock(root: Path) -> Mapping[str, Mapping[str, str]]:
+    """What the lock file pins; nothing if it cannot be read, which the loader reports where it matters."""
     path = root / LOCK_FILE
-    return lock_entries(path.read_text(encoding="utf-8") if path.exists() else None)
+    try:
+        return lock_entries(path.read_text(encoding="utf-8") if path.exists() else None)
+    except (OSError, ValueError):
+        return {}
