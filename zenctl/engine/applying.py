@@ -163,6 +163,8 @@ class _Applier:
         if change.action is Action.FORGET:
             self.context.recorder.forget(change.addr)
             return "forgotten", ""
+        if change.action is Action.READ and isinstance(change.addr, EndpointAddr):
+            return self.context.publisher.record(change.addr)
         if change.action is Action.DELETE and isinstance(change.addr, EndpointAddr):
             self.listener(ChangeStarted(change.address, change.action))
             return "deleted", self.context.publisher.delete(change.addr)

@@ -10,10 +10,11 @@ from typing import Any
 import zenctl
 from zenctl.addrs import Address
 from zenctl.config.selected import DEFAULT
-from zenctl.diagnostics import Diagnostic, did_you_mean, warning
+from zenctl.diagnostics import Diagnostic, did_you_mean, has_errors, warning
 from zenctl.engine.caching import milliseconds
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired
+from zenctl.engine.drifting import plan_refresh
 from zenctl.engine.events import Listener
 from zenctl.engine.moving import moved_state
 from zenctl.engine.observed import Observed
@@ -52,6 +53,7 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
         zenctl_version=zenctl.__version__,
         changes=(),
         destroy=options.destroy,
+        refresh_only=options.refresh_only,
         configuration_digest=opened.digest,
         files=dict(configuration.files),
         variables=plain_variables(opened),
@@ -59,6 +61,8 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
     )
     if options.destroy:
         return _destroying(opened, header, state, options)
+    if options.refresh_only:
+        return _refreshing(world, options, listener, header, state)
     made = _planned(world, options, listener, header, state, trusted)
     notes = _workspace_notes(world.store, header.project, header.workspace)
     return replace(made, diagnostics=(*made.diagnostics, *notes))
@@ -85,10 +89,35 @@ def _workspace_notes(store: MetadataStore, project: str, name: str) -> list[Diag
 def _destroying(opened: Opened, header: Plan, state: WorkspaceState, options: PlanOptions) -> Plan:
     # Where a record moves to says whether it may be destroyed.
     state, former, _ = moved_state(state, opened.configuration, opened.evaluator.nodes)
-    targets = named(sorted(state.results, key=str), options.targets, "-target")
-    deleted = tuple(replace(c, moved_from=former.get(c.addr, "")) for c in plan_destroy(state, targets))
+    addresses = _chosen(state, options)
+    deleted = tuple(replace(c, moved_from=former.get(c.addr, "")) for c in plan_destroy(state, addresses))
     forbidden = protected(deleted, opened.evaluator.nodes)
     return replace(header, changes=deleted, diagnostics=(*opened.diagnostics, *forbidden))
+
+
+def _chosen(state: WorkspaceState, options: PlanOptions) -> frozenset[Address]:
+    """The recorded addresses that the flags leave: those targeted, or all, without those excluded."""
+    addresses = sorted(state.results, key=str)
+    wanted = named(addresses, options.targets, "-target") if options.targets else frozenset(addresses)
+    return wanted - named(addresses, options.excludes, "-exclude")
+
+
+def _refreshing(world: World, options: PlanOptions, listener: Listener, header: Plan, state: WorkspaceState) -> Plan:
+    wanted = _chosen(state, options)
+    refresher = Refresher(
+        world.inputs.root,
+        world.inputs.data_dir / "cache",
+        state=state,
+        providers=world.providers,
+        code=world.opened.code,
+        listener=listener,
+    )
+    changes, found = plan_refresh(state, refresher.observe_recorded(wanted, world.storage), wanted)
+    diagnostics = [*world.opened.diagnostics, *refresher.diagnostics, *found]
+    if has_errors(refresher.diagnostics):
+        changes = []
+    versions = world.providers.versions()
+    return replace(header, changes=tuple(changes), providers=versions, diagnostics=tuple(diagnostics))
 
 
 def _planned(

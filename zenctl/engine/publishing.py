@@ -17,12 +17,13 @@ from zenctl.engine.endpoints import ACTIONS, endpoint_name, live_name
 from zenctl.engine.execution import store_hint
 from zenctl.engine.jobs import input_record, new_job_id
 from zenctl.engine.providers import Providers, provider_diagnostic
-from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree
+from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree, tree_path
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import WorkspaceState
+from zenctl.metadata.state import RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components
 from zenctl.plans.plan import Change, Plan
+from zenctl.plans.planfile import decode_components
 from zenctl.provider import Endpoint, EndpointRequest, EndpointState, ProviderError
 
 OUTCOMES = {
@@ -123,6 +124,25 @@ class Publisher:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
         self._recorder.endpoint_deleted(addr)
         return ""
+
+    def record(self, addr: EndpointAddr) -> tuple[str, str]:
+        """Record the endpoint as it is now, or that it is gone; gives the outcome and its URL."""
+        recorded = self._state.results[addr]
+        name = live_name(addr, self._state)
+        try:
+            seen = self._providers.endpoint(addr.type, str(recorded.attributes.get("provider", ""))).read(name)
+        except ProviderError as problem:
+            raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+        if seen is None:
+            self._recorder.endpoint_deleted(addr)
+            return "forgotten", ""
+        if not seen.ready or seen.model_digest is None:
+            return "unchanged", seen.url
+        model = RecordedArtifact(0, "Model", tree_path(seen.model_digest), seen.model_digest)
+        components = replace(decode_components(recorded.components), inputs={"model": seen.model_digest})
+        attributes = {**recorded.attributes, "url": seen.url, **seen.attributes}
+        self._recorder.endpoint(addr, components, attributes, {"model": model}, code_version=self._code_version)
+        return "recorded", seen.url
 
     def _successor(self, addr: EndpointAddr) -> str:
         """The name of the endpoint that replaces one while that is still there."""

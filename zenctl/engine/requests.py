@@ -42,7 +42,7 @@ class PlanOptions:
     """What changes a plan besides the configuration.
 
     `trusted_config` is the commit, tag or branch that says where credentials may go; empty if the configuration itself
-    is trusted.
+    is trusted. `refresh_only` looks at what is recorded, and plans to record what has become of it.
     """
 
     destroy: bool = False
@@ -51,6 +51,7 @@ class PlanOptions:
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     trusted_config: str = ""
+    refresh_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,10 @@ from typing import Any
 
 
 class Action(str, Enum):
-    """What apply does with an address. The first five are for datasources and steps, the rest for endpoints."""
+    """What apply does with an address. The first five are for datasources and steps, the rest for endpoints.
+
+    READ records an endpoint as it is, and leaves it alone.
+    """
 
     RUN = "RUN"
     MAY_RUN = "MAY_RUN"
@@ -20,6 +23,7 @@ class Action(str, Enum):
     UPDATE = "UPDATE"
     REPLACE = "REPLACE"
     DELETE = "DELETE"
+    READ = "READ"
 
 
 class ReasonCode(str, Enum):

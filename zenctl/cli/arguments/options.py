@@ -71,6 +71,14 @@ Refresh = Annotated[
         help="Trust what was last recorded; look at no datasource and no endpoint.",
     ),
 ]
+RefreshOnly = Annotated[
+    bool,
+    typer.Option(
+        "-refresh-only",
+        "--refresh-only",
+        help="Only compare what is recorded with what is there, and record that; run and change nothing.",
+    ),
+]
 Input = Annotated[
     bool,
     typer.Option(

@@ -21,6 +21,7 @@ from zenctl.cli.arguments.options import (
     NoColor,
     Parallelism,
     Refresh,
+    RefreshOnly,
     Replace,
     Target,
     Var,
@@ -79,6 +80,7 @@ def apply(
     exclude: Exclude = [],  # noqa: B006
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
+    refresh_only: RefreshOnly = False,
     compact_warnings: CompactWarnings = False,
     input: Input = True,
     lock: Lock = True,
@@ -106,6 +108,7 @@ def apply(
             replace=replace,
             refresh=refresh,
             destroy=destroy,
+            refresh_only=refresh_only,
             found=found,
         ),
         plan_file=started.path(planfile) if planfile else None,

@@ -20,6 +20,7 @@ from zenctl.cli.arguments.options import (
     NoColor,
     Parallelism,
     Refresh,
+    RefreshOnly,
     Replace,
     Target,
     Var,
@@ -81,6 +82,7 @@ def plan(
     exclude: Exclude = [],  # noqa: B006
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
+    refresh_only: RefreshOnly = False,
     trusted_config: Annotated[
         str,
         typer.Option(
@@ -116,6 +118,7 @@ def plan(
         refresh=refresh,
         destroy=destroy,
         trusted_config=trusted_config,
+        refresh_only=refresh_only,
         found=found,
     )
     del lock  # taken for the sake of scripts, as the help says
@@ -159,10 +162,9 @@ def run(run: Invocation, given: PlanArguments) -> int:
     code = exits.exit_code(problems)
     if code != exits.OK or made is None:
         return code or exits.ERROR
+    command = "destroy" if made.destroy else "apply -refresh-only" if made.refresh_only else "apply"
     if stream is None and not run.terminal.in_automation and (saved or not made.is_empty):
-        run.terminal.write(
-            view.footer(run.terminal, _typed(given.out, run.root) if saved else "", destroy=made.destroy)
-        )
+        run.terminal.write(view.footer(run.terminal, _typed(given.out, run.root) if saved else "", command=command))
     return exits.CHANGES if given.detailed_exitcode and not made.is_empty else exits.OK
 
 
@@ -177,6 +179,7 @@ def plan_options(choice: Choice) -> PlanOptions:
         targets=choice.targets,
         excludes=choice.excludes,
         trusted_config=choice.trusted_config,
+        refresh_only=choice.refresh_only,
     )
 
 

@@ -16,7 +16,7 @@ from zenctl.diagnostics import has_errors
 if TYPE_CHECKING:
     from zenctl.engine.workflow import ApplyOutcome
 
-_ENDPOINTS = ("created", "updated", "replaced", "deleted", "unchanged")
+_ENDPOINTS = ("created", "updated", "replaced", "deleted", "recorded", "unchanged")
 
 
 def counts(outcome: ApplyOutcome) -> dict[str, int]:

@@ -19,8 +19,9 @@ LEGEND = {
     "?": "may run: only if a result before it turns out different",
     "=": "reuse a result that is already recorded",
     "-": "delete",
+    "<=": "record as it is now; nothing is done to it",
     "-/+": "delete, then create in its place",
-    ".": "forget: no longer in the configuration, records and artifacts stay",
+    ".": "forget: the address has no result any more; records and artifacts stay",
 }
 """What each symbol means, in the order in which they are listed."""
 
@@ -35,6 +36,7 @@ _HEADLINES = {
     ("UPDATE", "update"): "will be updated in place",
     ("REPLACE", "delete"): "must be replaced",
     ("DELETE", "delete"): "will be deleted",
+    ("READ", "read"): "has changed outside of zenctl, and will be recorded as it is",
 }
 
 _REASONS = {
@@ -71,6 +73,7 @@ _SUMMARY = {
     "update": "to update",
     "replace": "to replace",
     "delete": "to delete",
+    "read": "to record",
     "forget": "to forget",
     "no_op": "up to date",
 }
@@ -79,7 +82,7 @@ _SUMMARY = {
 def symbol(change: Document) -> str:
     """The symbol of a `resource_changes` item; empty for no-op."""
     action = change["zenctl_action"]
-    fixed = {"MAY_RUN": "?", "REUSE": "=", "FORGET": ".", "DELETE": "-", "REPLACE": "-/+", "NO_OP": ""}
+    fixed = {"MAY_RUN": "?", "REUSE": "=", "FORGET": ".", "DELETE": "-", "REPLACE": "-/+", "READ": "<=", "NO_OP": ""}
     return fixed[action] if action in fixed else ("+" if change["change"]["actions"] == ["create"] else "~")
 
 
@@ -169,13 +172,12 @@ def output_lines(outputs: Mapping[str, Document], style: Style) -> list[str]:
     return drawn
 
 
-def footer(terminal: Terminal, out: str, *, destroy: bool = False) -> str:
+def footer(terminal: Terminal, out: str, *, command: str = "apply") -> str:
     """What to type next: with the plan file if one was written, else that the plan was not kept."""
     rule = terminal.style.dim("─" * min(terminal.width, 100))
     if out:
         name = out if " " not in out else f'"{out}"'
         return f"\n{rule}\n\nThe plan is saved in {name}. To do exactly this:\n\n    zenctl apply {name}"
-    command = "destroy" if destroy else "apply"
     return (
         f"\n{rule}\n\nThis plan was not saved (-out=FILE was not given): `zenctl {command}` makes its own,\n"
         "which can differ if code, data or configuration change in between."
@@ -186,6 +188,8 @@ def _no_changes(document: Document, style: Style) -> str:
     if document["errored"]:
         return style.bold(style.red("Planning failed.")) + " The errors are below."
     head = style.bold(style.green("No changes."))
+    if document["refresh_only"]:
+        return f"{head} Everything that is recorded is still there as it was left."
     if document["destroy"]:
         return f"{head} There is nothing to destroy: no endpoint of this workspace is recorded."
     count = document["zenctl_summary"]["no_op"]
@@ -203,7 +207,15 @@ def coloured(sign: str, style: Style, width: int = 0) -> str:
     blank = " " * max(0, width - len(sign))
     if sign == "-/+":
         return blank + style.red("-") + "/" + style.green("+")
-    draw = {"+": style.green, "~": style.yellow, "?": style.yellow, "=": style.cyan, "-": style.red, ".": style.dim}
+    draw = {
+        "+": style.green,
+        "~": style.yellow,
+        "?": style.yellow,
+        "=": style.cyan,
+        "<=": style.cyan,
+        "-": style.red,
+        ".": style.dim,
+    }
     return blank + draw[sign](sign)
 
 
