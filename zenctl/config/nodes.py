@@ -99,7 +99,7 @@ def _split(
         else:
             blocks.append(nested)
     body = replace(block.body, attributes=own, blocks=tuple(blocks))
-    diagnostics += [d.at(block.header_range) for d in check_names(model, body, what, others=names)]
+    diagnostics += [d.at(block.header_range) for d in check_names(model, body, what, others=(*names, *nested_blocks))]
     made = read_meta(meta, what, diagnostics, module)
     return replace(made, lifecycle=lifecycle, on_change=on_change), body
 
