@@ -50,7 +50,7 @@ def test_the_life_of_a_workspace(tiny: Project) -> None:
     assert tiny.ok("workspace", "list") == "* default\n"
     assert 'Made and selected workspace "pr-1"' in tiny.ok("workspace", "new", "pr-1", "-ttl=72h")
     assert tiny.ok("workspace", "show") == "pr-1\n"
-    assert re.search(r"^  default\n\* pr-1 +ends .*UTC, in 2d 23h$", tiny.ok("workspace", "list"), re.MULTILINE)
+    assert re.search(r"^  default\n\* pr-1 +ends .*UTC, in 2d23h$", tiny.ok("workspace", "list"), re.MULTILINE)
     assert "exists already" in tiny.fails("workspace", "new", "pr-1")
     assert "current workspace" in tiny.fails("workspace", "delete", "pr-1")
     tiny.ok("workspace", "select", "default")

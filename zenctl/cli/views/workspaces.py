@@ -7,11 +7,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from zenctl.cli.views.style import Style, pad
+from zenctl.engine.durations import text_of_seconds
 
 if TYPE_CHECKING:
     from zenctl.metadata.workspaces import Workspace
-
-MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def workspace_rows(workspaces: Sequence[Workspace], current: str, now_ms: int, style: Style) -> list[str]:
@@ -28,9 +27,9 @@ def workspace_rows(workspaces: Sequence[Workspace], current: str, now_ms: int, s
 
 
 def ending(item: Workspace, now_ms: int) -> str:
-    """`ends 2026-11-28 22:10 UTC, in 2d 23h` or `ended ..., 3h ago`."""
+    """`ends 2026-11-28 22:10 UTC, in 2d23h` or `ended ..., 3h ago`."""
     when = datetime.fromtimestamp(item.expires_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    span = _span(abs(item.expires_ms - now_ms) // 1000)
+    span = text_of_seconds(abs(item.expires_ms - now_ms) / 1000)
     return f"ended {when}, {span} ago" if item.expired(now_ms) else f"ends {when}, in {span}"
 
 
@@ -50,16 +49,6 @@ def workspaces_document(workspaces: Sequence[Workspace], current: str, now_ms: i
             for item in workspaces
         ],
     }
-
-
-def _span(seconds: int) -> str:
-    """The two greatest units of a time: `2d 23h`, `5m 3s`."""
-    parts: list[str] = []
-    for unit, size in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2])
 
 
 def _iso(milliseconds: int) -> str:
