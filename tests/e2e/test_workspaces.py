@@ -202,3 +202,17 @@ def test_moved_and_removed_in_a_fresh_workspace(tiny: Project) -> None:
         assert "step.python.count has moved to step.python.size" in printed
         tiny.ok("plan", "-detailed-exitcode", f"-workspace={workspace}")
     assert set(tiny.stale("-workspace=pr-2").values()) == {"REUSE"}
+
+
+def test_refresh_only_records_what_has_become_of_results(tiny: Project) -> None:
+    trusting(tiny, "default")
+    tiny.ok(*APPLY)
+    tiny.ok(*APPLY, "-workspace=pr-1")
+    assert "No changes." in tiny.ok("apply", "-refresh-only", "-auto-approve", "-workspace=pr-1")
+    shutil.rmtree(tiny.root / ".zenctl" / "artifacts" / "trees")
+    assert "3 forgotten" in tiny.ok("apply", "-refresh-only", "-auto-approve", "-workspace=pr-1")
+    assert tiny.ok("state", "list", "-workspace=pr-1") == ""
+    assert len(tiny.ok("state", "list").split()) == 3
+    assert set(tiny.stale("-workspace=pr-1").values()) == {"RUN"}
+    assert "-refresh-only with -destroy" in tiny.fails("plan", "-refresh-only", "-destroy")
+    assert "-refresh-only with a plan file" in tiny.fails("apply", "-refresh-only", "p.plan")

@@ -26,12 +26,14 @@ class Compared:
     """What is wanted, beside what is recorded.
 
     `components` are what is wanted, as recorded where only that differs which makes nothing stale; `stale` names what
-    differs otherwise, and `kept` what differs and does not count because `on_change` says so.
+    differs otherwise, and `kept` what differs and does not count because `on_change` says so. `beside` is what differs
+    from another workspace's result, where nothing is recorded here.
     """
 
     components: Components
     stale: tuple[Reason, ...] = ()
     kept: tuple[Reason, ...] = ()
+    beside: tuple[Reason, ...] = ()
 
 
 def compare(
@@ -55,7 +57,9 @@ def compare(
     everything = changed(before, wanted, inputs)
     stale = changed(before, ignored, inputs)
     if stale:
-        return Compared(wanted, tuple(everything) if recorded is not None else ())
+        if recorded is not None:
+            return Compared(wanted, tuple(everything))
+        return Compared(wanted, beside=tuple(_beside(reason, before) for reason in everything))
     kept = [reason for reason in everything if ASPECTS.get(reason.code) in meta.on_change]
     same = fingerprint(ignored) == before.fingerprint != ""
     return Compared(ignored if same else wanted, (), tuple(_kept(reason) for reason in kept))
@@ -102,3 +106,9 @@ def _kept(reason: Reason) -> Reason:
     aspect = ASPECTS[reason.code]
     detail = f"{aspect}: {reason.detail} (on_change keeps its result)"
     return Reason(ReasonCode.KEPT, detail, {"aspect": aspect, **reason.data})
+
+
+def _beside(reason: Reason, example: Recorded) -> Reason:
+    where = f"beside workspace {example.workspace}, apply {example.serial}"
+    data = {**reason.data, "beside": {"workspace": example.workspace, "serial": example.serial}}
+    return Reason(reason.code, f"{reason.detail} ({where})", data)

@@ -214,7 +214,7 @@ def _decide(
             return Action.REUSE, [*reasons, *compared.kept, elsewhere(found, addr, request.state)], found
     if recorded is None:
         first = failed_before(attempt) or [Reason(ReasonCode.NEVER_RAN, "has never run")]
-        return Action.RUN, [*first, *waits], None
+        return Action.RUN, [*first, *compared.beside, *waits], None
     if not reasons and not digest:
         return Action.MAY_RUN, [*waits, *failed_before(attempt)], None
     return Action.RUN, [*reasons, *failed_before(attempt), *waits], None

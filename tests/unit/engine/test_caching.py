@@ -37,9 +37,9 @@ def step(tmp_path: Path, text: str = "") -> tuple[DesiredStep, list[Any]]:
     return desired, [*world.loaded, *found]
 
 
-def recorded(components: Components = BASE, produced_ms: int = 10 * HOUR) -> Recorded:
-    more = {"fingerprint": fingerprint(components), "components": encode_components(components)}
-    return Recorded(FIT, 1, "j", ExecutionState.COMPLETE, 3, "Train", produced_ms=produced_ms, **more)  # type: ignore[arg-type]
+def recorded(components: Components = BASE, produced_ms: int = 10 * HOUR, **more: Any) -> Recorded:
+    more |= {"fingerprint": fingerprint(components), "components": encode_components(components)}
+    return Recorded(FIT, 1, "j", ExecutionState.COMPLETE, 3, "Train", produced_ms=produced_ms, **more)
 
 
 def with_(**parts: Any) -> Components:
@@ -128,7 +128,9 @@ def test_ignored_changes_are_of_this_workspace_s_result_only(tmp_path: Path) -> 
     desired, _ = step(tmp_path, "lifecycle {\n  ignore_changes = [params.epochs]\n}")
     other = with_(params={"epochs": 6})
     assert fingerprint(compare(desired, other, recorded()).components) == fingerprint(BASE)
-    assert compare(desired, other, None, recorded()).components == other
+    beside = compare(desired, other, None, recorded(workspace="default"))
+    assert (beside.components, beside.stale) == (other, ())
+    assert [r.detail for r in beside.beside] == ["params.epochs: 5 -> 6 (beside workspace default, apply 3)"]
 
 
 def test_milliseconds_of_a_plan() -> None:
