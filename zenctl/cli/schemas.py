@@ -46,6 +46,7 @@ def plan_schema() -> Schema:
                 "serial": _COUNT,
                 "timestamp": _TEXT,
                 "destroy": _FLAG,
+                "refresh_only": _FLAG,
                 "applyable": _FLAG,
                 "complete": _FLAG,
                 "errored": _FLAG,

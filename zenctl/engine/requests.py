@@ -39,13 +39,19 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What changes a plan besides the configuration."""
+    """What changes a plan besides the configuration.
+
+    `trusted_config` is the commit, tag or branch that says where credentials may go; empty if the configuration itself
+    is trusted. `refresh_only` looks at what is recorded, and plans to record what has become of it.
+    """
 
     destroy: bool = False
     refresh: bool = True
     replace: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    trusted_config: str = ""
+    refresh_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

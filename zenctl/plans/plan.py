@@ -92,7 +92,7 @@ class Plan:
     - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
       sensitive; `code` the archive of each step that runs or may run, by address.
     - `read` is what expressions read of files, by the module's folder.
-    - `timestamp` is ISO 8601 in UTC.
+    - `timestamp` is ISO 8601 in UTC. One that is `refresh_only` changes records and nothing else.
     """
 
     project: str
@@ -103,6 +103,7 @@ class Plan:
     changes: tuple[Change, ...]
     outputs: tuple[OutputChange, ...] = ()
     destroy: bool = False
+    refresh_only: bool = False
     configuration_digest: str = ""
     files: Mapping[str, str] = field(default_factory=dict, hash=False)
     variables: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -17,7 +17,7 @@ FORMAT_VERSION = "1.0"
 Json = dict[str, Any]
 """A JSON object. Its shape is `schemas/plan.v1.schema.json`."""
 
-COUNTED = ("run", "may_run", "reuse", "create", "update", "replace", "delete", "forget", "no_op")
+COUNTED = ("run", "may_run", "reuse", "create", "update", "replace", "delete", "read", "forget", "no_op")
 """The keys of `zenctl_summary`, in the order in which a person reads them."""
 
 _WORDS = {
@@ -28,6 +28,7 @@ _WORDS = {
     Action.UPDATE: ("update",),
     Action.REPLACE: ("delete", "create"),
     Action.DELETE: ("delete",),
+    Action.READ: ("read",),
 }
 
 
@@ -41,6 +42,7 @@ def plan_document(plan: Plan) -> Json:
         "serial": plan.serial,
         "timestamp": plan.timestamp,
         "destroy": plan.destroy,
+        "refresh_only": plan.refresh_only,
         "applyable": not plan.is_empty and not has_errors(plan.diagnostics),
         "complete": not has_errors(plan.diagnostics),
         "errored": has_errors(plan.diagnostics),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zenctl.cli import exits
-from zenctl.cli.arguments.options import JsonFlag, NoColor
+from zenctl.cli.arguments.options import JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import ShowArguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views import plan as plan_view
@@ -36,6 +36,7 @@ def show(
         str, typer.Argument(metavar="[FILE]", help="A plan file. Without it, the state is shown.", show_default=False)
     ] = "",
     json: JsonFlag = False,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Show a saved plan, or what is recorded.
@@ -44,7 +45,7 @@ def show(
     not needed. Without one, lists what each address of the workspace last produced,
     and the outputs.
     """
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     return run(started, ShowArguments(started.path(file) if file else None, json))
 
 
