@@ -17,6 +17,7 @@ from zenctl.cli.commands import (
     graph,
     init,
     logs,
+    metadata_serve,
     output,
     plan,
     providers,
@@ -80,6 +81,11 @@ def build() -> typer.Typer:
     app.add_typer(state, name="state", cls=Group)
     app.add_typer(_workspaces(), name="workspace", cls=Group)
     app.add_typer(_config(), name="config", cls=Group)
+    metadata = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
+    metadata.callback()(_metadata_store)
+    serve = metadata.command("serve", cls=Command, context_settings=HELP_NAMES, epilog=metadata_serve.EPILOG)
+    serve(metadata_serve.metadata_serve)
+    app.add_typer(metadata, name="metadata", cls=Group)
     app.add_typer(_providers(), name="providers", cls=Group)
     return app
 
@@ -160,6 +166,10 @@ def _settings() -> None:
 
     What is set goes into the configuration, so that all who use it agree.
     """
+
+
+def _metadata_store() -> None:
+    """Work with the metadata store itself."""
 
 
 def _metadata() -> None:

@@ -59,6 +59,7 @@ class Refresher:
         self._environments: dict[Address, Mapping[str, Any]] = {}
         self._damage: dict[Address, CorruptArtifact] = {}
         self._endpoints: dict[Address, EndpointState] = {}
+        self._installed: dict[tuple[str, ...], Mapping[str, Any]] = {}
 
     def observe(self, desired: Iterable[Desired], storage: Storage | None) -> Observed:
         """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
@@ -129,7 +130,9 @@ class Refresher:
             self._environments[node.addr] = self._environment(tuple(sorted(closure.third_party)))
 
     def _environment(self, packages: tuple[str, ...]) -> Mapping[str, Any]:
-        return installed(packages, self.cache_dir)
+        if packages not in self._installed:
+            self._installed[packages] = installed(packages, self.cache_dir)
+        return self._installed[packages]
 
     def _outputs(self, storage: Storage) -> None:
         checked: dict[str, CorruptArtifact | None] = {}

@@ -120,6 +120,7 @@ class LogsOutcome:
 
     chunks: Iterator[str] | None
     diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +129,4 @@ class LineageOutcome:
 
     node: LineageNode | None
     diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)

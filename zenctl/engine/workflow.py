@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
@@ -21,6 +21,7 @@ from zenctl.engine.opening import (
     open_configuration,
     open_planned,
     open_providers,
+    open_settings,
     opened_store,
 )
 from zenctl.engine.providers import Providers
@@ -113,7 +114,7 @@ def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[Me
     """Metadata store, providers and artifact store of a configuration, closed at the end."""
     providers = open_providers(opened, inputs)
     try:
-        with opened_store(opened, inputs, create=create) as store:
+        with opened_store(opened.configuration.settings, inputs, create=create) as store:
             yield store, providers, providers.storage()
     finally:
         providers.close()
@@ -147,27 +148,30 @@ def apply_plan(
 def read_state(inputs: Inputs) -> StateOutcome:
     """What is recorded for the workspace."""
     try:
-        opened = open_configuration(inputs, values_required=False)
+        settings, sources = open_settings(inputs)
     except OpeningError as problem:
         return StateOutcome(None, problem.diagnostics, problem.sources)
     try:
-        with opened_store(opened, inputs, create=False) as store:
-            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
+        with opened_store(settings, inputs, create=False) as store:
+            state = read_workspace(store, settings.project, inputs.workspace)
     except DiagnosticError as problem:
-        return StateOutcome(None, problem.diagnostics, opened.sources)
-    return StateOutcome(state, (), opened.sources)
+        return StateOutcome(None, problem.diagnostics, sources)
+    return StateOutcome(state, (), sources)
 
 
 def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
     """An address's current record and all it came from."""
+    sources: Mapping[str, str] = {}
     try:
-        opened = open_configuration(inputs, values_required=False)
-        with opened_store(opened, inputs, create=False) as store:
-            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
+        settings, sources = open_settings(inputs)
+        with opened_store(settings, inputs, create=False) as store:
+            state = read_workspace(store, settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
             return LineageOutcome(lineage(store, recorded.execution_id), ())
+    except OpeningError as problem:
+        return LineageOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
-        return LineageOutcome(None, problem.diagnostics)
+        return LineageOutcome(None, problem.diagnostics, sources)
 
 
 def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> Recorded:
@@ -187,8 +191,11 @@ def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> R
 
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
     """What the newest attempt of a step, or an endpoint's server, printed; `follow` waits for more while it runs."""
+    sources: Mapping[str, str] = {}
     try:
-        opened = open_configuration(inputs, values_required=False)
+        _, sources = open_settings(inputs)
+        # A log lies in the artifact store, and whether it grows its backend tells: the rest may be wrong.
+        opened = open_configuration(inputs, values_required=False, sound=False)
         with ExitStack() as open_things:
             store, providers, storage = open_things.enter_context(_world(opened, inputs, create=False))
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
@@ -202,8 +209,10 @@ def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
                     job_id = execution.name
                 chunks = job_log(recorded, job_id, providers, storage, follow=follow)
             return LogsOutcome(_with(open_things.pop_all(), chunks), ())
+    except OpeningError as problem:
+        return LogsOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
-        return LogsOutcome(None, problem.diagnostics)
+        return LogsOutcome(None, problem.diagnostics, sources)
 
 
 def _with(open_things: ExitStack, chunks: Iterator[str]) -> Iterator[str]:

@@ -53,7 +53,7 @@ _EXECUTION: PropertyKinds = {
 _ARTIFACT: PropertyKinds = {"digest": str, "bytes": int, "properties": str}
 
 _CONTEXTS: Mapping[str, PropertyKinds] = {
-    STORE: {"format": int, "types": str},
+    STORE: {"format": int, "types": str, "dialect": str},
     WORKSPACE: {
         "project": str,
         "workspace": str,
@@ -61,12 +61,14 @@ _CONTEXTS: Mapping[str, PropertyKinds] = {
         "state": str,
         "ttl_seconds": int,
         "expires_ms": int,
+        "token": str,
     },
     APPLY: {
         "project": str,
         "workspace": str,
         "workspace_key": str,
         "serial": int,
+        "token": str,
         "state": str,
         "outcome": str,
         "outputs": str,

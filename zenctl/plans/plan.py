@@ -22,7 +22,8 @@ class Change:
     `code`, ...). `after_unknown` lists the paths in `after` that are known only after apply, `sensitive` those that
     are never shown. `depends_on` are the addresses whose results it needs. `fingerprint` is empty while an input is
     unknown. `execution_id` pins the recorded execution that NO_OP and REUSE stand on. `moved_from` is the address that
-    its record has until now (a `moved` block says so).
+    its record has until now (a `moved` block says so). `create_first` says of a replacement that what it replaces is
+    removed only after it stands.
     """
 
     addr: Address
@@ -37,6 +38,7 @@ class Change:
     fingerprint: str = ""
     execution_id: int | None = None
     moved_from: str = ""
+    create_first: bool = False
 
     @property
     def address(self) -> str:

@@ -174,6 +174,7 @@ def _encode_change(change: Change) -> dict[str, Any]:
         "fingerprint": change.fingerprint,
         "execution_id": change.execution_id,
         "moved_from": change.moved_from,
+        "create_first": change.create_first,
     }
 
 
@@ -196,6 +197,7 @@ def _decode_change(raw: Mapping[str, Any]) -> Change:
         fingerprint=raw["fingerprint"],
         execution_id=raw["execution_id"],
         moved_from=raw.get("moved_from", ""),
+        create_first=raw.get("create_first", False),
     )
 
 

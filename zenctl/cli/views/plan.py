@@ -21,6 +21,7 @@ LEGEND = {
     "-": "delete",
     "<=": "record as it is now; nothing is done to it",
     "-/+": "delete, then create in its place",
+    "+/-": "create in its place, then delete",
     ".": "forget: the address has no result any more; records and artifacts stay",
 }
 """What each symbol means, in the order in which they are listed."""
@@ -35,6 +36,7 @@ _HEADLINES = {
     ("CREATE", "create"): "will be created",
     ("UPDATE", "update"): "will be updated in place",
     ("REPLACE", "delete"): "must be replaced",
+    ("REPLACE", "create"): "must be replaced",
     ("DELETE", "delete"): "will be deleted",
     ("READ", "read"): "has changed outside of zenctl, and will be recorded as it is",
 }
@@ -82,7 +84,9 @@ _SUMMARY = {
 def symbol(change: Document) -> str:
     """The symbol of a `resource_changes` item; empty for no-op."""
     action = change["zenctl_action"]
-    fixed = {"MAY_RUN": "?", "REUSE": "=", "FORGET": ".", "DELETE": "-", "REPLACE": "-/+", "READ": "<=", "NO_OP": ""}
+    fixed = {"MAY_RUN": "?", "REUSE": "=", "FORGET": ".", "DELETE": "-", "READ": "<=", "NO_OP": ""}
+    if action == "REPLACE":
+        return "+/-" if change["change"]["actions"][0] == "create" else "-/+"
     return fixed[action] if action in fixed else ("+" if change["change"]["actions"] == ["create"] else "~")
 
 
@@ -205,8 +209,6 @@ def _legend(changes: Sequence[Document], style: Style) -> list[str]:
 def coloured(sign: str, style: Style, width: int = 0) -> str:
     """A symbol in its colour, right-aligned in `width` columns."""
     blank = " " * max(0, width - len(sign))
-    if sign == "-/+":
-        return blank + style.red("-") + "/" + style.green("+")
     draw = {
         "+": style.green,
         "~": style.yellow,
@@ -216,7 +218,7 @@ def coloured(sign: str, style: Style, width: int = 0) -> str:
         "-": style.red,
         ".": style.dim,
     }
-    return blank + draw[sign](sign)
+    return blank + "/".join(draw[part](part) for part in sign.split("/"))
 
 
 def _change(change: Document, style: Style) -> list[str]:
