@@ -33,8 +33,9 @@ class RequiredProvider:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`), and
-    `default_ranges` where it is named. `reuse_from` says whose results may be taken besides the workspace's own; still
-    an expression.
+    `default_ranges` where it is named.
+
+    `reuse_from` says whose results may be taken besides the workspace's own; still an expression.
     """
 
     project: str

@@ -143,11 +143,10 @@ class ApplyLock:
             )
             group = replace(self._workspace, properties={**self._workspace.properties, **of_workspace})
             grouped = transition.executions or transition.artifacts or of_workspace
-            members = (apply, group) if grouped else (apply,)
             fenced = replace(
                 transition,
                 create_contexts=(fence, *transition.create_contexts),
-                update_contexts=(*members, *transition.update_contexts),
+                update_contexts=(apply, *((group,) if grouped else ()), *transition.update_contexts),
             )
             committed: Committed | None = None
             try:
@@ -278,11 +277,11 @@ def _insert(
             "lease_until_ms": _now_ms() + int(lease_seconds * 1000),
         },
     )
-    after = renewed(group, _now_ms()) if group is not None and renew else group
+    after = renewed(group, _now_ms()) if group and renew else group
     creating = (apply,) if group else (apply, Context(WORKSPACE, name, identity))
-    updating = (after,) if after is not None and after != group else ()
+    changed = (after,) if after and after != group else ()
     try:
-        store.commit(Transition(create_contexts=creating, update_contexts=updating))
+        store.commit(Transition(create_contexts=creating, update_contexts=changed))
     except AlreadyExists:
         found = store.context(APPLY, apply.name)
         # Its answer got lost, and the store was asked again.
