@@ -123,6 +123,7 @@ class Builder:
             sensitive=sensitive,
             cache_seconds=arrangement.cache,
             reproducible=arrangement.reproducible,
+            triggers_replace=arrangement.triggers_replace,
         )
         if incomplete(config):
             diagnostics = [d for d in diagnostics if not d.code.startswith("missing_")]
