@@ -8,7 +8,9 @@ from typing import Any
 import zenctl
 from zenctl.diagnostics import Diagnostic, warning
 from zenctl.engine.components import plain
+from zenctl.engine.describing import described
 from zenctl.engine.desired import Desired
+from zenctl.engine.drifting import drift, seen_endpoints
 from zenctl.engine.events import Listener
 from zenctl.engine.moving import moved_state
 from zenctl.engine.observed import Observed
@@ -17,13 +19,13 @@ from zenctl.engine.planning import Request, plan
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
+from zenctl.engine.requirements import used_providers
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.selecting import Selection, check_addresses, named, select
 from zenctl.engine.world import World
 from zenctl.fingerprint.archive import archive
 from zenctl.lang.values import to_python
 from zenctl.metadata.state import WorkspaceState, read_state
-from zenctl.plans.actions import Action
 from zenctl.plans.plan import Change, CodeArchive, Plan
 
 
@@ -44,6 +46,8 @@ def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
         files=dict(configuration.files),
         variables=plain_variables(opened),
         heads={str(addr): recorded.execution_id for addr, recorded in state.results.items()},
+        refreshed=options.refresh,
+        blocks=described(configuration),
     )
     if options.destroy:
         return _destroying(opened, header, state, options)
@@ -100,8 +104,11 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         changes=changes,
         outputs=tuple(planned.outputs),
         code=_archives(changes, request.observed),
+        endpoints=seen_endpoints(request.observed) if options.refresh else {},
+        drift=tuple(drift(state, request.observed)) if options.refresh else (),
+        checks=tuple(planned.checks),
         read=opened.libraries.read,
-        providers=providers.versions(),
+        providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
 
@@ -119,12 +126,11 @@ def _first_look(opened: Opened, selection: Selection) -> list[Desired]:
 
 
 def _archives(changes: tuple[Change, ...], observed: Observed) -> dict[str, CodeArchive]:
-    """The code of every step that runs or may run, so that what was planned is what runs."""
-    wanted = (Action.RUN, Action.MAY_RUN)
+    """The code of every step, so that what was planned is what runs, and apply needs no code from the disk."""
     return {
         change.address: archive(observed.closures[change.addr])
         for change in changes
-        if change.action in wanted and change.addr in observed.closures
+        if change.addr in observed.closures
     }
 
 

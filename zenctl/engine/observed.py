@@ -19,7 +19,8 @@ class Observed:
 
     `sources` has no entry for a datasource whose place is not known yet. `environments` are what each step would run
     with here (`{"python": ..., "distributions": {...}}`), None for a package that is not installed here. `damage` holds
-    recorded results whose outputs are gone or damaged. `endpoints` has no entry where there is nothing.
+    recorded results whose outputs are gone or damaged. `endpoints` has no entry where there is nothing, which `absent`
+    names if it was looked for.
     """
 
     sources: Mapping[Address, SourceState] = field(default_factory=dict)
@@ -27,3 +28,4 @@ class Observed:
     environments: Mapping[Address, Mapping[str, Any]] = field(default_factory=dict)
     damage: Mapping[Address, CorruptArtifact] = field(default_factory=dict)
     endpoints: Mapping[Address, EndpointState] = field(default_factory=dict)
+    absent: frozenset[Address] = frozenset()

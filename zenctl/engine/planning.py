@@ -9,7 +9,7 @@ from typing import Any
 from zenctl.addrs import Address, covers
 from zenctl.config.configuration import RemovedConfig
 from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors, warning
-from zenctl.engine.asserting import checks, postconditions, validations
+from zenctl.engine.asserting import check_results, checks, postconditions, validations
 from zenctl.engine.components import (
     concealed,
     datasource_components,
@@ -32,7 +32,7 @@ from zenctl.engine.selecting import Selection
 from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
-from zenctl.plans.plan import Change, OutputChange
+from zenctl.plans.plan import Change, CheckResult, OutputChange
 from zenctl.provider import Endpoint
 from zenctl.schema import OutputDecl
 
@@ -70,6 +70,7 @@ class Planned:
     desired: dict[Address, Desired] = field(default_factory=dict)
     by_address: dict[Address, Change] = field(default_factory=dict)
     instances: set[Address] = field(default_factory=set)
+    checks: list[CheckResult] = field(default_factory=list)
 
 
 def plan(request: Request, output_names: Sequence[str]) -> Planned:
@@ -103,6 +104,7 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
     result.diagnostics += protected(result.changes, request.evaluator.nodes)
     result.outputs = _outputs(request, output_names, known, result.diagnostics)
     result.diagnostics += checks(request.evaluator, known)
+    result.checks = check_results(request.evaluator, result.desired, known)
     if unchecked:
         result.diagnostics.append(_unchecked(sorted(unchecked)))
     return result
@@ -268,6 +270,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         depends_on=tuple(str(a) for a in desired.references),
         execution_id=recorded.execution_id if recorded and action is Action.NO_OP else None,
         moved_from=request.moved.get(desired.addr, ""),
+        provider=desired.config.provider,
     )
 
 

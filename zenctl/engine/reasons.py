@@ -109,9 +109,13 @@ def _inputs(before: Components, wanted: Components, refs: Mapping[str, ArtifactR
 
 
 def _source(before: Components, wanted: Components) -> list[Reason]:
-    old, new = before.source, wanted.source
-    if old.get("digest") == new.get("digest"):
+    if before.source.get("digest") == wanted.source.get("digest"):
         return []
+    return [data_moved(before.source, wanted.source)]
+
+
+def data_moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> Reason:
+    """What differs between two sources, as in `Components.source`."""
     parts = []
     for unit in ("rows", "bytes"):
         if old.get(unit) is not None and new.get(unit) is not None:
@@ -121,7 +125,7 @@ def _source(before: Components, wanted: Components) -> list[Reason]:
         for unit in ("rows", "bytes")
         for when, side in (("before", old), ("after", new))
     }
-    return [Reason(ReasonCode.DATA_CHANGED, ", ".join(parts) or "content changed", data)]
+    return Reason(ReasonCode.DATA_CHANGED, ", ".join(parts) or "content changed", data)
 
 
 def _environment(before: Components, wanted: Components) -> list[Reason]:

@@ -54,6 +54,7 @@ class Refresher:
         self._environments: dict[Address, Mapping[str, Any]] = {}
         self._damage: dict[Address, CorruptArtifact] = {}
         self._endpoints: dict[Address, EndpointState] = {}
+        self._absent: set[Address] = set()
 
     def observe(self, desired: Iterable[Desired], storage: Storage | None) -> Observed:
         """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
@@ -69,7 +70,14 @@ class Refresher:
         cache.save()
         if storage is not None and self.refresh:
             self._outputs(storage)
-        return Observed(self._sources, self._closures, self._environments, self._damage, self._endpoints)
+        return Observed(
+            self._sources,
+            self._closures,
+            self._environments,
+            self._damage,
+            self._endpoints,
+            frozenset(self._absent),
+        )
 
     def has_seen(self, addr: Address) -> bool:
         """Whether a node was observed."""
@@ -137,6 +145,8 @@ class Refresher:
             return
         if state is not None:
             self._endpoints[node.addr] = state
+        else:
+            self._absent.add(node.addr)
 
 
 def damage(storage: Storage, digest: str) -> CorruptArtifact | None:

@@ -10,6 +10,7 @@ from zenctl.config.files import SUFFIXES
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
+from zenctl.engine.holding import check_versions, check_workspace
 from zenctl.engine.initialising import ignore_data, write_starter
 from zenctl.engine.installing import install_modules
 from zenctl.engine.logs import job_log, server_log
@@ -126,10 +127,14 @@ def apply_plan(
 ) -> ApplyOutcome:
     """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
     try:
+        check_workspace(plan, inputs.workspace)
         opened = open_planned(inputs, plan)
     except OpeningError as problem:
         return ApplyOutcome(diagnostics=problem.diagnostics, sources=problem.sources)
+    except DiagnosticError as problem:
+        return ApplyOutcome(diagnostics=problem.diagnostics, sources=plan.files)
     try:
+        check_versions(plan, opened.registry)
         with _world(opened, inputs, create=True) as (store, providers, storage):
             world = World(opened, inputs, store, providers, storage)
             return run_apply(

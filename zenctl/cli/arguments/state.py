@@ -16,6 +16,7 @@ class ShowArguments:
 
     file: Path | None = None
     json: bool = False
+    markdown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,15 @@ class AddressArguments:
     address: str
     json: bool = False
     follow: bool = False
+
+
+def show_arguments(file: Path | None, json: bool, markdown: bool, found: list[Diagnostic]) -> ShowArguments:
+    """Check the flags of `show`."""
+    if json and markdown:
+        found.append(error("bad_argument", "-json and -markdown together", "Each decides the form of what is printed."))
+    if markdown and file is None:
+        found.append(values.missing("The plan file", "-markdown prints a plan: zenctl show -markdown FILE"))
+    return ShowArguments(file, json, markdown)
 
 
 def output_arguments(name: str, json: bool, raw: bool, found: list[Diagnostic]) -> OutputArguments:

@@ -206,6 +206,8 @@ class _Apply:
         stop = workflow.Stop()
         if self._stream is None:
             self._terminal.write()
+        else:
+            self._stream.expect(plan)
         self._terminal.out.flush()
         with self._progress() as progress, Interrupts(stop, progress.say) as interrupts:
             outcome = workflow.apply_plan(

@@ -128,7 +128,7 @@ def lines(document: Document, style: Style) -> list[str]:
         verb = "planned this much before it met an error" if document["errored"] else "will do the following"
         drawn += [f"zenctl {verb}:", ""]
         for change in changes:
-            drawn += [*_change(change, style), ""]
+            drawn += [*change_lines(change, style), ""]
         drawn.append(style.bold(summary_line(document["zenctl_summary"])))
     if outputs:
         drawn += ["", "Changes to outputs:", *output_lines(outputs, style)]
@@ -190,7 +190,8 @@ def coloured(sign: str, style: Style, width: int = 0) -> str:
     return blank + draw[sign](sign)
 
 
-def _change(change: Document, style: Style) -> list[str]:
+def change_lines(change: Document, style: Style) -> list[str]:
+    """The lines of one item of `resource_changes`: headline, reasons, attributes."""
     drawn = [style.bold(f"  # {headline(change)}")]
     if change["zenctl_action"] == "NO_OP":
         return drawn
