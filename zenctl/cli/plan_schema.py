@@ -34,6 +34,7 @@ def plan_schema() -> Schema:
                 "serial": COUNT,
                 "timestamp": TEXT,
                 "destroy": FLAG,
+                "refresh_only": FLAG,
                 "applyable": FLAG,
                 "complete": FLAG,
                 "errored": FLAG,
@@ -165,6 +166,7 @@ def _resource_change() -> Schema:
     )
     schema["properties"] |= {
         "module_address": TEXT,
+        "only_recorded": {"description": "With -refresh-only: nothing is done but to record it", "const": True},
         "previous_address": ADDRESS,
         "action_reason": {"enum": _ACTION_REASONS},
         "index": {"type": ["string", "integer"]},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components, ReasonCode
 from zenctl.plans.plan import CHANGING, Change, Plan
-from zenctl.schema import SourceState
+from zenctl.schema import OutputDecl, SourceState
 
 
 @dataclass(slots=True)
@@ -51,7 +51,8 @@ class Context:
 
     `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
     on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
-    recorded with each execution. `find_result` gives an intact recorded result with a fingerprint.
+    recorded with each execution. `find_result` gives an intact recorded result with a fingerprint, `recorded_by_id`
+    recorded executions.
     """
 
     root: Path
@@ -64,6 +65,7 @@ class Context:
     find_result: Callable[[Address, str], Recorded | None]
     code_version: Mapping[str, Any]
     locations: Mapping[Address, Mapping[str, str]]
+    recorded_by_id: Callable[[Sequence[int]], list[Recorded]]
     running: Mapping[Address, Recorded] = field(default_factory=dict)
 
 
@@ -161,6 +163,9 @@ class _Applier:
         if change.action is Action.DELETE and isinstance(change.addr, EndpointAddr):
             self.listener(ChangeStarted(change.address, change.action))
             return "deleted", self.context.publisher.delete(change.addr)
+        if self.plan.refresh_only and isinstance(change.addr, EndpointAddr):
+            self.listener(ChangeStarted(change.address, change.action))
+            return self.context.publisher.record(change.addr)
         with self.lock:
             desired, found = self.context.evaluator.node(change.addr, self.applied.known)
             wrong = validations_around(self.context.evaluator, change.addr, self.applied.known)
@@ -185,6 +190,8 @@ class _Applier:
         if not digest:
             raise AssertionError(f"{addr} is run before all it needs is known")
         inputs = _input_records(desired)
+        if any(reason.code is ReasonCode.PINNED for reason in change.reasons):
+            return self._reuse_pinned(change, components, digest, outputs)
         if not self._must_run(change, desired):
             found = self.context.find_result(addr, digest)
             if found is not None and head is not None and found.execution_id == head.execution_id:
@@ -205,6 +212,15 @@ class _Applier:
             self._failed(change, desired, result, last=attempt == attempts)
         self._learn(addr, produced_refs(addr, result.outputs))
         return "ran", _note(result)
+
+    def _reuse_pinned(
+        self, change: Change, components: Components, digest: str, outputs: Mapping[str, OutputDecl]
+    ) -> tuple[str, str]:
+        """Make the recorded snapshot that the plan names the current one; nothing is read for it."""
+        [found] = self.context.recorded_by_id([change.execution_id or 0])
+        self.context.recorder.reuse(change.addr, found, components, digest, {}, code_version=self.context.code_version)
+        self._learn(change.addr, recorded_refs(change.addr, found, outputs))
+        return "reused", f"snapshot of apply {found.serial}"
 
     def _must_run(self, change: Change, desired: DesiredDatasource | DesiredStep) -> bool:
         """Whether it runs also where a result is there: asked for, or triggered by something that has run."""
@@ -276,7 +292,9 @@ class _Applier:
                 self.context.locations.get(desired.addr, {}),
             )
             return datasource_job(desired, job_id, source, processing)
-        packages = tuple(sorted(components.environment.get("distributions", {}))) if desired.code else ()
+        environment = components.environment
+        direct = environment.get("imports", sorted(environment.get("distributions", {})))
+        packages = tuple(direct) if desired.code else ()
         return step_job(desired, job_id, self.plan.code.get(str(desired.addr)), packages, processing)
 
     def _record(self, execution_id: int, result: JobResult) -> None:
@@ -308,6 +326,8 @@ class _Applier:
         """The plan's components with what has become known: code, source and environment stay pinned."""
         if change.components is None:
             raise AssertionError(f"the plan has no components for {change.addr}")
+        if any(reason.code is ReasonCode.PINNED for reason in change.reasons):
+            return change.components
         if isinstance(desired, DesiredDatasource):
             params = plain(desired.fingerprint_params)
             components = replace(change.components, params=params)

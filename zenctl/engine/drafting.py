@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import zenctl
 from zenctl.diagnostics import Diagnostic, warning
 from zenctl.engine.components import plain
 from zenctl.engine.describing import described
-from zenctl.engine.desired import Desired
+from zenctl.engine.desired import Desired, DesiredDatasource
 from zenctl.engine.drifting import drift, seen_endpoints
 from zenctl.engine.events import Listener
 from zenctl.engine.moving import moved_state
 from zenctl.engine.observed import Observed
 from zenctl.engine.opening import Opened
-from zenctl.engine.planning import Request, plan
+from zenctl.engine.pinning import find_snapshot, pinned_version
+from zenctl.engine.planning import Request, output_changes, plan
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
 from zenctl.engine.requirements import used_providers
+from zenctl.engine.rerecording import known_after, only_recording
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.selecting import Selection, check_addresses, named, select
 from zenctl.engine.world import World
 from zenctl.fingerprint.archive import archive
 from zenctl.lang.values import to_python
-from zenctl.metadata.state import WorkspaceState, read_state
+from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.plans.plan import Change, CodeArchive, Plan
 
 
@@ -47,6 +50,7 @@ def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
         variables=plain_variables(opened),
         heads={str(addr): recorded.execution_id for addr, recorded in state.results.items()},
         refreshed=options.refresh,
+        refresh_only=options.refresh_only,
         blocks=described(configuration),
     )
     if options.destroy:
@@ -77,6 +81,7 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         code=opened.code,
         listener=listener,
         refresh=options.refresh,
+        pin=partial(pinned_snapshot, world),
     )
     request = Request(
         selection=selection,
@@ -98,19 +103,32 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
     diagnostics = [*opened.diagnostics, *unmovable, *refresher.diagnostics, *planned.diagnostics]
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
-    changes = tuple(planned.changes)
+    changes, outputs = tuple(planned.changes), planned.outputs
+    drifted = drift(state, request.observed) if options.refresh else []
+    if options.refresh_only:
+        changes = tuple(only_recording(changes, drifted, state))
+        outputs = output_changes(request, list(configuration.outputs), known_after(changes, state), [])
     return replace(
         header,
         changes=changes,
-        outputs=tuple(planned.outputs),
+        outputs=tuple(outputs),
         code=_archives(changes, request.observed),
         endpoints=seen_endpoints(request.observed) if options.refresh else {},
-        drift=tuple(drift(state, request.observed)) if options.refresh else (),
+        drift=tuple(drifted),
         checks=tuple(planned.checks),
         read=opened.libraries.read,
         providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def pinned_snapshot(world: World, desired: DesiredDatasource) -> Recorded | None:
+    """The recorded snapshot that a datasource's `version` names; None where it has none. Raises DiagnosticError."""
+    if not pinned_version(desired):
+        return None
+    project = world.opened.configuration.settings.project
+    recorded = history(world.store, project, world.inputs.workspace, desired.addr)
+    return find_snapshot(desired, recorded, world.storage)
 
 
 def _first_look(opened: Opened, selection: Selection) -> list[Desired]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr
+from zenctl.engine.components import source_facts
 from zenctl.engine.observed import Observed
 from zenctl.engine.reasons import damaged, data_moved
 from zenctl.engine.removing import before
@@ -28,11 +29,10 @@ def drift(state: WorkspaceState, observed: Observed) -> list[Change]:
             reason = damaged(observed.damage[addr])
             change = _moved(addr, reason, before(recorded), None)
         elif isinstance(addr, DatasourceAddr) and addr in observed.sources:
-            source = observed.sources[addr]
-            facts = {"digest": source.digest, "bytes": source.bytes, "rows": source.rows}
+            facts = source_facts(observed.sources[addr])
             recorded_source = dict(recorded.components.get("source", {}))
-            if source.digest != recorded_source.get("digest"):
-                reason = data_moved(recorded_source, facts)
+            if facts["digest"] != recorded_source.get("digest"):
+                reason = data_moved(recorded_source, facts, observed.rows.get(addr))
                 change = _moved(addr, reason, {"source": recorded_source}, {"source": facts})
         found += [change] if change is not None else []
     return found

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import zenctl
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.engine.components import source_facts
 from zenctl.engine.desired import DesiredDatasource
 from zenctl.engine.endpoints import live_name
 from zenctl.engine.events import Listener
 from zenctl.engine.known import recorded_results
+from zenctl.engine.pinning import pinned_version
 from zenctl.engine.providers import provider_diagnostic
 from zenctl.engine.reasons import data_moved
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.world import World
+from zenctl.fingerprint.environment import compare, installed
 from zenctl.metadata.state import WorkspaceState
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Change, EndpointSeen, Plan
@@ -43,7 +47,9 @@ def check_versions(plan: Plan, registry: Registry) -> None:
     if found:
         texts = ", ".join(f"{what} {before} (here {here})" for what, before, here in found)
         summary = "The plan is stale: other versions have made it"
-        raise DiagnosticError(error("plan_stale", summary, f"It was made with {texts}. Install these. Or: {AGAIN}"))
+        raise DiagnosticError(
+            error("plan_stale", summary, f"It was made with {texts}. Install these, or make a new plan.")
+        )
 
 
 def check_state(plan: Plan, state: WorkspaceState) -> None:
@@ -68,7 +74,7 @@ def check_world(
     """
     state = _with_moves(state, plan)
     sources, problems = _sources(world, plan, state, listener)
-    problems += _endpoints(world, plan, state)
+    problems += [*_endpoints(world, plan, state), *_environments(plan, world.inputs.data_dir / "cache")]
     if problems:
         raise DiagnosticError(*problems)
     return {addr: source.locations for addr, source in sources.items()}
@@ -93,7 +99,7 @@ def _sources(
         looked_at = change.action is Action.RUN or plan.refreshed
         if isinstance(change.addr, DatasourceAddr) and change.action is not Action.FORGET and looked_at:
             desired, _ = world.opened.evaluator.node(change.addr, known)
-            if isinstance(desired, DesiredDatasource):
+            if isinstance(desired, DesiredDatasource) and not pinned_version(desired):
                 wanted.append((change, desired))
     if not wanted:
         return {}, []
@@ -114,11 +120,14 @@ def _sources(
         source = observed.sources.get(change.addr)
         if source is None:
             found = [d for d in refresher.diagnostics if d.address == change.address and d.is_error]
-            why = f"{found[0].summary}. {found[0].detail}" if found else "It cannot be looked at any more."
+            why = (
+                f"{found[0].summary[:1].upper()}{found[0].summary[1:]}. {found[0].detail}"
+                if found
+                else "It cannot be looked at any more."
+            )
             problems.append(_data_moved(change, desired, why))
         elif source.digest != planned["digest"]:
-            now = {"digest": source.digest, "bytes": source.bytes, "rows": source.rows}
-            problems.append(_data_moved(change, desired, f"{data_moved(planned, now).detail}."))
+            problems.append(_data_moved(change, desired, f"{data_moved(planned, source_facts(source)).detail}."))
     return observed.sources, problems
 
 
@@ -141,13 +150,32 @@ def _endpoints(world: World, plan: Plan, state: WorkspaceState) -> list[Diagnost
         now = EndpointSeen(found.model_digest, found.ready) if found is not None else None
         if now != seen:
             summary = f"The plan is stale: {change.addr} is not what it was when the plan was made"
-            detail = f"It {_told(seen)} then, and {_told(now)} now. {AGAIN}"
+            detail = f"It {_told(seen, 'served', 'did')} then, and {_told(now, 'serves', 'does')} now. {AGAIN}"
             problems.append(error("plan_stale", summary, detail, address=change.address))
     return problems
 
 
-def _told(seen: EndpointSeen | None) -> str:
+def _environments(plan: Plan, cache_dir: Path) -> list[Diagnostic]:
+    """Steps that would run with other packages than planned: their results would be recorded as what they are not."""
+    problems = []
+    for change in plan.changes:
+        if change.action not in (Action.RUN, Action.MAY_RUN) or change.components is None:
+            continue
+        planned = change.components.environment
+        if "imports" not in planned:
+            continue
+        here = installed(planned["imports"], cache_dir, transitive=True)
+        known = {name: planned[name] for name in ("python", "distributions")}
+        differing = [str(difference) for difference in compare(known, here)]
+        if differing:
+            summary = f"The plan is stale: {change.addr} was planned with other packages"
+            detail = f"{', '.join(differing)} (planned -> here). {AGAIN}"
+            problems.append(error("plan_stale", summary, detail, address=change.address))
+    return problems
+
+
+def _told(seen: EndpointSeen | None, serves: str, does: str) -> str:
     if seen is None:
-        return "did not run"
-    model = f"served model {seen.model[:12]}" if seen.model else "served no known model"
-    return model if seen.ready else f"{model} and did not answer"
+        return f"{does} not run"
+    model = f"{serves} model {seen.model[:12]}" if seen.model else f"{serves} no known model"
+    return model if seen.ready else f"{model} and {does} not answer"

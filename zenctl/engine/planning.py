@@ -33,6 +33,7 @@ from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
 from zenctl.plans.plan import Change, CheckResult, OutputChange
+from zenctl.plans.planfile import decode_components
 from zenctl.provider import Endpoint
 from zenctl.schema import OutputDecl
 
@@ -102,7 +103,7 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
         )
         result.changes += gone(request.state, configured, request.removed, request.moved)
     result.diagnostics += protected(result.changes, request.evaluator.nodes)
-    result.outputs = _outputs(request, output_names, known, result.diagnostics)
+    result.outputs = output_changes(request, output_names, known, result.diagnostics)
     result.diagnostics += checks(request.evaluator, known)
     result.checks = check_results(request.evaluator, result.desired, known)
     if unchecked:
@@ -151,6 +152,9 @@ def _node(
     ignored = ignoring(components, recorded, desired.config.meta.lifecycle.ignore_changes)
     if recorded is not None and fingerprint(ignored) == recorded.fingerprint:
         components = ignored
+    pinned = request.observed.pinned.get(addr)
+    if pinned is not None:
+        components, known_source = decode_components(pinned.components), True
     complete = known_source and all(components.inputs.values()) and not is_unknown(components.params)
     digest = fingerprint(components) if complete else ""
     waiting = [
@@ -192,19 +196,27 @@ def _decide(
     `waiting` are its references without a result, `triggers` what makes it run again and does so itself.
     """
     addr = desired.addr
+    pinned = request.observed.pinned.get(addr)
+    if pinned is not None:
+        return _pinned(pinned, recorded)
     inputs = desired.inputs if isinstance(desired, DesiredStep) else {}
     attempt = request.state.attempts.get(addr)
     damage = request.observed.damage.get(addr)
+    rows = request.observed.rows.get(addr)
     waits = [] if digest else pending(inputs, waiting)
     if _to_replace(request, addr):
         return Action.RUN, [Reason(ReasonCode.REQUESTED, "-replace was given"), *waits], None
     if recorded is not None and triggers:
         certain = [change for change in triggers if change.action is not Action.MAY_RUN]
         action = Action.RUN if certain else Action.MAY_RUN
-        return action, [*_trigger_reasons(certain or triggers), *changed(recorded, components, inputs), *waits], None
+        return (
+            action,
+            [*_trigger_reasons(certain or triggers), *changed(recorded, components, inputs, rows), *waits],
+            None,
+        )
     if recorded is not None and digest and digest == recorded.fingerprint and damage is None:
         return Action.NO_OP, [], recorded
-    reasons = changed(recorded, components, inputs) if recorded else []
+    reasons = changed(recorded, components, inputs, rows) if recorded else []
     if damage is not None:
         reasons.append(damaged(damage))
     if digest:
@@ -218,6 +230,15 @@ def _decide(
     if not reasons and not digest:
         return Action.MAY_RUN, [*waits, *failed_before(attempt)], None
     return Action.RUN, [*reasons, *failed_before(attempt), *waits], None
+
+
+def _pinned(pinned: Recorded, recorded: Recorded | None) -> tuple[Action, list[Reason], Recorded]:
+    """What becomes of a datasource that stays with a recorded snapshot, whatever its source holds now."""
+    digest = pinned.outputs["data"].digest
+    if recorded is not None and recorded.outputs["data"].digest == digest:
+        return Action.NO_OP, [], recorded
+    detail = f"version pins snapshot {digest[:12]} of apply {pinned.serial}"
+    return Action.REUSE, [Reason(ReasonCode.PINNED, detail, {"digest": digest, "serial": pinned.serial})], pinned
 
 
 def _triggered(desired: Desired, result: Planned) -> list[Change]:
@@ -315,9 +336,10 @@ def _unknown_paths(
     return tuple(paths)
 
 
-def _outputs(
+def output_changes(
     request: Request, names: Sequence[str], known: KnownResults, diagnostics: list[Diagnostic]
 ) -> list[OutputChange]:
+    """The root outputs before, and after as far as what is known leads; what is wrong goes to `diagnostics`."""
     found = []
     before = request.state.outputs
     for name in names:

@@ -16,12 +16,13 @@ from zenctl.engine.endpoints import ACTIONS, endpoint_name, live_name
 from zenctl.engine.execution import store_hint
 from zenctl.engine.jobs import input_record, new_job_id
 from zenctl.engine.providers import Providers, provider_diagnostic
-from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree
+from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree, tree_path
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import WorkspaceState
+from zenctl.metadata.state import RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components
 from zenctl.plans.plan import Change, Plan
+from zenctl.plans.planfile import decode_components
 from zenctl.provider import Endpoint, EndpointRequest, EndpointState, ProviderError
 
 OUTCOMES = {
@@ -104,6 +105,24 @@ class Publisher:
         attributes = {"name": wanted.name, "url": after.url, "provider": desired.config.provider, **after.attributes}
         self._recorder.complete(execution_id, {}, environment={}, attributes=attributes)
         return OUTCOMES[action], after.url
+
+    def record(self, addr: EndpointAddr) -> tuple[str, str]:
+        """Record the endpoint as it is, without a touch; gives the outcome and its URL."""
+        recorded = self._state.results[addr]
+        provider = str(recorded.attributes.get("provider", ""))
+        try:
+            found = self._providers.endpoint(addr.type, provider).read(live_name(addr, self._state))
+        except ProviderError as problem:
+            raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+        if found is None:
+            self._recorder.forget(addr)
+            return "forgotten", ""
+        digest = found.model_digest
+        inputs = {"model": RecordedArtifact(0, "Model", tree_path(digest), digest)} if digest else {}
+        components = replace(decode_components(recorded.components), inputs={"model": digest or ""})
+        attributes = {**recorded.attributes, "url": found.url, **found.attributes}
+        self._recorder.endpoint(addr, components, attributes, inputs, code_version=self._code_version)
+        return "recorded", found.url
 
     def delete(self, addr: EndpointAddr) -> str:
         """Remove the endpoint and record that it is gone."""

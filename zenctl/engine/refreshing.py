@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,15 @@ from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
 from zenctl.engine.observed import Observed
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.engine.sources import CodeSources
-from zenctl.fingerprint.data import FileCache
-from zenctl.fingerprint.environment import installed
+from zenctl.fingerprint.data import FileCache, RowsDifference
+from zenctl.fingerprint.environment import installed, locked, variable_digests
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.provider import EndpointState, ProviderError
 from zenctl.schema import SourceState
 from zenctl.schema.types import Observe
+from zenctl.steps.python.schema import Environment, Python
 
 
 class Refresher:
@@ -39,7 +41,9 @@ class Refresher:
         code: CodeSources,
         listener: Listener,
         refresh: bool = True,
+        pin: Callable[[DesiredDatasource], Recorded | None] = lambda _: None,
     ) -> None:
+        """`pin` gives the recorded snapshot that a datasource is to stay with; it raises DiagnosticError."""
         self.root = root
         self.cache_dir = cache_dir
         self.state = state
@@ -47,6 +51,7 @@ class Refresher:
         self.code = code
         self.listener = listener
         self.refresh = refresh
+        self.pin = pin
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[Address] = set()
         self._sources: dict[Address, SourceState] = {}
@@ -55,6 +60,8 @@ class Refresher:
         self._damage: dict[Address, CorruptArtifact] = {}
         self._endpoints: dict[Address, EndpointState] = {}
         self._absent: set[Address] = set()
+        self._rows: dict[Address, RowsDifference] = {}
+        self._pinned: dict[Address, Recorded] = {}
 
     def observe(self, desired: Iterable[Desired], storage: Storage | None) -> Observed:
         """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
@@ -77,6 +84,8 @@ class Refresher:
             self._damage,
             self._endpoints,
             frozenset(self._absent),
+            self._rows,
+            self._pinned,
         )
 
     def has_seen(self, addr: Address) -> bool:
@@ -88,9 +97,20 @@ class Refresher:
         self._environments[node.addr] = self._environment(node.config.type.distributions)
         if node.model is None:
             return
+        try:
+            pinned = self.pin(node)
+        except DiagnosticError as problem:
+            self.diagnostics += problem.diagnostics
+            return
+        if pinned is not None:
+            self._pinned[node.addr] = pinned
+            return
         if not self.refresh and recorded is not None and recorded.components.get("source"):
             facts = recorded.components["source"]
-            self._sources[node.addr] = SourceState(facts["digest"], facts.get("bytes", 0), facts.get("rows"))
+            columns = facts.get("columns", {})
+            self._sources[node.addr] = SourceState(
+                facts["digest"], facts.get("bytes", 0), facts.get("rows"), columns=columns
+            )
             return
         observe = cast(Observe, load_attribute(node.config.type.observe))
         self.listener(RefreshStarted(str(node.addr)))
@@ -104,6 +124,10 @@ class Refresher:
             self.diagnostics += [replace(d, detail=f"{d.detail}{note}") for d in found]
             return
         self._sources[node.addr] = state
+        before = recorded.components.get("source", {}).get("digest", "") if recorded is not None else ""
+        if before and before != state.digest and state.form:
+            difference = cache.difference(before, state.digest, state.form)
+            self._rows |= {node.addr: difference} if difference is not None else {}
         rows = f"{state.rows:,} rows, " if state.rows is not None else ""
         self.listener(RefreshEnded(str(node.addr), f"{rows}{state.bytes:,} bytes"))
 
@@ -115,7 +139,37 @@ class Refresher:
         self.diagnostics += [d.at(node.code.range, str(node.addr)) for d in found]
         if closure is not None:
             self._closures[node.addr] = closure
-            self._environments[node.addr] = self._environment(tuple(sorted(closure.third_party)))
+            self._environments[node.addr] = self._tracked(node, tuple(sorted(closure.third_party)))
+
+    def _tracked(self, node: DesiredStep, packages: tuple[str, ...]) -> Mapping[str, Any]:
+        """What of the environment counts for a python step: as its `environment` block says."""
+        declared = node.model.environment if isinstance(node.model, Python) else Environment()
+        found: dict[str, Any] = {"python": "", "distributions": {}}
+        if declared.track == "imports":
+            found = {**installed(packages, self.cache_dir, transitive=True), "imports": list(packages)}
+        elif declared.track == "lock":
+            found = installed((), self.cache_dir)
+        if declared.requirements:
+            try:
+                found["lock"] = self._lock(node, declared.requirements)
+            except OSError as problem:
+                name = problem.filename or declared.requirements
+                detail = f"{problem.strerror or problem}. Paths are relative to the configuration's folder."
+                place = node.config.range
+                found_problem = error("requirements_unreadable", f"Cannot read {name}", detail, range=place)
+                self.diagnostics.append(found_problem.at(None, str(node.addr)))
+        if declared.variables:
+            found["variables"] = variable_digests(declared.variables, os.environ)
+        return found
+
+    def _lock(self, node: DesiredStep, path: str) -> dict[str, str]:
+        base = self.root / node.code.folder if node.code is not None else self.root
+        file = base / path
+
+        def included(name: str) -> str:
+            return (file.parent / name).read_text(encoding="utf-8", errors="replace")
+
+        return locked(file.read_text(encoding="utf-8", errors="replace"), included)
 
     def _environment(self, packages: tuple[str, ...]) -> Mapping[str, Any]:
         return installed(packages, self.cache_dir)

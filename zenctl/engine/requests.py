@@ -43,6 +43,7 @@ class PlanOptions:
 
     destroy: bool = False
     refresh: bool = True
+    refresh_only: bool = False
     replace: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ from zenctl.fingerprint.git import code_version
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import WorkspaceState, read_state
+from zenctl.metadata.state import WorkspaceState, read_recorded, read_state
 from zenctl.metadata.store import StoreError
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
@@ -125,6 +125,7 @@ def _apply(
         find_result=ResultFinder(world.store, world.storage, state, (plan.workspace,)),
         code_version=version,
         locations=locations,
+        recorded_by_id=lambda ids: read_recorded(world.store, world.store.executions_by_id(list(ids))),
         running=settled.running,
     )
     return apply_changes(context, parallelism), state

@@ -25,6 +25,7 @@ from zenctl.engine.opening import (
     store_failure,
 )
 from zenctl.engine.providers import Providers
+from zenctl.engine.reproducing import ReproduceOutcome, reproduce
 from zenctl.engine.requests import (
     ApplyOutcome,
     InitOutcome,
@@ -60,6 +61,7 @@ __all__ = [
     "logs",
     "make_plan",
     "read_state",
+    "reproduce_result",
     "state_lineage",
     "validate",
 ]
@@ -210,6 +212,23 @@ def _with(open_things: ExitStack, chunks: Iterator[str]) -> Iterator[str]:
     """The chunks, with what they are read from open until their end."""
     with open_things:
         yield from chunks
+
+
+def reproduce_result(inputs: Inputs, address: str, listener: Listener, *, build: bool = True) -> ReproduceOutcome:
+    """Run a recorded job once more and compare what it writes; nothing is recorded.
+
+    `build` allows to build the recorded environment where it is not here.
+    """
+    try:
+        opened = open_configuration(inputs, values_required=False)
+    except OpeningError as problem:
+        return ReproduceOutcome(None, problem.diagnostics, problem.sources)
+    try:
+        with _world(opened, inputs, create=False) as (store, providers, storage):
+            world = World(opened, inputs, store, providers, storage)
+            return ReproduceOutcome(reproduce(world, address, listener, build=build))
+    except DiagnosticError as problem:
+        return ReproduceOutcome(None, problem.diagnostics, opened.sources)
 
 
 def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:

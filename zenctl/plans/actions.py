@@ -43,6 +43,7 @@ class ReasonCode(str, Enum):
     REMOVED = "REMOVED"
     RECORDED_ELSEWHERE = "RECORDED_ELSEWHERE"
     TRIGGERED = "TRIGGERED"
+    PINNED = "PINNED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class Components:
     - `params`: the resolved parameters; `Unknown` values are written {"unknown": type}
     - `inputs`: {input name: content digest, "" while unknown}
     - `source`: {"digest": hex, "bytes": int, "rows": int} of a datasource, else {}; only `digest` counts
-    - `environment`: {"python": "3.11", "distributions": {name: version}}
+    - `environment`: {"python": "3.11", "distributions": {name: version}}; "imports" are those that the code itself
+      imports, "lock" and "variables" what the step declares
     """
 
     type: str

@@ -113,6 +113,7 @@ class Plan:
     - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
       sensitive; `code` the archive of each step's code, by address.
     - `read` is what expressions read of files, by the module's folder.
+    - `refresh_only` says that apply only records what moved: it runs no step and touches no endpoint.
     - `refreshed` says that sources and endpoints were looked at; `endpoints` is what was seen of each live one, None
       where there was none; `drift` what differs from its record by no doing of an apply.
     - `checks` are what came of conditions, `blocks` the configuration's blocks in Terraform's shape, for readers.
@@ -136,6 +137,7 @@ class Plan:
     providers: Mapping[str, str] = field(default_factory=dict, hash=False)
     diagnostics: tuple[Diagnostic, ...] = ()
     refreshed: bool = True
+    refresh_only: bool = False
     endpoints: Mapping[str, EndpointSeen | None] = field(default_factory=dict, hash=False)
     drift: tuple[Change, ...] = ()
     checks: tuple[CheckResult, ...] = ()

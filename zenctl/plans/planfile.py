@@ -80,11 +80,16 @@ def looks_like_plan(path: Path) -> bool:
         return False
 
 
+REFUSALS = frozenset({"missing", "foreign", "truncated", "damaged", "changed", "too_large", "unsafe", "newer", "older"})
+"""Why a plan file is refused: what the diagnostic's code ends with, `plan_file_<kind>`."""
+
+
 class PlanFileProblem(Exception):
-    """Why bytes are no plan. `kind` is what the diagnostic's code ends with: `plan_file_<kind>`."""
+    """Why bytes are no plan. `kind` is one of REFUSALS."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
+        assert kind in REFUSALS, kind
         self.kind = kind
 
 
@@ -196,6 +201,7 @@ def _encode(plan: Plan) -> dict[str, Any]:
         "outputs": [asdict(output) for output in plan.outputs],
         "diagnostics": [encode_diagnostic(d) for d in plan.diagnostics],
         "refreshed": plan.refreshed,
+        "refresh_only": plan.refresh_only,
         "endpoints": {address: asdict(seen) if seen else None for address, seen in plan.endpoints.items()},
         "drift": [_encode_change(change) for change in plan.drift],
         "checks": [asdict(check) for check in plan.checks],
@@ -222,6 +228,7 @@ def _decode(raw: Mapping[str, Any], files: Mapping[str, str], archives: Mapping[
         outputs=tuple(OutputChange(**output) for output in raw["outputs"]),
         diagnostics=tuple(_decode_diagnostic(d) for d in raw["diagnostics"]),
         refreshed=raw["refreshed"],
+        refresh_only=raw["refresh_only"],
         endpoints={address: EndpointSeen(**seen) if seen else None for address, seen in raw["endpoints"].items()},
         drift=tuple(_decode_change(change) for change in raw["drift"]),
         checks=tuple(CheckResult(c["kind"], c["name"], c["status"], tuple(c["problems"])) for c in raw["checks"]),

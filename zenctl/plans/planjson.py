@@ -45,13 +45,14 @@ def plan_document(plan: Plan) -> Json:
         "serial": plan.serial,
         "timestamp": plan.timestamp,
         "destroy": plan.destroy,
+        "refresh_only": plan.refresh_only,
         "applyable": not plan.is_empty and not has_errors(plan.diagnostics),
         "complete": not has_errors(plan.diagnostics),
         "errored": has_errors(plan.diagnostics),
         "variables": {name: {"value": value} for name, value in sorted(plan.variables.items())},
         "planned_values": planned_values(plan),
         "resource_drift": [resource_change(change) for change in plan.drift],
-        "resource_changes": [resource_change(change) for change in plan.changes],
+        "resource_changes": [resource_change(change) | _recording(plan, change) for change in plan.changes],
         "output_changes": {output.name: output_change(output) for output in plan.outputs},
         "prior_state": {
             "format_version": "1.0",
@@ -63,6 +64,11 @@ def plan_document(plan: Plan) -> Json:
         "zenctl_summary": summary(plan.changes),
         "diagnostics": [diagnostic_json(diagnostic) for diagnostic in plan.diagnostics],
     }
+
+
+def _recording(plan: Plan, change: Change) -> Json:
+    """A mark on what apply only records."""
+    return {"only_recorded": True} if plan.refresh_only and not change.is_noop else {}
 
 
 def terraform_actions(change: Change) -> tuple[str, ...]:

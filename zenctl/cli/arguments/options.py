@@ -61,6 +61,14 @@ Refresh = Annotated[
         help="Trust what was last recorded; look at no datasource and no endpoint.",
     ),
 ]
+RefreshOnly = Annotated[
+    bool,
+    typer.Option(
+        "-refresh-only",
+        "--refresh-only",
+        help="Only record what changed by itself: data is read anew, what is gone forgotten, no step is run.",
+    ),
+]
 Input = Annotated[
     bool,
     typer.Option(

@@ -22,6 +22,7 @@ class Choice:
     excludes: tuple[str, ...] = ()
     replace: tuple[str, ...] = ()
     refresh: bool = True
+    refresh_only: bool = False
     destroy: bool = False
 
     @property
@@ -32,6 +33,7 @@ class Choice:
             ("-exclude", self.excludes),
             ("-replace", self.replace),
             ("-refresh=false", not self.refresh),
+            ("-refresh-only", self.refresh_only),
             ("-destroy", self.destroy),
         ]
         return tuple(flag for flag, is_given in found if is_given)
@@ -76,6 +78,7 @@ def choice(
     exclude: Sequence[str] = (),
     replace: Sequence[str] = (),
     refresh: bool = True,
+    refresh_only: bool = False,
     destroy: bool = False,
     found: list[Diagnostic],
 ) -> Choice:
@@ -86,8 +89,13 @@ def choice(
         excludes=values.addresses("-exclude", exclude, found),
         replace=values.addresses("-replace", replace, found),
         refresh=refresh,
+        refresh_only=refresh_only,
         destroy=destroy,
     )
+    others = (("-refresh=false", not refresh), ("-replace", replace), ("-destroy", destroy))
+    for flag in (name for name, given in others if given and refresh_only):
+        detail = "It only records what is there: it must look, and it makes and destroys nothing."
+        found.append(error("bad_argument", f"-refresh-only and {flag} together", detail))
     if target and exclude:
         found.append(
             error("bad_argument", "-target and -exclude together", "Say either what to plan or what to leave out.")

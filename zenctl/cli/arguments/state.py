@@ -54,6 +54,26 @@ def show_arguments(file: Path | None, json: bool, markdown: bool, found: list[Di
     return ShowArguments(file, json, markdown)
 
 
+@dataclass(frozen=True, slots=True)
+class ReproduceArguments:
+    """Of `zenctl reproduce`; `address` may end in the serial of an apply: `step.train.fit@3`."""
+
+    address: str
+    build: bool = True
+    json: bool = False
+
+
+def reproduce_arguments(text: str, build: bool, json: bool, found: list[Diagnostic]) -> ReproduceArguments:
+    """Check the address that is to be reproduced."""
+    if not text:
+        detail = "For example: zenctl reproduce step.train.penguins\n`zenctl state list` lists the addresses."
+        found.append(values.missing("The address", detail))
+    else:
+        address, _, serial = text.rpartition("@")
+        values.address("", address if serial.isdigit() and address.count('"') % 2 == 0 else text, found)
+    return ReproduceArguments(text, build, json)
+
+
 def output_arguments(name: str, json: bool, raw: bool, found: list[Diagnostic]) -> OutputArguments:
     """Check the flags of `output`."""
     if json and raw:

@@ -21,6 +21,7 @@ from zenctl.cli.arguments.options import (
     NoColor,
     Parallelism,
     Refresh,
+    RefreshOnly,
     Replace,
     Target,
     Var,
@@ -78,6 +79,7 @@ def apply(
     exclude: Exclude = [],  # noqa: B006
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
+    refresh_only: RefreshOnly = False,
     compact_warnings: CompactWarnings = False,
     input: Input = True,
     lock: Lock = True,
@@ -103,6 +105,7 @@ def apply(
             exclude=exclude,
             replace=replace,
             refresh=refresh,
+            refresh_only=refresh_only,
             destroy=destroy,
             found=found,
         ),

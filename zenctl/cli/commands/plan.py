@@ -20,6 +20,7 @@ from zenctl.cli.arguments.options import (
     NoColor,
     Parallelism,
     Refresh,
+    RefreshOnly,
     Replace,
     Target,
     Var,
@@ -79,6 +80,7 @@ def plan(
     exclude: Exclude = [],  # noqa: B006
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
+    refresh_only: RefreshOnly = False,
     compact_warnings: CompactWarnings = False,
     input: Input = True,
     lock: Lock = True,
@@ -102,6 +104,7 @@ def plan(
         exclude=exclude,
         replace=replace,
         refresh=refresh,
+        refresh_only=refresh_only,
         destroy=destroy,
         found=found,
     )
@@ -160,6 +163,7 @@ def plan_options(choice: Choice) -> PlanOptions:
     return PlanOptions(
         destroy=choice.destroy,
         refresh=choice.refresh,
+        refresh_only=choice.refresh_only,
         replace=choice.replace,
         targets=choice.targets,
         excludes=choice.excludes,

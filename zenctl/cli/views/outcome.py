@@ -17,7 +17,7 @@ from zenctl.plans.planjson import value_type
 if TYPE_CHECKING:
     from zenctl.engine.workflow import ApplyOutcome
 
-_ENDPOINTS = ("created", "updated", "replaced", "deleted", "unchanged")
+_ENDPOINTS = ("created", "updated", "replaced", "deleted", "recorded", "unchanged")
 
 
 def counts(outcome: ApplyOutcome) -> dict[str, int]:

@@ -55,8 +55,10 @@ _REASONS = {
     "DRIFTED": "differs from what was recorded",
     "REMOVED": "is no longer in the configuration",
     "RECORDED_ELSEWHERE": "the same result is recorded already",
+    "PINNED": "its version names a recorded snapshot",
     "TRIGGERED": "replace_triggered_by names something that runs",
 }
+_WILL = "will do the following"
 _LABELLED = {"DATA_CHANGED": "data", "ENVIRONMENT_CHANGED": "environment", "CODE_CHANGED": "code"}
 
 _SUMMARY = {
@@ -83,6 +85,9 @@ def headline(change: Document) -> str:
     """`step.python.fit will be run again`."""
     if change["zenctl_action"] == "NO_OP":
         return f"{change['previous_address']} has moved to {change['address']}"
+    if change.get("only_recorded") and change["kind"] == "endpoint":
+        gone = change["zenctl_action"] == "FORGET"
+        return f"{change['address']} {'is gone, and will be forgotten' if gone else 'will be recorded as it is'}"
     what = _HEADLINES[change["zenctl_action"], change["change"]["actions"][0]]
     if change["kind"] == "datasource":
         what = what.replace("be run", "be read").replace("may run", "may be read")
@@ -125,7 +130,8 @@ def lines(document: Document, style: Style) -> list[str]:
     drawn: list[str] = []
     if changes:
         drawn += ["", *_legend(changes, style)]
-        verb = "planned this much before it met an error" if document["errored"] else "will do the following"
+        verb = "will only record what changed by itself, and run no step" if document["refresh_only"] else _WILL
+        verb = "planned this much before it met an error" if document["errored"] else verb
         drawn += [f"zenctl {verb}:", ""]
         for change in changes:
             drawn += [*change_lines(change, style), ""]
@@ -172,6 +178,8 @@ def _no_changes(document: Document, style: Style) -> str:
     if document["destroy"]:
         return f"{head} There is nothing to destroy: no endpoint of this workspace is recorded."
     count = document["zenctl_summary"]["no_op"]
+    if document["refresh_only"]:
+        return f"{head} All that is recorded is still there as it was ({count} checked)."
     return f"{head} Everything in the configuration is up to date{f' ({count} checked)' if count else ''}."
 
 
