@@ -93,3 +93,22 @@ def test_tftest_reads_a_plan(document: Path) -> None:
             "module.inner.datasource.csv.more": ["create"],
         },
     }
+
+
+def test_every_event_fits_the_schema_that_is_published(tiny: Project) -> None:
+    schema = json.loads((ROOT / "schemas" / "events.v1.schema.json").read_text())
+    check = jsonschema.Draft202012Validator(schema).validate
+    applied = [json.loads(line) for line in tiny.ok("apply", "-json", "-auto-approve").splitlines()]
+    tiny.edit("heights.csv", "name,height", "name,height,x")
+    tiny.edit("steps/rank.py", "def tallest(", "def broken(")
+    refused = [json.loads(line) for line in tiny.run("plan", "-json").stdout.splitlines()]
+    tiny.edit("steps/rank.py", "def broken(", "def tallest(")
+    (tiny.root / "heights.csv").write_text("name,height\nEve,190\n")
+    planned = [json.loads(line) for line in tiny.ok("plan", "-json").splitlines()]
+    for line in (*applied, *refused, *planned):
+        check(line)
+    types = [line["type"] for line in planned]
+    assert types[0] == "version"
+    assert types.index("resource_drift") < types.index("planned_change") < types.index("change_summary")
+    assert {"apply_start", "apply_complete", "outputs"} <= {line["type"] for line in applied}
+    assert "diagnostic" in {line["type"] for line in refused}

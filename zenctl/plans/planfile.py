@@ -62,7 +62,7 @@ def read(path: Path) -> Plan:
         if path.stat().st_size > MAX_BYTES:
             raise PlanFileProblem("too_large", f"it has more than {MAX_BYTES >> 20:,} MiB")
         return from_bytes(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a name with a NUL, which no file has
         raise _refused(path, "missing", "There is no such file. `zenctl plan -out=FILE` writes one.") from None
     except OSError as problem:
         raise _refused(path, "unreadable", f"{problem.strerror or problem}.") from problem

@@ -32,6 +32,7 @@ HELP = (*ENGINE, "pydantic", "zenctl.lang")
         (["console", "-help"], HELP),
         (["graph", "-help"], HELP),
         (["providers", "-help"], HELP),
+        (["reproduce", "-help"], HELP),
         (["plan", "-nonsense"], HELP),
         (["fmt", "-help"], HELP),
         # To run a command at all, typer itself imports pydantic.
@@ -55,7 +56,7 @@ def test_nothing_heavy_is_imported(words, heavy):
         ("zenctl pl", {"plan"}),
         ("zenctl plan -det", {"-detailed-exitcode"}),
         ("zenctl plan --det", {"--detailed-exitcode"}),
-        ("zenctl plan -ref", {"-refresh=false"}),
+        ("zenctl plan -ref", {"-refresh=false", "-refresh-only"}),
         ("zenctl state ", {"list", "show"}),
         ("zenctl providers ", {"schema"}),
         ("zenctl graph -fo", {"-format"}),

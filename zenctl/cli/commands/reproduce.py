@@ -15,17 +15,17 @@ from zenctl.cli.views.progress import PlainProgress
 from zenctl.diagnostics import Diagnostic
 
 EPILOG = """
-What is run is the recorded order: its code, parameters and inputs as they are in
-the artifact store, on this machine, in a folder of its own. Nothing is recorded.
-Where packages are not as recorded, an environment with the recorded ones is built
-with pip below .zenctl/cache and kept; where that fails, or with -build=false, the
-job runs with what is here, and what differs is said.
+What is run is the recorded order: its code, parameters and inputs as they are
+in the artifact store, on this machine, in a folder of its own. Nothing is
+recorded. Where packages are not as recorded, an environment with the recorded
+ones is built with pip below .zenctl/cache and kept; where that fails, or with
+-build=false, the job runs with what is here, and what differs is said.
 
 Examples:
 
   zenctl reproduce step.train.penguins
   zenctl reproduce step.train.penguins@12      # as apply 12 made it
-  zenctl reproduce -json 'step.train.fit["eu"]' | jq '.outputs[] | select(.equal | not)'
+  zenctl reproduce -json 'step.train.fit["eu"]' | jq '.outputs[].equal'
 
 Exit codes: 0 equal; 1 error; 2 different.
 """
@@ -44,7 +44,7 @@ def reproduce(
     build: Annotated[
         bool,
         typer.Option(
-            "-build/-no-build", "--build/--no-build", help="Build the recorded environment where it is not here."
+            "-build/-no-build", "--build/--no-build", help="Build no environment: run with the packages that are here."
         ),
     ] = True,
     json: JsonFlag = False,

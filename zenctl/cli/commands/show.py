@@ -20,8 +20,8 @@ EPILOG = """
 With -json a plan has the keys of Terraform's (resource_changes[].address,
 .type, .name, .change.actions ...) and besides them zenctl_action and
 stale_because; the state has the keys of Terraform's state. Sensitive values are
-null in both. -markdown is for a comment on a pull request: a summary, a table of
-what happens and why, and details to unfold, below GitHub's limit of size.
+null in both. -markdown is for a comment on a pull request: a summary, a table
+of what happens and why, and details to unfold, below GitHub's limit of size.
 
 Examples:
 
