@@ -154,7 +154,7 @@ class Typist:
         return shown + text
 
     def interrupt(self, text: str) -> None:
-        """Press Control-C until the terminal shows this: Python hears of one before its next read only at the next key."""
+        """Press Control-C until the terminal shows this: of one before its next read Python hears at the next key."""
         deadline = time.monotonic() + 60
         while text not in self.seen:
             assert time.monotonic() < deadline, f"{text!r} never came: {self.seen!r}"
