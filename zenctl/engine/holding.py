@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from zenctl.engine.reasons import data_moved
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.world import World
 from zenctl.fingerprint.environment import compare, installed
-from zenctl.metadata.state import WorkspaceState
+from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Change, EndpointSeen, Plan
 from zenctl.provider import ProviderError
@@ -62,6 +62,15 @@ def check_state(plan: Plan, state: WorkspaceState) -> None:
     names = ", ".join(moved[:5]) + (f" and {len(moved) - 5} more" if len(moved) > 5 else "")
     detail = f"It was made after apply {plan.serial}; since then apply {state.serial} changed {names}. {AGAIN}"
     raise DiagnosticError(error("plan_stale", "The plan is stale: the state has moved on", detail))
+
+
+def check_results(plan: Plan, find_result: Callable[[Address, str], Recorded | None]) -> None:
+    """Refuse a plan if a result that it was to reuse cannot be had any more: the step would run unreviewed."""
+    reused = [change for change in plan.changes if change.action is Action.REUSE and change.fingerprint]
+    gone = [change.address for change in reused if find_result(change.addr, change.fingerprint) is None]
+    if gone:
+        detail = f"It was to stand for {', '.join(gone[:5])}. {AGAIN}"
+        raise DiagnosticError(error("plan_stale", "The plan is stale: a result that it reuses is gone", detail))
 
 
 def check_world(

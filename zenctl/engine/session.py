@@ -15,7 +15,7 @@ from zenctl.engine.asserting import checks
 from zenctl.engine.components import concealed, plain
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
-from zenctl.engine.holding import check_state, check_world
+from zenctl.engine.holding import check_results, check_state, check_world
 from zenctl.engine.known import recorded_results
 from zenctl.engine.opening import Opened
 from zenctl.engine.publishing import Publisher
@@ -63,6 +63,7 @@ def run_apply(
     try:
         state = read_state(world.store, plan.project, plan.workspace)
         check_state(plan, state)
+        check_results(plan, ResultFinder(world.store, world.storage, state, (plan.workspace,)))
         locations = check_world(world, plan, state, listener)
         applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism, locations)
         outputs, problems = _outputs(world.opened, plan, applied, state)
