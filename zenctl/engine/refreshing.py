@@ -146,7 +146,8 @@ class Refresher:
         declared = node.model.environment if isinstance(node.model, Python) else Environment()
         found: dict[str, Any] = {"python": "", "distributions": {}}
         if declared.track == "imports":
-            found = {**installed(packages, self.cache_dir, transitive=True), "imports": list(packages)}
+            direct = list(installed(packages, self.cache_dir)["distributions"])
+            found = {**installed(direct, self.cache_dir, transitive=True), "imports": direct}
         elif declared.track == "lock":
             found = installed((), self.cache_dir)
         if declared.requirements:

@@ -63,9 +63,10 @@ class Components:
     - `code`: {"entry": "steps/fit.py:fit", "digest": hex, "files": {path: hex}} or {} for built-in steps
     - `params`: the resolved parameters; `Unknown` values are written {"unknown": type}
     - `inputs`: {input name: content digest, "" while unknown}
-    - `source`: {"digest": hex, "bytes": int, "rows": int} of a datasource, else {}; only `digest` counts
-    - `environment`: {"python": "3.11", "distributions": {name: version}}; "imports" are those that the code itself
-      imports, "lock" and "variables" what the step declares
+    - `source`: {"digest": hex, "bytes": int, "rows": int, "columns": {name: type}} of a datasource, else {}; only
+      `digest` counts
+    - `environment`: {"python": "3.11", "distributions": {name: version}}; "imports" names those that the code
+      itself imports, "lock" and "variables" are what the step declares
     """
 
     type: str
