@@ -17,6 +17,7 @@ from zenctl.cli.commands import (
     graph,
     init,
     logs,
+    metadata_serve,
     output,
     plan,
     providers,
@@ -76,6 +77,11 @@ def build() -> typer.Typer:
     state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
     app.add_typer(state, name="state", cls=Group)
     app.add_typer(_config(), name="config", cls=Group)
+    metadata = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
+    metadata.callback()(_metadata_store)
+    serve = metadata.command("serve", cls=Command, context_settings=HELP_NAMES, epilog=metadata_serve.EPILOG)
+    serve(metadata_serve.metadata_serve)
+    app.add_typer(metadata, name="metadata", cls=Group)
     app.add_typer(_providers(), name="providers", cls=Group)
     return app
 
@@ -134,6 +140,10 @@ def _settings() -> None:
 
     What is set goes into the configuration, so that all who use it agree.
     """
+
+
+def _metadata_store() -> None:
+    """Work with the metadata store itself."""
 
 
 def _metadata() -> None:

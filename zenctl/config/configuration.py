@@ -32,13 +32,16 @@ class RequiredProvider:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`)."""
+    """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`), and
+    `default_ranges` where it is named.
+    """
 
     project: str
     required_version: str = ""
     metadata: StoreConfig = StoreConfig("sqlite")
     artifacts: StoreConfig = StoreConfig("local")
     defaults: Mapping[str, BackendAddr] = field(default_factory=dict, hash=False)
+    default_ranges: Mapping[str, SourceRange] = field(default_factory=dict, hash=False)
     required_providers: Mapping[str, RequiredProvider] = field(default_factory=dict, hash=False)
     require_clean_code: bool = False
     range: SourceRange | None = None
@@ -145,13 +148,17 @@ class ProviderConfig:
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
-    """A `backend` block; `provider` is the provider that offers its type, `gcp` or with its alias `gcp.eu`."""
+    """A `backend` block; `provider` is the provider that offers its type, `gcp` or with its alias `gcp.eu`.
+
+    `provider_range` is where the block names it, else that of the block.
+    """
 
     addr: BackendAddr
     type: BackendType
     provider: str
     body: Body
     range: SourceRange
+    provider_range: SourceRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +179,13 @@ class Lifecycle:
 class Meta:
     """Meta-arguments of a node or a module call, still expressions where they may be any.
 
-    `depends_on` are blocks of the same module, `depends_on_modules` names of its module calls.
+    `depends_on` are blocks of the same module, `depends_on_modules` names of its module calls, each with its place.
     """
 
     for_each: Expression | None = None
     count: Expression | None = None
-    depends_on: tuple[Address, ...] = ()
-    depends_on_modules: tuple[str, ...] = ()
+    depends_on: Mapping[Address, SourceRange] = field(default_factory=dict, hash=False)
+    depends_on_modules: Mapping[str, SourceRange] = field(default_factory=dict, hash=False)
     enabled: Expression | None = None
     timeout: Expression | None = None
     retries: Expression | None = None

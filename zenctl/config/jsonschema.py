@@ -13,10 +13,11 @@ from pydantic_core import core_schema
 
 from zenctl.config.conforming import fields
 from zenctl.config.declarations import VARIABLE_ATTRIBUTES
+from zenctl.config.metadata_stores import METADATA_STORES
 from zenctl.config.modules import MODULE_META
 from zenctl.config.names import nested_model
 from zenctl.config.nodes import ENDPOINT_META, META
-from zenctl.config.settings import METADATA_STORES, PROJECT, ROLES
+from zenctl.config.settings import PROJECT, ROLES
 from zenctl.provider.registry import Registry, discover
 from zenctl.schema import BlockModel
 
@@ -183,6 +184,7 @@ def _open(schema: Any) -> Any:
     inner |= {key: item for key, item in schema.items() if key in keep}
     inner.pop("x-fingerprint", None)
     inner.pop("x-sensitive", None)
+    inner.pop("x-exclusive", None)
     if "title" in inner and isinstance(inner["title"], str):
         del inner["title"]
     if "properties" in inner or not ({"type", "enum", "const"} & inner.keys()):

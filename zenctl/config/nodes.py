@@ -13,7 +13,8 @@ from zenctl.config.lifecycle import ATTRIBUTES, COMPONENTS, ENDPOINT_ATTRIBUTES,
 from zenctl.config.names import check_names
 from zenctl.config.reading import check_labels
 from zenctl.config.references import chosen_provider, traversal
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
+from zenctl.lang.references import references
 from zenctl.lang.syntax import Attribute, Block, Body, Expression, ObjectExpr, TupleExpr
 from zenctl.provider.registry import Registry
 from zenctl.schema import BlockModel
@@ -111,23 +112,32 @@ def read_meta(
 
 def _depends_on(
     expression: Expression | None, diagnostics: list[Diagnostic], module: tuple[ModuleInstance, ...]
-) -> tuple[tuple[Address, ...], tuple[str, ...]]:
-    """The blocks and the modules that are named."""
+) -> tuple[dict[Address, SourceRange], dict[str, SourceRange]]:
+    """The blocks and the modules that are named, each with its first place."""
+    found: dict[Address, SourceRange] = {}
+    modules: dict[str, SourceRange] = {}
     if expression is None:
-        return (), ()
+        return found, modules
     detail = "Write depends_on = [step.TYPE.NAME, module.NAME, ...]"
     if not isinstance(expression, TupleExpr):
         diagnostics.append(error("wrong_type", "depends_on must be a list", detail, range=expression.range))
-        return (), ()
-    found: list[Address] = []
-    modules: list[str] = []
+        return found, modules
     for item in expression.items:
         names = traversal(item)
         if names is not None and len(names) == 2 and names[0] == "module":
-            modules.append(names[1])
+            modules.setdefault(names[1], item.range)
         elif names is None or len(names) != 3 or names[0] not in DEPENDED:
             summary = "depends_on holds addresses of steps, datasources, endpoints and modules only"
-            diagnostics.append(error("wrong_type", summary, detail, range=item.range))
+            diagnostics.append(error("wrong_type", summary, _whole(item) or detail, range=item.range))
         else:
-            found.append(DEPENDED[names[0]](names[1], names[2], None, module))
-    return tuple(found), tuple(modules)
+            found.setdefault(DEPENDED[names[0]](names[1], names[2], None, module), item.range)
+    return found, modules
+
+
+def _whole(item: Expression) -> str:
+    """What to write in place of an instance or an attribute of something; empty if it is none."""
+    for reference in references(item):
+        length = 2 if reference.path[0] == "module" else 3 if reference.path[0] in DEPENDED else 0
+        if length and len(reference.path) > length:
+            return f"It waits for the whole: write {'.'.join(map(str, reference.path[:length]))}."
+    return ""

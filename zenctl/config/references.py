@@ -58,6 +58,16 @@ def traversal(expression: Expression) -> tuple[str, ...] | None:
             return None
 
 
+def whole_reference(expression: Expression) -> Reference | None:
+    """The reference that an expression is, up to the first computed key; None if it is anything else."""
+    while isinstance(expression, (Parentheses, TemplateWrap)):
+        expression = expression.expression
+    node = expression
+    while isinstance(node, (GetAttr, Index)):
+        node = node.source
+    return references(expression)[0] if isinstance(node, Variable) else None
+
+
 def node_address(reference: Reference, module: tuple[ModuleInstance, ...] = ()) -> Address | None:
     """The block of a step or datasource, of this module, that a reference leads to, or None."""
     path = reference.path

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from zenctl.addrs import Address
-from zenctl.config.configuration import Configuration
+from zenctl.config.configuration import Configuration, Settings
 from zenctl.config.graph import order
-from zenctl.config.loader import Loaded, load, load_files
+from zenctl.config.loader import Loaded, load, load_files, load_settings
 from zenctl.config.variables import VariableInputs, resolve
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error, has_errors
 from zenctl.digests import sha256_json
@@ -57,16 +57,31 @@ class OpeningError(DiagnosticError):
         self.sources = sources
 
 
-def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opened:
+def open_configuration(
+    inputs: Inputs, *, values_required: bool = True, sound: bool = True, empty: bool = False
+) -> Opened:
     """Load the folder's configuration; raises OpeningError with all that is wrong with it.
 
-    Without `values_required` a variable may have no value yet: it is then unknown.
+    Without `values_required` a variable may have no value yet: it is then unknown. Where it need not be `sound`, errors
+    are no obstacle: what they concern is left out or unknown. It may be `empty`: without any file.
     """
     registry = discover()
-    loaded = load(inputs.root, registry)
+    loaded = load(inputs.root, registry, empty=empty)
     given = VariableInputs(inputs.environment, inputs.variables, required=values_required, ask=inputs.ask)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return _open(loaded, registry, given, CodeSources(inputs.root), Libraries(inputs.root, now), inputs.workspace)
+    code, libraries = CodeSources(inputs.root), Libraries(inputs.root, now)
+    return _open(loaded, registry, given, code, libraries, inputs.workspace, sound=sound)
+
+
+def open_settings(inputs: Inputs) -> tuple[Settings, Mapping[str, str]]:
+    """What is needed to read records: the project and its store, and the texts. Raises OpeningError.
+
+    What is recorded can be read whatever else is wrong with the configuration.
+    """
+    loaded = load_settings(inputs.root, discover(), ("required_version", "project", "metadata"))
+    if loaded.settings is None:
+        raise OpeningError(loaded.diagnostics, loaded.sources)
+    return loaded.settings, loaded.sources
 
 
 def open_planned(inputs: Inputs, plan: Plan, *, values_required: bool = True) -> Opened:
@@ -89,7 +104,14 @@ def open_planned(inputs: Inputs, plan: Plan, *, values_required: bool = True) ->
 
 
 def _open(
-    loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources, libraries: Libraries, workspace: str
+    loaded: Loaded,
+    registry: Registry,
+    given: VariableInputs,
+    code: CodeSources,
+    libraries: Libraries,
+    workspace: str,
+    *,
+    sound: bool = True,
 ) -> Opened:
     """All that is wrong with a configuration is told at once: after an error the rest is still checked."""
     configuration = loaded.configuration
@@ -103,7 +125,7 @@ def _open(
     opened = Opened(
         configuration, registry, variables, tuple(nodes), evaluator, code, libraries, tuple(diagnostics), loaded.sources
     )
-    if has_errors(diagnostics):
+    if sound and has_errors(diagnostics):
         if not cycles:
             diagnostics += check(opened)
         texts = code.texts(d.range.filename for d in diagnostics if d.range)
@@ -126,6 +148,7 @@ def check(opened: Opened) -> list[Diagnostic]:
                 outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
                 known[addr] = unknown_refs(addr, outputs)
     diagnostics += validations(opened.evaluator, known)
+    diagnostics += opened.evaluator.values(known, diagnostics)
     for name in opened.configuration.outputs:
         diagnostics += opened.evaluator.output(name, known)[1]
     return diagnostics
@@ -139,13 +162,13 @@ def open_providers(opened: Opened, inputs: Inputs) -> Providers:
     return Providers(opened.registry, opened.configuration, opened.evaluator.scope, context)
 
 
-def open_metadata(opened: Opened, inputs: Inputs, *, create: bool) -> MetadataStore:
+def open_metadata(settings: Settings, inputs: Inputs, *, create: bool) -> MetadataStore:
     """The metadata store. Without `create` nothing is made: a store that is not there reads as empty."""
-    settings = opened.configuration.settings.metadata
+    metadata = settings.metadata
     try:
-        return open_store(settings.type, settings.config, inputs.data_dir, create=create)
+        return open_store(metadata.type, metadata.config, inputs.data_dir, create=create)
     except StoreError as problem:
-        raise DiagnosticError(store_failure(problem, settings.range)) from problem
+        raise DiagnosticError(store_failure(problem, metadata.range)) from problem
 
 
 def store_failure(problem: StoreError, range: SourceRange | None = None) -> Diagnostic:

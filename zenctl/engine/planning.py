@@ -21,7 +21,7 @@ from zenctl.engine.components import (
     with_ignored,
 )
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
-from zenctl.engine.endpoints import plan_endpoint
+from zenctl.engine.endpoints import in_turn, plan_endpoint
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.freshness import KnownResults
 from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
@@ -101,7 +101,10 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
         configured = Configured(
             request.evaluator.nodes, set(request.selection.order), result.instances, set(result.desired)
         )
+        result.diagnostics += request.evaluator.check()
+        result.diagnostics += request.evaluator.values(known, result.diagnostics)
         result.changes += gone(request.state, configured, request.removed, request.moved)
+    result.changes = in_turn(result.changes, result.desired, request.state)
     result.diagnostics += protected(result.changes, request.evaluator.nodes)
     result.outputs = output_changes(request, output_names, known, result.diagnostics)
     result.diagnostics += checks(request.evaluator, known)
@@ -292,6 +295,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         execution_id=recorded.execution_id if recorded and action is Action.NO_OP else None,
         moved_from=request.moved.get(desired.addr, ""),
         provider=desired.config.provider,
+        create_first=action is Action.REPLACE and desired.config.meta.lifecycle.create_before_destroy,
     )
 
 

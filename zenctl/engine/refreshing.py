@@ -62,6 +62,7 @@ class Refresher:
         self._absent: set[Address] = set()
         self._rows: dict[Address, RowsDifference] = {}
         self._pinned: dict[Address, Recorded] = {}
+        self._installed: dict[tuple[tuple[str, ...], bool], Mapping[str, Any]] = {}
 
     def observe(self, desired: Iterable[Desired], storage: Storage | None) -> Observed:
         """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
@@ -146,10 +147,10 @@ class Refresher:
         declared = node.model.environment if isinstance(node.model, Python) else Environment()
         found: dict[str, Any] = {"python": "", "distributions": {}}
         if declared.track == "imports":
-            direct = list(installed(packages, self.cache_dir)["distributions"])
-            found = {**installed(direct, self.cache_dir, transitive=True), "imports": direct}
+            direct = list(self._environment(packages)["distributions"])
+            found = {**self._environment(tuple(direct), transitive=True), "imports": direct}
         elif declared.track == "lock":
-            found = installed((), self.cache_dir)
+            found = dict(self._environment(()))
         if declared.requirements:
             try:
                 found["lock"] = self._lock(node, declared.requirements)
@@ -172,8 +173,10 @@ class Refresher:
 
         return locked(file.read_text(encoding="utf-8", errors="replace"), included)
 
-    def _environment(self, packages: tuple[str, ...]) -> Mapping[str, Any]:
-        return installed(packages, self.cache_dir)
+    def _environment(self, packages: tuple[str, ...], *, transitive: bool = False) -> Mapping[str, Any]:
+        if (packages, transitive) not in self._installed:
+            self._installed[packages, transitive] = installed(packages, self.cache_dir, transitive=transitive)
+        return self._installed[packages, transitive]
 
     def _outputs(self, storage: Storage) -> None:
         checked: dict[str, CorruptArtifact | None] = {}

@@ -115,6 +115,7 @@ class LogsOutcome:
 
     chunks: Iterator[str] | None
     diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +124,4 @@ class LineageOutcome:
 
     node: LineageNode | None
     diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)

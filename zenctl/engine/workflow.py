@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 
 from zenctl.addrs import AddressError, EndpointAddr, parse
+from zenctl.config.configuration import Settings
 from zenctl.config.files import SUFFIXES
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
 from zenctl.engine.drafting import draft
@@ -22,6 +23,7 @@ from zenctl.engine.opening import (
     open_metadata,
     open_planned,
     open_providers,
+    open_settings,
     store_failure,
 )
 from zenctl.engine.providers import Providers
@@ -102,16 +104,16 @@ def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[Me
     """Metadata store, providers and artifact store of a configuration, closed at the end."""
     providers = open_providers(opened, inputs)
     try:
-        with _store(opened, inputs, create=create) as store:
+        with _store(opened.configuration.settings, inputs, create=create) as store:
             yield store, providers, providers.storage()
     finally:
         providers.close()
 
 
 @contextmanager
-def _store(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
+def _store(settings: Settings, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
     """The metadata store, closed at the end; what fails in it is a diagnostic."""
-    with closing(open_metadata(opened, inputs, create=create)) as store:
+    with closing(open_metadata(settings, inputs, create=create)) as store:
         try:
             yield store
         except StoreError as problem:
@@ -149,27 +151,30 @@ def apply_plan(
 def read_state(inputs: Inputs) -> StateOutcome:
     """What is recorded for the workspace."""
     try:
-        opened = open_configuration(inputs, values_required=False)
+        settings, sources = open_settings(inputs)
     except OpeningError as problem:
         return StateOutcome(None, problem.diagnostics, problem.sources)
     try:
-        with _store(opened, inputs, create=False) as store:
-            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
+        with _store(settings, inputs, create=False) as store:
+            state = read_workspace(store, settings.project, inputs.workspace)
     except DiagnosticError as problem:
-        return StateOutcome(None, problem.diagnostics, opened.sources)
-    return StateOutcome(state, (), opened.sources)
+        return StateOutcome(None, problem.diagnostics, sources)
+    return StateOutcome(state, (), sources)
 
 
 def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
     """An address's current record and all it came from."""
+    sources: Mapping[str, str] = {}
     try:
-        opened = open_configuration(inputs, values_required=False)
-        with _store(opened, inputs, create=False) as store:
-            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
+        settings, sources = open_settings(inputs)
+        with _store(settings, inputs, create=False) as store:
+            state = read_workspace(store, settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
             return LineageOutcome(lineage(store, recorded.execution_id), ())
+    except OpeningError as problem:
+        return LineageOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
-        return LineageOutcome(None, problem.diagnostics)
+        return LineageOutcome(None, problem.diagnostics, sources)
 
 
 def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> Recorded:
@@ -189,8 +194,11 @@ def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> R
 
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
     """What the newest attempt of a step, or an endpoint's server, printed; `follow` waits for more while it runs."""
+    sources: Mapping[str, str] = {}
     try:
-        opened = open_configuration(inputs, values_required=False)
+        _, sources = open_settings(inputs)
+        # A log lies in the artifact store, and whether it grows its backend tells: the rest may be wrong.
+        opened = open_configuration(inputs, values_required=False, sound=False)
         with ExitStack() as open_things:
             store, providers, storage = open_things.enter_context(_world(opened, inputs, create=False))
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
@@ -204,8 +212,10 @@ def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
                     job_id = execution.name
                 chunks = job_log(recorded, job_id, providers, storage, follow=follow)
             return LogsOutcome(_with(open_things.pop_all(), chunks), ())
+    except OpeningError as problem:
+        return LogsOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
-        return LogsOutcome(None, problem.diagnostics)
+        return LogsOutcome(None, problem.diagnostics, sources)
 
 
 def _with(open_things: ExitStack, chunks: Iterator[str]) -> Iterator[str]:

@@ -11,21 +11,24 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
 from zenctl.metadata.holder import Holder, decode_holder, encode_holder, is_gone
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
+    Artifact,
     Committed,
     Context,
+    Execution,
     MetadataStore,
     PropertyValue,
     StoreError,
     Transition,
+    Where,
 )
 from zenctl.metadata.types import APPLY, TRANSITION, WORKSPACE
 
@@ -38,6 +41,8 @@ CONTESTED = 1000
 """Races lost in a row before that is taken for a fault of the store."""
 
 ACTIVE, FINISHED, ABANDONED = "active", "finished", "abandoned"
+
+Node = TypeVar("Node", Execution, Artifact)
 
 _log = logging.getLogger(__name__)
 
@@ -117,32 +122,36 @@ class ApplyLock:
     def _commit(self, transition: Transition, changes: Mapping[str, PropertyValue]) -> Committed:
         if self._error is not None:
             raise self._error
-        # Twice at most: a put whose answer got lost has used up a number, and is recognised by the token.
         for _ in range(CONTESTED):
             number = int(self._apply.properties["transitions"]) + 1
             lease_ms = int(float(self._apply.properties["lease_seconds"]) * 1000)
             properties = {**self._apply.properties, **changes, "transitions": number}
             apply = replace(self._apply, properties={**properties, "lease_until_ms": _now_ms() + lease_ms})
-            fence = Context(TRANSITION, context_name(self.project, self.workspace, self.serial, number))
-            fence = replace(fence, properties={"token": self._token})
+            token = f"{self._token}.{secrets.token_hex(8)}"
+            fence = Context(
+                TRANSITION, context_name(self.project, self.workspace, self.serial, number), {"token": token}
+            )
             members = (apply, self._workspace) if transition.executions or transition.artifacts else (apply,)
+            fenced = replace(
+                transition,
+                create_contexts=(fence, *transition.create_contexts),
+                update_contexts=(*members, *transition.update_contexts),
+            )
+            committed: Committed | None = None
             try:
-                committed = self._store.commit(
-                    replace(
-                        transition,
-                        create_contexts=(fence, *transition.create_contexts),
-                        update_contexts=(*members, *transition.update_contexts),
-                    )
-                )
+                committed = self._store.commit(fenced)
             except AlreadyExists:
                 taken = self._store.context(TRANSITION, fence.name)
                 if taken is None:
                     raise
-                if taken.properties.get("token") != self._token:
+                found = str(taken.properties.get("token"))
+                if not found.startswith(f"{self._token}."):
                     self._error = LockLost(self.project, self.workspace, self.serial)
                     self._ended.set()
                     raise self._error from None
-                committed = None
+                # This very put has landed, and its answer got lost; or that of a former one, which used up the number.
+                if found == token:
+                    committed = _landed(self._store, fenced)
             self._apply = apply
             if committed is not None:
                 return committed
@@ -239,6 +248,7 @@ def _insert(
     }
     name = context_name(project, workspace)
     group = store.context(WORKSPACE, name)
+    token = secrets.token_hex(16)
     apply = Context(
         APPLY,
         context_name(project, workspace, serial),
@@ -246,19 +256,43 @@ def _insert(
             **identity,
             **encode_holder(holder),
             "serial": serial,
+            "token": token,
             "state": ACTIVE,
             "transitions": 0,
             "lease_seconds": float(lease_seconds),
             "lease_until_ms": _now_ms() + int(lease_seconds * 1000),
         },
     )
-    if group is None:
-        group = Context(WORKSPACE, name, identity)
-        ids = store.commit(Transition(create_contexts=(apply, group))).context_ids
-        group = replace(group, id=ids[1])
-    else:
-        ids = store.commit(Transition(create_contexts=(apply,))).context_ids
-    return ApplyLock(store, replace(apply, id=ids[0]), group, secrets.token_hex(16))
+    creating = (apply,) if group else (apply, Context(WORKSPACE, name, identity))
+    try:
+        store.commit(Transition(create_contexts=creating))
+    except AlreadyExists:
+        found = store.context(APPLY, apply.name)
+        # Its answer got lost, and the store was asked again.
+        if found is None or found.properties.get("token") != token:
+            raise
+    held, group = store.context(APPLY, apply.name), store.context(WORKSPACE, name)
+    if held is None or group is None:
+        raise StoreError("the metadata store does not keep what was just written to it")
+    return ApplyLock(store, replace(apply, id=held.id), group, token)
+
+
+def _landed(store: MetadataStore, transition: Transition) -> Committed:
+    """The ids of what a transition wrote whose answer got lost. Raises StoreError if they cannot be found."""
+    contexts = [store.context(c.type, c.name) for c in transition.create_contexts]
+    executions = [e if e.id else _only(store.executions(Where(e.type, name=e.name))) for e in transition.executions]
+    artifacts = [a if a.id else _only(store.artifacts(Where(a.type, name=a.name))) for a in transition.artifacts]
+    if None in contexts or None in executions or None in artifacts:
+        raise StoreError("the connection to the metadata store was lost while it wrote", "Run `zenctl apply` again.")
+    return Committed(
+        (*(c.id for c in contexts if c), *(c.id for c in transition.update_contexts)),
+        tuple(e.id for e in executions if e),
+        tuple(a.id for a in artifacts if a),
+    )
+
+
+def _only(found: Sequence[Node]) -> Node | None:
+    return found[0] if len(found) == 1 else None
 
 
 def _abandon(store: MetadataStore, apply: Context) -> bool:

@@ -51,13 +51,14 @@ _EXECUTION: PropertyKinds = {
 _ARTIFACT: PropertyKinds = {"digest": str, "bytes": int, "properties": str}
 
 _CONTEXTS: Mapping[str, PropertyKinds] = {
-    STORE: {"format": int, "types": str},
+    STORE: {"format": int, "types": str, "dialect": str},
     WORKSPACE: {"project": str, "workspace": str, "workspace_key": str},
     APPLY: {
         "project": str,
         "workspace": str,
         "workspace_key": str,
         "serial": int,
+        "token": str,
         "state": str,
         "outcome": str,
         "outputs": str,

@@ -23,6 +23,7 @@ class Change:
     are never shown. `depends_on` are the addresses whose results it needs. `fingerprint` is empty while an input is
     unknown. `execution_id` pins the recorded execution that NO_OP and REUSE stand on. `moved_from` is the address that
     its record has until now (a `moved` block says so). `provider` is the provider of an endpoint, empty for the rest.
+    `create_first` says of a replacement that what it replaces is removed only after it stands.
     """
 
     addr: Address
@@ -38,6 +39,7 @@ class Change:
     execution_id: int | None = None
     moved_from: str = ""
     provider: str = ""
+    create_first: bool = False
 
     @property
     def address(self) -> str:

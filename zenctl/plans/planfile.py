@@ -256,6 +256,7 @@ def _encode_change(change: Change) -> dict[str, Any]:
         "execution_id": change.execution_id,
         "moved_from": change.moved_from,
         "provider": change.provider,
+        "create_first": change.create_first,
     }
 
 
@@ -275,6 +276,7 @@ def _decode_change(raw: Mapping[str, Any]) -> Change:
         execution_id=raw["execution_id"],
         moved_from=raw["moved_from"],
         provider=raw["provider"],
+        create_first=raw["create_first"],
     )
 
 

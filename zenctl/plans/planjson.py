@@ -75,7 +75,8 @@ def terraform_actions(change: Change) -> tuple[str, ...]:
     """The action in Terraform's words. RUN and REUSE are `create` where the address has no record here."""
     if change.action in (Action.RUN, Action.REUSE):
         return ("create",) if change.before is None else ("update",)
-    return _WORDS[change.action]
+    words = _WORDS[change.action]
+    return tuple(reversed(words)) if change.create_first else words
 
 
 def resource_change(change: Change) -> Json:

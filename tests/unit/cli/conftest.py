@@ -187,6 +187,14 @@ def penguins() -> Any:
             after={"model": old, "port": 8502},
         ),
         Change(
+            EndpointAddr("local", "blue"),
+            Action.REPLACE,
+            (Reason(ReasonCode.CONFIG_CHANGED, "port: 8504 -> 8505"),),
+            before={"model": old, "port": 8504},
+            after={"model": old, "port": 8505},
+            create_first=True,
+        ),
+        Change(
             EndpointAddr("local", "gone", key="a b"),
             Action.DELETE,
             (removed,),

@@ -14,7 +14,7 @@ from zenctl.addrs import StepAddr
 from zenctl.metadata.encoding import address_key, json_text, workspace_key
 from zenctl.metadata.lock import Holder, acquire
 from zenctl.metadata.memory import MemoryStore
-from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import OutputRecord, Recorder
 from zenctl.metadata.state import find_results, history, read_state
 from zenctl.metadata.store import (
@@ -113,7 +113,7 @@ def test_reading_costs_the_same_however_long_the_history(store: MetadataStore, b
 
 
 def test_a_thousand_addresses_are_read_at_once(tmp_path: Path) -> None:
-    store = MlmdStore(tmp_path / "metadata.db", create=True)
+    store = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
     fill(store, 1000, versions=2)
     began = time.perf_counter()
     state = read_state(store, "penguins", "default")
@@ -208,14 +208,14 @@ def test_an_address_that_cannot_be_read_is_an_error(store: MetadataStore) -> Non
 
 @pytest.mark.benchmark
 def test_five_thousand_executions(tmp_path: Path) -> None:
-    store = MlmdStore(tmp_path / "metadata.db", create=True)
+    store = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
     began = time.perf_counter()
     fill(store, 500, versions=10)
     written = time.perf_counter()
     state = read_state(store, "penguins", "default")
     read = time.perf_counter()
     store.close()
-    reopened = MlmdStore(tmp_path / "metadata.db", create=False)
+    reopened = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=False))
     opened = time.perf_counter()
     reopened.close()
     size = (tmp_path / "metadata.db").stat().st_size
@@ -230,7 +230,7 @@ def test_five_thousand_executions(tmp_path: Path) -> None:
 
 @pytest.mark.benchmark
 def test_a_run_costs_few_milliseconds(tmp_path: Path) -> None:
-    store = MlmdStore(tmp_path / "metadata.db", create=True)
+    store = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
     recorder = Recorder(store, acquire(store, "penguins", "default", Holder.here()))
     fill(store, 500, versions=4)
     began = time.perf_counter()

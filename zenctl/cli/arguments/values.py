@@ -95,3 +95,21 @@ def missing(what: str, detail: str) -> Diagnostic:
 
 def _bad(summary: str, detail: str) -> Diagnostic:
     return error("bad_argument", summary, detail)
+
+
+def port(flag: str, text: str, found: list[Diagnostic]) -> int:
+    """A port number; 0 if it is none."""
+    if text.isascii() and text.isdigit() and 0 < int(text) < 65536:
+        return int(text)
+    found.append(_bad(f'{flag}="{text}" is no port', "A port is a number from 1 to 65535."))
+    return 0
+
+
+def host_and_port(flag: str, text: str, found: list[Diagnostic]) -> tuple[str, int]:
+    """`host:port`, `[::1]:port`; port 0 is any that is free."""
+    host, colon, number = text.rpartition(":")
+    host = host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host
+    if colon and host and number.isascii() and number.isdigit() and int(number) < 65536:
+        return host, int(number)
+    found.append(_bad(f'{flag}="{text}" is not HOST:PORT', f"For example: {flag}=127.0.0.1:8080"))
+    return "", 0

@@ -147,7 +147,7 @@ class _Session:
 def _expression(lines: Lines) -> tuple[str, int] | None:
     """The next expression and the number of its first line; None at the end, or on `exit`.
 
-    It is one line, or several while a bracket or a heredoc is open.
+    It is one line, or several while a bracket, a heredoc or a comment is open.
     """
     from zenctl.lang.continuation import Continuation
 
@@ -161,8 +161,8 @@ def _expression(lines: Lines) -> tuple[str, int] | None:
         if not typed and line.strip() == "exit":
             return None
         following.feed(line)
-        if following.blank:
-            following = Continuation()
+        if following.blank and not following.goes_on:
+            following, typed, begins = Continuation(), [], 0
             continue
         begins = begins or lines.number
         typed.append(line)

@@ -52,7 +52,7 @@ def run(run: Invocation, given: AddressArguments) -> int:
     from zenctl.engine import workflow
 
     outcome = workflow.logs(run.inputs(), given.address, follow=given.follow)
-    code = run.report(outcome.diagnostics)
+    code = run.report(outcome.diagnostics, outcome.sources)
     if outcome.chunks is None:
         return code or exits.ERROR
     if given.json:

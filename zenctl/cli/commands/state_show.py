@@ -52,7 +52,7 @@ def run(run: Invocation, given: AddressArguments) -> int:
     from zenctl.engine import workflow
 
     outcome = workflow.state_lineage(run.inputs(), given.address)
-    code = run.report(outcome.diagnostics)
+    code = run.report(outcome.diagnostics, outcome.sources)
     if outcome.node is None:
         return code or exits.ERROR
     if given.json:

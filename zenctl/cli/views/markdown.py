@@ -153,7 +153,7 @@ def _folded(title: str, lines: Sequence[str], language: str = "diff") -> list[st
 
 def _flush(line: str) -> str:
     """The line with its sign in the first column, where a diff's colours come from; `!` is how it writes a change."""
-    found = re.fullmatch(r"( *)(-/\+|[-+~])( .*)", printable(line))
+    found = re.fullmatch(r"( *)(-/\+|\+/-|[-+~])( .*)", printable(line))
     if found is None:
         return re.sub(r"^  #   ", "# ", printable(line))
     blank, sign, rest = found.groups()

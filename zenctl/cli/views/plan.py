@@ -20,6 +20,7 @@ LEGEND = {
     "=": "reuse a result that is already recorded",
     "-": "delete",
     "-/+": "delete, then create in its place",
+    "+/-": "create in its place, then delete",
     ".": "forget: no longer in the configuration, records and artifacts stay",
 }
 """What each symbol means, in the order in which they are listed."""
@@ -34,6 +35,7 @@ _HEADLINES = {
     ("CREATE", "create"): "will be created",
     ("UPDATE", "update"): "will be updated in place",
     ("REPLACE", "delete"): "must be replaced",
+    ("REPLACE", "create"): "must be replaced",
     ("DELETE", "delete"): "will be deleted",
 }
 
@@ -77,7 +79,9 @@ _SUMMARY = {
 def symbol(change: Document) -> str:
     """The symbol of a `resource_changes` item; empty for no-op."""
     action = change["zenctl_action"]
-    fixed = {"MAY_RUN": "?", "REUSE": "=", "FORGET": ".", "DELETE": "-", "REPLACE": "-/+", "NO_OP": ""}
+    fixed = {"MAY_RUN": "?", "REUSE": "=", "FORGET": ".", "DELETE": "-", "NO_OP": ""}
+    if action == "REPLACE":
+        return "+/-" if change["change"]["actions"][0] == "create" else "-/+"
     return fixed[action] if action in fixed else ("+" if change["change"]["actions"] == ["create"] else "~")
 
 
@@ -192,10 +196,8 @@ def _legend(changes: Sequence[Document], style: Style) -> list[str]:
 def coloured(sign: str, style: Style, width: int = 0) -> str:
     """A symbol in its colour, right-aligned in `width` columns."""
     blank = " " * max(0, width - len(sign))
-    if sign == "-/+":
-        return blank + style.red("-") + "/" + style.green("+")
     draw = {"+": style.green, "~": style.yellow, "?": style.yellow, "=": style.cyan, "-": style.red, ".": style.dim}
-    return blank + draw[sign](sign)
+    return blank + "/".join(draw[part](part) for part in sign.split("/"))
 
 
 def change_lines(change: Document, style: Style) -> list[str]:
