@@ -11,7 +11,7 @@ from zenctl.diagnostics import Diagnostic, warning
 from zenctl.engine.components import plain
 from zenctl.engine.describing import described
 from zenctl.engine.desired import Desired, DesiredDatasource
-from zenctl.engine.drifting import drift, seen_endpoints
+from zenctl.engine.drifted import drift, seen_endpoints
 from zenctl.engine.events import Listener
 from zenctl.engine.moving import moved_state
 from zenctl.engine.observed import Observed

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, StepAddr
-from zenctl.engine.drifting import drift, seen_endpoints
+from zenctl.engine.drifted import drift, seen_endpoints
 from zenctl.engine.observed import Observed
 from zenctl.engine.rerecording import known_after, only_recording
 from zenctl.fingerprint.data import RowsDifference
