@@ -71,6 +71,7 @@ def steady(text: str, project: Path) -> str:
     """The text without what differs from run to run: digests, places, times."""
     text = text.replace(str(project), "<project>")
     text = re.sub(r"\b[0-9a-f]{12,64}\b", "<digest>", text)
+    text = re.sub(r"\bis \w+ old\b", "is <age> old", text)
     text = re.sub(r"\b\d{4}-\d\d-\d\d\b", "<date>", text)
     return re.sub(r" in \d+(\.\d)?s\b", " in <time>", text)
 

@@ -28,6 +28,11 @@ from zenctl.cli.commands import (
     state_show,
     validate,
     version,
+    workspace_delete,
+    workspace_list,
+    workspace_new,
+    workspace_select,
+    workspace_show,
 )
 from zenctl.cli.declare import HELP_NAMES, Command, Group
 
@@ -76,6 +81,7 @@ def build() -> typer.Typer:
     state.command("list", cls=Command, context_settings=HELP_NAMES, epilog=state_list.EPILOG)(state_list.state_list)
     state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
     app.add_typer(state, name="state", cls=Group)
+    app.add_typer(_workspaces(), name="workspace", cls=Group)
     app.add_typer(_config(), name="config", cls=Group)
     metadata = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     metadata.callback()(_metadata_store)
@@ -84,6 +90,21 @@ def build() -> typer.Typer:
     app.add_typer(metadata, name="metadata", cls=Group)
     app.add_typer(_providers(), name="providers", cls=Group)
     return app
+
+
+def _workspaces() -> typer.Typer:
+    """The commands of `zenctl workspace`."""
+    group = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
+    group.callback()(_workspace)
+    for name, command, epilog in (
+        ("new", workspace_new.workspace_new, workspace_new.EPILOG),
+        ("list", workspace_list.workspace_list, workspace_list.EPILOG),
+        ("select", workspace_select.workspace_select, workspace_select.EPILOG),
+        ("show", workspace_show.workspace_show, workspace_show.EPILOG),
+        ("delete", workspace_delete.workspace_delete, workspace_delete.EPILOG),
+    ):
+        group.command(name, cls=Command, context_settings=HELP_NAMES, epilog=epilog)(command)
+    return group
 
 
 def _config() -> typer.Typer:
@@ -133,6 +154,13 @@ def _root(
 
 def _state() -> None:
     """Look into what is recorded of the workspace."""
+
+
+def _workspace() -> None:
+    """List, make, select and delete workspaces.
+
+    A workspace has results and endpoints of its own: a preview beside production.
+    """
 
 
 def _settings() -> None:

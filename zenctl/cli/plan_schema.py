@@ -166,7 +166,6 @@ def _resource_change() -> Schema:
     )
     schema["properties"] |= {
         "module_address": TEXT,
-        "only_recorded": {"description": "With -refresh-only: nothing is done but to record it", "const": True},
         "previous_address": ADDRESS,
         "action_reason": {"enum": _ACTION_REASONS},
         "index": {"type": ["string", "integer"]},

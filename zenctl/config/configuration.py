@@ -34,6 +34,8 @@ class RequiredProvider:
 class Settings:
     """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`), and
     `default_ranges` where it is named.
+
+    `reuse_from` says whose results may be taken besides the workspace's own; still an expression.
     """
 
     project: str
@@ -44,6 +46,7 @@ class Settings:
     default_ranges: Mapping[str, SourceRange] = field(default_factory=dict, hash=False)
     required_providers: Mapping[str, RequiredProvider] = field(default_factory=dict, hash=False)
     require_clean_code: bool = False
+    reuse_from: Expression | None = None
     range: SourceRange | None = None
 
 
@@ -180,6 +183,7 @@ class Meta:
     """Meta-arguments of a node or a module call, still expressions where they may be any.
 
     `depends_on` are blocks of the same module, `depends_on_modules` names of its module calls, each with its place.
+    `on_change` are the aspects, of `code` and `environment`, whose change alone leaves a step's result in force.
     """
 
     for_each: Expression | None = None
@@ -192,6 +196,10 @@ class Meta:
     backend: Expression | None = None
     processing: Expression | None = None
     provider: Expression | None = None
+    cache: Expression | None = None
+    reproducible: Expression | None = None
+    triggers_replace: Expression | None = None
+    on_change: tuple[str, ...] = ()
     lifecycle: Lifecycle = Lifecycle()
 
 

@@ -33,6 +33,13 @@ COMPONENTS = ("code", "environment", "source", "inputs", "params")
 """What the result of a step or datasource depends on, besides its type."""
 
 
+ASPECTS = ("code", "environment")
+"""What `on_change` can name."""
+
+CHOICES = ("rerun", "keep")
+"""What `on_change` can say of each."""
+
+
 def read_lifecycle(
     block: Block, what: str, attributes: tuple[str, ...], ignorable: Collection[str], diagnostics: list[Diagnostic]
 ) -> Lifecycle:
@@ -51,6 +58,25 @@ def read_lifecycle(
         preconditions=conditions["precondition"],
         postconditions=conditions["postcondition"],
     )
+
+
+def read_on_change(block: Block, what: str, diagnostics: list[Diagnostic]) -> tuple[str, ...]:
+    """The aspects that an `on_change` block says to keep a result in spite of."""
+    where = f"the block on_change of {what}"
+    reader = BodyReader(block.body, where, diagnostics, attributes=ASPECTS)
+    kept = []
+    for name, found in block.body.attributes.items():
+        if name not in ASPECTS:
+            continue
+        known = len(diagnostics)
+        choice = reader.data(name)
+        if choice not in CHOICES and len(diagnostics) == known:
+            detail = f'Write {name} = "keep", or {name} = "rerun", which is the default.'
+            summary = f'"{name}" of {where} must be "rerun" or "keep"'
+            diagnostics.append(error("wrong_value", summary, detail, range=found.expression.range))
+        elif choice == "keep":
+            kept.append(name)
+    return tuple(sorted(kept))
 
 
 def _ignored(

@@ -9,7 +9,7 @@ from typing import Any
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
 from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Lifecycle, Meta, NodeConfig, StepConfig
 from zenctl.config.conforming import fields
-from zenctl.config.lifecycle import ATTRIBUTES, COMPONENTS, ENDPOINT_ATTRIBUTES, read_lifecycle
+from zenctl.config.lifecycle import ATTRIBUTES, COMPONENTS, ENDPOINT_ATTRIBUTES, read_lifecycle, read_on_change
 from zenctl.config.names import check_names
 from zenctl.config.reading import check_labels
 from zenctl.config.references import chosen_provider, traversal
@@ -20,7 +20,10 @@ from zenctl.provider.registry import Registry
 from zenctl.schema import BlockModel
 
 META = ("for_each", "count", "depends_on", "enabled", "timeout", "retries", "backend", "processing")
-"""Meta-arguments of steps and datasources."""
+"""Meta-arguments of datasources, which steps have too."""
+
+STEP_META = (*META, "cache", "reproducible", "triggers_replace")
+"""Those of steps."""
 
 ENDPOINT_META = ("for_each", "count", "depends_on", "enabled", "provider")
 
@@ -42,7 +45,7 @@ def read_node(
     try:
         if block.type == "step":
             step = registry.step_type(type_)
-            meta, body = _split(block, step.model, META, diagnostics, module)
+            meta, body = _split(block, step.model, STEP_META, diagnostics, module)
             return StepConfig(StepAddr(type_, name, None, module), step, body, meta, block.header_range)
         if block.type == "datasource":
             source = registry.datasource_type(type_)
@@ -71,31 +74,35 @@ def _split(
     what = f'{block.type} "{block.labels[0]}" "{block.labels[1]}"'
     own: dict[str, Attribute] = {}
     meta: dict[str, Expression] = {}
+    nested_blocks = ("lifecycle", "on_change") if block.type == "step" else ("lifecycle",)
     for name, attribute in block.body.attributes.items():
         if name in model.model_fields:
             own[name] = attribute
         elif name in names:
             meta[name] = attribute.expression
-        elif name == "lifecycle" and isinstance(attribute.expression, ObjectExpr):
-            detail = "Write it as a block, without the equals sign: lifecycle { ... }"
-            summary = f'"lifecycle" of {what} is a block'
+        elif name in nested_blocks and isinstance(attribute.expression, ObjectExpr):
+            detail = f"Write it as a block, without the equals sign: {name} {{ ... }}"
+            summary = f'"{name}" of {what} is a block'
             diagnostics.append(error("unknown_attribute", summary, detail, range=attribute.name_range))
         else:
             own[name] = attribute
     lifecycle = Lifecycle()
+    on_change: tuple[str, ...] = ()
     blocks = []
     for nested in block.body.blocks:
         if nested.type == "lifecycle" and "lifecycle" not in model.model_fields:
             of_endpoint = block.type == "endpoint"
             allowed = ENDPOINT_ATTRIBUTES if of_endpoint else ATTRIBUTES
-            ignorable = {**dict.fromkeys(fields(model)), **dict.fromkeys(() if of_endpoint else COMPONENTS)}
+            ignorable = {**dict.fromkeys(fields(model)), **dict.fromkeys(_components(block.type))}
             lifecycle = read_lifecycle(nested, what, allowed, ignorable, diagnostics)
+        elif nested.type in nested_blocks and nested.type not in model.model_fields:
+            on_change = read_on_change(nested, what, diagnostics)
         else:
             blocks.append(nested)
     body = replace(block.body, attributes=own, blocks=tuple(blocks))
-    diagnostics += [d.at(block.header_range) for d in check_names(model, body, what, others=names)]
+    diagnostics += [d.at(block.header_range) for d in check_names(model, body, what, others=(*names, *nested_blocks))]
     made = read_meta(meta, what, diagnostics, module)
-    return replace(made, lifecycle=lifecycle), body
+    return replace(made, lifecycle=lifecycle, on_change=on_change), body
 
 
 def read_meta(
@@ -108,6 +115,11 @@ def read_meta(
         diagnostics.append(error("invalid_for_each", summary, detail, range=given.pop("count").range))
     depends_on, modules = _depends_on(given.pop("depends_on", None), diagnostics, module)
     return replace(Meta(**given), depends_on=depends_on, depends_on_modules=modules)
+
+
+def _components(kind: str) -> tuple[str, ...]:
+    """What `ignore_changes` can name besides the attributes of a type."""
+    return {"endpoint": (), "step": (*COMPONENTS, "triggers_replace")}.get(kind, COMPONENTS)
 
 
 def _depends_on(

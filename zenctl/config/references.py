@@ -62,7 +62,7 @@ def whole_reference(expression: Expression) -> Reference | None:
     """The reference that an expression is, up to the first computed key; None if it is anything else."""
     while isinstance(expression, (Parentheses, TemplateWrap)):
         expression = expression.expression
-    node = expression
+    node: Expression = expression
     while isinstance(node, (GetAttr, Index)):
         node = node.source
     return references(expression)[0] if isinstance(node, Variable) else None
@@ -137,7 +137,8 @@ def body_references(body: Body) -> list[Reference]:
 def meta_expressions(node: NodeConfig) -> list[Expression]:
     """The meta-arguments that are evaluated, backends left out."""
     meta = node.meta
-    return [e for e in (meta.enabled, meta.timeout, meta.retries) if e is not None]
+    found = (meta.enabled, meta.timeout, meta.retries, meta.cache, meta.reproducible, meta.triggers_replace)
+    return [e for e in found if e is not None]
 
 
 def expanding_expressions(meta: Meta) -> list[Expression]:

@@ -24,7 +24,7 @@ PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """A project's name: it becomes part of records, labels and machine names."""
 
 ROLES = ("orchestrator", "processing", "training")
-ATTRIBUTES = ("required_version", "project", "require_clean_code")
+ATTRIBUTES = ("required_version", "project", "require_clean_code", "reuse_from")
 BLOCKS = ("metadata", "artifacts", "required_providers", "defaults")
 
 
@@ -94,7 +94,9 @@ class SettingsReader:
 
     def _attribute(self, reader: BodyReader, found: Attribute) -> None:
         place = found.expression.range
-        if found.name == "require_clean_code":
+        if found.name == "reuse_from":
+            self._values["reuse_from"] = found.expression
+        elif found.name == "require_clean_code":
             self._values["require_clean_code"] = reader.boolean("require_clean_code")
         elif found.name == "project":
             name = reader.string("project")

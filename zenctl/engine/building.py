@@ -121,6 +121,8 @@ class Builder:
             retries=arrangement.retries,
             enabled=arrangement.enabled,
             sensitive=sensitive,
+            cache_seconds=arrangement.cache,
+            reproducible=arrangement.reproducible,
         )
         if incomplete(config):
             diagnostics = [d for d in diagnostics if not d.code.startswith("missing_")]

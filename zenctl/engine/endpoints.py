@@ -9,6 +9,7 @@ from typing import Any
 
 from zenctl.addrs import Address, EndpointAddr
 from zenctl.config.conforming import fields
+from zenctl.config.selected import DEFAULT
 from zenctl.digests import sha256_bytes
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired, DesiredEndpoint
@@ -52,15 +53,21 @@ def live_name(addr: EndpointAddr, state: WorkspaceState) -> str:
 def endpoint_name(addr: EndpointAddr, workspace: str) -> str:
     """The name that an address makes.
 
-    Instances and modules have theirs in it, with a few digits of the whole address so that no two are equal; workspaces
-    other than the default too, so that previews stay apart.
+    Instances and modules have theirs in it, and so have workspaces other than the default, so that previews stay apart;
+    a few digits of the whole are added then, so that no two are equal whatever they are called.
     """
     parts = [*(part for m in addr.module for part in (m.name, m.key)), addr.name, addr.key]
     name = addr.name
     if addr.module or addr.key is not None:
-        readable = "-".join(re.sub(r"[^A-Za-z0-9]+", "-", str(part)).strip("-") for part in parts if part is not None)
-        name = f"{readable[:40]}-{sha256_bytes(str(addr).encode())[:6]}"
-    return name if workspace == "default" else f"{name}-{workspace}"
+        name = f"{_readable(*parts)}-{sha256_bytes(str(addr).encode())[:6]}"
+    if workspace == DEFAULT:
+        return name
+    return f"{_readable(*parts)}-{_readable(workspace)}-{sha256_bytes(f'{addr} in {workspace}'.encode())[:6]}"
+
+
+def _readable(*parts: object) -> str:
+    words = [re.sub(r"[^A-Za-z0-9_]+", "-", str(part)).strip("-") for part in parts if part is not None]
+    return "-".join(words)[:40]
 
 
 def plan_endpoint(

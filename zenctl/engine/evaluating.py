@@ -25,7 +25,7 @@ from zenctl.config.scope import Built, Scopes
 from zenctl.config.selecting import expanding_uses, selected
 from zenctl.config.settling import Place
 from zenctl.diagnostics import Diagnostic, error, has_errors
-from zenctl.engine.arrangement import arrange
+from zenctl.engine.arrangement import arrange, replacing
 from zenctl.engine.building import Builder, Signatures, block_name, incomplete
 from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
 from zenctl.engine.explaining import explained, output_data, unknown_instances
@@ -285,6 +285,10 @@ class Evaluator:
                 references=self._needed(addr, config, built.uses),
                 triggers=self._triggers(addr, config.meta.lifecycle, built.scope, diagnostics),
             )
+        if isinstance(desired, DesiredStep):
+            value, wrong_value = replacing(config.meta.triggers_replace, built.scope)
+            desired = replace(desired, triggers_replace=value)
+            problems += wrong_value
         diagnostics += self._explained(problems, addr.module_path, found)
         conditions = config.meta.lifecycle.preconditions
         diagnostics += check_conditions(conditions, built.scope, f"A precondition of {addr} failed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from zenctl.engine.pinning import pinned_version
 from zenctl.engine.providers import provider_diagnostic
 from zenctl.engine.reasons import data_moved
 from zenctl.engine.refreshing import Refresher
+from zenctl.engine.results import ResultFinder
 from zenctl.engine.world import World
 from zenctl.fingerprint.environment import compare, installed
-from zenctl.metadata.state import Recorded, WorkspaceState
+from zenctl.metadata.state import WorkspaceState
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Change, EndpointSeen, Plan
 from zenctl.provider import ProviderError
@@ -64,10 +65,10 @@ def check_state(plan: Plan, state: WorkspaceState) -> None:
     raise DiagnosticError(error("plan_stale", "The plan is stale: the state has moved on", detail))
 
 
-def check_results(plan: Plan, find_result: Callable[[Address, str], Recorded | None]) -> None:
-    """Refuse a plan if a result that it was to reuse cannot be had any more: the step would run unreviewed."""
-    reused = [change for change in plan.changes if change.action is Action.REUSE and change.fingerprint]
-    gone = [change.address for change in reused if find_result(change.addr, change.fingerprint) is None]
+def check_results(plan: Plan, results: ResultFinder) -> None:
+    """Refuse a plan if a result that it was to reuse cannot be had any more."""
+    reused = [change for change in plan.changes if change.action is Action.REUSE and change.execution_id is not None]
+    gone = [c.address for c in reused if results.pinned(c.execution_id or 0, c.fingerprint) is None]
     if gone:
         detail = f"It was to stand for {', '.join(gone[:5])}. {AGAIN}"
         raise DiagnosticError(error("plan_stale", "The plan is stale: a result that it reuses is gone", detail))
@@ -151,7 +152,9 @@ def _endpoints(world: World, plan: Plan, state: WorkspaceState) -> list[Diagnost
         if not isinstance(change.addr, EndpointAddr) or change.address not in plan.endpoints:
             continue
         try:
-            found = world.providers.endpoint(change.addr.type, change.provider).read(live_name(change.addr, state))
+            recorded = state.results.get(change.addr)
+            provider = change.provider or (str(recorded.attributes.get("provider", "")) if recorded else "")
+            found = world.providers.endpoint(change.addr.type, provider).read(live_name(change.addr, state))
         except ProviderError as problem:
             problems.append(provider_diagnostic(problem, change.address, address=change.address))
             continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -20,6 +21,7 @@ from zenctl.engine.known import DATA, Known, unknown_refs
 from zenctl.engine.libraries import Libraries
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
+from zenctl.engine.reusing import Trusted, trusted
 from zenctl.engine.sources import CodeSources
 from zenctl.lang.values import Value
 from zenctl.metadata.opening import open_store
@@ -31,7 +33,10 @@ from zenctl.provider.registry import Registry, discover
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A configuration that can be evaluated. `order` has the blocks of all modules, dependencies first."""
+    """A configuration that can be evaluated. `order` has the blocks of all modules, dependencies first.
+
+    `trusted` says whose results may be taken in the workspace that it was opened for.
+    """
 
     configuration: Configuration
     registry: Registry
@@ -40,6 +45,7 @@ class Opened:
     evaluator: Evaluator
     code: CodeSources
     libraries: Libraries
+    trusted: Trusted
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
 
@@ -122,8 +128,19 @@ def _open(
     nodes, cycles = order(configuration)
     diagnostics += [*found, *cycles]
     evaluator = Evaluator(configuration, variables, registry, code.signature, workspace=workspace, functions=libraries)
+    allowed, found = trusted(configuration, evaluator, workspace)
+    diagnostics += found
     opened = Opened(
-        configuration, registry, variables, tuple(nodes), evaluator, code, libraries, tuple(diagnostics), loaded.sources
+        configuration=configuration,
+        registry=registry,
+        variables=variables,
+        order=tuple(nodes),
+        evaluator=evaluator,
+        code=code,
+        libraries=libraries,
+        trusted=allowed,
+        diagnostics=tuple(diagnostics),
+        sources=loaded.sources,
     )
     if sound and has_errors(diagnostics):
         if not cycles:
@@ -169,6 +186,16 @@ def open_metadata(settings: Settings, inputs: Inputs, *, create: bool) -> Metada
         return open_store(metadata.type, metadata.config, inputs.data_dir, create=create)
     except StoreError as problem:
         raise DiagnosticError(store_failure(problem, metadata.range)) from problem
+
+
+@contextmanager
+def opened_store(settings: Settings, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
+    """The metadata store, closed at the end; what fails in it is a diagnostic."""
+    with closing(open_metadata(settings, inputs, create=create)) as store:
+        try:
+            yield store
+        except StoreError as problem:
+            raise DiagnosticError(store_failure(problem)) from problem
 
 
 def store_failure(problem: StoreError, range: SourceRange | None = None) -> Diagnostic:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from zenctl.addrs import Address
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.addrs import Address, EndpointAddr
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.endpoints import live_name
 from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
@@ -29,7 +29,10 @@ from zenctl.steps.python.schema import Environment, Python
 
 
 class Refresher:
-    """Collects Observed and diagnostics. `cache_dir` is the only place it writes to."""
+    """Collects Observed and diagnostics. `cache_dir` is the only place it writes to.
+
+    `allowed` says what is wrong with reading a datasource, before anything of it is read.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Refresher:
         listener: Listener,
         refresh: bool = True,
         pin: Callable[[DesiredDatasource], Recorded | None] = lambda _: None,
+        allowed: Callable[[DesiredDatasource], list[Diagnostic]] | None = None,
     ) -> None:
         """`pin` gives the recorded snapshot that a datasource is to stay with; it raises DiagnosticError."""
         self.root = root
@@ -52,6 +56,7 @@ class Refresher:
         self.listener = listener
         self.refresh = refresh
         self.pin = pin
+        self.allowed = allowed
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[Address] = set()
         self._sources: dict[Address, SourceState] = {}
@@ -89,6 +94,16 @@ class Refresher:
             self._pinned,
         )
 
+    def observe_recorded(self, wanted: Collection[Address], storage: Storage) -> Observed:
+        """Look at recorded endpoints and outputs, whatever the configuration says of them."""
+        for addr in wanted:
+            recorded = self.state.results[addr]
+            if isinstance(addr, EndpointAddr):
+                provider = str(recorded.attributes.get("provider", ""))
+                self._read(addr, provider, live_name(addr, self.state), None)
+        self._outputs(storage)
+        return Observed(damage=self._damage, endpoints=self._endpoints, absent=frozenset(self._absent))
+
     def has_seen(self, addr: Address) -> bool:
         """Whether a node was observed."""
         return addr in self._seen
@@ -112,6 +127,10 @@ class Refresher:
             self._sources[node.addr] = SourceState(
                 facts["digest"], facts.get("bytes", 0), facts.get("rows"), columns=columns
             )
+            return
+        refused = self.allowed(node) if self.allowed is not None else []
+        if refused:
+            self.diagnostics += refused
             return
         observe = cast(Observe, load_attribute(node.config.type.observe))
         self.listener(RefreshStarted(str(node.addr)))
@@ -195,16 +214,18 @@ class Refresher:
             if recorded is not None:
                 self._endpoints[node.addr] = recorded_endpoint(name, recorded)
             return
+        self._read(node.addr, node.config.provider, name, node.config.range)
+
+    def _read(self, addr: EndpointAddr, provider: str, name: str, place: SourceRange | None) -> None:
         try:
-            state = self.providers.endpoint(node.addr.type, node.config.provider).read(name)
+            state = self.providers.endpoint(addr.type, provider).read(name)
         except ProviderError as problem:
-            diagnostic = provider_diagnostic(problem, str(node.addr), range=node.config.range, address=str(node.addr))
-            self.diagnostics.append(diagnostic)
+            self.diagnostics.append(provider_diagnostic(problem, str(addr), range=place, address=str(addr)))
             return
         if state is not None:
-            self._endpoints[node.addr] = state
+            self._endpoints[addr] = state
         else:
-            self._absent.add(node.addr)
+            self._absent.add(addr)
 
 
 def damage(storage: Storage, digest: str) -> CorruptArtifact | None:

@@ -39,7 +39,11 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What changes a plan besides the configuration."""
+    """What changes a plan besides the configuration.
+
+    `trusted_config` is the commit, tag or branch that says where credentials may go; empty if the configuration itself
+    is trusted. `refresh_only` looks at what is recorded, and plans to record what has become of it.
+    """
 
     destroy: bool = False
     refresh: bool = True
@@ -47,6 +51,7 @@ class PlanOptions:
     replace: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    trusted_config: str = ""
 
 
 @dataclass(frozen=True, slots=True)

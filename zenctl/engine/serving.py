@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zenctl.diagnostics import DiagnosticError, error
-from zenctl.engine.opening import open_configuration, store_failure
+from zenctl.engine.opening import open_settings, store_failure
 from zenctl.engine.requests import Inputs
 from zenctl.metadata.opening import serve_store
 from zenctl.metadata.servers import ServerAddress
@@ -21,7 +21,7 @@ def serve(inputs: Inputs, host: str, port: int, tls: tuple[Path, Path] | None, *
 
     Raises DiagnosticError.
     """
-    settings = open_configuration(inputs, values_required=False).configuration.settings.metadata
+    settings = open_settings(inputs)[0].metadata
     certificate, key = (_read(file) for file in tls) if tls else (b"", b"")
     address = ServerAddress(host, port, certificate, key)
     try:

@@ -28,7 +28,7 @@ from zenctl.fingerprint.git import code_version
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import WorkspaceState, read_recorded, read_state
+from zenctl.metadata.state import WorkspaceState, read_state
 from zenctl.metadata.store import StoreError
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
@@ -51,6 +51,7 @@ def run_apply(
             holder,
             lease_seconds=LEASE_SECONDS,
             timeout=lock_timeout,
+            renew=not (plan.destroy or plan.refresh_only),
             on_wait=lambda held: listener(Notice(f"waiting for the lock: {held}")),
         )
     except LockHeld as held:
@@ -63,12 +64,14 @@ def run_apply(
     try:
         state = read_state(world.store, plan.project, plan.workspace)
         check_state(plan, state)
-        check_results(plan, ResultFinder(world.store, world.storage, state, (plan.workspace,)))
+        check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))
         locations = check_world(world, plan, state, listener)
         applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism, locations)
         outputs, problems = _outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
-        applied.diagnostics += [] if plan.destroy else checks(world.opened.evaluator, applied.known)
+        applied.diagnostics += (
+            [] if plan.destroy or plan.refresh_only else checks(world.opened.evaluator, applied.known)
+        )
         interrupted = stop.drain.is_set()
         outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
         result = _outcome(world.opened, recorder.serial, plan, applied, outputs, interrupted=interrupted)
@@ -123,10 +126,9 @@ def _apply(
         publisher=Publisher(
             plan, state, recorder, world.providers, world.storage, inputs.data_dir.absolute() / "work", version
         ),
-        find_result=ResultFinder(world.store, world.storage, state, (plan.workspace,)),
+        results=ResultFinder(world.store, world.storage, state, opened.trusted),
         code_version=version,
         locations=locations,
-        recorded_by_id=lambda ids: read_recorded(world.store, world.store.executions_by_id(list(ids))),
         running=settled.running,
     )
     return apply_changes(context, parallelism), state
@@ -160,7 +162,7 @@ def _outputs(
     opened: Opened, plan: Plan, applied: Applied, state: WorkspaceState
 ) -> tuple[dict[str, Any], list[Diagnostic]]:
     """The root outputs after the apply; one that still waits for something keeps its former value."""
-    if plan.destroy:
+    if plan.destroy or plan.refresh_only:
         return dict(state.outputs), []
     known = {**recorded_results(state), **applied.known}
     outputs: dict[str, Any] = {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from zenctl.addrs import AddressError, EndpointAddr, parse
-from zenctl.config.configuration import Settings
 from zenctl.config.files import SUFFIXES
-from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, raise_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.holding import check_versions, check_workspace
@@ -20,11 +20,10 @@ from zenctl.engine.opening import (
     OpeningError,
     check,
     open_configuration,
-    open_metadata,
     open_planned,
     open_providers,
     open_settings,
-    store_failure,
+    opened_store,
 )
 from zenctl.engine.providers import Providers
 from zenctl.engine.reproducing import ReproduceOutcome, reproduce
@@ -40,12 +39,13 @@ from zenctl.engine.requests import (
     Stop,
 )
 from zenctl.engine.session import run_apply
+from zenctl.engine.trusting import Trust, trust
 from zenctl.engine.world import World
 from zenctl.jobs.storage import Storage
 from zenctl.metadata.lineage import lineage
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.state import read_state as read_workspace
-from zenctl.metadata.store import MetadataStore, StoreError
+from zenctl.metadata.store import MetadataStore
 from zenctl.plans.plan import Plan
 
 __all__ = [
@@ -81,13 +81,26 @@ def validate(inputs: Inputs) -> PlanOutcome:
 
 def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanOutcome:
     """Compare the configuration with what is recorded and what is there; runs and writes nothing but caches."""
+    with ExitStack() as held:
+        try:
+            ref = options.trusted_config
+            trusted = held.enter_context(trust(inputs, ref)) if ref else None
+            opened = open_configuration(inputs)
+        except OpeningError as problem:
+            return PlanOutcome(None, problem.diagnostics, problem.sources)
+        except DiagnosticError as problem:
+            return PlanOutcome(None, problem.diagnostics)
+        return _make_plan(opened, inputs, options, listener, trusted)
+
+
+def _make_plan(
+    opened: Opened, inputs: Inputs, options: PlanOptions, listener: Listener, trusted: Trust | None
+) -> PlanOutcome:
     try:
-        opened = open_configuration(inputs)
-    except OpeningError as problem:
-        return PlanOutcome(None, problem.diagnostics, problem.sources)
-    try:
+        # Before a store is opened or a provider asked for anything.
+        raise_errors(trusted.differences(opened) if trusted is not None else [])
         with _world(opened, inputs, create=False) as (store, providers, storage):
-            made = draft(World(opened, inputs, store, providers, storage), options, listener)
+            made = draft(World(opened, inputs, store, providers, storage), options, listener, trusted)
     except DiagnosticError as problem:
         return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
     texts = {**opened.sources, **code_texts(opened, made.diagnostics)}
@@ -104,20 +117,10 @@ def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[Me
     """Metadata store, providers and artifact store of a configuration, closed at the end."""
     providers = open_providers(opened, inputs)
     try:
-        with _store(opened.configuration.settings, inputs, create=create) as store:
+        with opened_store(opened.configuration.settings, inputs, create=create) as store:
             yield store, providers, providers.storage()
     finally:
         providers.close()
-
-
-@contextmanager
-def _store(settings: Settings, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
-    """The metadata store, closed at the end; what fails in it is a diagnostic."""
-    with closing(open_metadata(settings, inputs, create=create)) as store:
-        try:
-            yield store
-        except StoreError as problem:
-            raise DiagnosticError(store_failure(problem)) from problem
 
 
 def apply_plan(
@@ -130,6 +133,7 @@ def apply_plan(
     lock_timeout: float = 0.0,
 ) -> ApplyOutcome:
     """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
+    inputs = replace(inputs, workspace=plan.workspace)
     try:
         check_workspace(plan, inputs.workspace)
         opened = open_planned(inputs, plan)
@@ -155,7 +159,7 @@ def read_state(inputs: Inputs) -> StateOutcome:
     except OpeningError as problem:
         return StateOutcome(None, problem.diagnostics, problem.sources)
     try:
-        with _store(settings, inputs, create=False) as store:
+        with opened_store(settings, inputs, create=False) as store:
             state = read_workspace(store, settings.project, inputs.workspace)
     except DiagnosticError as problem:
         return StateOutcome(None, problem.diagnostics, sources)
@@ -167,7 +171,7 @@ def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
     sources: Mapping[str, str] = {}
     try:
         settings, sources = open_settings(inputs)
-        with _store(settings, inputs, create=False) as store:
+        with opened_store(settings, inputs, create=False) as store:
             state = read_workspace(store, settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
             return LineageOutcome(lineage(store, recorded.execution_id), ())

@@ -23,7 +23,9 @@ def fingerprint(components: Components) -> str:
     files included, the entry file's path not), the parameters, the digests of inputs and source, and the environment.
     Raises TypeError or ValueError if a parameter has no JSON form.
     """
-    if is_unknown(components.params) or any(not digest for digest in components.inputs.values()):
+    if is_unknown([components.params, components.triggers_replace]) or any(
+        not digest for digest in components.inputs.values()
+    ):
         return ""
     if components.source and not components.source.get("digest"):
         return ""
@@ -42,6 +44,8 @@ def fingerprint(components: Components) -> str:
                 # Left out where nothing is declared, so that what was recorded before stays fresh.
                 **{name: components.environment[name] for name in DECLARED if name in components.environment},
             },
+            # Left out where there is none: results recorded without it keep their fingerprint.
+            **({} if components.triggers_replace is None else {"triggers_replace": components.triggers_replace}),
         }
     )
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
@@ -31,6 +32,7 @@ from zenctl.metadata.store import (
     Where,
 )
 from zenctl.metadata.types import APPLY, TRANSITION, WORKSPACE
+from zenctl.metadata.workspaces import renewed
 
 __all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlock"]
 
@@ -96,10 +98,13 @@ class ApplyLock:
         """Whether the lock is known to have been taken away; running steps had better be stopped."""
         return isinstance(self._error, LockLost)
 
-    def commit(self, transition: Transition) -> Committed:
-        """Write a transition if the lock is still held. Raises LockLost, AlreadyExists or StoreError."""
+    def commit(self, transition: Transition, workspace: Mapping[str, PropertyValue] | None = None) -> Committed:
+        """Write a transition if the lock is still held, and with it these properties of the workspace itself.
+
+        Raises LockLost, AlreadyExists or StoreError.
+        """
         with self._guard:
-            return self._commit(transition, {})
+            return self._commit(transition, {}, workspace or {})
 
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
         """End the apply and give the lock back. `outputs` None leaves those of an earlier apply in force."""
@@ -119,7 +124,12 @@ class ApplyLock:
         if threading.current_thread() is not self._renewer:
             self._renewer.join()
 
-    def _commit(self, transition: Transition, changes: Mapping[str, PropertyValue]) -> Committed:
+    def _commit(
+        self,
+        transition: Transition,
+        changes: Mapping[str, PropertyValue],
+        of_workspace: Mapping[str, PropertyValue] = MappingProxyType({}),
+    ) -> Committed:
         if self._error is not None:
             raise self._error
         for _ in range(CONTESTED):
@@ -131,11 +141,12 @@ class ApplyLock:
             fence = Context(
                 TRANSITION, context_name(self.project, self.workspace, self.serial, number), {"token": token}
             )
-            members = (apply, self._workspace) if transition.executions or transition.artifacts else (apply,)
+            group = replace(self._workspace, properties={**self._workspace.properties, **of_workspace})
+            grouped = transition.executions or transition.artifacts or of_workspace
             fenced = replace(
                 transition,
                 create_contexts=(fence, *transition.create_contexts),
-                update_contexts=(*members, *transition.update_contexts),
+                update_contexts=(apply, *((group,) if grouped else ()), *transition.update_contexts),
             )
             committed: Committed | None = None
             try:
@@ -152,7 +163,7 @@ class ApplyLock:
                 # This very put has landed, and its answer got lost; or that of a former one, which used up the number.
                 if found == token:
                     committed = _landed(self._store, fenced)
-            self._apply = apply
+            self._apply, self._workspace = apply, group
             if committed is not None:
                 return committed
         raise StoreError(f"the metadata store does not keep the numbers of apply {self.serial}")
@@ -183,8 +194,11 @@ def acquire(
     lease_seconds: float = 60.0,
     timeout: float = 0.0,
     on_wait: Callable[[LockHeld], None] | None = None,
+    renew: bool = True,
 ) -> ApplyLock:
-    """Take the lock: begin the workspace's next apply.
+    """Take the lock: begin the workspace's next apply. That makes the workspace if it is not there.
+
+    With `renew` the time to live of a workspace that has one begins anew.
 
     Waits up to `timeout` seconds for a live holder, telling `on_wait` once, then raises LockHeld. A holder is dead if
     it ran on this machine and its process is gone, or ran elsewhere and has not renewed its lease; its lock is taken
@@ -199,7 +213,7 @@ def acquire(
         if newest is None or newest.properties.get("state") != ACTIVE:
             serial = int(newest.properties["serial"]) + 1 if newest else 1
             try:
-                lock = _insert(store, project, workspace, serial, holder, lease_seconds)
+                lock = _insert(store, project, workspace, serial, holder, lease_seconds, renew)
             except AlreadyExists:
                 races += 1
                 continue
@@ -239,7 +253,7 @@ def force_unlock(store: MetadataStore, project: str, workspace: str, serial: int
 
 
 def _insert(
-    store: MetadataStore, project: str, workspace: str, serial: int, holder: Holder, lease_seconds: float
+    store: MetadataStore, project: str, workspace: str, serial: int, holder: Holder, lease_seconds: float, renew: bool
 ) -> ApplyLock:
     identity: dict[str, PropertyValue] = {
         "project": project,
@@ -263,9 +277,11 @@ def _insert(
             "lease_until_ms": _now_ms() + int(lease_seconds * 1000),
         },
     )
+    after = renewed(group, _now_ms()) if group and renew else group
     creating = (apply,) if group else (apply, Context(WORKSPACE, name, identity))
+    changed = (after,) if after and after != group else ()
     try:
-        store.commit(Transition(create_contexts=creating))
+        store.commit(Transition(create_contexts=creating, update_contexts=changed))
     except AlreadyExists:
         found = store.context(APPLY, apply.name)
         # Its answer got lost, and the store was asked again.

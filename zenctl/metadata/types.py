@@ -44,6 +44,8 @@ _EXECUTION: PropertyKinds = {
     "error": str,
     "source": int,
     "producers": str,
+    "produced_ms": int,
+    "repeated": int,
     "started_ms": int,
     "ended_ms": int,
 }
@@ -52,7 +54,14 @@ _ARTIFACT: PropertyKinds = {"digest": str, "bytes": int, "properties": str}
 
 _CONTEXTS: Mapping[str, PropertyKinds] = {
     STORE: {"format": int, "types": str, "dialect": str},
-    WORKSPACE: {"project": str, "workspace": str, "workspace_key": str},
+    WORKSPACE: {
+        "project": str,
+        "workspace": str,
+        "workspace_key": str,
+        "state": str,
+        "ttl_seconds": int,
+        "expires_ms": int,
+    },
     APPLY: {
         "project": str,
         "workspace": str,

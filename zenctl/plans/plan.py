@@ -115,11 +115,10 @@ class Plan:
     - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
       sensitive; `code` the archive of each step's code, by address.
     - `read` is what expressions read of files, by the module's folder.
-    - `refresh_only` says that apply only records what moved: it runs no step and touches no endpoint.
     - `refreshed` says that sources and endpoints were looked at; `endpoints` is what was seen of each live one, None
       where there was none; `drift` what differs from its record by no doing of an apply.
     - `checks` are what came of conditions, `blocks` the configuration's blocks in Terraform's shape, for readers.
-    - `timestamp` is ISO 8601 in UTC.
+    - `timestamp` is ISO 8601 in UTC. One that is `refresh_only` changes records and nothing else.
     """
 
     project: str
@@ -130,6 +129,7 @@ class Plan:
     changes: tuple[Change, ...]
     outputs: tuple[OutputChange, ...] = ()
     destroy: bool = False
+    refresh_only: bool = False
     configuration_digest: str = ""
     files: Mapping[str, str] = field(default_factory=dict, hash=False)
     variables: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -139,7 +139,6 @@ class Plan:
     providers: Mapping[str, str] = field(default_factory=dict, hash=False)
     diagnostics: tuple[Diagnostic, ...] = ()
     refreshed: bool = True
-    refresh_only: bool = False
     endpoints: Mapping[str, EndpointSeen | None] = field(default_factory=dict, hash=False)
     drift: tuple[Change, ...] = ()
     checks: tuple[CheckResult, ...] = ()

@@ -184,6 +184,7 @@ def _encode(plan: Plan) -> dict[str, Any]:
         "timestamp": plan.timestamp,
         "zenctl_version": plan.zenctl_version,
         "destroy": plan.destroy,
+        "refresh_only": plan.refresh_only,
         "configuration_digest": plan.configuration_digest,
         "variables": dict(plan.variables),
         "providers": dict(plan.providers),
@@ -201,7 +202,6 @@ def _encode(plan: Plan) -> dict[str, Any]:
         "outputs": [asdict(output) for output in plan.outputs],
         "diagnostics": [encode_diagnostic(d) for d in plan.diagnostics],
         "refreshed": plan.refreshed,
-        "refresh_only": plan.refresh_only,
         "endpoints": {address: asdict(seen) if seen else None for address, seen in plan.endpoints.items()},
         "drift": [_encode_change(change) for change in plan.drift],
         "checks": [asdict(check) for check in plan.checks],
@@ -289,6 +289,7 @@ def encode_components(components: Components) -> dict[str, Any]:
         "inputs": dict(components.inputs),
         "source": dict(components.source),
         "environment": dict(components.environment),
+        **({} if components.triggers_replace is None else {"triggers_replace": components.triggers_replace}),
     }
 
 
@@ -301,6 +302,7 @@ def decode_components(raw: Mapping[str, Any]) -> Components:
         inputs=raw.get("inputs", {}),
         source=raw.get("source", {}),
         environment=raw.get("environment", {}),
+        triggers_replace=raw.get("triggers_replace"),
     )
 
 

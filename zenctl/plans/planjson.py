@@ -20,7 +20,7 @@ TERRAFORM_VERSION = "1.11.4"
 Json = dict[str, Any]
 """A JSON object. Its shape is `schemas/plan.v1.schema.json`."""
 
-COUNTED = ("run", "may_run", "reuse", "create", "update", "replace", "delete", "forget", "no_op")
+COUNTED = ("run", "may_run", "reuse", "create", "update", "replace", "delete", "read", "forget", "no_op")
 """The keys of `zenctl_summary`, in the order in which a person reads them."""
 
 _WORDS = {
@@ -31,6 +31,7 @@ _WORDS = {
     Action.UPDATE: ("update",),
     Action.REPLACE: ("delete", "create"),
     Action.DELETE: ("delete",),
+    Action.READ: ("read",),
 }
 
 
@@ -52,7 +53,7 @@ def plan_document(plan: Plan) -> Json:
         "variables": {name: {"value": value} for name, value in sorted(plan.variables.items())},
         "planned_values": planned_values(plan),
         "resource_drift": [resource_change(change) for change in plan.drift],
-        "resource_changes": [resource_change(change) | _recording(plan, change) for change in plan.changes],
+        "resource_changes": [resource_change(change) for change in plan.changes],
         "output_changes": {output.name: output_change(output) for output in plan.outputs},
         "prior_state": {
             "format_version": "1.0",
@@ -64,11 +65,6 @@ def plan_document(plan: Plan) -> Json:
         "zenctl_summary": summary(plan.changes),
         "diagnostics": [diagnostic_json(diagnostic) for diagnostic in plan.diagnostics],
     }
-
-
-def _recording(plan: Plan, change: Change) -> Json:
-    """A mark on what apply only records."""
-    return {"only_recorded": True} if plan.refresh_only and not change.is_noop else {}
 
 
 def terraform_actions(change: Change) -> tuple[str, ...]:

@@ -164,7 +164,7 @@ def penguins() -> Any:
         Change(
             StepAddr("transform", "penguins"),
             Action.REUSE,
-            (Reason(ReasonCode.RECORDED_ELSEWHERE, "step.transform.penguins of apply 3 has this result"),),
+            (Reason(ReasonCode.RECORDED_ELSEWHERE, "REUSE from workspace pr-42, apply 17"),),
             after={"type": "transform/1", "params": {}, "outputs": {"t": old}},
             fingerprint=new,
             execution_id=7,

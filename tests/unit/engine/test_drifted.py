@@ -1,4 +1,4 @@
-"""What has moved by itself, and what -refresh-only makes of it."""
+"""What has moved by itself."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import pytest
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, StepAddr
 from zenctl.engine.drifted import drift, seen_endpoints
 from zenctl.engine.observed import Observed
-from zenctl.engine.rerecording import known_after, only_recording
 from zenctl.fingerprint.data import RowsDifference
 from zenctl.jobs.artifacts import CorruptArtifact
 from zenctl.metadata.records import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.metadata.store import ExecutionState
-from zenctl.plans.actions import Action, Reason, ReasonCode
-from zenctl.plans.plan import Change, EndpointSeen
+from zenctl.plans.actions import Action, ReasonCode
+from zenctl.plans.plan import EndpointSeen
 from zenctl.provider import EndpointState
 from zenctl.schema import SourceState
 
@@ -92,42 +91,3 @@ def test_outputs_that_are_gone() -> None:
     damage = {FIT: CorruptArtifact("gone", path="trees/x", missing=True)}
     [change] = drift(STATE, observed(damage=damage))
     assert (change.addr, change.action, change.after) == (FIT, Action.DELETE, None)
-
-
-def planned(addr: Address, action: Action) -> Change:
-    return Change(addr, action, (Reason(ReasonCode.CODE_CHANGED),), before={}, after={"x": 1}, after_unknown=("y",))
-
-
-def test_refresh_only_runs_nothing_that_did_not_move() -> None:
-    changes = [planned(addr, Action.RUN) for addr in (DATA, FIT)] + [planned(SHOP, Action.REPLACE)]
-    kept = only_recording(changes, [], STATE)
-    assert {change.action for change in kept} == {Action.NO_OP}
-    assert all(change.reasons == () and change.before == change.after for change in kept)
-    assert set(known_after(kept, STATE)) == {DATA, FIT}
-
-
-def test_refresh_only_leaves_what_was_never_made_and_what_is_removed() -> None:
-    never = planned(StepAddr("python", "new"), Action.RUN)
-    assert only_recording([never, planned(FIT, Action.FORGET), planned(SHOP, Action.DELETE)], [], STATE) == []
-
-
-def test_refresh_only_takes_what_moved() -> None:
-    found = observed(
-        sources={DATA: SourceState("y", 44, 4)},
-        endpoints={SHOP: EndpointState("shop", OTHER, True)},
-        damage={FIT: CorruptArtifact("gone", path="trees/x", missing=True)},
-    )
-    changes = [planned(DATA, Action.RUN), planned(FIT, Action.RUN), planned(SHOP, Action.NO_OP)]
-    kept = only_recording(changes, drift(STATE, found), STATE)
-    assert {change.addr: change.action for change in kept} == {
-        DATA: Action.RUN,
-        FIT: Action.FORGET,
-        SHOP: Action.UPDATE,
-    }
-    assert known_after(kept, STATE) == {}
-
-
-def test_an_endpoint_that_only_does_not_answer_cannot_be_recorded_as_such() -> None:
-    moved = drift(STATE, observed(endpoints={SHOP: EndpointState("shop", MODEL, False, problem="no answer")}))
-    [kept] = only_recording([planned(SHOP, Action.UPDATE)], moved, STATE)
-    assert kept.action is Action.NO_OP

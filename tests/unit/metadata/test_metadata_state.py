@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,11 @@ Begin = Callable[..., Recorder]
 FIT = StepAddr("python", "fit")
 F1, F2 = "1" * 64, "2" * 64
 PORT = ("executions", "executions_by_id", "artifacts", "artifacts_by_id", "events", "context", "contexts", "commit")
+
+
+def of(workspaces: Collection[str], project: str = "penguins") -> Callable[[str, str], bool]:
+    """What `find_results` is told of whose results may be taken."""
+    return lambda other, workspace: other == project and workspace in workspaces
 
 
 class Counting:
@@ -91,7 +96,7 @@ def test_an_empty_store_has_an_empty_state(store: MetadataStore) -> None:
     state = read_state(store, "penguins", "default")
     assert (state.serial, state.results, state.attempts, state.outputs) == (0, {}, {}, {})
     assert history(store, "penguins", "default", FIT) == []
-    assert find_results(store, "penguins", F1, ["default"]) == []
+    assert find_results(store, F1, of(["default"])) == []
 
 
 def test_reading_costs_the_same_however_long_the_history(store: MetadataStore, begin: Begin) -> None:
@@ -188,7 +193,7 @@ def test_results_are_found_in_the_workspaces_named_only(store: MetadataStore, be
     run(other, "foreign")
 
     def found(fingerprint: str, *workspaces: str) -> list[tuple[str, str]]:
-        return [(r.workspace, r.job_id) for r in find_results(store, "penguins", fingerprint, workspaces)]
+        return [(r.workspace, r.job_id) for r in find_results(store, fingerprint, of(workspaces))]
 
     assert found(F1, "one", "two") == [("two", "job-1"), ("one", "job-0")]
     assert found(F1, "three") == [("three", "job-2")]

@@ -14,6 +14,16 @@ NoColor = Annotated[
     bool,
     typer.Option("-no-color", "--no-color", help="No colour. NO_COLOR and a pipe do the same.", show_default=False),
 ]
+WorkspaceFlag = Annotated[
+    str,
+    typer.Option(
+        "-workspace",
+        "--workspace",
+        metavar="NAME",
+        help="Work in this workspace, not in the selected one.",
+        show_default=False,
+    ),
+]
 CompactWarnings = Annotated[
     bool,
     typer.Option(
@@ -66,7 +76,7 @@ RefreshOnly = Annotated[
     typer.Option(
         "-refresh-only",
         "--refresh-only",
-        help="Only record what changed by itself: data is read anew, what is gone forgotten, no step is run.",
+        help="Only compare what is recorded with what is there, and record that; run and change nothing.",
     ),
 ]
 Input = Annotated[

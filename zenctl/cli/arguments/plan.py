@@ -22,8 +22,9 @@ class Choice:
     excludes: tuple[str, ...] = ()
     replace: tuple[str, ...] = ()
     refresh: bool = True
-    refresh_only: bool = False
     destroy: bool = False
+    trusted_config: str = ""
+    refresh_only: bool = False
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -33,8 +34,8 @@ class Choice:
             ("-exclude", self.excludes),
             ("-replace", self.replace),
             ("-refresh=false", not self.refresh),
-            ("-refresh-only", self.refresh_only),
             ("-destroy", self.destroy),
+            ("-refresh-only", self.refresh_only),
         ]
         return tuple(flag for flag, is_given in found if is_given)
 
@@ -78,8 +79,9 @@ def choice(
     exclude: Sequence[str] = (),
     replace: Sequence[str] = (),
     refresh: bool = True,
-    refresh_only: bool = False,
     destroy: bool = False,
+    trusted_config: str = "",
+    refresh_only: bool = False,
     found: list[Diagnostic],
 ) -> Choice:
     """Check the flags that choose what to plan; `order` are the names of all flags as they were typed."""
@@ -89,17 +91,21 @@ def choice(
         excludes=values.addresses("-exclude", exclude, found),
         replace=values.addresses("-replace", replace, found),
         refresh=refresh,
-        refresh_only=refresh_only,
         destroy=destroy,
+        trusted_config=trusted_config,
+        refresh_only=refresh_only,
     )
-    others = (("-refresh=false", not refresh), ("-replace", replace), ("-destroy", destroy))
-    for flag in (name for name, given in others if given and refresh_only):
-        detail = "It only records what is there: it must look, and it makes and destroys nothing."
-        found.append(error("bad_argument", f"-refresh-only and {flag} together", detail))
     if target and exclude:
         found.append(
             error("bad_argument", "-target and -exclude together", "Say either what to plan or what to leave out.")
         )
+    if refresh_only:
+        others = [("-destroy", destroy), ("-replace", replace), ("-refresh=false", not refresh)]
+        found += [
+            error("bad_argument", f"-refresh-only with {flag}", "It changes records only, to what it finds by looking.")
+            for flag, given in others
+            if given
+        ]
     if replace and destroy:
         found.append(error("bad_argument", "-replace with a destroy", "What is destroyed cannot be replaced as well."))
     return chosen

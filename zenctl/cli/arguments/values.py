@@ -9,7 +9,7 @@ from zenctl.addrs import NAME, AddressError, canonical, parse
 from zenctl.config.given import VariableArgument, VariableFile, VariableText
 from zenctl.diagnostics import Diagnostic, error
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 MAX_PARALLELISM = 256
 
 
@@ -60,15 +60,15 @@ def address(before: str, text: str, found: list[Diagnostic], *, read: Callable[[
 
 
 def seconds(flag: str, text: str, found: list[Diagnostic]) -> float:
-    """A duration such as `30s`, `5m`, `1h30m`, `0`; in seconds."""
+    """A duration such as `30s`, `5m`, `1h30m`, `3d`, `0`; in seconds."""
     if text == "0":
         return 0.0
     match = _DURATION.fullmatch(text)
     if match is None or not text:
         found.append(_bad(f'{flag}="{text}" is not a duration', "Write a number and a unit: 30s, 5m, 1h30m."))
         return 0.0
-    hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + rest
+    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return days * 86400 + hours * 3600 + minutes * 60 + rest
 
 
 def parallelism(text: str, found: list[Diagnostic]) -> int:

@@ -26,6 +26,7 @@ from zenctl.cli.arguments.options import (
     Target,
     Var,
     VarFile,
+    WorkspaceFlag,
 )
 from zenctl.cli.arguments.plan import DEFAULT_PARALLELISM, ApplyArguments
 from zenctl.cli.commands.plan import plan_options
@@ -85,6 +86,7 @@ def apply(
     lock: Lock = True,
     lock_timeout: LockTimeout = "0s",
     parallelism: Parallelism = DEFAULT_PARALLELISM,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Do what there is to do.
@@ -95,7 +97,7 @@ def apply(
     """
     found: list[Diagnostic] = []
     values.lock(lock, found)
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     given = ApplyArguments(
         choice=arguments.choice(
             var=var,
@@ -179,7 +181,12 @@ class _Apply:
         if self._given.plan_file is not None:
             from zenctl.plans import planfile
 
-            return planfile.read(self._given.plan_file), exits.OK
+            saved = planfile.read(self._given.plan_file)
+            if self._run.workspace_from == "-workspace" and saved.workspace != self._run.workspace:
+                detail = f'It was made for workspace "{saved.workspace}" and is applied there: leave out -workspace.'
+                summary = f'This plan is not for workspace "{self._run.workspace}"'
+                return None, self._report((error("wrong_workspace", summary, detail),), {})
+            return saved, exits.OK
         from zenctl.engine import workflow
 
         choice = self._given.choice

@@ -25,6 +25,7 @@ from zenctl.cli.arguments.options import (
     Target,
     Var,
     VarFile,
+    WorkspaceFlag,
 )
 from zenctl.cli.arguments.plan import DEFAULT_PARALLELISM, Choice, PlanArguments
 from zenctl.cli.invocation import Invocation, invocation
@@ -52,6 +53,7 @@ Examples:
   zenctl plan -var epochs=10
   zenctl plan -target=step.train.penguins
   zenctl plan -replace=step.train.penguins  # once more, though it is fresh
+  zenctl plan -trusted-config=origin/main   # of a fork: docs/security.md
   zenctl plan -detailed-exitcode       # for scripts: 2 if there is work to do
 
 Exit codes: 0 done; 1 error; with -detailed-exitcode 0 nothing to do, 2 changes.
@@ -81,11 +83,21 @@ def plan(
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
     refresh_only: RefreshOnly = False,
+    trusted_config: Annotated[
+        str,
+        typer.Option(
+            "-trusted-config",
+            "--trusted-config",
+            metavar="REV",
+            help="For pull requests from forks: settings, providers, secrets and hosts must be as in this commit.",
+        ),
+    ] = "",
     compact_warnings: CompactWarnings = False,
     input: Input = True,
     lock: Lock = True,
     lock_timeout: LockTimeout = "0s",
     parallelism: Parallelism = DEFAULT_PARALLELISM,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Show what apply would do, and why.
@@ -95,7 +107,7 @@ def plan(
     or input. Nothing is run and nothing is changed.
     """
     found: list[Diagnostic] = []
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     choice = arguments.choice(
         var=var,
         var_file=var_file,
@@ -106,6 +118,7 @@ def plan(
         refresh=refresh,
         refresh_only=refresh_only,
         destroy=destroy,
+        trusted_config=trusted_config,
         found=found,
     )
     del lock  # taken for the sake of scripts, as the help says
@@ -149,10 +162,9 @@ def run(run: Invocation, given: PlanArguments) -> int:
     code = exits.exit_code(problems)
     if code != exits.OK or made is None:
         return code or exits.ERROR
+    command = "destroy" if made.destroy else "apply -refresh-only" if made.refresh_only else "apply"
     if stream is None and not run.terminal.in_automation and (saved or not made.is_empty):
-        run.terminal.write(
-            view.footer(run.terminal, _typed(given.out, run.root) if saved else "", destroy=made.destroy)
-        )
+        run.terminal.write(view.footer(run.terminal, _typed(given.out, run.root) if saved else "", command=command))
     return exits.CHANGES if given.detailed_exitcode and not made.is_empty else exits.OK
 
 
@@ -167,6 +179,7 @@ def plan_options(choice: Choice) -> PlanOptions:
         replace=choice.replace,
         targets=choice.targets,
         excludes=choice.excludes,
+        trusted_config=choice.trusted_config,
     )
 
 

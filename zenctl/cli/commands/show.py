@@ -9,7 +9,7 @@ import typer
 
 from zenctl.cli import exits
 from zenctl.cli.arguments import state as arguments
-from zenctl.cli.arguments.options import JsonFlag, NoColor
+from zenctl.cli.arguments.options import JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import ShowArguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views import plan as plan_view
@@ -43,6 +43,7 @@ def show(
     markdown: Annotated[
         bool, typer.Option("-markdown", "--markdown", help="Print a plan as Markdown, for a pull request.")
     ] = False,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Show a saved plan, or what is recorded.
@@ -51,7 +52,7 @@ def show(
     not needed. Without one, lists what each address of the workspace last produced,
     and the outputs.
     """
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     found: list[Diagnostic] = []
     given = arguments.show_arguments(started.path(file) if file else None, json, markdown, found)
     return started.report(found) if found else run(started, given)

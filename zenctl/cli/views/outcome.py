@@ -24,7 +24,7 @@ def counts(outcome: ApplyOutcome) -> dict[str, int]:
     """How many addresses ended how, by the words of the summary line, in its order."""
     endpoints = Counter(outcome.endpoints.values())
     found = {
-        "ran": len(outcome.ran),
+        "run": len(outcome.ran),
         "cut off": len(outcome.cut_off),
         "reused": len(outcome.reused),
         **{word: endpoints[word] for word in _ENDPOINTS[:-1]},
@@ -38,7 +38,7 @@ def counts(outcome: ApplyOutcome) -> dict[str, int]:
 
 
 def headline(outcome: ApplyOutcome, *, destroy: bool = False) -> str:
-    """`Apply complete: 3 ran, 1 cut off, 4 up to date.`"""
+    """`Apply complete: 2 run, 3 cut off, 4 up to date.`"""
     name = "Destroy" if destroy else "Apply"
     if outcome.interrupted:
         word = "was interrupted"
