@@ -52,6 +52,7 @@ def test_reasons_of_what_is_replaced_or_deleted(penguins):
     }
     assert reasons == {
         "endpoint.local.other": "cannot_update",
+        "endpoint.local.blue": "cannot_update",
         'endpoint.local.gone["a b"]': "delete_because_no_resource_config",
         "step.python.old": "delete_because_no_resource_config",
     }
@@ -76,7 +77,7 @@ def test_drift_comes_before_what_is_planned(penguins, action, word):
 def test_the_summary_counts_what_terraform_counts(penguins):
     [summary] = [x for x in events(lambda stream: stream.plan(penguins)) if x["type"] == "change_summary"]
     counts = {name: summary["changes"][name] for name in ("add", "change", "remove", "import", "operation")}
-    assert counts == {"add": 4, "change": 4, "remove": 2, "import": 0, "operation": "plan"}
+    assert counts == {"add": 5, "change": 4, "remove": 3, "import": 0, "operation": "plan"}
 
 
 def test_outputs_have_types_and_no_secrets(penguins):
