@@ -13,7 +13,7 @@ from zenctl.addrs import Address, EndpointAddr, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors
 from zenctl.engine.asserting import postconditions, validations_around
 from zenctl.engine.caching import compare, milliseconds, oldest, runs_always
-from zenctl.engine.components import plain, with_ignored
+from zenctl.engine.components import plain, source_facts, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
@@ -314,7 +314,9 @@ class _Applier:
                 self.context.locations.get(desired.addr, {}),
             )
             return datasource_job(desired, job_id, source, processing)
-        packages = tuple(sorted(components.environment.get("distributions", {}))) if desired.code else ()
+        environment = components.environment
+        direct = environment.get("imports", sorted(environment.get("distributions", {})))
+        packages = tuple(direct) if desired.code else ()
         return step_job(desired, job_id, self.plan.code.get(str(desired.addr)), packages, processing)
 
     def _record(self, execution_id: int, result: JobResult) -> None:
@@ -351,8 +353,7 @@ class _Applier:
             components = replace(change.components, params=params)
             if not components.source:
                 source = self.context.observe(desired)
-                facts = {"digest": source.digest, "bytes": source.bytes, "rows": source.rows}
-                components = replace(components, source=facts)
+                components = replace(components, source=source_facts(source))
                 self.context.locations[change.addr] = source.locations
         else:
             params = plain(desired.fingerprint_params)

@@ -7,19 +7,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
+from zenctl.addrs import Address, EndpointAddr, parse
 from zenctl.config.configuration import EndpointConfig
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
 from zenctl.engine.applying import Applied, Context, apply_changes
 from zenctl.engine.asserting import checks
 from zenctl.engine.components import concealed, plain
-from zenctl.engine.desired import DesiredDatasource
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
+from zenctl.engine.holding import check_results, check_state, check_world, observe
 from zenctl.engine.known import recorded_results
 from zenctl.engine.opening import Opened
 from zenctl.engine.publishing import Publisher
-from zenctl.engine.refreshing import Refresher
 from zenctl.engine.requests import ApplyOutcome, Stop
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.settling import settle
@@ -34,7 +33,6 @@ from zenctl.metadata.store import StoreError
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
 from zenctl.runner.zipapp import build_runner
-from zenctl.schema import SourceState
 
 LEASE_SECONDS = 60.0
 """How long a lock is believed to be held without a sign of life from another host."""
@@ -65,8 +63,10 @@ def run_apply(
     outputs: Mapping[str, Any] | None = None
     try:
         state = read_state(world.store, plan.project, plan.workspace)
-        _check_fresh(plan, state)
-        applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism)
+        check_state(plan, state)
+        check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))
+        locations = check_world(world, plan, state, listener)
+        applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism, locations)
         outputs, problems = _outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
         applied.diagnostics += (
@@ -94,6 +94,7 @@ def _apply(
     listener: Listener,
     stop: Stop,
     parallelism: int,
+    locations: dict[Address, Mapping[str, str]],
 ) -> tuple[Applied, WorkspaceState]:
     opened, inputs = world.opened, world.inputs
     running = {change.addr for change in plan.changes if change.action in (Action.RUN, Action.MAY_RUN)}
@@ -106,7 +107,6 @@ def _apply(
         listener(Notice(f"{change.moved_from} has moved to {change.address}"))
     if moved:
         state = read_state(world.store, plan.project, plan.workspace)
-    locations = _locations(world, plan, state, listener)
     runner = _runner(inputs.data_dir / "cache")
     version = code_version(inputs.root)
     context = Context(
@@ -127,7 +127,7 @@ def _apply(
             plan, state, recorder, world.providers, world.storage, inputs.data_dir.absolute() / "work", version
         ),
         results=ResultFinder(world.store, world.storage, state, opened.trusted),
-        observe=lambda desired: _observed(world, state, listener, desired),
+        observe=lambda desired: observe(world, state, listener, desired),
         code_version=version,
         locations=locations,
         running=settled.running,
@@ -143,66 +143,6 @@ def _runner(cache: Path) -> Path:
         summary = f"{cache} cannot be written: {problem.strerror}"
         detail = "Check its permissions and the space on the disk; what is in it can be removed at any time."
         raise DiagnosticError(error("cache_unwritable", summary, detail)) from problem
-
-
-def _check_fresh(plan: Plan, state: WorkspaceState) -> None:
-    """Refuse a plan if a result it was made against is no longer the current one."""
-    now = {str(addr): recorded.execution_id for addr, recorded in state.results.items()}
-    planned = {change.address for change in plan.changes}
-    moved = sorted(a for a in planned | plan.heads.keys() if plan.heads.get(a) != now.get(a))
-    if plan.serial == state.serial or not moved:
-        return
-    names = ", ".join(moved[:5]) + (f" and {len(moved) - 5} more" if len(moved) > 5 else "")
-    detail = (
-        f"It was made after apply {plan.serial}; since then apply {state.serial} changed {names}. "
-        "Make a new plan and review it."
-    )
-    raise DiagnosticError(error("plan_stale", "The plan is stale: the state has moved on", detail))
-
-
-def _locations(world: World, plan: Plan, state: WorkspaceState, listener: Listener) -> dict[Address, Mapping[str, str]]:
-    """Where the sources that will be read lie; refuses the plan if one has other content than was planned."""
-    wanted = []
-    known = recorded_results(state)
-    for change in plan.changes:
-        placed = change.components is not None and change.components.source
-        if isinstance(change.addr, DatasourceAddr) and change.action is Action.RUN and placed:
-            desired, _ = world.opened.evaluator.node(change.addr, known)
-            if isinstance(desired, DesiredDatasource):
-                wanted.append((change, desired))
-    if not wanted:
-        return {}
-    refresher = _refresher(world, state, listener)
-    observed = refresher.observe([desired for _, desired in wanted], None)
-    problems: list[Diagnostic] = list(refresher.diagnostics)
-    for change, desired in wanted:
-        source = observed.sources.get(change.addr)
-        if source is None or change.components is None:
-            continue
-        if source.digest != change.components.source["digest"]:
-            summary = f"The plan is stale: the data of {change.addr} changed after it was made"
-            detail = "Make a new plan and review it."
-            place = desired.config.range
-            problems.append(error("plan_stale", summary, detail, range=place, address=change.address))
-    if has_errors(problems):
-        raise DiagnosticError(*problems)
-    return {addr: source.locations for addr, source in observed.sources.items()}
-
-
-def _observed(world: World, state: WorkspaceState, listener: Listener, desired: DesiredDatasource) -> SourceState:
-    """A datasource as it is now, whose place became known while applying."""
-    refresher = _refresher(world, state, listener)
-    source = refresher.observe([desired], None).sources.get(desired.addr)
-    if source is None:
-        raise DiagnosticError(*refresher.diagnostics)
-    return source
-
-
-def _refresher(world: World, state: WorkspaceState, listener: Listener) -> Refresher:
-    inputs = world.inputs
-    code = world.opened.code
-    cache = inputs.data_dir / "cache"
-    return Refresher(inputs.root, cache, state=state, providers=world.providers, code=code, listener=listener)
 
 
 def _preload(opened: Opened, plan: Plan) -> tuple[str, ...]:

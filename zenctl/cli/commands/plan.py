@@ -116,9 +116,9 @@ def plan(
         exclude=exclude,
         replace=replace,
         refresh=refresh,
+        refresh_only=refresh_only,
         destroy=destroy,
         trusted_config=trusted_config,
-        refresh_only=refresh_only,
         found=found,
     )
     del lock  # taken for the sake of scripts, as the help says
@@ -175,11 +175,11 @@ def plan_options(choice: Choice) -> PlanOptions:
     return PlanOptions(
         destroy=choice.destroy,
         refresh=choice.refresh,
+        refresh_only=choice.refresh_only,
         replace=choice.replace,
         targets=choice.targets,
         excludes=choice.excludes,
         trusted_config=choice.trusted_config,
-        refresh_only=choice.refresh_only,
     )
 
 
