@@ -31,7 +31,13 @@ def step_components(desired: DesiredStep, closure: Closure | None, environment: 
     kind = desired.config.type
     code: dict[str, Any] = {}
     if closure is not None:
-        code = {"entry": closure.entry, "digest": closure.digest, "files": dict(closure.files)}
+        definitions = {path: dict(found) for path, found in closure.definitions.items()}
+        code = {
+            "entry": closure.entry,
+            "digest": closure.digest,
+            "files": dict(closure.files),
+            **({"definitions": definitions} if definitions else {}),
+        }
     return Components(
         type=f"{kind.name}/{kind.version}",
         code=code,

@@ -1,0 +1,80 @@
+"""Tells what a class inherits from, in the project and outside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from zenctl.fingerprint.names import Names, Target
+from zenctl.fingerprint.watched import BENIGN_BASES, EXCEPTIONS, MORE_EXCEPTIONS
+
+_HOOKS = frozenset({"__init_subclass__", "__prepare__", "mro"})
+
+
+@dataclass(frozen=True)
+class Heritage:
+    """`ancestors` are the classes of the project that a class inherits from, itself left out.
+
+    `is_open`: code from outside may call any of its methods, as one of its bases is from outside or not known.
+    `is_noticed`: to define it has an effect (a metaclass, `__init_subclass__`), so that it can be used without its name.
+    `touched` are the names that its bases were found by.
+    """
+
+    ancestors: tuple[Target, ...]
+    is_open: bool
+    is_noticed: bool
+    touched: frozenset[tuple[str, str]]
+
+
+class Lineage:
+    """Looks up the heritage of classes, each once."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._known: dict[Target, Heritage] = {}
+
+    def of(self, target: Target) -> Heritage:
+        """The heritage of a class."""
+        if target not in self._known:
+            # A class that inherits from itself by way of others cannot run; it ends here.
+            self._known[target] = Heritage((), False, False, frozenset())
+            self._known[target] = self._heritage(target)
+        return self._known[target]
+
+    def _heritage(self, target: Target) -> Heritage:
+        ancestors: dict[Target, None] = {}
+        touched: set[tuple[str, str]] = set()
+        is_open = False
+        is_noticed = any(found.keywords for found in self._names.classes(target))
+        for base in self._bases(target, touched):
+            if base.kind == "class":
+                above = self.of(base)
+                ancestors.update(dict.fromkeys((base, *above.ancestors)))
+                touched |= above.touched
+                is_open |= above.is_open
+                is_noticed |= above.is_noticed or self._hooks(base)
+            elif not (base.kind == "outside" and is_benign_base(base.name)):
+                is_open = is_noticed = True
+        return Heritage(tuple(ancestors), is_open, is_noticed, frozenset(touched))
+
+    def _bases(self, target: Target, touched: set[tuple[str, str]]) -> Iterator[Target]:
+        for found in self._names.classes(target):
+            for chain in found.bases:
+                if not chain:
+                    yield Target("unknown")
+                    continue
+                resolution = self._names.resolve(target.file, chain)
+                touched |= resolution.touched
+                yield from resolution.targets
+
+    def _hooks(self, target: Target) -> bool:
+        return any(_HOOKS & set(found.methods) for found in self._names.classes(target))
+
+
+def is_benign_base(name: str) -> bool:
+    """Whether a base from outside calls no method of its subclasses but those with two underscores."""
+    name = name.replace("typing_extensions.", "typing.", 1)
+    if name in BENIGN_BASES:
+        return True
+    module, _, last = name.rpartition(".")
+    return module == "builtins" and (last.endswith(EXCEPTIONS) or last in MORE_EXCEPTIONS)
