@@ -11,8 +11,10 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError
 from zenctl.engine.desired import CodeRef
 from zenctl.fingerprint.code import Closure, closure
 from zenctl.fingerprint.git import resolve
+from zenctl.fingerprint.older import as_recorded
 from zenctl.fingerprint.signature import Signature, read_signature
 from zenctl.fingerprint.source import GitTree, SourceError, SourceTree, WorkingTree
+from zenctl.metadata.state import Recorded
 from zenctl.plans.plan import Plan
 
 MAX_TEXT = 1 << 20
@@ -50,14 +52,22 @@ class CodeSources:
                 self._signatures[ref] = None, list(problem.diagnostics)
         return self._signatures[ref]
 
-    def closure(self, ref: CodeRef, files: tuple[str, ...]) -> tuple[Closure | None, list[Diagnostic]]:
-        """All code that the function reaches, with the files declared beside it."""
+    def closure(
+        self, ref: CodeRef, files: tuple[str, ...], recorded: Recorded | None = None
+    ) -> tuple[Closure | None, list[Diagnostic]]:
+        """All code that the function reaches, with the files declared beside it.
+
+        If `recorded` is of an older form and its code is provably the same, the closure has that form too.
+        """
         if (ref, files) not in self._closures:
             try:
                 self._closures[ref, files] = closure(self._tree(ref), ref.file, ref.function, files)
             except DiagnosticError as problem:
                 self._closures[ref, files] = None, list(problem.diagnostics)
-        return self._closures[ref, files]
+        found, diagnostics = self._closures[ref, files]
+        if found is not None and recorded is not None:
+            found = as_recorded(self._tree(ref), found, recorded.components)
+        return found, diagnostics
 
     def texts(self, names: Iterable[str]) -> dict[str, str]:
         """The texts of code files that diagnostics point into, as far as they can be read."""

@@ -16,7 +16,7 @@ from zenctl.fingerprint.expressions import ITERATED
 from zenctl.fingerprint.facts import Chain, FunctionFacts, Uses
 from zenctl.fingerprint.names import Resolution, Target
 from zenctl.fingerprint.reach import Reach
-from zenctl.fingerprint.watched import CONTAINING, DROPPING, PASSING
+from zenctl.fingerprint.watched import BENIGN, CONTAINING, DROPPING, GIVING, PASSING
 
 Node = Union[str, "tuple[object, str]"]
 
@@ -193,9 +193,8 @@ class _Graph:
         if any(target.kind in ("variable", "unknown") for target in self._resolve(unit, chain).targets):
             yield "m:__call__"
             if len(chain) > 1:
-                # A method; of a list, dict or set it gives what that holds.
                 yield f"m:{chain[-1]}"
-                yield from self._value(unit, chain[:-1])
+                yield from self._value(unit, chain[:-1]) if chain[-1] in GIVING else ()
 
     def _resolve(self, unit: _Unit, chain: Chain) -> Resolution:
         return self.names.resolve(unit.file, chain, unit.uses.bindings)
@@ -213,7 +212,8 @@ class _Graph:
             yield from self._method_argument(unit, *rest.split("|", 2))
         elif kind == "w:":
             for target in self._resolve(unit, tuple(rest.split("."))).targets:
-                yield (target, "w:") if target.kind == "function" else OUT
+                if not (target.kind == "outside" and target.name in BENIGN):
+                    yield (target, "w:") if target.kind == "function" else OUT
         elif kind == "i:":
             yield from self._index(unit, tuple(rest.split(".")))
         elif place[0] == "+":
@@ -231,12 +231,12 @@ class _Graph:
                     yield OUT
             elif target.kind == "class":
                 yield from self._construct(target, place)
-            elif target.kind == "outside" and target.name in PASSING:
+            elif target.kind == "outside" and target.name in PASSING and not _drops(target.name, place):
                 called: Node = (unit.key, f"c:{name}")
                 for iterated in ITERATED:
                     self._edge(iterated, called)
                 yield called
-            elif target.kind == "outside" and target.name in DROPPING and place[0] != "=":
+            elif target.kind == "outside" and (_drops(target.name, place) or target.name in BENIGN):
                 continue
             elif target.kind in ("variable", "unknown") and len(chain) > 1:
                 yield from self._method_argument(unit, chain[-1], place, f"g:{'.'.join(chain[:-1])}")
@@ -362,3 +362,8 @@ class _Graph:
         return any(
             name in found.methods for above in (owner, *heritage.ancestors) for found in self.names.classes(above)
         )
+
+
+def _drops(name: str, place: str) -> bool:
+    """Whether a function from outside neither keeps nor returns what it is given at a place."""
+    return (name in DROPPING and place[0] != "=") or (name == "builtins.getattr" and place in ("0", "1"))

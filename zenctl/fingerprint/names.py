@@ -144,7 +144,7 @@ class Names:
         for star in facts.stars:
             refs, outside = self._modules.references(star.module, star.level, file)
             for ref in refs:
-                found += self._lookup(ref.file, name, touched) if ref.file else []
+                found += self._member(_module(ref), name, touched)
             if outside:
                 found.append(Target("unknown"))
         return found

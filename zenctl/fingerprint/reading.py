@@ -169,6 +169,9 @@ class Reader(Calls):
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             self.assign(target, ())
+            if isinstance(target, ast.Name):
+                # It must be there.
+                self.expression(target)
 
     def _match(self, node: ast.AST) -> None:
         atoms = self.expression(node.subject)  # type: ignore[attr-defined]

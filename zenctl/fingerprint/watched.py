@@ -335,3 +335,11 @@ CONTAINING = frozenset(
     {"add", "append", "appendleft", "extend", "insert", "push", "put", "remove", "setdefault", "update", "discard"}
 )
 """Methods by which lists, dicts and sets take something in."""
+
+GIVING = frozenset(
+    {
+        *("copy", "difference", "get", "intersection", "items", "keys", "pop", "popitem", "popleft", "setdefault"),
+        *("symmetric_difference", "union", "values"),
+    }
+)
+"""Methods by which they give out what they hold."""

@@ -59,7 +59,7 @@ class Components:
 
     - `type`: the step type and its implementation version, `python/1`, `datasource.csv/1`
     - `code`: {"entry": "steps/fit.py:fit", "digest": hex, "files": {path: hex}, "definitions": {path: {name: hex}}}, or
-      {} for built-in steps; records of before 0.2 hold no definitions; only `digest` and the function's name count
+      {} for built-in steps; records of the first form hold no definitions; `digest` and the function's name decide
     - `params`: the resolved parameters; `Unknown` values are written {"unknown": type}
     - `inputs`: {input name: content digest, "" while unknown}
     - `source`: {"digest": hex, "bytes": int, "rows": int} of a datasource, else {}; only `digest` counts
