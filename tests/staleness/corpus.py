@@ -1,10 +1,10 @@
 """Reads the corpus: small projects, each with one change and whether it makes the step stale.
 
-    ## name -> stale: what CODE_CHANGED says        or   ## name -> fresh
-    (entry steps/fit.py) (files *.json) (not run) (counts though unread)     one a line, all optional
-    [path]              a file of the project; its text follows
-    [edit path]         a text of it, then a line `=>`, then what takes its place
-    [add path]          a file that is there only after the change
+## name -> stale: what CODE_CHANGED says        or   ## name -> fresh
+(entry steps/fit.py) (files *.json) (not run) (counts though unread)     one a line, all optional
+[path]              a file of the project; its text follows
+[edit path]         a text of it, then a line `=>`, then what takes its place
+[add path]          a file that is there only after the change
 """
 
 from __future__ import annotations

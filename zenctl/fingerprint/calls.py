@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Union
 
-from zenctl.fingerprint.expressions import OUTSIDE, WORD, Atoms, Expressions
+from zenctl.fingerprint.expressions import OUTSIDE, WORD, Atoms, Expressions, inside
 from zenctl.fingerprint.facts import Call, Chain
 from zenctl.fingerprint.watched import CALLS, CONTAINING, EVALUATORS, GIVING
 
@@ -66,7 +66,7 @@ class Calls(Expressions):
             self.flow(values, f"q:{name}|{place}|{receiver}")
             if name in CONTAINING:
                 self.flow(values, f"+{name}|{receiver}")
-        return (f"m:{name}", f"a:{name}", *(atoms if name in GIVING else ()))
+        return (f"m:{name}", f"a:{name}", *(inside(atoms) if name in GIVING else ()))
 
     def _arguments(self, node: ast.Call, owner: ast.expr | None = None) -> Iterable[tuple[Union[int, str], Atoms]]:
         """Read the arguments; each one's place is a number, `=name`, or `*` where it is not known."""

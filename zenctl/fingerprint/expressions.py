@@ -2,7 +2,8 @@
 
 An atom is a text that says where a value comes from: `n:x` a local variable, `g:a.b` a dotted name of the module, `c:a.b`
 what calling one gives, `a:x` an attribute, `m:x` what a method of that name gives, `d:` what an operator gives, `w:` what
-is given to a function inside of the one that is read. What kind of value is assigned is told by `l:` (a list, dict or set
+is given to a function inside of the one that is read. `^` before an atom means what is in its list, dict, set or iterator;
+`@` means one that holds it. What kind of value is assigned is told by `l:` (a list, dict or set
 written out), `k:` (a number or text), `v:` (just what a call of a dotted name gives) and `u:` (any other).
 
 Where a value goes is a text too: `n:x`, `G:x` (a variable of the module), `a:x`, `r:` (returned), `o:` (to code outside of
@@ -93,7 +94,8 @@ class Expressions:
             chain = self.chain(target)
             if chain is not None:
                 self.stores.setdefault(chain, target.lineno)
-            self.expression(target.value)
+            else:
+                self.expression(target.value)
             self.flow((*atoms, kind), f"a:{target.attr}")
         elif isinstance(target, ast.Subscript):
             self.expression(target.value)
@@ -101,9 +103,9 @@ class Expressions:
             self.flow((*atoms, *keys), f"+__setitem__|{self.receiver(target.value)}")
         elif isinstance(target, (ast.Tuple, ast.List)):
             for item in target.elts:
-                self.assign(item, atoms)
+                self.assign(item, inside(atoms))
         elif isinstance(target, ast.Starred):
-            self.assign(target.value, atoms)
+            self.assign(target.value, holding(atoms))
 
     def annotation(self, node: ast.expr) -> None:
         """The names in an annotation that counts, quoted ones too."""
@@ -124,7 +126,7 @@ class Expressions:
             attributes = getattr(part, "kwd_attrs", ())
             for attribute in attributes:
                 self.attribute(attribute)
-            inner = atoms + tuple(f"a:{attribute}" for attribute in attributes)
+            inner = atoms + inside(atoms) + tuple(f"a:{attribute}" for attribute in attributes)
             if name is not None:
                 self.flow((*inner, OTHER), self._variable(name))
             if not isinstance(part, ast.expr):
@@ -248,6 +250,12 @@ class Expressions:
                 self.attributes.update(_FIELD.findall(text))
         return ()
 
+    def _display(self, node: ast.AST) -> Atoms:
+        return holding(self._children(node))
+
+    def _starred(self, node: ast.Starred) -> Atoms:
+        return (*inside(self.expression(node.value)), *ITERATED)
+
     def _bin_op(self, node: ast.BinOp) -> Atoms:
         atoms: Atoms = ("d:",)
         left: ast.expr = node
@@ -255,19 +263,23 @@ class Expressions:
             # A sum is nested as deep as it is long.
             if isinstance(left.op, ast.Div):
                 self.literal(left)
-            atoms += self.expression(left.right)
+            atoms += holding(inside(self.expression(left.right)))
             left = left.left
-        return tuple(dict.fromkeys(atoms + self.expression(left)))
+        return tuple(dict.fromkeys(atoms + holding(inside(self.expression(left)))))
 
     def _unary_op(self, node: ast.UnaryOp) -> Atoms:
         atoms = self.expression(node.operand)
         return () if isinstance(node.op, ast.Not) else (*atoms, "d:")
 
     def _subscript(self, node: ast.Subscript) -> Atoms:
-        keys = self.expression(node.slice)
         chain = self.chain(node.value)
+        if chain == ("sys", "modules") and isinstance(node.slice, ast.Name) and node.slice.id == "__name__":
+            # Its own module: what `globals()` gives.
+            self.chains.setdefault(("globals",), node.lineno)
+            return ()
+        keys = self.expression(node.slice)
         self.flow(keys, f"i:{'.'.join(chain)}" if chain is not None else OUTSIDE)
-        return (*self.expression(node.value), "m:__getitem__", "m:__class_getitem__", "m:__missing__")
+        return (*inside(self.expression(node.value)), "m:__getitem__", "m:__class_getitem__", "m:__missing__")
 
     def _named_expr(self, node: ast.NamedExpr) -> Atoms:
         atoms = self.expression(node.value)
@@ -276,12 +288,12 @@ class Expressions:
 
     def _yield(self, node: ast.Yield) -> Atoms:
         if node.value is not None:
-            self.give(self.expression(node.value))
+            self.give(holding(self.expression(node.value)))
         return ()
 
     def _yield_from(self, node: ast.YieldFrom) -> Atoms:
-        atoms = (*self.expression(node.value), *ITERATED)
-        self.give(atoms)
+        atoms = self.expression(node.value)
+        self.give(holding((*inside(atoms), *ITERATED)))
         return atoms
 
     def _lambda(self, node: ast.Lambda) -> Atoms:
@@ -308,7 +320,7 @@ class Expressions:
         self.scope.bind([generator.target for generator in generators], walrus=self.walrus)
         for index, generator in enumerate(generators):
             atoms = first if index == 0 else self.expression(generator.iter)
-            self.assign(generator.target, (*atoms, *ITERATED))
+            self.assign(generator.target, (*inside(atoms), *ITERATED))
             for condition in generator.ifs:
                 self.expression(condition)
         made: Atoms = ()
@@ -316,7 +328,7 @@ class Expressions:
             part = getattr(node, field, None)
             made += self.expression(part) if part is not None else ()
         self.scope = outer
-        return made
+        return holding(made)
 
 
 Expressions.EXPRESSIONS = {
@@ -324,17 +336,32 @@ Expressions.EXPRESSIONS = {
     ast.BinOp: Expressions._bin_op,
     ast.Compare: Expressions._nothing,
     ast.Constant: Expressions._constant,
+    ast.Dict: Expressions._display,
     ast.FormattedValue: Expressions._nothing,
     ast.JoinedStr: Expressions._nothing,
     ast.Lambda: Expressions._lambda,
+    ast.List: Expressions._display,
     ast.Name: Expressions._name,
     ast.NamedExpr: Expressions._named_expr,
+    ast.Set: Expressions._display,
+    ast.Starred: Expressions._starred,
     ast.Subscript: Expressions._subscript,
+    ast.Tuple: Expressions._display,
     ast.UnaryOp: Expressions._unary_op,
     ast.Yield: Expressions._yield,
     ast.YieldFrom: Expressions._yield_from,
     **dict.fromkeys(COMPREHENSIONS, Expressions._comprehension),
 }
+
+
+def inside(atoms: Atoms) -> Atoms:
+    """What is in the lists, dicts, sets or iterators that the values are."""
+    return tuple(f"^{atom}" for atom in atoms)
+
+
+def holding(atoms: Atoms) -> Atoms:
+    """A list, dict, set or iterator that holds the values."""
+    return tuple(f"@{atom}" for atom in atoms)
 
 
 def kind_of(value: ast.expr) -> str:

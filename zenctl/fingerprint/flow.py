@@ -16,7 +16,7 @@ from zenctl.fingerprint.expressions import ITERATED
 from zenctl.fingerprint.facts import Chain, FunctionFacts, Uses
 from zenctl.fingerprint.names import Resolution, Target
 from zenctl.fingerprint.reach import Reach
-from zenctl.fingerprint.watched import BENIGN, CONTAINING, DROPPING, GIVING, PASSING
+from zenctl.fingerprint.watched import BENIGN, COLLECTING, CONTAINING, DROPPING, GIVING, PASSING
 
 Node = Union[str, "tuple[object, str]"]
 
@@ -106,7 +106,9 @@ class _Graph:
                 yield _Unit(target, target.file, function.uses, function)
 
     def _edge(self, source: Node, target: Node) -> None:
+        """A value goes from one node to another, and so does what it holds."""
         self.into[target].add(source)
+        self.into[_contents(target)].add(_contents(source))
 
     def _unit(self, unit: _Unit, entry: set[Target]) -> None:
         """What a function gives goes to its callers; its object is of its class or one below."""
@@ -143,12 +145,14 @@ class _Graph:
         return [target for target in self.reach.classes if owner in self.reach.lineage.of(target).ancestors]
 
     def _flow(self, unit: _Unit, atom: str, place: str) -> None:
-        sources = list(self._sources(unit, atom))
-        if not sources:
+        values, held = self._sources(unit, atom)
+        if not values and not held:
             return
         for target in self._targets(unit, place):
-            for source in sources:
-                self._edge(source, target)
+            for source in values:
+                self.into[target].add(source)
+            for source in held:
+                self.into[_contents(target)].add(source)
 
     def _variable(self, unit: _Unit, place: str) -> Node:
         kind, name = place[:2], place[2:]
@@ -156,12 +160,19 @@ class _Graph:
             return place
         return (Target("module", unit.file), f"G:{name}") if kind == "G:" else (unit.key, place)
 
-    def _sources(self, unit: _Unit, atom: str) -> Iterator[Node]:
-        """Where the value of an atom comes from."""
+    def _sources(self, unit: _Unit, atom: str) -> tuple[list[Node], list[Node]]:
+        """Where the value of an atom comes from, and where what it holds does."""
+        if atom[0] in "^@":
+            values, held = self._sources(unit, atom[1:])
+            return (held, held) if atom[0] == "^" else ([], [*values, *held])
+        found = list(self._plain_sources(unit, atom))
+        return found, [_contents(node) for node in found]
+
+    def _plain_sources(self, unit: _Unit, atom: str) -> Iterator[Node]:
         kind, name = atom[:2], atom[2:]
         if kind in ("a:", "m:", "d:"):
             yield atom
-            if atom.startswith("a:") and atom != "a:*":
+            if kind == "a:" and name != "*":
                 self._edge(atom, "a:*")
         elif kind in ("n:", "w:"):
             yield (unit.key, atom)
@@ -171,9 +182,20 @@ class _Graph:
             called: Node = (unit.key, atom)
             if called not in self.made:
                 self.made.add(called)
-                for source in self._result(unit, tuple(name.split("."))):
-                    self._edge(source, called)
+                self._called(unit, tuple(name.split(".")), called)
             yield called
+
+    def _called(self, unit: _Unit, chain: Chain, called: Node) -> None:
+        """What a call of a dotted name gives."""
+        for source in self._value(unit, chain):
+            self._edge(source, called)
+        if any(target.kind in ("variable", "unknown") for target in self._resolve(unit, chain).targets):
+            self._edge("m:__call__", called)
+            if len(chain) > 1:
+                self._edge(f"m:{chain[-1]}", called)
+                if chain[-1] in GIVING:
+                    for source in self._value(unit, chain[:-1]):
+                        self._edge(_contents(source), called)
 
     def _value(self, unit: _Unit, chain: Chain) -> Iterator[Node]:
         resolution = self._resolve(unit, chain)
@@ -186,15 +208,6 @@ class _Graph:
                 yield (Target("module", target.file), f"G:{target.name}")
             if target.kind in ("unknown", "variable") and len(chain) > 1:
                 yield f"a:{chain[-1]}"
-
-    def _result(self, unit: _Unit, chain: Chain) -> Iterator[Node]:
-        """Where what a call of a dotted name gives comes from."""
-        yield from self._value(unit, chain)
-        if any(target.kind in ("variable", "unknown") for target in self._resolve(unit, chain).targets):
-            yield "m:__call__"
-            if len(chain) > 1:
-                yield f"m:{chain[-1]}"
-                yield from self._value(unit, chain[:-1]) if chain[-1] in GIVING else ()
 
     def _resolve(self, unit: _Unit, chain: Chain) -> Resolution:
         return self.names.resolve(unit.file, chain, unit.uses.bindings)
@@ -232,16 +245,27 @@ class _Graph:
             elif target.kind == "class":
                 yield from self._construct(target, place)
             elif target.kind == "outside" and target.name in PASSING and not _drops(target.name, place):
-                called: Node = (unit.key, f"c:{name}")
-                for iterated in ITERATED:
-                    self._edge(iterated, called)
-                yield called
+                yield from self._passed(unit, name, target.name, place)
             elif target.kind == "outside" and (_drops(target.name, place) or target.name in BENIGN):
                 continue
             elif target.kind in ("variable", "unknown") and len(chain) > 1:
                 yield from self._method_argument(unit, chain[-1], place, f"g:{'.'.join(chain[:-1])}")
             else:
                 yield OUT
+
+    def _passed(self, unit: _Unit, name: str, function: str, place: str) -> Iterator[Node]:
+        """An argument that a function from outside may return, or put into the list or iterator that it returns."""
+        called: Node = (unit.key, f"c:{name}")
+        for iterated in ITERATED:
+            self._edge(iterated, _contents(called))
+        if function not in COLLECTING or place[0] == "=":
+            yield called
+            yield _contents(called)
+            return
+        given: Node = (unit.key, f"x:{name}")
+        self.into[_contents(called)].add(_contents(given))
+        self.into[called].add(_contents(given))
+        yield given
 
     def _construct(self, target: Target, place: str) -> Iterator[Node]:
         """An argument that an object is made with."""
@@ -264,7 +288,7 @@ class _Graph:
             names = facts.parameters
             plain = [name for name in names if not name.startswith("*")]
             positional = plain[: next((i for i, name in enumerate(names) if name.startswith("*")), len(names))]
-            rest = [name.lstrip("*") for name in names if name.startswith("*") and name != "*"]
+            rest = [f"{name.lstrip('*')}[]" for name in names if name.startswith("*") and name != "*"]
             if place == "*":
                 chosen = [*plain, *rest]
             elif place[0] == "=":
@@ -292,7 +316,7 @@ class _Graph:
         """Put by a method into what may be a list, dict or set."""
         node = self._place(unit, receiver)
         if node is not None:
-            yield node
+            yield _contents(node)
         if name == "__setitem__" and not self._is_display(unit, receiver):
             yield from self._method_argument(unit, name, "*", receiver)
 
@@ -362,6 +386,15 @@ class _Graph:
         return any(
             name in found.methods for above in (owner, *heritage.ancestors) for found in self.names.classes(above)
         )
+
+
+def _contents(node: Node) -> Node:
+    """What is in the list, dict, set or iterator that a node's value is; what is deeper inside counts as in it."""
+    if node == OUT:
+        return node
+    if isinstance(node, str):
+        return node if node.endswith("[]") else f"{node}[]"
+    return node if node[1].endswith("[]") else (node[0], f"{node[1]}[]")
 
 
 def _drops(name: str, place: str) -> bool:

@@ -24,9 +24,7 @@ def as_recorded(tree: SourceTree, closure: Closure, components: Mapping[str, Any
         return closure
     # It named the packages that any function of the files imports, reached or not.
     packages = components.get("environment", {}).get("distributions", {})
-    return replace(
-        closure, digest=code["digest"], files=code["files"], definitions={}, third_party=frozenset(packages)
-    )
+    return replace(closure, digest=code["digest"], files=code["files"], definitions={}, third_party=frozenset(packages))
 
 
 def _is_same(tree: SourceTree, closure: Closure, code: Mapping[str, Any]) -> bool:

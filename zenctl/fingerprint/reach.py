@@ -312,7 +312,12 @@ class Reach:
             self.widen_file(ref.file, file, item.line, what, why)
 
     def _store(self, file: str, chain: Chain, line: int, local: Bindings) -> None:
-        for target in self.names.resolve(file, chain[:-1], local).targets:
+        resolution = self.names.resolve(file, chain[:-1], local)
+        if not any(target.kind == "module" for target in resolution.targets):
+            self.mention(file, chain[:-1], line, local)
+            return
+        self.touch(resolution)
+        for target in resolution.targets:
             if target.kind == "module":
                 self.widen_module(target, file, line, f"{'.'.join(chain)} = ...", "changes the module from outside")
 

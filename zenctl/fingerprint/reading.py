@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from zenctl.fingerprint.calls import Calls
 from zenctl.fingerprint.canonical import Function, statements
-from zenctl.fingerprint.expressions import ENTERED, ITERATED, OTHER, OUTSIDE, RETURNED, Atoms, kind_of
+from zenctl.fingerprint.expressions import ENTERED, ITERATED, OTHER, OUTSIDE, RETURNED, Atoms, holding, inside, kind_of
 from zenctl.fingerprint.facts import Binding, Import, Uses
 from zenctl.fingerprint.scopes import Scope, parameters
 from zenctl.fingerprint.watched import DOC_READERS, HINT_READERS, PLACE_READERS, SOURCE_READERS
@@ -116,7 +116,7 @@ class Reader(Calls):
             self.assign(target, atoms, kind)
 
     def _aug_assign(self, node: ast.AugAssign) -> None:
-        self.assign(node.target, (*self.expression(node.value), "d:"))
+        self.assign(node.target, (*holding(inside(self.expression(node.value))), "d:"))
 
     def _ann_assign(self, node: ast.AnnAssign) -> None:
         if self.scope is None or self.scope.is_class:
@@ -128,7 +128,7 @@ class Reader(Calls):
 
     def _for(self, node: ast.For) -> None:
         atoms = self.expression(node.iter)
-        self.assign(node.target, (*atoms, *ITERATED))
+        self.assign(node.target, (*inside(atoms), *ITERATED))
         self.body(node.body)
         self.body(node.orelse)
 
@@ -141,7 +141,8 @@ class Reader(Calls):
         for item in node.items:
             atoms = self.expression(item.context_expr)
             if item.optional_vars is not None:
-                self.assign(item.optional_vars, (*atoms, *ENTERED))
+                # A generator with `contextmanager` gives what it yields.
+                self.assign(item.optional_vars, (*atoms, *inside(atoms), *ENTERED))
         self.body(node.body)
 
     def _return(self, node: ast.Return) -> None:

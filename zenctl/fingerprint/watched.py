@@ -322,6 +322,12 @@ PASSING = frozenset(
 ) | {"copy.copy", "copy.deepcopy", "dataclasses.replace", "typing.cast"}
 """Functions from outside that use no method but those with two underscores of what they are given, and may return it."""
 
+COLLECTING = frozenset(
+    f"builtins.{name}"
+    for name in ("dict", "enumerate", "frozenset", "iter", "list", "next", "reversed", "set", "sum", "tuple", "zip")
+)
+"""Those of them that return what is in what they are given."""
+
 DROPPING = frozenset(
     f"builtins.{name}"
     for name in (
