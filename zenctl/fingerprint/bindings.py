@@ -15,7 +15,7 @@ _BODIES = ("body", "orelse", "finalbody")
 
 def bindings_of(
     tree: ast.Module, guards: frozenset[str], shared: frozenset[str]
-) -> tuple[Mapping[str, tuple[Binding, ...]], tuple[Import, ...]]:
+) -> tuple[dict[str, tuple[Binding, ...]], tuple[Import, ...]]:
     """What each name of a module can stand for, and the imports of `*`; `shared` are names that functions assign."""
     found: dict[str, list[Binding]] = {}
     stars: list[Import] = []

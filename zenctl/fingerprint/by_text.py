@@ -30,6 +30,8 @@ def follow_call(reach: Reach, file: str, call: Call, local: Bindings) -> None:
             _read_name(reach, file, call, name, local)
         elif name in NAMED:
             _named(reach, file, call, call.text.split(".") if call.text is not None else None)
+        elif name == "sys.modules":
+            reach.widen_file(file, file, call.line, "sys.modules[__name__]", _EVERY_NAME)
         elif name in LISTS_NAMES:
             _list_names(reach, file, call, local)
         else:

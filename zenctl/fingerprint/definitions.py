@@ -45,6 +45,10 @@ class _Cutter:
     def cut(self) -> FileFacts:
         self._block(self.tree.body, "")
         bindings, stars = bindings_of(self.tree, self.guards, self.shared)
+        for name in self.shared:
+            # `global name` and then `import name` inside of a function.
+            bound = [f.uses.bindings.get(name, ()) for found in self.functions.values() for f in found]
+            bindings[name] = tuple(dict.fromkeys((*bindings[name], *(b for more in bound for b in more))))
         main = None
         if self.mains:
             body = [s for block in self.mains for s in block.body]  # type: ignore[attr-defined]
@@ -54,14 +58,22 @@ class _Cutter:
             bindings=bindings,
             functions={name: tuple(found) for name, found in self.functions.items()},
             classes={name: tuple(found) for name, found in self.classes.items()},
-            top=self._reader(self.mains).module(self.tree.body),
+            top=self._reader().module(self._top()),
             main=main,
             stars=stars,
             exports=self.exports,
         )
 
-    def _reader(self, skipped: Iterable[ast.stmt] = ()) -> Reader:
-        return Reader(self.decorators.count, self.guards, self.renamed, walrus=self.walrus, skipped=skipped)
+    def _reader(self) -> Reader:
+        return Reader(self.decorators.count, self.guards, self.renamed, walrus=self.walrus)
+
+    def _top(self) -> Iterator[ast.stmt]:
+        """What importing the file runs: of blocks for `python file.py` only what follows `else`."""
+        for statement in self.tree.body:
+            if _is_main(statement):
+                yield from statement.orelse  # type: ignore[attr-defined]
+            else:
+                yield statement
 
     def _block(self, body: Iterable[ast.stmt], owner: str) -> None:
         """The statements of the module, or those of a class, in order."""

@@ -8,7 +8,7 @@ written out), `k:` (a number or text), `v:` (just what a call of a dotted name g
 
 Where a value goes is a text too: `n:x`, `G:x` (a variable of the module), `a:x`, `r:` (returned), `o:` (to code outside of
 the project), `p:a.b|0` (an argument of a call), `q:method|0|receiver`, `w:a.b` (given to what a call gives), `i:a.b` (an
-index of it), `+method|receiver` (into a list, dict or set). `zenctl.fingerprint.flow` joins them.
+index of it), `.name|receiver` (an attribute of an object), `+method|receiver` (into a list, dict or set). `zenctl.fingerprint.flow` joins them.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Expressions:
     def assign(self, target: ast.AST, atoms: Atoms, kind: str = OTHER) -> None:
         """The values are assigned to a target."""
         if isinstance(target, ast.Name):
-            self.flow((*atoms, kind), self._variable(target.id))
+            self.flow((*atoms, kind), self.variable(target.id))
         elif isinstance(target, ast.Attribute):
             self.attribute(target.attr)
             chain = self.chain(target)
@@ -96,7 +96,7 @@ class Expressions:
                 self.stores.setdefault(chain, target.lineno)
             else:
                 self.expression(target.value)
-            self.flow((*atoms, kind), f"a:{target.attr}")
+            self.flow((*atoms, kind), f".{target.attr}|{self.receiver(target.value)}")
         elif isinstance(target, ast.Subscript):
             self.expression(target.value)
             keys = self.expression(target.slice)
@@ -128,7 +128,7 @@ class Expressions:
                 self.attribute(attribute)
             inner = atoms + inside(atoms) + tuple(f"a:{attribute}" for attribute in attributes)
             if name is not None:
-                self.flow((*inner, OTHER), self._variable(name))
+                self.flow((*inner, OTHER), self.variable(name))
             if not isinstance(part, ast.expr):
                 compared = [getattr(part, "cls", None), getattr(part, "value", None), *getattr(part, "keys", ())]
                 for value in compared:
@@ -183,7 +183,8 @@ class Expressions:
         if text is not None and 2 < len(text) < 256 and "." in text:
             self.literals.append((text, node.lineno))  # type: ignore[attr-defined]
 
-    def _variable(self, name: str) -> str:
+    def variable(self, name: str) -> str:
+        """Where what is assigned to a name goes."""
         found = self.scope.find(name) if self.scope is not None else None
         if found is None:
             return f"G:{name}"
@@ -253,6 +254,9 @@ class Expressions:
     def _display(self, node: ast.AST) -> Atoms:
         return holding(self._children(node))
 
+    def _await(self, node: ast.Await) -> Atoms:
+        return (*self.expression(node.value), "m:__await__")
+
     def _starred(self, node: ast.Starred) -> Atoms:
         return (*inside(self.expression(node.value)), *ITERATED)
 
@@ -275,7 +279,7 @@ class Expressions:
         chain = self.chain(node.value)
         if chain == ("sys", "modules") and isinstance(node.slice, ast.Name) and node.slice.id == "__name__":
             # Its own module: what `globals()` gives.
-            self.chains.setdefault(("globals",), node.lineno)
+            self.calls.append(Call(("sys", "modules"), node.lineno))
             return ()
         keys = self.expression(node.slice)
         self.flow(keys, f"i:{'.'.join(chain)}" if chain is not None else OUTSIDE)
@@ -333,6 +337,7 @@ class Expressions:
 
 Expressions.EXPRESSIONS = {
     ast.Attribute: Expressions._attribute,
+    ast.Await: Expressions._await,
     ast.BinOp: Expressions._bin_op,
     ast.Compare: Expressions._nothing,
     ast.Constant: Expressions._constant,

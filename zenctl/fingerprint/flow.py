@@ -79,6 +79,12 @@ class _Graph:
             for atom, place in unit.uses.flows:
                 if place[:2] in ("n:", "G:", "a:"):
                     self.raw[self._variable(unit, place)].append((unit, atom))
+                elif place[0] == ".":
+                    self.raw[f"a:{place[1:].partition('|')[0]}"].append((unit, atom))
+        for target in reach.classes:
+            if reach.lineage.of(target).is_enum:
+                # Its objects are what iterating over the class gives.
+                self.into[_contents((target, ""))].add((target, ""))
         for unit in self.units:
             self._unit(unit, entry)
             for atom, place in unit.uses.flows:
@@ -113,6 +119,7 @@ class _Graph:
     def _unit(self, unit: _Unit, entry: set[Target]) -> None:
         """What a function gives goes to its callers; its object is of its class or one below."""
         returned: Node = (unit.key, "r:")
+        self._open_attributes(unit)
         if unit.facts is None or unit.key in entry:
             self._edge(returned, OUT)
         if unit.facts is None:
@@ -132,13 +139,22 @@ class _Graph:
             self._edge(returned, "d:")
         if owner in self.reach.open_classes:
             self._edge(returned, OUT)
-            for _, place in unit.uses.flows:
-                if place[:2] == "a:":
-                    self._edge(place, OUT)
         if facts.kind != "static" and facts.parameters:
             own: Node = (unit.key, f"n:{facts.parameters[0].lstrip('*')}")
             for target in (owner, *self._below(owner)):
                 self._edge((target, ""), own)
+
+    def _open_attributes(self, unit: _Unit) -> None:
+        """Code from outside may read any attribute of an object of an open class."""
+        names = {Target("class", unit.file, unit.facts.owner)} if unit.facts is not None else set()
+        if unit.facts is None:
+            # What class bodies assign; of which class is not kept.
+            names = {target for target in self.reach.open_classes if target.file == unit.file}
+        if names & self.reach.open_classes:
+            for _, place in unit.uses.flows:
+                name = place[2:] if place[:2] == "a:" else place[1:-5] if place[0] == "." else ""
+                if name and (place[:2] == "a:" or place.endswith("|self")):
+                    self._edge(f"a:{name}", OUT)
 
     def _below(self, owner: Target) -> list[Target]:
         """The classes that were reached and inherit from a class."""
@@ -207,7 +223,10 @@ class _Graph:
             elif target.kind == "variable":
                 yield (Target("module", target.file), f"G:{target.name}")
             if target.kind in ("unknown", "variable") and len(chain) > 1:
-                yield f"a:{chain[-1]}"
+                yield from (f"a:{chain[-1]}", "m:__getattr__", "m:__get__")
+        for passed in resolution.passed:
+            if passed.kind == "class" and self.reach.lineage.of(passed).is_enum:
+                yield (passed, "")
 
     def _resolve(self, unit: _Unit, chain: Chain) -> Resolution:
         return self.names.resolve(unit.file, chain, unit.uses.bindings)
@@ -229,6 +248,11 @@ class _Graph:
                     yield (target, "w:") if target.kind == "function" else OUT
         elif kind == "i:":
             yield from self._index(unit, tuple(rest.split(".")))
+        elif place[0] == ".":
+            name, receiver = place[1:].split("|", 1)
+            yield f"a:{name}"
+            if not self._is_object(unit, receiver):
+                yield OUT
         elif place[0] == "+":
             yield from self._contained(unit, *place[1:].split("|", 1))
         else:
@@ -279,7 +303,7 @@ class _Graph:
         yield "a:args"
         if place[0] == "=":
             yield f"a:{place[1:]}"
-        if target in self.reach.open_classes:
+        if target in self.reach.open_classes or self.reach.lineage.of(target).is_noticed:
             yield OUT
 
     def _parameters(self, target: Target, place: str, bound: int) -> Iterator[Node]:
@@ -361,23 +385,33 @@ class _Graph:
 
     def _is_ours(self, unit: _Unit, receiver: str, name: str) -> bool:
         """Whether an object is certainly of a class of the project that has this method and nothing else by its name."""
-        if self.raw.get(f"a:{name}"):
-            return False
-        owners: list[Target] = []
+        owners = self._classes_of(unit, receiver)
+        return not self.raw.get(f"a:{name}") and bool(owners) and all(self._has_method(o, name) for o in owners)
+
+    def _is_object(self, unit: _Unit, receiver: str) -> bool:
+        """Whether an object is certainly of a class of the project of which code from outside has none."""
+        owners = self._classes_of(unit, receiver)
+        return bool(owners) and not any(
+            owner in self.reach.open_classes or self.reach.lineage.of(owner).is_open for owner in owners
+        )
+
+    def _classes_of(self, unit: _Unit, receiver: str) -> list[Target]:
+        """All classes that an object can be of; none if that is not certain."""
         if receiver == "self":
-            facts = unit.facts
-            owners = [Target("class", unit.file, facts.owner)] if facts is not None and facts.owner else []
-            owners += [below for owner in owners for below in self._below(owner)]
-            return bool(owners) and all(self._has_method(owner, name) for owner in owners)
+            if unit.facts is None or not unit.facts.owner:
+                return []
+            owner = Target("class", unit.file, unit.facts.owner)
+            return [owner, *self._below(owner)]
+        owners: list[Target] = []
         for maker, atom in self._assigned(unit, receiver):
             if atom in ("u:", "l:"):
-                return False
+                return []
             if atom not in ("k:", "v:"):
                 found = self._resolve(maker, tuple(atom[2:].split("."))).targets if atom[:2] == "c:" else ()
                 if not found or any(target.kind != "class" for target in found):
-                    return False
+                    return []
                 owners += found
-        return bool(owners) and all(self._has_method(owner, name) for owner in owners)
+        return owners
 
     def _has_method(self, owner: Target, name: str) -> bool:
         heritage = self.reach.lineage.of(owner)

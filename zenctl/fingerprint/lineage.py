@@ -17,12 +17,13 @@ class Heritage:
 
     `is_open`: code from outside may call any of its methods, as one of its bases is from outside or not known.
     `is_noticed`: to define it has an effect (a metaclass, `__init_subclass__`), so that it can be used without its name.
-    `touched` are the names that its bases were found by.
+    `is_enum`: its attributes may be its objects. `touched` are the names that its bases were found by.
     """
 
     ancestors: tuple[Target, ...]
     is_open: bool
     is_noticed: bool
+    is_enum: bool
     touched: frozenset[tuple[str, str]]
 
 
@@ -37,14 +38,14 @@ class Lineage:
         """The heritage of a class."""
         if target not in self._known:
             # A class that inherits from itself by way of others cannot run; it ends here.
-            self._known[target] = Heritage((), False, False, frozenset())
+            self._known[target] = Heritage((), False, False, False, frozenset())
             self._known[target] = self._heritage(target)
         return self._known[target]
 
     def _heritage(self, target: Target) -> Heritage:
         ancestors: dict[Target, None] = {}
         touched: set[tuple[str, str]] = set()
-        is_open = False
+        is_open = is_enum = False
         is_noticed = any(found.keywords for found in self._names.classes(target))
         for base in self._bases(target, touched):
             if base.kind == "class":
@@ -53,9 +54,12 @@ class Lineage:
                 touched |= above.touched
                 is_open |= above.is_open
                 is_noticed |= above.is_noticed or self._hooks(base)
+                is_enum |= above.is_enum
+            elif base.kind == "outside" and base.name.startswith("enum."):
+                is_enum = True
             elif not (base.kind == "outside" and is_benign_base(base.name)):
                 is_open = is_noticed = True
-        return Heritage(tuple(ancestors), is_open, is_noticed, frozenset(touched))
+        return Heritage(tuple(ancestors), is_open, is_noticed, is_enum, frozenset(touched))
 
     def _bases(self, target: Target, touched: set[tuple[str, str]]) -> Iterator[Target]:
         for found in self._names.classes(target):

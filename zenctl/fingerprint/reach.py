@@ -74,6 +74,7 @@ class Reach:
         self._folders: set[str] = set()
         self._taken: set[str] = set()
         self._subclasses = False
+        self._owners = False
         self.evaluations: list[tuple[str, int, str]] = []
         self.tops: set[str] = set()
         self._queue: deque[Callable[[], None]] = deque()
@@ -143,7 +144,7 @@ class Reach:
             heritage = self.lineage.of(target)
             self.used |= heritage.touched
             registered = any(self._is_held(file, found.decorators) for found in facts.classes[name])
-            if registered or heritage.is_noticed or (self._subclasses and heritage.ancestors):
+            if registered or heritage.is_noticed or self._owners or (self._subclasses and heritage.ancestors):
                 self._class(target)
         for name, functions in facts.functions.items():
             if any(self._is_held(file, found.decorators) for found in functions):
@@ -205,8 +206,17 @@ class Reach:
             for name in facts.methods:
                 if self._is_called(name):
                     self._function(Target("function", target.file, f"{target.name}.{name}"))
+            if "__set_name__" in facts.methods and not self._owners:
+                # An object of this class is told the class in whose body it stands.
+                self._owners = True
+                self._queue.append(self._use_all_classes)
         if heritage.is_open or target.file in self.whole or self.everything:
             self.open_class(target)
+
+    def _use_all_classes(self) -> None:
+        for file, facts in list(self.files.items()):
+            for name in facts.classes if facts is not None else ():
+                self._class(Target("class", file, name))
 
     def _is_called(self, name: str) -> bool:
         if name.startswith("_") and name.endswith("_"):

@@ -20,7 +20,7 @@ class Reader(Calls):
     """Reads one stretch of code: a function's body, or what importing a module runs.
 
     `keeps` names the functions whose annotations count; `guards` are the spellings of `TYPE_CHECKING`, `renamed` other
-    names of what is looked into. `walrus` says that `:=` may occur. `skipped` are statements that are read on their own.
+    names of what is looked into. `walrus` says that `:=` may occur.
     """
 
     STATEMENTS: ClassVar[Mapping[type[ast.AST], Callable[[Any, Any], None]]] = {}
@@ -32,13 +32,11 @@ class Reader(Calls):
         renamed: Mapping[str, str],
         *,
         walrus: bool = True,
-        skipped: Iterable[ast.stmt] = (),
     ) -> None:
         super().__init__(renamed)
         self.walrus = walrus
         self._keeps = keeps
         self._guards = guards
-        self._skipped = frozenset(map(id, skipped))
         self._guarded = 0
         self._imports: list[Import] = []
 
@@ -89,8 +87,6 @@ class Reader(Calls):
         pending.reverse()
         while pending:
             statement = pending.pop()
-            if id(statement) in self._skipped:
-                continue
             if isinstance(statement, ast.If):
                 # A chain of `elif` is nested as deep as it is long.
                 self.expression(statement.test)
@@ -112,8 +108,16 @@ class Reader(Calls):
     def _assign(self, node: ast.Assign) -> None:
         atoms = self.expression(node.value)
         kind = kind_of(node.value)
+        if self.scope is not None and self.scope.is_class:
+            self._match_args(node)
         for target in node.targets:
             self.assign(target, atoms, kind)
+
+    def _match_args(self, node: ast.Assign) -> None:
+        """A pattern with positions reads the attributes that a class lists as a text."""
+        if any(isinstance(target, ast.Name) and target.id == "__match_args__" for target in node.targets):
+            texts = [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
+            self.attributes.update(text for text in texts if isinstance(text, str))
 
     def _aug_assign(self, node: ast.AugAssign) -> None:
         self.assign(node.target, (*holding(inside(self.expression(node.value))), "d:"))
@@ -200,6 +204,9 @@ class Reader(Calls):
         """An import inside of a function, or of a class."""
         if self.scope is not None:
             self.bindings.setdefault(name, []).append(binding)
+            if self.scope.is_class:
+                # It is found as an attribute of the class.
+                self.chains.setdefault((name,), 0)
 
     def _function_def(self, node: Function) -> None:
         """Its head is run here. Its body is read here only inside of another function."""
@@ -268,6 +275,8 @@ class Reader(Calls):
             for atom in self.expression(decorator) or ("",):
                 kind, name = atom[:2], atom[2:]
                 self.flow(own, f"p:{name}|0" if kind == "g:" else f"w:{name}" if kind == "c:" else OUTSIDE)
+                if kind in ("g:", "c:") and self.root is not None:
+                    self.flow((f"c:{name}",), self.variable(node.name))
 
 
 Reader.STATEMENTS = {

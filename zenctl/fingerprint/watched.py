@@ -108,8 +108,17 @@ READS_NAMES = frozenset({"builtins.getattr", "builtins.hasattr", "builtins.setat
 NAMED = READS_NAMES | {"operator.attrgetter", "operator.methodcaller"}
 """Calls that take an attribute by a name given as a text."""
 
-LISTS_NAMES = frozenset({"builtins.vars", "builtins.dir", "inspect.getmembers", "inspect.getmembers_static"})
-ALL_ATTRIBUTES = frozenset({"__dict__", "__dir__", "__slots__"})
+LISTS_NAMES = frozenset(
+    {
+        "builtins.dir",
+        "builtins.object.__getattribute__",
+        "builtins.vars",
+        "inspect.getattr_static",
+        "inspect.getmembers",
+        "inspect.getmembers_static",
+    }
+)
+ALL_ATTRIBUTES = frozenset({"__dict__", "__dir__", "__getattribute__", "__slots__"})
 """What can get hold of every method of a class."""
 
 EVALUATORS = frozenset({"eval", "evaluate", "from_formula", "query"})
