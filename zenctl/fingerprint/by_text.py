@@ -31,10 +31,10 @@ def follow_call(reach: Reach, file: str, call: Call, local: Bindings) -> None:
         elif name in NAMED:
             _named(reach, file, call, call.text.split(".") if call.text is not None else None)
         elif name == "sys.modules":
-            reach.widen_file(file, file, call.line, "sys.modules[__name__]", _EVERY_NAME)
+            _loaded(reach, file, call)
         elif name in LISTS_NAMES:
             _list_names(reach, file, call, local)
-        else:
+        elif name or target.kind != "unknown":
             reach.mention(file, call.name, call.line, local)
             if call.owner:
                 reach.mention(file, call.owner, call.line, local)
@@ -104,6 +104,16 @@ def _named(reach: Reach, file: str, call: Call, names: list[str] | None) -> None
     reach.all_methods(
         call.prefix, Widening(file, call.line, what, "looks up an attribute by a computed name", methods=True)
     )
+
+
+def _loaded(reach: Reach, file: str, call: Call) -> None:
+    """`sys.modules[__name__]`, or another name that is written out."""
+    if call.text is None:
+        reach.widen_file(file, file, call.line, "sys.modules[__name__]", _EVERY_NAME)
+        return
+    for ref in reach.modules.references(call.text, 0, file)[0]:
+        if ref.file:
+            reach.widen_file(ref.file, file, call.line, f'sys.modules["{call.text}"]', _EVERY_NAME)
 
 
 def _list_names(reach: Reach, file: str, call: Call, local: Bindings) -> None:

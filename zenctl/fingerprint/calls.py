@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Union
 
-from zenctl.fingerprint.expressions import OUTSIDE, WORD, Atoms, Expressions, inside
+from zenctl.fingerprint.atoms import OUTSIDE, Atoms, inside
+from zenctl.fingerprint.expressions import WORD, Expressions
 from zenctl.fingerprint.facts import Call, Chain
 from zenctl.fingerprint.watched import CALLS, CONTAINING, EVALUATORS, GIVING
 

@@ -21,7 +21,7 @@ from zenctl.fingerprint.watched import STANDARD
 from zenctl.fingerprint.widening import Widening
 
 FORMAT = 2
-"""Version of how closures are digested; records of another one are compared file by file (`zenctl.fingerprint.older`)."""
+"""Version of how closures are digested; records of version 1 are compared by file (`zenctl.fingerprint.older`)."""
 
 MAX_FILES = 20_000
 """Most files that a dynamic import may widen to."""
@@ -37,11 +37,11 @@ NAMESPACES = frozenset({"azure", "backports", "google", "jaraco", "ruamel", "sph
 class Closure:
     """What a step's code consists of.
 
-    `entry` is "steps/fit.py:fit". `files` maps each path to the digest of what counts of it: the definitions of a module
-    that the function reaches, a declared file's bytes. `definitions` maps each path to those definitions with a short
-    digest each. `digest` stands for all of them, the entry file's own path left out. `sources` are the bytes of the
-    files, whole. `third_party` are the top-level modules from outside (dotted below shared namespaces such as `google`).
-    `warnings` say, one line each, what could not be followed and what was done about it.
+    `entry` is "steps/fit.py:fit". `files` maps each path to the digest of what counts of it: the definitions of a
+    module that the function reaches, a declared file's bytes. `definitions` maps each path to those definitions with a short
+    digest each. `digest` stands for all, the entry file's own path left out. `sources` are the files' bytes, whole.
+    `third_party` are the top-level modules from outside (dotted below shared namespaces such as `google`). `warnings`
+    say, one line each, what could not be followed and what was done about it.
     """
 
     entry: str

@@ -25,7 +25,7 @@ class Counted:
 
 
 def count(file: str, facts: FileFacts, reach: Reach, entry: Iterable[Target], own_module: Iterable[str]) -> Counted:
-    """What counts of a file. `entry` is the step's function; `own_module` names standard modules the project shadows."""
+    """What counts of a file. `entry` is the step's function, `own_module` what the project hides of the library."""
     chosen: list[tuple[str, str]] = []
     run: list[tuple[str, str]] = []
     for part in facts.entries:

@@ -1,33 +1,24 @@
-"""Reads expressions: the names and attributes they use, and the atoms that say where their value may come from.
-
-An atom is a text that says where a value comes from: `n:x` a local variable, `g:a.b` a dotted name of the module, `c:a.b`
-what calling one gives, `a:x` an attribute, `m:x` what a method of that name gives, `d:` what an operator gives, `w:` what
-is given to a function inside of the one that is read. `^` before an atom means what is in its list, dict, set or iterator;
-`@` means one that holds it. What kind of value is assigned is told by `l:` (a list, dict or set
-written out), `k:` (a number or text), `v:` (just what a call of a dotted name gives) and `u:` (any other).
-
-Where a value goes is a text too: `n:x`, `G:x` (a variable of the module), `a:x`, `r:` (returned), `o:` (to code outside of
-the project), `p:a.b|0` (an argument of a call), `q:method|0|receiver`, `w:a.b` (given to what a call gives), `i:a.b` (an
-index of it), `.name|receiver` (an attribute of an object), `+method|receiver` (into a list, dict or set). `zenctl.fingerprint.flow` joins them.
-"""
+"""Reads expressions: the names and attributes they use, and where their values may come from."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
+from zenctl.fingerprint.atoms import (
+    ITERATED,
+    OTHER,
+    OUTSIDE,
+    Atoms,
+    holding,
+    inside,
+    kind_of,
+)
 from zenctl.fingerprint.facts import Binding, Call, Chain
 from zenctl.fingerprint.scopes import COMPREHENSIONS, Scope
 from zenctl.fingerprint.watched import DOC_NAMES, HINT_NAMES, PLACE_NAMES, SOURCE_NAMES
-
-Atoms = tuple[str, ...]
-
-RETURNED, OUTSIDE = "r:", "o:"
-DATA, DISPLAY, MADE, OTHER = "k:", "l:", "v:", "u:"
-ITERATED: Atoms = ("m:__iter__", "m:__next__", "m:__getitem__", "m:__aiter__", "m:__anext__")
-ENTERED: Atoms = ("m:__enter__", "m:__aenter__")
 
 WORD = re.compile(r"[^\W\d]\w*")
 _FORMULA = re.compile(r"[\w.() +:*-]+~")
@@ -39,6 +30,7 @@ _NAME_TO_MARK = {
     **dict.fromkeys(HINT_NAMES, "hints"),
     **dict.fromkeys(DOC_NAMES, "docs"),
 }
+_LOADED = ("sys", "modules")
 _JOINING = frozenset({"Path", "PosixPath", "PurePath", "PurePosixPath", "join"})
 
 
@@ -209,6 +201,13 @@ class Expressions:
             self.expression(child)
         return ()
 
+    def _compare(self, node: ast.Compare) -> Atoms:
+        for value in (node.left, *node.comparators):
+            if self.chain(value) != _LOADED:
+                # Whether a module is loaded says nothing of what is in it.
+                self.expression(value)
+        return ()
+
     def _name(self, node: ast.Name) -> Atoms:
         name = node.id
         if self.is_local(name):
@@ -277,10 +276,11 @@ class Expressions:
 
     def _subscript(self, node: ast.Subscript) -> Atoms:
         chain = self.chain(node.value)
-        if chain == ("sys", "modules") and isinstance(node.slice, ast.Name) and node.slice.id == "__name__":
-            # Its own module: what `globals()` gives.
-            self.calls.append(Call(("sys", "modules"), node.lineno))
-            return ()
+        if chain == _LOADED:
+            text = getattr(node.slice, "value", None)
+            if isinstance(text, str) or (isinstance(node.slice, ast.Name) and node.slice.id == "__name__"):
+                self.calls.append(Call(chain, node.lineno, (), text))
+                return ()
         keys = self.expression(node.slice)
         self.flow(keys, f"i:{'.'.join(chain)}" if chain is not None else OUTSIDE)
         return (*inside(self.expression(node.value)), "m:__getitem__", "m:__class_getitem__", "m:__missing__")
@@ -339,7 +339,7 @@ Expressions.EXPRESSIONS = {
     ast.Attribute: Expressions._attribute,
     ast.Await: Expressions._await,
     ast.BinOp: Expressions._bin_op,
-    ast.Compare: Expressions._nothing,
+    ast.Compare: Expressions._compare,
     ast.Constant: Expressions._constant,
     ast.Dict: Expressions._display,
     ast.FormattedValue: Expressions._nothing,
@@ -357,25 +357,6 @@ Expressions.EXPRESSIONS = {
     ast.YieldFrom: Expressions._yield_from,
     **dict.fromkeys(COMPREHENSIONS, Expressions._comprehension),
 }
-
-
-def inside(atoms: Atoms) -> Atoms:
-    """What is in the lists, dicts, sets or iterators that the values are."""
-    return tuple(f"^{atom}" for atom in atoms)
-
-
-def holding(atoms: Atoms) -> Atoms:
-    """A list, dict, set or iterator that holds the values."""
-    return tuple(f"@{atom}" for atom in atoms)
-
-
-def kind_of(value: ast.expr) -> str:
-    """What kind of value is assigned."""
-    if isinstance(value, (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp, ast.DictComp)):
-        return DISPLAY
-    if isinstance(value, ast.Constant):
-        return DATA
-    return MADE if isinstance(value, ast.Call) and isinstance(value.func, (ast.Name, ast.Attribute)) else OTHER
 
 
 def _folded(node: ast.AST) -> str | None:

@@ -148,8 +148,8 @@ class ClassFacts:
 class FileFacts:
     """One Python file. `top` is what importing it runs; `main` what its block for `python file.py` runs.
 
-    `bindings` says what its names stand for. Functions and classes are by qualified name. `stars` are its imports of `*`.
-    `exports` is its `__all__`, None if that is computed.
+    `bindings` says what its names stand for; functions and classes are by qualified name. `stars` are its imports of
+    `*`. `exports` is its `__all__`, None if that is computed.
     """
 
     entries: tuple[Entry, ...]

@@ -16,7 +16,7 @@ class Heritage:
     """`ancestors` are the classes of the project that a class inherits from, itself left out.
 
     `is_open`: code from outside may call any of its methods, as one of its bases is from outside or not known.
-    `is_noticed`: to define it has an effect (a metaclass, `__init_subclass__`), so that it can be used without its name.
+    `is_noticed`: to define it has an effect (a metaclass, `__init_subclass__`), so that it needs no name to be used.
     `is_enum`: its attributes may be its objects. `touched` are the names that its bases were found by.
     """
 

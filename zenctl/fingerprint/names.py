@@ -1,4 +1,4 @@
-"""Resolves dotted names across the files of a project: to functions, classes, variables, modules, or to what is outside."""
+"""Resolves dotted names across the files of a project: to functions, classes, variables, modules, or outside of it."""
 
 from __future__ import annotations
 
@@ -113,12 +113,14 @@ class Names:
         return Target("unknown", name=name)
 
     def _member(self, module: Target, name: str, touched: set[tuple[str, str]]) -> list[Target]:
+        """An attribute of a module: what it binds, else a submodule, else what its `__getattr__` may give."""
         found = self._lookup(module.file, name, touched) if module.file else []
-        if not found or all(target.kind == "outside" for target in found):
+        if all(target.kind in ("outside", "unknown") for target in found):
             inner = self._modules.child(ModuleRef(module.file, module.folders), name)
             if inner is not None:
                 found = [*found, _module(inner)]
-        return found
+        facts = self._facts(module.file) if module.file and not found else None
+        return [Target("unknown")] if facts is not None and "__getattr__" in facts.functions else found
 
     def _lookup(self, file: str, name: str, touched: set[tuple[str, str]]) -> list[Target]:
         facts = self._facts(file)
@@ -135,8 +137,6 @@ class Names:
                 found = self._by_star(file, facts, name, touched)
         finally:
             self._active.discard((file, name))
-        if not found and "__getattr__" in facts.functions and name != "__getattr__":
-            found = [Target("unknown")]
         return found
 
     def _by_star(self, file: str, facts: FileFacts, name: str, touched: set[tuple[str, str]]) -> list[Target]:

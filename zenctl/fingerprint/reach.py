@@ -10,23 +10,12 @@ from collections import deque
 from collections.abc import Callable
 
 from zenctl.fingerprint.by_text import follow_call, follow_evaluations
-from zenctl.fingerprint.facts import Binding, Chain, ClassFacts, FileFacts, FunctionFacts, Import, Uses
+from zenctl.fingerprint.facts import Chain, ClassFacts, FileFacts, FunctionFacts, Import, Uses
 from zenctl.fingerprint.lineage import Lineage
 from zenctl.fingerprint.modules import ModuleRef, Modules
 from zenctl.fingerprint.names import Bindings, Names, Resolution, Target
-from zenctl.fingerprint.watched import (
-    ALL_ATTRIBUTES,
-    BENIGN,
-    HINT_CALLS,
-    IMPORTED,
-    IMPORTED_ATTRIBUTES,
-    LISTS_NAMES,
-    LITERAL_IMPORTS,
-    NAMED,
-    OWN,
-    PROCESSES,
-    PROJECT,
-)
+from zenctl.fingerprint.outside import follow_outside
+from zenctl.fingerprint.watched import ALL_ATTRIBUTES, BENIGN, IMPORTED_ATTRIBUTES
 from zenctl.fingerprint.widening import Widening
 
 _KNOWN_OF_MODULES = frozenset({"__all__", "__doc__", "__file__", "__name__", "__package__", "__path__", "__version__"})
@@ -126,7 +115,7 @@ class Reach:
             elif target.kind == "module":
                 self.widen_module(target, file, line, ".".join(chain), "hands the module on as a value")
             elif target.kind == "outside":
-                self._outside(file, target.name, line, local)
+                follow_outside(self, file, target.name, line, local)
         for owner, name in resolution.missing:
             if owner and name.startswith("__") and name not in _KNOWN_OF_MODULES:
                 self.widen_file(owner, file, line, ".".join(chain), "can reach every name of the module")
@@ -230,7 +219,7 @@ class Reach:
             return
         self._attributes.add(name)
         if name in IMPORTED_ATTRIBUTES:
-            self._take_everything()
+            self.take_everything()
         if name in ALL_ATTRIBUTES:
             self.all_methods("")
         if name == "__subclasses__":
@@ -276,9 +265,10 @@ class Reach:
                 self.mention(file, (word,), 0, local)
         for call in uses.calls:
             follow_call(self, file, call, local)
-        self._mark(uses.marks)
+        self.mark(uses.marks)
 
-    def _mark(self, marks: frozenset[str]) -> None:
+    def mark(self, marks: frozenset[str]) -> None:
+        """Docstrings, annotations or source are read, or a place may show: see Uses."""
         if "hints" in marks and "hints" not in self.marks:
             self.marks.add("hints")
             for target, found in list(self.functions.items()):
@@ -331,33 +321,6 @@ class Reach:
             if target.kind == "module":
                 self.widen_module(target, file, line, f"{'.'.join(chain)} = ...", "changes the module from outside")
 
-    def _outside(self, file: str, name: str, line: int, local: Bindings | None) -> None:
-        """A name of the standard library or a package is used."""
-        for part in _prefixes(name):
-            shown = part.replace("builtins.", "")
-            if part in PROJECT or part in LITERAL_IMPORTS:
-                self.widen_folders(("",), file, line, shown, "can load files, or run texts, that are not named here")
-            elif part in IMPORTED:
-                why = "can reach any definition of a module that is loaded"
-                self.widenings.append(Widening(file, line, shown, why))
-                self._take_everything()
-            elif part in OWN:
-                self.widen_file(file, file, line, f"{shown}()", "can reach every name of the module")
-                for bound in local or ():
-                    self.mention(file, (bound,), line, local)
-            elif part in NAMED or part in LISTS_NAMES:
-                # Not called, or its call would have been looked into: it is handed on as a value.
-                self.all_methods(
-                    "", Widening(file, line, shown, "looks up an attribute by a computed name", methods=True)
-                )
-            elif part in HINT_CALLS:
-                self._mark(frozenset({"hints"}))
-            elif part in PROCESSES and not self.main:
-                self.main = True
-                for reached, facts in list(self.files.items()):
-                    if facts is not None and facts.main is not None:
-                        self._use(reached, facts.main)
-
     def widen_module(self, target: Target, file: str, line: int, what: str, why: str) -> None:
         """Every definition of a module counts."""
         if target.file:
@@ -387,7 +350,8 @@ class Reach:
                     self._take_all(found)
                 self.module(found)
 
-    def _take_everything(self) -> None:
+    def take_everything(self) -> None:
+        """Every definition of every module that is loaded counts."""
         if not self.everything:
             self.everything = True
             for file, facts in list(self.files.items()):
@@ -409,27 +373,33 @@ class Reach:
         for name, bindings in facts.bindings.items():
             self.used.add((file, name))
             for binding in bindings:
-                if binding.kind == "import" and binding.target:
-                    self.mention(file, (name,), 0)
-                elif binding.kind == "import":
-                    self._loosen(file, binding)
+                if binding.kind == "import":
+                    self._take_import(file, name)
 
-    def _loosen(self, file: str, binding: Binding) -> None:
-        """A module can be reached as a value: its functions count where an attribute of their name is used."""
-        for ref in self.modules.references(binding.module, binding.level, file)[0]:
-            if ref.file and ref.file not in self._loose:
-                self._loose.add(ref.file)
-                for name in list(self._attributes):
-                    if self._is_bound(ref.file, name):
-                        self.mention(ref.file, (name,), 0)
+    def run_mains(self) -> None:
+        """Blocks for `python file.py` may run."""
+        self.main = True
+        for file, facts in list(self.files.items()):
+            if facts is not None and facts.main is not None:
+                self._use(file, facts.main)
+
+    def _take_import(self, file: str, name: str) -> None:
+        """An imported name can be reached as a value: of a module what is used as an attribute of anything counts."""
+        resolution = self.names.resolve(file, (name,))
+        self.touch(resolution)
+        for target in resolution.targets:
+            if target.kind == "function":
+                self._function(target)
+            elif target.kind == "class":
+                self._class(target)
+            elif target.kind == "module" and target.file and target.file not in self._loose:
+                self._loose.add(target.file)
+                for attribute in list(self._attributes):
+                    if self._is_bound(target.file, attribute):
+                        self.mention(target.file, (attribute,), 0)
 
     @property
     def by_name(self) -> list[Widening]:
         """Places that look up attributes by computed names, if a class that was reached has methods of its own."""
         has_methods = any(not name.startswith("__") for f in self.classes.values() for c in f for name in c.methods)
         return self._by_name if has_methods else []
-
-
-def _prefixes(name: str) -> list[str]:
-    parts = name.split(".")
-    return [".".join(parts[: count + 1]) for count in range(len(parts))]

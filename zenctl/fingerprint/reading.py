@@ -6,9 +6,9 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from zenctl.fingerprint.atoms import ENTERED, ITERATED, OTHER, OUTSIDE, RETURNED, Atoms, holding, inside, kind_of
 from zenctl.fingerprint.calls import Calls
 from zenctl.fingerprint.canonical import Function, statements
-from zenctl.fingerprint.expressions import ENTERED, ITERATED, OTHER, OUTSIDE, RETURNED, Atoms, holding, inside, kind_of
 from zenctl.fingerprint.facts import Binding, Import, Uses
 from zenctl.fingerprint.scopes import Scope, parameters
 from zenctl.fingerprint.watched import DOC_READERS, HINT_READERS, PLACE_READERS, SOURCE_READERS
@@ -268,7 +268,7 @@ class Reader(Calls):
 
     def _decorate(self, node: Function | ast.ClassDef) -> None:
         """A decorator is given what it decorates, and so is what a call of a decorator gives."""
-        own = (f"g:{node.name}",)
+        own: Atoms = (f"g:{node.name}",)
         if self.scope is not None:
             own = (f"a:{node.name}", f"m:{node.name}") if self.scope.is_class else (f"n:{node.name}",)
         for decorator in node.decorator_list:

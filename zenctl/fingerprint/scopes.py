@@ -8,9 +8,9 @@ from collections.abc import Iterable
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_CAPTURES = tuple(getattr(ast, name) for name in ("MatchAs", "MatchStar") if hasattr(ast, name))
+_NAMES = ("ExceptHandler", "MatchAs", "MatchMapping", "MatchStar")
+_NAMING = tuple(getattr(ast, name) for name in _NAMES if hasattr(ast, name))
 _LOAD = ast.Load()
-_MAPPING = getattr(ast, "MatchMapping", None)
 
 
 class Scope:
@@ -72,10 +72,9 @@ class Scope:
             elif kind is ast.Nonlocal:
                 self.outer.update(node.names)  # type: ignore[attr-defined]
             else:
-                if isinstance(node, (ast.ExceptHandler, *_CAPTURES)) and node.name:
-                    bound.add(node.name)
-                elif _MAPPING is not None and isinstance(node, _MAPPING) and node.rest:
-                    bound.add(node.rest)
+                if isinstance(node, _NAMING):
+                    # An exception handler, or a part of a pattern of `match`.
+                    bound.update(filter(None, (getattr(node, "name", None), getattr(node, "rest", None))))
                 for field in node._fields:
                     value = getattr(node, field, None)
                     for child in value if value.__class__ is list else (value,):

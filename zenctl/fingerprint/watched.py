@@ -329,7 +329,7 @@ PASSING = frozenset(
         *("tuple", "type", "zip"),
     )
 ) | {"copy.copy", "copy.deepcopy", "dataclasses.replace", "typing.cast"}
-"""Functions from outside that use no method but those with two underscores of what they are given, and may return it."""
+"""Functions from outside that call only methods with two underscores of what they are given, and may return it."""
 
 COLLECTING = frozenset(
     f"builtins.{name}"
