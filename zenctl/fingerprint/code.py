@@ -8,17 +8,17 @@ from functools import lru_cache
 
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error, warning
 from zenctl.digests import sha256_bytes, sha256_json
-from zenctl.fingerprint.counting import SHORT, count
-from zenctl.fingerprint.definitions import read_definitions
-from zenctl.fingerprint.facts import FileFacts, Import, Uses
-from zenctl.fingerprint.flow import handed_out
+from zenctl.fingerprint.definitions.counting import SHORT, count
+from zenctl.fingerprint.definitions.cutting import read_definitions
+from zenctl.fingerprint.definitions.facts import FileFacts, Import, Uses
+from zenctl.fingerprint.definitions.flow import handed_out
+from zenctl.fingerprint.definitions.names import Target
+from zenctl.fingerprint.definitions.reach import Reach
+from zenctl.fingerprint.definitions.watched import STANDARD
+from zenctl.fingerprint.definitions.widening import Widening
 from zenctl.fingerprint.modules import EXTENSIONS, Modules
-from zenctl.fingerprint.names import Target
 from zenctl.fingerprint.parsing import Source, decode, parse, too_deep
-from zenctl.fingerprint.reach import Reach
 from zenctl.fingerprint.source import SourceError, SourceTree, clean, exists, glob, join, walk
-from zenctl.fingerprint.watched import STANDARD
-from zenctl.fingerprint.widening import Widening
 
 FORMAT = 2
 """Version of how closures are digested; records of version 1 are compared by file (`zenctl.fingerprint.older`)."""
@@ -37,11 +37,12 @@ NAMESPACES = frozenset({"azure", "backports", "google", "jaraco", "ruamel", "sph
 class Closure:
     """What a step's code consists of.
 
-    `entry` is "steps/fit.py:fit". `files` maps each path to the digest of what counts of it: the definitions of a
-    module that the function reaches, a declared file's bytes. `definitions` maps each path to those definitions with a short
-    digest each. `digest` stands for all, the entry file's own path left out. `sources` are the files' bytes, whole.
-    `third_party` are the top-level modules from outside (dotted below shared namespaces such as `google`). `warnings`
-    say, one line each, what could not be followed and what was done about it.
+    - `entry` is "steps/fit.py:fit"
+    - `files` maps each path to the digest of what counts of it: the definitions of a module that the function reaches,
+      a declared file's bytes; `definitions` maps it to those definitions, with a short digest each
+    - `digest` stands for all of them, the entry file's own path left out; `sources` are the files' bytes, whole
+    - `third_party` are the top-level modules from outside (dotted below shared namespaces such as `google`)
+    - `warnings` say, one line each, what could not be followed and what was done about it
     """
 
     entry: str

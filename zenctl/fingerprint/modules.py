@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from zenctl.fingerprint.facts import Import
+from zenctl.fingerprint.definitions.facts import Import
 from zenctl.fingerprint.source import SourceTree, exists, is_folder, join
 
 EXTENSIONS = (".so", ".pyd")

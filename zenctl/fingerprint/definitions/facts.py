@@ -71,7 +71,7 @@ class Uses:
     - `calls` that are looked into
     - `marks`: "docs", "hints", "source" (it may look at these), "place" (where its file stands may show)
     - `literals`: texts it hands to a call, which may be paths, with their lines
-    - `flows`: what flows where, see `zenctl.fingerprint.flow`
+    - `flows`: what flows where, see `zenctl.fingerprint.definitions.flow`
     """
 
     chains: Mapping[Chain, int] = field(default_factory=dict)

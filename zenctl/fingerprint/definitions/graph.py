@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Union
 
-from zenctl.fingerprint.facts import Chain, FunctionFacts, Uses
-from zenctl.fingerprint.names import Resolution, Target
-from zenctl.fingerprint.reach import Reach
-from zenctl.fingerprint.watched import GIVING
+from zenctl.fingerprint.definitions.facts import Chain, FunctionFacts, Uses
+from zenctl.fingerprint.definitions.names import Resolution, Target
+from zenctl.fingerprint.definitions.reach import Reach
+from zenctl.fingerprint.definitions.watched import GIVING
 
 Node = Union[str, tuple[object, str]]
 

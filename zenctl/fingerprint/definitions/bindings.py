@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 
 from zenctl.fingerprint.canonical import FUNCTIONS, statements
-from zenctl.fingerprint.facts import Binding, Import
-from zenctl.fingerprint.literals import is_literal
-from zenctl.fingerprint.scopes import Scope
+from zenctl.fingerprint.definitions.facts import Binding, Import
+from zenctl.fingerprint.definitions.literals import is_literal
+from zenctl.fingerprint.definitions.scopes import Scope
 
 _BODIES = ("body", "orelse", "finalbody")
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from zenctl.fingerprint.atoms import (
+from zenctl.fingerprint.definitions.atoms import (
     ITERATED,
     OTHER,
     OUTSIDE,
@@ -16,9 +16,9 @@ from zenctl.fingerprint.atoms import (
     inside,
     kind_of,
 )
-from zenctl.fingerprint.facts import Binding, Call, Chain
-from zenctl.fingerprint.scopes import COMPREHENSIONS, Scope
-from zenctl.fingerprint.watched import DOC_NAMES, HINT_NAMES, PLACE_NAMES, SOURCE_NAMES
+from zenctl.fingerprint.definitions.facts import Binding, Call, Chain
+from zenctl.fingerprint.definitions.scopes import COMPREHENSIONS, Scope
+from zenctl.fingerprint.definitions.watched import DOC_NAMES, HINT_NAMES, PLACE_NAMES, SOURCE_NAMES
 
 WORD = re.compile(r"[^\W\d]\w*")
 _FORMULA = re.compile(r"[\w.() +:*-]+~")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zenctl.fingerprint.names import Names, Target
-from zenctl.fingerprint.watched import BENIGN_BASES, EXCEPTIONS, MORE_EXCEPTIONS
+from zenctl.fingerprint.definitions.names import Names, Target
+from zenctl.fingerprint.definitions.watched import BENIGN_BASES, EXCEPTIONS, MORE_EXCEPTIONS
 
 _HOOKS = frozenset({"__init_subclass__", "__prepare__", "mro"})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zenctl.fingerprint.names import Bindings
-from zenctl.fingerprint.watched import (
+from zenctl.fingerprint.definitions.names import Bindings
+from zenctl.fingerprint.definitions.watched import (
     HINT_CALLS,
     IMPORTED,
     LISTS_NAMES,
@@ -15,10 +15,10 @@ from zenctl.fingerprint.watched import (
     PROCESSES,
     PROJECT,
 )
-from zenctl.fingerprint.widening import Widening
+from zenctl.fingerprint.definitions.widening import Widening
 
 if TYPE_CHECKING:
-    from zenctl.fingerprint.reach import Reach
+    from zenctl.fingerprint.definitions.reach import Reach
 
 
 def follow_outside(reach: Reach, file: str, name: str, line: int, local: Bindings | None) -> None:

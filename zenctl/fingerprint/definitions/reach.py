@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from zenctl.fingerprint.by_text import follow_call, follow_evaluations
-from zenctl.fingerprint.facts import Chain, ClassFacts, FileFacts, FunctionFacts, Import, Uses
-from zenctl.fingerprint.lineage import Lineage
+from zenctl.fingerprint.definitions.by_text import follow_call, follow_evaluations
+from zenctl.fingerprint.definitions.facts import Chain, ClassFacts, FileFacts, FunctionFacts, Import, Uses
+from zenctl.fingerprint.definitions.lineage import Lineage
+from zenctl.fingerprint.definitions.names import Bindings, Names, Resolution, Target
+from zenctl.fingerprint.definitions.outside import follow_outside
+from zenctl.fingerprint.definitions.watched import ALL_ATTRIBUTES, BENIGN, IMPORTED_ATTRIBUTES
+from zenctl.fingerprint.definitions.widening import Widening
 from zenctl.fingerprint.modules import ModuleRef, Modules
-from zenctl.fingerprint.names import Bindings, Names, Resolution, Target
-from zenctl.fingerprint.outside import follow_outside
-from zenctl.fingerprint.watched import ALL_ATTRIBUTES, BENIGN, IMPORTED_ATTRIBUTES
-from zenctl.fingerprint.widening import Widening
 
 _KNOWN_OF_MODULES = frozenset({"__all__", "__doc__", "__file__", "__name__", "__package__", "__path__", "__version__"})
 

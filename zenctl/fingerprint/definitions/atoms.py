@@ -1,4 +1,4 @@
-"""The texts that say where values come from and go to, which `zenctl.fingerprint.flow` joins to a graph.
+"""The texts that say where values come from and go to, which `zenctl.fingerprint.definitions.flow` joins to a graph.
 
 An atom says where a value comes from:
 

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Union
 
-from zenctl.fingerprint.atoms import OUTSIDE, Atoms, inside
-from zenctl.fingerprint.expressions import WORD, Expressions
-from zenctl.fingerprint.facts import Call, Chain
-from zenctl.fingerprint.watched import CALLS, CONTAINING, EVALUATORS, GIVING
+from zenctl.fingerprint.definitions.atoms import OUTSIDE, Atoms, inside
+from zenctl.fingerprint.definitions.expressions import WORD, Expressions
+from zenctl.fingerprint.definitions.facts import Call, Chain
+from zenctl.fingerprint.definitions.watched import CALLS, CONTAINING, EVALUATORS, GIVING
 
 _IMPORTING = frozenset({"__import__", "find_spec", "import_module"})
 _SELECTING = frozenset({"attrgetter", "methodcaller"})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zenctl.fingerprint.facts import Call, Import
-from zenctl.fingerprint.names import Bindings, Resolution, Target
-from zenctl.fingerprint.watched import EVALUATING, LISTS_NAMES, LITERAL_IMPORTS, NAMED, READS_NAMES
-from zenctl.fingerprint.widening import Widening
+from zenctl.fingerprint.definitions.facts import Call, Import
+from zenctl.fingerprint.definitions.names import Bindings, Resolution, Target
+from zenctl.fingerprint.definitions.watched import EVALUATING, LISTS_NAMES, LITERAL_IMPORTS, NAMED, READS_NAMES
+from zenctl.fingerprint.definitions.widening import Widening
 
 if TYPE_CHECKING:
-    from zenctl.fingerprint.reach import Reach
+    from zenctl.fingerprint.definitions.reach import Reach
 
 _EVERY_NAME = "can reach every name of the module"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zenctl.digests import sha256_json
-from zenctl.fingerprint.facts import Entry, FileFacts
-from zenctl.fingerprint.names import Target
-from zenctl.fingerprint.reach import Reach
+from zenctl.fingerprint.definitions.facts import Entry, FileFacts
+from zenctl.fingerprint.definitions.names import Target
+from zenctl.fingerprint.definitions.reach import Reach
 
 SHORT = 16
 """Hex digits that are kept of a definition's digest: they only name what changed, the file's whole digest decides."""

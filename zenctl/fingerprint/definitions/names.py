@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from zenctl.fingerprint.facts import Binding, Chain, ClassFacts, FileFacts, FunctionFacts
+from zenctl.fingerprint.definitions.facts import Binding, Chain, ClassFacts, FileFacts, FunctionFacts
 from zenctl.fingerprint.modules import ModuleRef, Modules
 
 Bindings = Mapping[str, "tuple[Binding, ...]"]

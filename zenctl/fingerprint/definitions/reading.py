@@ -6,12 +6,22 @@ import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from zenctl.fingerprint.atoms import ENTERED, ITERATED, OTHER, OUTSIDE, RETURNED, Atoms, holding, inside, kind_of
-from zenctl.fingerprint.calls import Calls
 from zenctl.fingerprint.canonical import Function, statements
-from zenctl.fingerprint.facts import Binding, Import, Uses
-from zenctl.fingerprint.scopes import Scope, parameters
-from zenctl.fingerprint.watched import DOC_READERS, HINT_READERS, PLACE_READERS, SOURCE_READERS
+from zenctl.fingerprint.definitions.atoms import (
+    ENTERED,
+    ITERATED,
+    OTHER,
+    OUTSIDE,
+    RETURNED,
+    Atoms,
+    holding,
+    inside,
+    kind_of,
+)
+from zenctl.fingerprint.definitions.calls import Calls
+from zenctl.fingerprint.definitions.facts import Binding, Import, Uses
+from zenctl.fingerprint.definitions.scopes import Scope, parameters
+from zenctl.fingerprint.definitions.watched import DOC_READERS, HINT_READERS, PLACE_READERS, SOURCE_READERS
 
 _CATCHING = ("ImportError", "ModuleNotFoundError", "Exception", "BaseException")
 

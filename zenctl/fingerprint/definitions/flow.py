@@ -1,20 +1,20 @@
 """Finds the classes whose objects may get into the hands of code from outside of the project.
 
 Such code may call any method of theirs, by a name that the project does not mention. A graph is made of where values
-come from and go to, variable by variable and attribute by attribute (see `zenctl.fingerprint.atoms`); calls and
-attributes are told apart by name alone. What is not understood counts as handed out.
+come from and go to, variable by variable and attribute by attribute (see `zenctl.fingerprint.definitions.atoms`); calls
+and attributes are told apart by name alone. What is not understood counts as handed out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from zenctl.fingerprint.atoms import ITERATED
-from zenctl.fingerprint.facts import Chain
-from zenctl.fingerprint.graph import OUT, Graph, Node, Unit, contents
-from zenctl.fingerprint.names import Target
-from zenctl.fingerprint.reach import Reach
-from zenctl.fingerprint.watched import BENIGN, COLLECTING, CONTAINING, DROPPING, PASSING
+from zenctl.fingerprint.definitions.atoms import ITERATED
+from zenctl.fingerprint.definitions.facts import Chain
+from zenctl.fingerprint.definitions.graph import OUT, Graph, Node, Unit, contents
+from zenctl.fingerprint.definitions.names import Target
+from zenctl.fingerprint.definitions.reach import Reach
+from zenctl.fingerprint.definitions.watched import BENIGN, COLLECTING, CONTAINING, DROPPING, PASSING
 
 
 def handed_out(reach: Reach, entry: Iterable[Target]) -> set[Target]:
@@ -191,7 +191,7 @@ class _Flow(Graph):
         return unit.facts is not None and Target("class", unit.file, unit.facts.owner) in self.reach.open_classes
 
     def _is_ours(self, unit: Unit, receiver: str, name: str) -> bool:
-        """Whether an object is certainly of a class of the project that has this method, and no attribute of its name."""
+        """Whether an object is certainly of a class of the project that has this method, and no attribute called so."""
         owners = self._classes_of(unit, receiver)
         return not self.raw.get(f"a:{name}") and bool(owners) and all(self._has_method(o, name) for o in owners)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 
 from zenctl.fingerprint.canonical import Function
-from zenctl.fingerprint.facts import Chain
-from zenctl.fingerprint.scopes import Scope
-from zenctl.fingerprint.watched import CLASS, PROPERTIES, QUIET, STATIC
+from zenctl.fingerprint.definitions.facts import Chain
+from zenctl.fingerprint.definitions.scopes import Scope
+from zenctl.fingerprint.definitions.watched import CLASS, PROPERTIES, QUIET, STATIC
 
 _ACCESSORS = frozenset({"deleter", "getter", "setter"})
 

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from typing import Union
 
 from zenctl.digests import sha256_text
-from zenctl.fingerprint.bindings import bindings_of, exports_of, renamed_of, shared_names
 from zenctl.fingerprint.canonical import FUNCTIONS, Function, Writer, is_doc, statements, type_checking_names
-from zenctl.fingerprint.decorators import Decorators
-from zenctl.fingerprint.facts import MAIN, TOP, Chain, ClassFacts, Entry, FileFacts, FunctionFacts
-from zenctl.fingerprint.literals import is_literal
-from zenctl.fingerprint.reading import Reader
-from zenctl.fingerprint.scopes import parameters
-from zenctl.fingerprint.watched import CALLS, EFFECTFUL, STANDARD
+from zenctl.fingerprint.definitions.bindings import bindings_of, exports_of, renamed_of, shared_names
+from zenctl.fingerprint.definitions.decorators import Decorators
+from zenctl.fingerprint.definitions.facts import MAIN, TOP, Chain, ClassFacts, Entry, FileFacts, FunctionFacts
+from zenctl.fingerprint.definitions.literals import is_literal
+from zenctl.fingerprint.definitions.reading import Reader
+from zenctl.fingerprint.definitions.scopes import parameters
+from zenctl.fingerprint.definitions.watched import CALLS, EFFECTFUL, STANDARD
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
 
