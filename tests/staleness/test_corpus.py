@@ -1,4 +1,4 @@
-"""Small projects, each with one change: whether it makes the step stale, what is said to have changed, and a real run."""
+"""Small projects, each with one change: whether it makes the step stale, what is said of it, and a real run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Changes every definition of projects in turn, runs the step for real, and compares the verdict with what was executed.
+"""Changes every definition of projects in turn, runs the step for real, and compares the verdict with what was run.
 
 Recall is the share of executed changes that made the step stale, and must be 100 %; precision is the share of changes
-that made it stale which were executed.
+that made it stale which were executed. The project `plugins` loads modules by computed names: there all counts.
 """
 
 from __future__ import annotations
@@ -73,8 +73,13 @@ def find(root: Path, entry: str) -> Closure | None:
     return closure(WorkingTree(root), entry, "fit")[0]
 
 
-def mutate(files: dict[str, str], entry: str, root: Path, runs: Runs, tally: Tally) -> list[str]:
-    """Change a project's definitions one by one; gives the changes that were missed."""
+def mutate(
+    files: dict[str, str], entry: str, root: Path, runs: Runs, tally: Tally, *, sparing: bool = False
+) -> list[str]:
+    """Change a project's definitions one by one; gives the changes that were missed.
+
+    `sparing`: what ran before the change and is called stale is not run again.
+    """
     # Layout does not count, and so every text can be the one that a tree unparses to.
     files = {path: ast.unparse(ast.parse(text)) if path.endswith(".py") else text for path, text in files.items()}
     before = find(lay(root, files), entry)
@@ -87,11 +92,10 @@ def mutate(files: dict[str, str], entry: str, root: Path, runs: Runs, tally: Tal
             (root / path).write_text(text)
             after = find(root, entry)
             assert after is not None
-            second = runs(root, entry, "fit")
-            executed = [path, name, line] in first["executed"] or any(
-                [path, name] == item[:2] and item not in first["executed"] for item in second["executed"]
-            )
             stale = after.digest != before.digest
+            executed = [path, name, line] in first["executed"]
+            second = first if sparing and stale and executed else runs(root, entry, "fit")
+            executed |= any([path, name] == item[:2] and item not in first["executed"] for item in second["executed"])
             tally.add(stale=stale, executed=executed)
             if not stale:
                 assert second["result"] == first["result"], f"{path}: {name}"
@@ -110,7 +114,7 @@ def test_every_definition_of_a_project(project: str, tmp_path: Path) -> None:
     print(f"\n{project}: {tally}")
     assert not missed
     assert tally.caught
-    assert tally.fresh
+    assert tally.fresh or project == "plugins"
 
 
 def test_every_definition_of_the_corpus(tmp_path: Path) -> None:
@@ -119,9 +123,8 @@ def test_every_definition_of_the_corpus(tmp_path: Path) -> None:
     missed = []
     with Runs() as runs:
         for number, case in enumerate(cases):
-            missed += [
-                f"{case.name}: {text}" for text in mutate(case.before, case.entry, tmp_path / str(number), runs, tally)
-            ]
+            found = mutate(case.before, case.entry, tmp_path / str(number), runs, tally, sparing=True)
+            missed += [f"{case.name}: {text}" for text in found]
     print(f"\ncorpus: {tally}")
     assert not missed
     assert tally.caught > 400

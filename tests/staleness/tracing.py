@@ -1,8 +1,8 @@
 """Runs functions of projects for real, each in a process of its own, and tells what they gave and what was executed.
 
 A program: reads one JSON object a line, {"folder", "file", "function"}, and answers each with a line, {"result",
-"executed"}. `executed` are (file, name, first line) of every function, class and module whose code ran. It loads code as
-the runner does, and forks, so that a run costs milliseconds.
+"printed", "executed"}. `executed` are (file, name, first line) of every function, class and module whose code ran. It
+loads code as the runner does, and forks, so that a run costs milliseconds.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from zenctl.jobs.spec import Entry  # noqa: E402
-from zenctl.runner.code import load  # noqa: E402
+from zenctl.jobs.spec import Entry
+from zenctl.runner.code import load
 
 
 def run(folder: str, file: str, function: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def run(folder: str, file: str, function: str) -> dict[str, Any]:
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             result: object = load(Entry(file=file, function=function), Path(prefix))()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  whatever the project raises is its result
         result = f"raised {type(error).__name__}: {error}"
     finally:
         sys.setprofile(None)

@@ -61,7 +61,7 @@ def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opene
     registry = discover()
     loaded = load(inputs.root, registry)
     given = VariableInputs(inputs.environment, inputs.variable_files, inputs.variables, required=values_required)
-    return _open(loaded, registry, given, CodeSources(inputs.root))
+    return _open(loaded, registry, given, CodeSources(inputs.root, cache_dir=inputs.data_dir / "cache"))
 
 
 def open_planned(inputs: Inputs, plan: Plan) -> Opened:

@@ -64,6 +64,7 @@ class Refresher:
             else:
                 self._endpoint(node)
         cache.save()
+        self.code.save()
         if storage is not None and self.refresh:
             self._outputs(storage)
         return Observed(self._sources, self._closures, self._environments, self._damage, self._endpoints)

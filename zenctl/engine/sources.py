@@ -9,7 +9,8 @@ from pathlib import Path
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError
 from zenctl.engine.desired import CodeRef
-from zenctl.fingerprint.code import Closure, closure
+from zenctl.fingerprint.code import Closure, closure, read_facts
+from zenctl.fingerprint.definitions.stored import FactsCache
 from zenctl.fingerprint.git import resolve
 from zenctl.fingerprint.older import as_recorded
 from zenctl.fingerprint.signature import Signature, read_signature
@@ -24,9 +25,15 @@ MAX_TEXT = 1 << 20
 class CodeSources:
     """Reads the code that steps name, each tree and each closure once. Close it when done."""
 
-    def __init__(self, root: Path, planned: Mapping[str, bytes] | None = None) -> None:
-        """`planned` are the code archives of a plan by what the configuration names, instead of what is on the disk."""
+    def __init__(
+        self, root: Path, planned: Mapping[str, bytes] | None = None, *, cache_dir: Path | None = None
+    ) -> None:
+        """`planned` are the code archives of a plan by what the configuration names, instead of what is on the disk.
+
+        What files say is kept in `cache_dir`, if there is one.
+        """
         self._root = root
+        self._facts = FactsCache(cache_dir / "definitions.txt", read_facts) if cache_dir is not None else None
         self._planned = planned
         self._working = WorkingTree(root)
         self._commits: dict[str, SourceTree] = {}
@@ -61,13 +68,20 @@ class CodeSources:
         """
         if (ref, files) not in self._closures:
             try:
-                self._closures[ref, files] = closure(self._tree(ref), ref.file, ref.function, files)
+                self._closures[ref, files] = closure(
+                    self._tree(ref), ref.file, ref.function, files, self._facts.facts if self._facts else read_facts
+                )
             except DiagnosticError as problem:
                 self._closures[ref, files] = None, list(problem.diagnostics)
         found, diagnostics = self._closures[ref, files]
         if found is not None and recorded is not None:
             found = as_recorded(self._tree(ref), found, recorded.components)
         return found, diagnostics
+
+    def save(self) -> None:
+        """Keep what was read for the next command."""
+        if self._facts is not None:
+            self._facts.save()
 
     def texts(self, names: Iterable[str]) -> dict[str, str]:
         """The texts of code files that diagnostics point into, as far as they can be read."""

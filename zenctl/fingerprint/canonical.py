@@ -57,20 +57,24 @@ class Writer:
         hints: list[str] = []
         cut = holes or {}
         keep = True
+        target = out
         stack: list[Any] = list(nodes)
         stack.reverse()
         while stack:
             item = stack.pop()
             kind = item.__class__
             if kind is str:
-                out.append(item)
+                target.append(item)
                 continue
             if kind is ast.Name:
                 # Half of all nodes are names and constants: they are written as any other node would be, only faster.
-                out.append(f"(Name id=s{len(item.id)}:{item.id})")
+                target.append(f"(Name id=s{len(item.id)}:{item.id})")
                 continue
             if kind is ast.Constant:
-                out.append(f"(Constant value={_leaf(item.value)})")
+                target.append(f"(Constant value={_leaf(item.value)})")
+                continue
+            if item is _BACK:
+                target = out
                 continue
             if kind is bool:
                 keep = item
@@ -90,15 +94,22 @@ class Writer:
                         kind = item.__class__
                 elif kind is ast.arg:
                     if not keep and item.annotation is not None:
-                        hints.append(f"{len(out)}:{self.write([item.annotation]).text}")
-                        skipped = ("annotation",)
+                        hints.append(f"{len(out)}:")
+                        out.append(f"(arg arg={_leaf(item.arg)})")
+                        target = hints
+                        stack += (_BACK, item.annotation)
+                        continue
                 else:
                     stack.append(keep)
                     keep = kind is ast.ClassDef or self._keeps(item)
                     skipped = ("body",) if hole == "" else ()
                     if not keep and item.returns is not None:
-                        hints.append(f"{len(out)}:{self.write([item.returns]).text}")
                         skipped += ("returns",)
+                        stack += self._parts(item, kind, skipped)
+                        hints.append(f"{len(out)}:")
+                        target = hints
+                        stack += (_BACK, item.returns)
+                        continue
             stack += self._parts(item, kind, skipped)
         return Written("".join(out), "".join(docs), "".join(hints))
 
@@ -163,6 +174,10 @@ def _learn(kind: type[ast.AST]) -> tuple[tuple[str, str], ...]:
 @dataclass(frozen=True)
 class _Doc:
     text: str
+
+
+_BACK = object()
+"""Ends a stretch that is written among the hints."""
 
 
 def _list(items: list[Any], parent: ast.AST, guards: frozenset[str], parts: list[Any]) -> None:

@@ -9,11 +9,12 @@ from functools import lru_cache
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error, warning
 from zenctl.digests import sha256_bytes, sha256_json
 from zenctl.fingerprint.definitions.counting import SHORT, count
-from zenctl.fingerprint.definitions.cutting import read_definitions
+from zenctl.fingerprint.definitions.cutting import contract, read_definitions
 from zenctl.fingerprint.definitions.facts import FileFacts, Import, Uses
 from zenctl.fingerprint.definitions.flow import handed_out
 from zenctl.fingerprint.definitions.names import Target
 from zenctl.fingerprint.definitions.reach import Reach
+from zenctl.fingerprint.definitions.stored import Read
 from zenctl.fingerprint.definitions.watched import STANDARD
 from zenctl.fingerprint.definitions.widening import Widening
 from zenctl.fingerprint.modules import EXTENSIONS, Modules
@@ -54,24 +55,40 @@ class Closure:
     definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=8192)
+def read_facts(data: bytes) -> FileFacts | None:
+    """What a Python file with this content says; None if it is not Python. The result is kept by content."""
+    text, _ = decode(data, "")
+    if text is None:
+        return None
+    tree, _ = parse(Source("", text))
+    if tree is None:
+        return None
+    try:
+        return read_definitions(tree, text)
+    except RecursionError:
+        return None
+
+
 def closure(
-    tree: SourceTree, entry_file: str, function: str, files: Sequence[str] = ()
+    tree: SourceTree, entry_file: str, function: str, files: Sequence[str] = (), read: Read = read_facts
 ) -> tuple[Closure | None, list[Diagnostic]]:
     """The closure of a function, and every problem found; None if one of them is an error.
 
     `files` are glob patterns of files that the code reads, relative to the tree. Whether the function is there is not
-    looked at (`zenctl.fingerprint.signature` does).
+    looked at (`zenctl.fingerprint.signature` does). `read` gives what a file says, as `read_facts` does.
     """
     try:
-        collector = _Collector(tree, clean(entry_file))
+        collector = _Collector(tree, clean(entry_file), read)
         return collector.collect(function, files)
     except SourceError as problem:
         return None, [error("code_unreadable", f"{problem.path} cannot be read as code", str(problem))]
 
 
 class _Collector:
-    def __init__(self, tree: SourceTree, entry: str) -> None:
+    def __init__(self, tree: SourceTree, entry: str, read: Read) -> None:
         self.tree = tree
+        self.read_facts = read
         self.entry = entry
         self.modules = Modules(tree, ("", entry.rpartition("/")[0]))
         self.facts: dict[str, FileFacts | None] = {}
@@ -122,7 +139,7 @@ class _Collector:
         """What a file says; None if it is not Python."""
         if path not in self.facts:
             data = None if path.endswith(EXTENSIONS) else self.tree.read(path)
-            self.facts[path] = read_facts(data) if data is not None else None
+            self.facts[path] = self.read_facts(data) if data is not None else None
         return self.facts[path]
 
     def _check_entry(self) -> bool:
@@ -254,10 +271,11 @@ class _Collector:
         digests: dict[str, str] = {}
         definitions: dict[str, dict[str, str]] = {}
         raw = "source" in self.reach.marks
+        contracts = {target: self._contract(target) for target in entry if target.kind == "function"}
         for path, facts in self.reach.files.items():
             if facts is not None and path not in self.declared:
                 shadowed = [e.module.partition(".")[0] for e in facts.entries if e.module and self._is_ours(e.module)]
-                found = count(path, facts, self.reach, entry, shadowed)
+                found = count(path, facts, self.reach, contracts, shadowed)
                 digests[path], definitions[path] = found.digest, found.definitions
             if facts is None or raw:
                 digests[path] = sha256_bytes(sources[path])
@@ -267,6 +285,11 @@ class _Collector:
             definitions[path] = {WHOLE: digests[path][:SHORT]}
         return dict(sorted(digests.items())), dict(sorted(definitions.items()))
 
+    def _contract(self, target: Target) -> str:
+        text, _ = decode(self.tree.read(target.file) or b"", target.file)
+        tree, _ = parse(Source(target.file, text or ""))
+        return contract(tree, target.name) if tree is not None else ""
+
     def _is_ours(self, module: str) -> bool:
         """Whether a module of the standard library is hidden by one of the project."""
         return self.modules.find(module.partition(".")[0]).regular
@@ -274,21 +297,6 @@ class _Collector:
     def _place_counts(self) -> bool:
         """Whether moving the entry file could change what the step does or writes."""
         return self.entry in self.reach.imported or self.entry in self.declared or "place" in self.reach.marks
-
-
-@lru_cache(maxsize=8192)
-def read_facts(data: bytes) -> FileFacts | None:
-    """What a Python file with this content says; None if it is not Python. The result is kept by content."""
-    text, _ = decode(data, "")
-    if text is None:
-        return None
-    tree, _ = parse(Source("", text))
-    if tree is None:
-        return None
-    try:
-        return read_definitions(tree, text)
-    except RecursionError:
-        return None
 
 
 def missing_file(tree: SourceTree, path: str) -> Diagnostic:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from zenctl.digests import sha256_json
@@ -24,12 +24,18 @@ class Counted:
     definitions: dict[str, str]
 
 
-def count(file: str, facts: FileFacts, reach: Reach, entry: Iterable[Target], own_module: Iterable[str]) -> Counted:
-    """What counts of a file. `entry` is the step's function, `own_module` what the project hides of the library."""
+def count(
+    file: str, facts: FileFacts, reach: Reach, contracts: Mapping[Target, str], shadowed: Collection[str]
+) -> Counted:
+    """What counts of a file.
+
+    `contracts` are digests that count besides for a step's function; `shadowed` are modules of the standard library
+    that modules of the project hide.
+    """
     chosen: list[tuple[str, str]] = []
     run: list[tuple[str, str]] = []
     for part in facts.entries:
-        digest = _digest(file, part, facts, reach, frozenset(entry), frozenset(own_module))
+        digest = _digest(file, part, reach, contracts, shadowed)
         if not digest:
             continue
         if _only_binds(part):
@@ -52,23 +58,20 @@ def _only_binds(part: Entry) -> bool:
     return (part.kind == "function" and not part.head) or part.kind in ("constant", "name")
 
 
-def _digest(
-    file: str, part: Entry, facts: FileFacts, reach: Reach, entry: frozenset[Target], own_module: frozenset[str]
-) -> str:
+def _digest(file: str, part: Entry, reach: Reach, contracts: Mapping[Target, str], shadowed: Collection[str]) -> str:
     """What counts of one part of a file; "" if nothing does."""
     if part.kind == "function":
         target = Target("function", file, part.key)
         if target not in reach.functions:
             return part.head or _present(file, part, reach)
-        contract = [found.contract for found in facts.functions[part.key]] if target in entry else []
-        return _with_marks(part, reach, contract)
+        return _with_marks(part, reach, contracts.get(target, ""))
     if part.kind == "name":
-        shadowed = part.module.partition(".")[0] in own_module
-        used = shadowed or file in reach.whole or any((file, name) in reach.used for name in part.names)
-        return _with_marks(part, reach, []) if used else _present(file, part, reach)
+        used = file in reach.whole or any((file, name) in reach.used for name in part.names)
+        if not used and part.module.partition(".")[0] not in shadowed:
+            return _present(file, part, reach)
     if part.kind == "main" and not reach.runs_main(file):
         return ""
-    return _with_marks(part, reach, [])
+    return _with_marks(part, reach)
 
 
 def _present(file: str, part: Entry, reach: Reach) -> str:
@@ -77,13 +80,8 @@ def _present(file: str, part: Entry, reach: Reach) -> str:
     return _PRESENT if not in_class and any((file, name) in reach.present for name in part.names) else ""
 
 
-def _with_marks(part: Entry, reach: Reach, more: list[str]) -> str:
+def _with_marks(part: Entry, reach: Reach, contract: str = "") -> str:
     """The digest of code, with its docstrings and annotations where something reads them."""
-    read = [
-        part.docs if "docs" in reach.marks else "",
-        part.hints if "hints" in reach.marks else "",
-        *more,
-    ]
-    if not any(read):
-        return part.digest
-    return sha256_json([part.digest, *read])
+    docs = part.docs if "docs" in reach.marks else ""
+    hints = part.hints if "hints" in reach.marks else ""
+    return sha256_json([part.digest, docs, hints, contract]) if docs or hints or contract else part.digest

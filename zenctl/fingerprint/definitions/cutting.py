@@ -143,7 +143,6 @@ class _Cutter:
             decorators=self.decorators.holders(node),
             uses=reader.function(node, method=bool(owner) and kind != "static"),
             hinted=frozenset() if counts else self._hinted(node),
-            contract="" if owner else self._contract(node),
         )
         self.functions.setdefault(name, []).append(facts)
 
@@ -157,13 +156,6 @@ class _Cutter:
         for annotation in annotations:
             reader.annotation(annotation)
         return frozenset(reader.chains) | {(word,) for word in reader.words}
-
-    def _contract(self, node: Function) -> str:
-        """What tells a step's inputs, outputs and result: annotations of positional parameters and of the result."""
-        parts = [(arg.arg, arg.annotation) for arg in (*node.args.posonlyargs, *node.args.args)]
-        parts.append(("return", None if _is_none(node.returns) else node.returns))
-        texts = [f"{name}:{self.writer.write([_unquoted(a)]).text}" for name, a in parts if a is not None]
-        return sha256_text("\n".join(texts)) if texts else ""
 
     def _standard(self, statement: ast.stmt) -> None:
         """An import of the standard library has no effect but to bind its names."""
@@ -193,6 +185,18 @@ class _Cutter:
         docs = sha256_text(written.docs) if written.docs else ""
         hints = sha256_text(written.hints) if written.hints else ""
         self.entries.append(Entry(kind, key, sha256_text(written.text), docs, hints, head, names, module))
+
+
+def contract(tree: ast.Module, function: str) -> str:
+    """A digest of what tells a step's inputs, outputs and result: annotations of positional parameters and result."""
+    texts: list[str] = []
+    writer = Writer(frozenset(), lambda _: True)
+    for node in ast.walk(tree):
+        if isinstance(node, FUNCTIONS) and node.name == function:
+            parts = [(arg.arg, arg.annotation) for arg in (*node.args.posonlyargs, *node.args.args)]
+            parts.append(("return", None if _is_none(node.returns) else node.returns))
+            texts += [f"{name}:{writer.write([_unquoted(a)]).text}" for name, a in parts if a is not None]
+    return sha256_text("\n".join(texts)) if texts else ""
 
 
 def _definitions(statement: ast.stmt, guards: frozenset[str]) -> Iterator[Definition]:

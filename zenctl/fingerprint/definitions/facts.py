@@ -114,7 +114,7 @@ class FunctionFacts:
 
     `owner` is its class's qualified name or "". `kind` is "function", "method", "class", "static" or "property".
     `decorators` are those that get hold of it. `hinted` are the names in annotations that only a reader of annotations
-    sees. `contract` is the digest of the annotations that tell a step's inputs, outputs and result.
+    sees.
     """
 
     name: str
@@ -124,7 +124,6 @@ class FunctionFacts:
     decorators: tuple[Chain, ...]
     uses: Uses
     hinted: frozenset[Chain] = frozenset()
-    contract: str = ""
 
 
 @dataclass(frozen=True)
