@@ -371,6 +371,30 @@ def test_a_file_named_in_a_call_but_not_declared_is_a_warning(tmp_path: Path) ->
     assert not find(tmp_path, files, patterns=("config/*",))[1]
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("def fit(): pandas.read_csv('config/a.json')", "config/a.json"),
+        ("def fit(): open(file='./config/a.json')", "config/a.json"),
+        ("def fit(): open(Path('config') / 'a.json')", "config/a.json"),
+        ("def fit(): open(os.path.join('config', 'a.json'))", "config/a.json"),
+        ("HERE = Path(__file__).parent\ndef fit(): open(HERE / 'b.json')", "steps/b.json"),
+        ("def fit(): open('steps/fit.py')", None),
+        ("def fit(): print('no.such')", None),
+        ("def other(): open('config/a.json')\ndef fit(): ...", None),
+        ("def fit(): x = 'config/a.json'", None),
+    ],
+)
+def test_what_names_a_file_that_is_not_declared(text: str, named: str | None, tmp_path: Path) -> None:
+    files = {
+        "steps/fit.py": f"import os, pandas\nfrom pathlib import Path\n{text}",
+        "config/a.json": "",
+        "steps/b.json": "",
+    }
+    _, diagnostics = find(tmp_path, files)
+    assert [d.summary for d in diagnostics] == ([f"{named} is not declared"] if named else [])
+
+
 def test_widening_is_told_once_with_its_place(tmp_path: Path) -> None:
     files = {
         "steps/fit.py": "import importlib\n\ndef fit(x):\n    return importlib.import_module(x)\n",
