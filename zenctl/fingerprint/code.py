@@ -159,7 +159,7 @@ class _Collector:
         entry = reach.entry(self.entry, function)
         reach.run()
         while found := handed_out(reach, entry):
-            for target in found:
+            for target in sorted(found, key=lambda target: (target.file, target.name)):
                 reach.open_class(target)
             reach.run()
         return entry
@@ -210,7 +210,7 @@ class _Collector:
                 continue
             told.add(counts)
             detail = f"`{widening.what}` {widening.why}. Name what is used in plain code to narrow it."
-            place = _line(widening.place, sources[widening.place], widening.line)
+            place = _line(widening.place, sources[widening.place], widening.line) if widening.line else None
             summary = f"{counts} as code of this step"
             self.diagnostics.append(warning("code_widened", summary, detail, range=place))
 

@@ -21,7 +21,7 @@ def follow_call(reach: Reach, file: str, call: Call, local: Bindings) -> None:
         reach.evaluations.append((file, call.line, call.name[1]))
         return
     resolution = reach.names.resolve(file, call.name, local)
-    reach.touch(resolution)
+    reach.touch(resolution, file, call.line)
     for target in resolution.targets:
         name = target.name if target.kind == "outside" else ""
         if name in LITERAL_IMPORTS:
@@ -98,7 +98,7 @@ def _read_name(reach: Reach, file: str, call: Call, name: str, local: Bindings) 
 def _named(reach: Reach, file: str, call: Call, names: list[str] | None) -> None:
     if names is not None:
         for name in names:
-            reach.attribute(name)
+            reach.attribute(name, file, call.line)
         return
     what = f"{call.name[-1]}(...)"
     reach.all_methods(

@@ -59,7 +59,7 @@ class Calls(Expressions):
     def _call_method(self, node: ast.Call, function: ast.Attribute) -> Atoms:
         atoms = self.expression(function.value)
         name = function.attr
-        self.attribute(name)
+        self.attribute(name, function.lineno)
         if name in EVALUATORS:
             self._evaluate(node, (name,))
         receiver = self.receiver(function.value)

@@ -142,20 +142,20 @@ class _Cutter:
             parameters=parameters(node.args),
             decorators=self.decorators.holders(node),
             uses=reader.function(node, method=bool(owner) and kind != "static"),
-            hinted=frozenset() if counts else self._hinted(node),
+            hinted=() if counts else self._hinted(node),
         )
         self.functions.setdefault(name, []).append(facts)
 
-    def _hinted(self, node: Function) -> frozenset[Chain]:
+    def _hinted(self, node: Function) -> tuple[Chain, ...]:
         arguments = node.args
         every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
         annotations = [a for a in (*(a.annotation for a in every if a is not None), node.returns) if a is not None]
         if not annotations:
-            return frozenset()
+            return ()
         reader = self._reader()
         for annotation in annotations:
             reader.annotation(annotation)
-        return frozenset(reader.chains) | {(word,) for word in reader.words}
+        return tuple(sorted({*reader.chains, *((word,) for word in reader.words)}))
 
     def _standard(self, statement: ast.stmt) -> None:
         """An import of the standard library has no effect but to bind its names."""

@@ -47,7 +47,7 @@ class Expressions:
         self.own = ""
         self.nested: set[str] = set()
         self.chains: dict[Chain, int] = {}
-        self.attributes: set[str] = set()
+        self.attributes: dict[str, int] = {}
         self.stores: dict[Chain, int] = {}
         self.words: set[str] = set()
         self.bindings: dict[str, list[Binding]] = {}
@@ -82,7 +82,7 @@ class Expressions:
         if isinstance(target, ast.Name):
             self.flow((*atoms, kind), self.variable(target.id))
         elif isinstance(target, ast.Attribute):
-            self.attribute(target.attr)
+            self.attribute(target.attr, target.lineno)
             chain = self.chain(target)
             if chain is not None:
                 self.stores.setdefault(chain, target.lineno)
@@ -117,7 +117,7 @@ class Expressions:
             name = getattr(part, "name", None) or getattr(part, "rest", None)
             attributes = getattr(part, "kwd_attrs", ())
             for attribute in attributes:
-                self.attribute(attribute)
+                self.attribute(attribute, part.lineno)  # type: ignore[attr-defined]
             inner = atoms + inside(atoms) + tuple(f"a:{attribute}" for attribute in attributes)
             if name is not None:
                 self.flow((*inner, OTHER), self.variable(name))
@@ -182,13 +182,13 @@ class Expressions:
             return f"G:{name}"
         return f"a:{name}" if found.is_class else f"n:{name}"
 
-    def attribute(self, name: str) -> None:
+    def attribute(self, name: str, line: int) -> None:
         """Take note that an attribute of this name is used of something."""
-        self.attributes.add(name)
+        self.attributes.setdefault(name, line)
         self.mark(name)
         if name.startswith("_") and "__" in name[2:]:
             # Seen from outside of its class a private name is `_Class__name`.
-            self.attributes.add(name[name.index("__", 1) :])
+            self.attributes.setdefault(name[name.index("__", 1) :], line)
 
     def _children(self, node: ast.AST) -> Atoms:
         atoms: Atoms = ()
@@ -216,7 +216,7 @@ class Expressions:
         self.mark(name)
         found = self.scope.find(name) if self.scope is not None else None
         if found is not None and found.is_class:
-            self.attributes.add(name)
+            self.attributes.setdefault(name, node.lineno)
             return (f"g:{name}", f"a:{name}")
         return (f"g:{name}",)
 
@@ -229,14 +229,15 @@ class Expressions:
             found = self.scope.find(chain[0]) if self.scope is not None else None
             if found is not None and chain[0] in found.assigned:
                 # What else it may be is an object.
-                self.attributes.update(chain[1:])
+                for name in chain[1:]:
+                    self.attributes.setdefault(name, node.lineno)
             return (f"g:{'.'.join(chain)}",)
         if node.attr == "__dict__" and self.is_own(node.value):
             # An object's own attributes, which are no methods.
             self.marks.add("dict")
             return ("a:*",)
         self.expression(node.value)
-        self.attribute(node.attr)
+        self.attribute(node.attr, node.lineno)
         return (f"a:{node.attr}", "m:__getattr__", "m:__get__")
 
     def _constant(self, node: ast.Constant) -> Atoms:
@@ -247,7 +248,8 @@ class Expressions:
             if "~" in text and _FORMULA.match(text):
                 self.words.update(WORD.findall(text))
             if "{" in text and "." in text:
-                self.attributes.update(_FIELD.findall(text))
+                for name in _FIELD.findall(text):
+                    self.attributes.setdefault(name, node.lineno)
         return ()
 
     def _display(self, node: ast.AST) -> Atoms:

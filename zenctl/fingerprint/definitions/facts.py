@@ -65,7 +65,7 @@ class Call:
 class Uses:
     """What a stretch of code uses when it runs.
 
-    - `chains`: dotted names, each with the line of its first use; `attributes`: of anything else; `stores`: dotted
+    - `chains`: dotted names, each with the line of its first use; `attributes`: those of all else; `stores`: dotted
       names that are assigned to; `words`: names inside of texts that a library looks up in the caller's module
     - `imports` in the order in which they stand; `bindings`: what those inside of a function bind
     - `calls` that are looked into
@@ -75,9 +75,9 @@ class Uses:
     """
 
     chains: Mapping[Chain, int] = field(default_factory=dict)
-    attributes: frozenset[str] = frozenset()
+    attributes: Mapping[str, int] = field(default_factory=dict)
     stores: Mapping[Chain, int] = field(default_factory=dict)
-    words: frozenset[str] = frozenset()
+    words: tuple[str, ...] = ()
     imports: tuple[Import, ...] = ()
     bindings: Mapping[str, tuple[Binding, ...]] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()
@@ -123,7 +123,7 @@ class FunctionFacts:
     parameters: tuple[str, ...]
     decorators: tuple[Chain, ...]
     uses: Uses
-    hinted: frozenset[Chain] = frozenset()
+    hinted: tuple[Chain, ...] = ()
 
 
 @dataclass(frozen=True)

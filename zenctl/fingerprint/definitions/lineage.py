@@ -1,12 +1,13 @@
-"""Tells what a class inherits from, in the project and outside of it."""
+"""Tells what a class inherits from, in the project and outside of it, and what decorators hold."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from zenctl.fingerprint.definitions.facts import Chain
 from zenctl.fingerprint.definitions.names import Names, Target
-from zenctl.fingerprint.definitions.watched import BENIGN_BASES, EXCEPTIONS, MORE_EXCEPTIONS
+from zenctl.fingerprint.definitions.watched import BENIGN, BENIGN_BASES, EXCEPTIONS, MORE_EXCEPTIONS
 
 _HOOKS = frozenset({"__init_subclass__", "__prepare__", "mro"})
 
@@ -82,3 +83,13 @@ def is_benign_base(name: str) -> bool:
         return True
     module, _, last = name.rpartition(".")
     return module == "builtins" and (last.endswith(EXCEPTIONS) or last in MORE_EXCEPTIONS)
+
+
+def is_held(names: Names, file: str, decorators: Iterable[Chain]) -> bool:
+    """Whether a decorator in a file may hand what it decorates to somebody who does not name it."""
+    for chain in decorators:
+        for target in names.resolve(file, chain).targets if chain else (Target("unknown"),):
+            name = target.name.replace("typing_extensions.", "typing.", 1)
+            if target.kind != "outside" or name not in BENIGN:
+                return True
+    return False

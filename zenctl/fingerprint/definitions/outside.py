@@ -29,8 +29,7 @@ def follow_outside(reach: Reach, file: str, name: str, line: int, local: Binding
             reach.widen_folders(("",), file, line, shown, "can load files, or run texts, that are not named here")
         elif part in IMPORTED:
             why = "can reach any definition of a module that is loaded"
-            reach.widenings.append(Widening(file, line, shown, why))
-            reach.take_everything()
+            reach.take_everything(Widening(file, line, shown, why))
         elif part in OWN:
             reach.widen_file(file, file, line, f"{shown}()", "can reach every name of the module")
             for bound in local or ():

@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 from zenctl.fingerprint.definitions.by_text import follow_call, follow_evaluations
 from zenctl.fingerprint.definitions.facts import Chain, ClassFacts, FileFacts, FunctionFacts, Import, Uses
-from zenctl.fingerprint.definitions.lineage import Lineage
+from zenctl.fingerprint.definitions.lineage import Lineage, is_held
 from zenctl.fingerprint.definitions.names import Bindings, Names, Resolution, Target
 from zenctl.fingerprint.definitions.outside import follow_outside
-from zenctl.fingerprint.definitions.watched import ALL_ATTRIBUTES, BENIGN, IMPORTED_ATTRIBUTES
+from zenctl.fingerprint.definitions.watched import ALL_ATTRIBUTES, IMPORTED_ATTRIBUTES
 from zenctl.fingerprint.definitions.widening import Widening
 from zenctl.fingerprint.modules import ModuleRef, Modules
 
@@ -56,10 +56,10 @@ class Reach:
         self.widenings: list[Widening] = []
         self.main = False
         self.everything = False
-        self._attributes: set[str] = set()
+        self._attributes: dict[str, None] = {}
         self._prefixes: set[str] = set()
         self._by_name: list[Widening] = []
-        self._loose: set[str] = set()
+        self._loose: dict[str, None] = {}
         self._folders: set[str] = set()
         self._taken: set[str] = set()
         self._subclasses = False
@@ -106,7 +106,7 @@ class Reach:
     def mention(self, file: str, chain: Chain, line: int, local: Bindings | None = None) -> None:
         """A dotted name is used in a file."""
         resolution = self.names.resolve(file, chain, local)
-        self.touch(resolution)
+        self.touch(resolution, file, line)
         for target in (*resolution.passed, *resolution.targets):
             if target.kind == "function":
                 self._function(target)
@@ -120,11 +120,11 @@ class Reach:
             if owner and name.startswith("__") and name not in _KNOWN_OF_MODULES:
                 self.widen_file(owner, file, line, ".".join(chain), "can reach every name of the module")
 
-    def touch(self, resolution: Resolution) -> None:
+    def touch(self, resolution: Resolution, file: str, line: int) -> None:
         """Take note of the names that a resolution passed by."""
         self.used |= resolution.touched
         for name in resolution.attributes:
-            self.attribute(name)
+            self.attribute(name, file, line)
 
     def _import(self, file: str, facts: FileFacts) -> None:
         self._use(file, facts.top)
@@ -132,11 +132,11 @@ class Reach:
             target = Target("class", file, name)
             heritage = self.lineage.of(target)
             self.used |= heritage.touched
-            registered = any(self._is_held(file, found.decorators) for found in facts.classes[name])
+            registered = any(is_held(self.names, file, found.decorators) for found in facts.classes[name])
             if registered or heritage.is_noticed or self._owners or (self._subclasses and heritage.ancestors):
                 self._class(target)
         for name, functions in facts.functions.items():
-            if any(self._is_held(file, found.decorators) for found in functions):
+            if any(is_held(self.names, file, found.decorators) for found in functions):
                 self._function(Target("function", file, name))
         for name in ("__getattr__", "__dir__"):
             if name in facts.functions:
@@ -149,16 +149,6 @@ class Reach:
     def runs_main(self, file: str) -> bool:
         """Whether a file's block for `python file.py` may run."""
         return self.main or file.rpartition("/")[2] == "__main__.py"
-
-    def _is_held(self, file: str, decorators: tuple[Chain, ...]) -> bool:
-        """Whether a decorator may hand what it decorates to somebody who does not name it."""
-        for chain in decorators:
-            targets = self.names.resolve(file, chain).targets if chain else (Target("unknown"),)
-            for target in targets:
-                name = target.name.replace("typing_extensions.", "typing.", 1)
-                if target.kind != "outside" or name not in BENIGN:
-                    return True
-        return False
 
     def _function(self, target: Target) -> None:
         if target in self.functions:
@@ -213,36 +203,37 @@ class Reach:
             return True
         return name in self._attributes or any(name.startswith(prefix) for prefix in self._prefixes)
 
-    def attribute(self, name: str) -> None:
+    def attribute(self, name: str, file: str, line: int) -> None:
         """An attribute of this name is used of something: every method of that name may be called."""
         if name in self._attributes:
             return
-        self._attributes.add(name)
+        self._attributes[name] = None
         if name in IMPORTED_ATTRIBUTES:
-            self.take_everything()
+            self.take_everything(Widening(file, line, name, "can reach any definition of a module that is loaded"))
         if name in ALL_ATTRIBUTES:
-            self.all_methods("")
+            self.all_methods("", Widening(file, line, name, "can reach every method", methods=True))
         if name == "__subclasses__":
             self._subclasses = True
-            for file, facts in list(self.files.items()):
+            for path, facts in list(self.files.items()):
                 for inner in facts.classes if facts is not None else ():
-                    target = Target("class", file, inner)
+                    target = Target("class", path, inner)
                     if self.lineage.of(target).ancestors:
                         self._class(target)
-        for file in self._loose:
-            if self._is_bound(file, name):
-                self.mention(file, (name,), 0)
+        for loose in list(self._loose):
+            if self._is_bound(loose, name):
+                self.mention(loose, (name,), 0)
         for target, found in list(self.classes.items()):
             if any(name in facts.methods for facts in found):
                 self._function(Target("function", target.file, f"{target.name}.{name}"))
 
-    def all_methods(self, prefix: str, widening: Widening | None = None) -> None:
+    def all_methods(self, prefix: str, widening: Widening) -> None:
         """An attribute is looked up by a name that is computed, and may begin with anything after the prefix."""
-        if widening is not None:
-            self._by_name.append(widening)
+        self._by_name.append(widening)
         if prefix in self._prefixes:
             return
         self._prefixes.add(prefix)
+        for loose in self._loose:
+            self._take_all(loose)
         for target, found in list(self.classes.items()):
             for facts in found:
                 for name in facts.methods:
@@ -256,8 +247,8 @@ class Reach:
             self.follow(file, item)
         for chain, line in uses.chains.items():
             self.mention(file, chain, line, local)
-        for name in uses.attributes:
-            self.attribute(name)
+        for name, line in uses.attributes.items():
+            self.attribute(name, file, line)
         for chain, line in uses.stores.items():
             self._store(file, chain, line, local)
         for word in uses.words:
@@ -316,7 +307,7 @@ class Reach:
         if not any(target.kind == "module" for target in resolution.targets):
             self.mention(file, chain[:-1], line, local)
             return
-        self.touch(resolution)
+        self.touch(resolution, file, line)
         for target in resolution.targets:
             if target.kind == "module":
                 self.widen_module(target, file, line, f"{'.'.join(chain)} = ...", "changes the module from outside")
@@ -350,8 +341,9 @@ class Reach:
                     self._take_all(found)
                 self.module(found)
 
-    def take_everything(self) -> None:
+    def take_everything(self, widening: Widening) -> None:
         """Every definition of every module that is loaded counts."""
+        self.widenings.append(widening)
         if not self.everything:
             self.everything = True
             for file, facts in list(self.files.items()):
@@ -386,14 +378,16 @@ class Reach:
     def _take_import(self, file: str, name: str) -> None:
         """An imported name can be reached as a value: of a module what is used as an attribute of anything counts."""
         resolution = self.names.resolve(file, (name,))
-        self.touch(resolution)
+        self.touch(resolution, file, 0)
         for target in resolution.targets:
             if target.kind == "function":
                 self._function(target)
             elif target.kind == "class":
                 self._class(target)
             elif target.kind == "module" and target.file and target.file not in self._loose:
-                self._loose.add(target.file)
+                self._loose[target.file] = None
+                if self._prefixes:
+                    self._take_all(target.file)
                 for attribute in list(self._attributes):
                     if self._is_bound(target.file, attribute):
                         self.mention(target.file, (attribute,), 0)

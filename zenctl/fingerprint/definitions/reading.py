@@ -80,9 +80,9 @@ class Reader(Calls):
         self.marks.update(mark for mark, modules in readers if tops & modules)
         return Uses(
             chains=self.chains,
-            attributes=frozenset(self.attributes),
+            attributes=self.attributes,
             stores=self.stores,
-            words=frozenset(self.words),
+            words=tuple(sorted(self.words)),
             imports=tuple(self._imports),
             bindings={name: tuple(found) for name, found in self.bindings.items()},
             calls=tuple(self.calls),
@@ -127,7 +127,9 @@ class Reader(Calls):
         """A pattern with positions reads the attributes that a class lists as a text."""
         if any(isinstance(target, ast.Name) and target.id == "__match_args__" for target in node.targets):
             texts = [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]
-            self.attributes.update(text for text in texts if isinstance(text, str))
+            for text in texts:
+                if isinstance(text, str):
+                    self.attributes.setdefault(text, node.lineno)
 
     def _aug_assign(self, node: ast.AugAssign) -> None:
         self.assign(node.target, (*holding(inside(self.expression(node.value))), "d:"))

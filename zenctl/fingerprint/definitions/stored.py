@@ -88,10 +88,7 @@ def to_json(facts: FileFacts) -> list[Any]:
     return [
         [_fields(entry) for entry in facts.entries],
         _bindings_to_json(facts.bindings),
-        [
-            [[*_fields(f)[:5], _uses_to_json(f.uses), sorted(f.hinted)] for f in found]
-            for found in facts.functions.values()
-        ],
+        [[[*_fields(f)[:5], _uses_to_json(f.uses), f.hinted] for f in found] for found in facts.functions.values()],
         [[_fields(c) for c in found] for found in facts.classes.values()],
         _uses_to_json(facts.top),
         _uses_to_json(facts.main) if facts.main is not None else None,
@@ -124,9 +121,9 @@ def _fields(item: Any) -> list[Any]:
 def _uses_to_json(uses: Uses) -> list[Any]:
     return [
         [[*chain, line] for chain, line in uses.chains.items()],
-        sorted(uses.attributes),
+        dict(uses.attributes),
         [[*chain, line] for chain, line in uses.stores.items()],
-        sorted(uses.words),
+        uses.words,
         [_fields(item) for item in uses.imports],
         _bindings_to_json(uses.bindings),
         [_fields(call) for call in uses.calls],
@@ -140,9 +137,9 @@ def _uses(raw: list[Any]) -> Uses:
     chains, attributes, stores, words, imports, bindings, calls, marks, literals, flows = raw
     return Uses(
         chains={tuple(item[:-1]): item[-1] for item in chains},
-        attributes=frozenset(attributes),
+        attributes=dict(attributes),
         stores={tuple(item[:-1]): item[-1] for item in stores},
-        words=frozenset(words),
+        words=tuple(words),
         imports=tuple(_import(item) for item in imports),
         bindings=_bindings(bindings),
         calls=tuple(Call(tuple(item[0]), item[1], tuple(item[2]), *item[3:]) for item in calls),
@@ -170,7 +167,7 @@ def _import(raw: list[Any]) -> Import:
 
 def _function(raw: list[Any]) -> FunctionFacts:
     name, owner, kind, parameters, decorators, uses, hinted = raw
-    chains = frozenset(tuple(chain) for chain in hinted)
+    chains = tuple(map(tuple, hinted))
     return FunctionFacts(name, owner, kind, tuple(parameters), tuple(map(tuple, decorators)), _uses(uses), chains)
 
 
