@@ -209,7 +209,7 @@ class _Collector:
             if counts in told or (told and widening.place in self.optional):
                 continue
             told.add(counts)
-            detail = f"`{widening.what}` {widening.why}. Name what is used in plain code to narrow it."
+            detail = f"`{widening.what}` {widening.why}. Use plain imports and names to narrow it."
             place = _line(widening.place, sources[widening.place], widening.line) if widening.line else None
             summary = f"{counts} as code of this step"
             self.diagnostics.append(warning("code_widened", summary, detail, range=place))

@@ -114,7 +114,7 @@ class _Cutter:
         self._block(node.body, name)
         # Marks the end, so that what stands in the class and what stands after it are told apart.
         self.entries.append(Entry("code", name, "end"))
-        inner = [*_inner(node, self.guards)]
+        inner = list(_definitions(node, self.guards))
         fields = [s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]
         facts = ClassFacts(
             name=name,
@@ -209,10 +209,6 @@ def _definitions(statement: ast.stmt, guards: frozenset[str]) -> Iterator[Defini
                 yield inner
             else:
                 yield from _definitions(inner, guards)
-
-
-def _inner(node: ast.ClassDef, guards: frozenset[str]) -> Iterator[Definition]:
-    yield from _definitions(node, guards)
 
 
 def _is_main(statement: ast.stmt) -> bool:

@@ -23,6 +23,7 @@ from zenctl.fingerprint.definitions.facts import Binding, Import, Uses
 from zenctl.fingerprint.definitions.scopes import Scope, parameters
 from zenctl.fingerprint.definitions.watched import DOC_READERS, HINT_READERS, PLACE_READERS, SOURCE_READERS
 
+_ABSTRACT = frozenset({"abstractclassmethod", "abstractmethod", "abstractproperty", "abstractstaticmethod"})
 _CATCHING = ("ImportError", "ModuleNotFoundError", "Exception", "BaseException")
 
 
@@ -223,6 +224,9 @@ class Reader(Calls):
     def _function_def(self, node: Function) -> None:
         """Its head is run here. Its body is read here only inside of another function."""
         self._decorate(node)
+        if any(_last_name(decorator) in _ABSTRACT for decorator in node.decorator_list):
+            # No object can be made without it.
+            self.attributes.setdefault(node.name, node.lineno)
         defaults: Atoms = ()
         for default in (*node.args.defaults, *node.args.kw_defaults):
             defaults += self.expression(default) if default is not None else ()
@@ -258,6 +262,12 @@ class Reader(Calls):
         self._decorate(node)
         for base in node.bases:
             self._base(base)
+        if any(_last_name(decorator) == "runtime_checkable" for decorator in node.decorator_list):
+            # A protocol: this is what an object must have to be an instance.
+            for statement in node.body:
+                name = getattr(statement, "name", None) or getattr(getattr(statement, "target", None), "id", None)
+                if name is not None:
+                    self.attributes.setdefault(name, statement.lineno)
         for keyword in node.keywords:
             self.flow(self.expression(keyword.value), OUTSIDE)
         outer = self.scope
@@ -316,6 +326,12 @@ Reader.STATEMENTS = {
         if hasattr(ast, name)
     },
 }
+
+
+def _last_name(node: ast.expr) -> str:
+    """`runtime_checkable` of `@typing.runtime_checkable`."""
+    node = node.func if isinstance(node, ast.Call) else node
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def _catches(kind: ast.expr | None) -> bool:
