@@ -71,9 +71,8 @@ class Reach:
     def entry(self, file: str, name: str) -> list[Target]:
         """Begin with a function of a file; gives what its name stands for."""
         self.module(file)
-        found = self.names.resolve(file, (name,)).targets
         self.mention(file, (name,), 0)
-        return list(found)
+        return list(self.names.resolve(file, (name,)).targets)
 
     def run(self) -> None:
         """Follow everything that is pending."""
@@ -183,7 +182,8 @@ class Reach:
             for name in facts.inner:
                 self._class(Target("class", target.file, f"{target.name}.{name}"))
             for name in facts.methods:
-                if self._is_called(name):
+                # A method that has the name of a field takes its place.
+                if self._is_called(name) or name in facts.fields:
                     self._function(Target("function", target.file, f"{target.name}.{name}"))
             if "__set_name__" in facts.methods and not self._owners:
                 # An object of this class is told the class in whose body it stands.
