@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 BIN := .venv/bin
 
-.PHONY: help setup demo test check lint types imports unit benchmark format constraints schemas clean
+.PHONY: help setup demo test check lint types imports unit benchmark search format constraints schemas clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -30,10 +30,13 @@ imports: setup ## The layers of the architecture
 	$(BIN)/lint-imports
 
 unit: setup ## The tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not benchmark"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not benchmark and not search"
 
 benchmark: setup ## Measurements
 	$(BIN)/python -m pytest -m benchmark -s
+
+search: setup ## Compare the language with Go's at length, and try more random input
+	ZENCTL_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -n 2 --dist worksteal tests/unit/lang -m "not benchmark"
 
 format: setup ## Format the code
 	$(BIN)/ruff check --fix .

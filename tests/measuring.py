@@ -1,8 +1,11 @@
-"""A measure of CPU time that fits a shared machine: how much a fixed piece of Python costs right now."""
+"""What tests know of time on a machine that many share: how long to wait, and what a piece of Python costs now."""
 
 from __future__ import annotations
 
 import time
+
+PATIENCE = 240.0
+"""Seconds until a test gives up waiting. It is reached only where something is wrong, so it may be long."""
 
 
 def peer_seconds() -> float:

@@ -5,14 +5,43 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Union
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar, Union
 
 Key = Union[str, int, None]
 """An instance key: a string of `for_each`, an index of `count`, or None."""
 
-NAME = re.compile(r"[^\W\d][\w-]*")
-"""An identifier as HCL has them: a letter or underscore, then letters, digits, underscores and dashes."""
+A = TypeVar("A", bound="Address")
+
+
+class _Name:
+    """Finds identifiers as HCL has them: an ID_Start of Unicode or an underscore, then ID_Continues and dashes.
+
+    `re` has no such classes: what it takes for a letter may be the fraction ¼.
+    """
+
+    _rough = re.compile(r"[^\W\d][\w-]*")
+
+    def match(self, text: str, at: int = 0) -> str | None:
+        """The longest name that begins there, or None."""
+        found = self._rough.match(text, at)
+        if found is None:
+            return None
+        rough = found.group()
+        if rough.replace("-", "_").isidentifier():
+            return rough
+        end = next(
+            i for i, char in enumerate(rough) if not (f"_{char}" if i else char).replace("-", "_").isidentifier()
+        )
+        return rough[:end] or None
+
+    def fullmatch(self, text: str) -> bool:
+        """Whether all of it is a name."""
+        return bool(text) and self.match(text) == text
+
+
+NAME = _Name()
+"""An identifier: of a block, an attribute, a variable."""
 
 
 class AddressError(ValueError):
@@ -52,6 +81,18 @@ class Address:
 
     def __lt__(self, other: Address) -> bool:
         return str(self) < str(other)
+
+    @property
+    def block(self: A) -> A:
+        """The block that this is an instance of: the same without keys."""
+        if self.key is None and (not self.module or all(m.key is None for m in self.module)):
+            return self
+        return replace(self, key=None, module=tuple(ModuleInstance(m.name) for m in self.module))
+
+    @property
+    def module_path(self) -> tuple[str, ...]:
+        """The names of the modules it stands in."""
+        return tuple(m.name for m in self.module)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +147,47 @@ def parse(text: str) -> Address:
         return address
 
 
+def covers(text: str, addr: Address) -> bool:
+    """Whether a text names an address: the instance itself, its block, or a module around it, with or without keys."""
+    return any(full == text or full.startswith((f"{text}[", f"{text}.")) for full in (str(addr), str(addr.block)))
+
+
+def without_keys(text: str) -> str:
+    """The canonical text of an address or a module, without the keys in it; raises AddressError."""
+    module, address = _parts(text)
+    names = ".".join(f"module.{m.name}" for m in module)
+    return names if address is None else str(address.block)
+
+
+def canonical(text: str) -> str:
+    """An address, or a module such as `module.eu["a"]`, in its canonical spelling; raises AddressError."""
+    module, address = _parts(text)
+    return ".".join(str(m) for m in module) if address is None else str(address)
+
+
+def parse_module(text: str) -> tuple[ModuleInstance, ...]:
+    """Read the path of a module, such as `module.eu["a"]`; raises AddressError."""
+    module, address = _parts(text)
+    if address is not None:
+        raise AddressError(f"{text!r} is not the address of a module")
+    return module
+
+
+def _parts(text: str) -> tuple[tuple[ModuleInstance, ...], Address | None]:
+    """The modules of a text that names one, or its address."""
+    reader = _Reader(text)
+    module: list[ModuleInstance] = []
+    while reader.text.startswith("module.", reader.at):
+        reader.name()
+        reader.dot()
+        module.append(ModuleInstance(reader.name(), reader.key()))
+        if reader.at == len(text):
+            return tuple(module), None
+        reader.dot()
+    address = parse(text)
+    return address.module, address
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
@@ -116,10 +198,10 @@ class _Reader:
 
     def name(self) -> str:
         found = NAME.match(self.text, self.at)
-        if not found:
+        if found is None:
             raise self.fail("a name")
-        self.at = found.end()
-        return found.group()
+        self.at += len(found)
+        return found
 
     def dot(self) -> None:
         if not self.text.startswith(".", self.at):

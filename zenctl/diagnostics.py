@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 
@@ -36,11 +36,16 @@ class SourceRange:
         return f"{self.filename}:{self.start.line}:{self.start.column}"
 
 
+Values = tuple[tuple[str, str], ...]
+"""References as the user wrote them, each with a statement about its value that is safe to show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One problem. `code` is a stable snake_case name that tools may rely on; `summary` is one short line.
 
     `detail` says why, and what to do next; `address` names the object concerned; `range` the source text at fault.
+    `values` say what the references involved stand for: ("var.epochs", "is -1"). They make no other problem of it.
     """
 
     severity: Severity
@@ -49,6 +54,7 @@ class Diagnostic:
     detail: str = ""
     range: SourceRange | None = None
     address: str | None = None
+    values: Values = field(default=(), compare=False)
 
     @property
     def is_error(self) -> bool:
@@ -90,17 +96,29 @@ class Diagnostic:
 
 
 def error(
-    code: str, summary: str, detail: str = "", *, range: SourceRange | None = None, address: str | None = None
+    code: str,
+    summary: str,
+    detail: str = "",
+    *,
+    range: SourceRange | None = None,
+    address: str | None = None,
+    values: Values = (),
 ) -> Diagnostic:
     """An error diagnostic."""
-    return Diagnostic(Severity.ERROR, code, summary, detail, range, address)
+    return Diagnostic(Severity.ERROR, code, summary, detail, range, address, values)
 
 
 def warning(
-    code: str, summary: str, detail: str = "", *, range: SourceRange | None = None, address: str | None = None
+    code: str,
+    summary: str,
+    detail: str = "",
+    *,
+    range: SourceRange | None = None,
+    address: str | None = None,
+    values: Values = (),
 ) -> Diagnostic:
     """A warning diagnostic."""
-    return Diagnostic(Severity.WARNING, code, summary, detail, range, address)
+    return Diagnostic(Severity.WARNING, code, summary, detail, range, address, values)
 
 
 class DiagnosticError(Exception):
@@ -122,7 +140,18 @@ def raise_errors(diagnostics: Sequence[Diagnostic]) -> None:
         raise DiagnosticError(*diagnostics)
 
 
+_MANY_NAMES = 500
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`' Did you mean "x"?'` for the known name nearest to `name`, or the empty string."""
-    close = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    """`' Did you mean "x"?'` for the known name nearest to `name`, or the empty string.
+
+    Of very many or very long names only some are compared, as that would cost more than the hint is worth.
+    """
+    names = sorted(candidate for candidate in set(known) if 3 * len(candidate) <= 7 * len(name))
+    if len(name) > _MANY_NAMES:
+        return ""
+    if len(names) > _MANY_NAMES:
+        names = [candidate for candidate in names if candidate[:1] == name[:1]][:_MANY_NAMES]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f' Did you mean "{close[0]}"?' if close else ""

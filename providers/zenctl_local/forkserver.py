@@ -30,17 +30,29 @@ ended."""
 
 
 def started(pid: int) -> str:
-    """When a process started, as a text that tells it from a later one of the same number; empty if it is gone."""
+    """When a process started, as a text that tells it from a later one of the same number; empty if it is gone.
+
+    It is counted from the machine's start, so it names that too: TICKS@BOOT.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:
             # The name in parentheses may hold anything; the fields after it are numbers, the 20th is the start.
             fields = stream.read().rpartition(b")")[2].split()
-        return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
+        return "" if fields[0] in (b"Z", b"X") else f"{fields[19].decode()}@{boot()}"
     except (OSError, IndexError):
         if os.path.isdir("/proc/self"):
             return ""
     found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return found.stdout.strip()
+
+
+def boot() -> str:
+    """Names the time since the machine was started, on Linux; empty where that is not told."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            return stream.read().strip()
+    except OSError:
+        return ""
 
 
 def kill_group(pid: int, number: int) -> None:
@@ -188,6 +200,13 @@ class Server:
         self._tell("imported", module=name)
 
     def _start(self, job: dict[str, Any]) -> None:
+        try:
+            self._start_once(job)
+        except OSError as error:
+            # A full disk, for example: the jobs that run are not to end with this one.
+            self._tell("ended", job_id=job["job_id"], code=None, signal=0, reason=f"it cannot be started: {error}")
+
+    def _start_once(self, job: dict[str, Any]) -> None:
         os.makedirs(job["work"], exist_ok=True)
         record = os.path.join(job["work"], PROCESS)
         try:
@@ -195,21 +214,18 @@ class Server:
         except FileExistsError:
             self._tell("known", job_id=job["job_id"])
             return
-        os.makedirs(os.path.dirname(job["log"]), exist_ok=True)
-        log = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            pid = self._spawn(job, log) if job["fresh"] else self._fork(job, log)
-        except OSError as error:
-            os.close(claim)
-            self._tell("ended", job_id=job["job_id"], code=None, signal=0, reason=f"it cannot be started: {error}")
-            return
-        finally:
-            os.close(log)
-        facts = {"pid": pid, "started": started(pid)}
-        os.ftruncate(claim, 0)
-        os.write(claim, json.dumps(facts).encode())
-        os.close(claim)
-        self._running[pid] = job
+        with os.fdopen(claim, "wb", buffering=0) as process:
+            os.makedirs(os.path.dirname(job["log"]), exist_ok=True)
+            with open(job["log"], "ab", buffering=0) as log:
+                pid = self._spawn(job, log.fileno()) if job["fresh"] else self._fork(job, log.fileno())
+            self._running[pid] = job
+            facts = {"pid": pid, "started": started(pid)}
+            try:
+                process.truncate(0)
+                process.write(json.dumps(facts).encode())
+            except OSError as error:
+                # It is for a later zenctl only, and the job does not outlive this one.
+                print(f"{record}: {error}", file=sys.stderr)  # noqa: T201 - the server's log
         self._tell("started", job_id=job["job_id"], **facts)
 
     def _spawn(self, job: dict[str, Any], log: int) -> int:

@@ -93,7 +93,7 @@ class ForkServer:
         self._buffer = b""
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Ask for something; a dead server shows when it is drained."""
+        """Ask for something; whether the server is dead shows in `dead`."""
         try:
             self._connection.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
@@ -213,7 +213,6 @@ class Launcher:
         return servers[python]
 
     def _hear(self, server: ForkServer) -> None:
-        was_dead = server.dead
         for event in server.drain():
             if event["event"] == "importing":
                 server.importing = (event["module"], time.monotonic())
@@ -224,7 +223,7 @@ class Launcher:
                 # A server that was passed by may still tell of a job that another one runs.
                 if job is not None and job.server is server:
                     self._note(job, event)
-        if server.dead and not was_dead:
+        if server.dead:
             for job in [job for job in self._jobs.values() if job.server is server]:
                 self._bereave(job)
 

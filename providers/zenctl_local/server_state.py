@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zenctl_local.forkserver import started
+from zenctl_local.forkserver import boot, started
 
 FORMAT = 1
 """Version of the file's form."""
@@ -48,7 +48,7 @@ class ServerState:
         """Whether the process is dead, but for threads that the kernel has not ended yet and that hold its port."""
         try:
             fields = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()
-            return fields[19].decode() == self.started and len(os.listdir(f"/proc/{self.pid}/task")) > 1
+            return f"{fields[19].decode()}@{boot()}" == self.started and len(os.listdir(f"/proc/{self.pid}/task")) > 1
         except (OSError, IndexError):
             return False
 

@@ -2,6 +2,7 @@
 
 Started by an endpoint it is given its listening socket (`--fd`) and reads one line of JSON, {"token": ...}, from its
 standard input; it serves nothing before that line has come, so that a server that nobody has recorded cannot live.
+Nor can one whose record is gone: it looks for the state file in its working directory, which is its folder.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ import argparse
 import json
 import os
 import socket
+import stat
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from zenctl_local.server_state import OWN
+from zenctl_local.server_state import OWN, STATE_FILE
 
 GRACE = 5
 """How long requests may go on after SIGTERM, in seconds."""
+
+LOOK = 1.0
+"""How often the server looks whether it is still recorded, in seconds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +78,8 @@ def _serve(options: argparse.Namespace, token: str) -> int:
 
     def load() -> None:
         try:
-            # `load` imports TensorFlow: in a thread, so that "still being loaded" can be answered meanwhile.
+            # In a thread, so that "still being loaded" can be answered meanwhile.
+            _import_tensorflow()
             served.load(options.model, options.digest or options.model.name)
             _say(f"serving {options.name} on http://{host}:{port}/v1/models/{options.name}")
         except BaseException as error:  # noqa: BLE001 - whatever it is, the process ends and says so
@@ -81,12 +88,41 @@ def _serve(options: argparse.Namespace, token: str) -> int:
             failed.set()
             server.should_exit = True
 
+    def watch() -> None:
+        while is_known():
+            time.sleep(LOOK)
+        _say("its folder was removed, so nobody could find it any more: it ends")
+        server.should_exit = True
+
     threading.Thread(target=load, name="load", daemon=True).start()
+    if options.fd is not None:
+        threading.Thread(target=watch, name="watch", daemon=True).start()
     server.run(sockets=[listening])
     sys.stdout.flush()
     sys.stderr.flush()
     # Without TensorFlow's teardown: a model that is still being loaded would be torn down in the midst of it.
     os._exit(1 if failed.is_set() else 0)
+
+
+def _import_tensorflow() -> None:
+    """Import it, and take what it said meanwhile out of the log: errors about GPUs, on machines that have none."""
+    before = os.fstat(2)
+    import tensorflow  # noqa: F401 - it is imported here for its noise
+
+    if stat.S_ISREG(before.st_mode):
+        os.ftruncate(2, before.st_size)
+
+
+def is_known() -> bool:
+    """Whether a later zenctl can find this server. A folder that was moved is the same folder."""
+    try:
+        os.stat(STATE_FILE)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # A file system that does not answer now says nothing about the file.
+        return True
+    return True
 
 
 def _empty_stdin() -> None:

@@ -74,7 +74,8 @@ class _Routes:
         for prefix in (version, one):
             found.append(Route(f"{prefix}/metadata", self.metadata))
             found.append(Route(f"{prefix}:predict", self.predict, methods=["GET", "POST"]))
-        # After `:predict`, which a bare name would match too.
+            found.append(Route(f"{prefix}:{{verb}}", self.other_verb, methods=["GET", "POST"]))
+        # After the verbs, which a bare name would match too.
         return [*found, Route(f"{one}/versions", self.status), Route(version, self.status), Route(one, self.status)]
 
     async def health(self, _: Request) -> Response:
@@ -115,6 +116,17 @@ class _Routes:
         # In a thread: readiness is to be answered while TensorFlow computes.
         return await run_in_threadpool(_predict, model, body)
 
+    async def other_verb(self, request: Request) -> Response:
+        self._check_name(request)
+        verb = request.path_params["verb"]
+        if verb in ("classify", "regress"):
+            said = (
+                f"Expected a signature of method tensorflow/serving/{verb}; this model's are tensorflow/serving/predict"
+            )
+            raise HTTPException(400, f"{said}: ask with :predict.")
+        hint = did_you_mean(verb, ("predict",)) or " A model takes :predict."
+        raise HTTPException(404, f'There is no method "{verb}".{hint}')
+
     async def change(self, request: Request) -> Response:
         given = request.headers.get(TOKEN_HEADER, "")
         if not self._token or not hmac.compare_digest(given.encode(), self._token.encode()):
@@ -133,9 +145,7 @@ class _Routes:
         return await self.health(request)
 
     def _check_name(self, request: Request) -> None:
-        name, _, verb = request.path_params["name"].partition(":")
-        if verb:
-            raise HTTPException(404, f'No method "{verb}" here: a model takes ":predict".')
+        name = request.path_params["name"]
         if name != self._served.name:
             hint = did_you_mean(name, [self._served.name]) or f' This server serves "{self._served.name}".'
             raise HTTPException(404, f'No model "{name}" is served here.{hint}')
@@ -195,9 +205,13 @@ def _tensor(name: str, dtype: str, shape: tuple[int | None, ...] | None) -> dict
     return {"name": name, "dtype": kind, "tensor_shape": {"dim": sizes, "unknown_rank": shape is None}}
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+    said = error.detail
+    if said == "Not Found":
+        # The framework's own words for a path that has no route.
+        said = f"Malformed request: {request.method} {request.url.path}"
+    return JSONResponse({"error": said}, error.status_code, headers=error.headers)
 
 
 async def _failed(_: Request, error: Exception) -> Response:

@@ -188,7 +188,10 @@ def _typed(value: Any, dtype: str, index: int, where: Any) -> Any:
     kind = type(value)
     if dtype == "string":
         if kind is str:
-            return value.encode()
+            try:
+                return value.encode()
+            except UnicodeEncodeError as error:
+                raise BadRequest(f"{where(index)} is no text: it holds half a character") from error
         if kind is dict and set(value) == {"b64"}:
             try:
                 return base64.b64decode(value["b64"], validate=True)

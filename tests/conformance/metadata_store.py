@@ -375,7 +375,7 @@ class MetadataStoreConformance:
 
         def work(number: int) -> None:
             try:
-                barrier.wait(30)
+                barrier.wait(240)
                 for i in range(10):
                     store.commit(Transition(executions=(execution(f"j{number}-{i}", head=HEAD),)))
                     try:
@@ -393,7 +393,7 @@ class MetadataStoreConformance:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(120)
+            thread.join(240)
         assert errors == []
         assert sorted(wins) == list(range(10))
         assert len(store.executions(Where(properties={"head": HEAD}))) == 80

@@ -272,7 +272,7 @@ def test_two_processes_commit_at_once_while_a_third_reads(path: Path) -> None:
     reader.close()
     wins = 0
     for writer in writers:
-        out, err = writer.communicate(timeout=60)
+        out, err = writer.communicate(timeout=240)
         assert (writer.returncode, err) == (0, "")
         wins += int(out)
     assert wins == rounds
@@ -298,7 +298,7 @@ os.kill(os.getpid(), 9)
 def test_a_writer_killed_halfway_is_rolled_back(path: Path, store: MlmdStore, create: bool) -> None:
     store.commit(Transition(executions=(execution("j"),)))
     store.close()
-    run(KILLED, path).communicate(timeout=60)
+    run(KILLED, path).communicate(timeout=240)
     assert Path(f"{path}-journal").stat().st_size > 0
     again = MlmdStore(path, create=create)
     assert [e.name for e in again.executions(Where())] == ["j"]
@@ -331,13 +331,73 @@ def test_a_reader_waits_for_a_commit_that_shuts_it_out(
         nonlocal tries
         tries += 1
         if tries == 3:
-            holder.communicate("go\n", timeout=30)
+            holder.communicate("go\n", timeout=240)
         return get(options)
 
     store._connection.mlmd.get_executions = let_go
     assert [e.name for e in store.executions(Where())] == ["j"]
     assert tries >= 3
     assert capfd.readouterr().err == ""
+
+
+def test_a_database_that_cannot_be_written_says_so_in_a_few_words(
+    path: Path, store: MlmdStore, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reader = MlmdStore(path, create=False)
+    # A file that another user may only read opens as this connection does: without complaint.
+    reader._read_only = False
+    with pytest.raises(StoreError) as failure:
+        reader.commit(Transition(create_contexts=(fence("f"),), executions=(execution("j"),)))
+    assert str(failure.value) == (
+        f"the metadata database {path} cannot be written (attempt to write a readonly database)"
+    )
+    assert "permissions" in failure.value.hint
+    assert capfd.readouterr().err == ""
+
+
+def test_a_database_of_a_newer_ml_metadata_says_so(path: Path, store: MlmdStore) -> None:
+    store.close()
+    change = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('update MLMDEnv set schema_version = 99')"
+    )
+    subprocess.run([sys.executable, "-c", f"{change}; db.commit()", str(path)], check=True)
+    for create in (False, True):
+        with pytest.raises(StoreError, match=r"was written by a newer ML Metadata \(its form is 99") as failure:
+            MlmdStore(path, create=create)
+        assert "zenctl" in failure.value.hint
+
+
+FULL = """
+import pathlib, resource, sys
+from tests.conformance.metadata_store import execution
+from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.store import StoreError, Transition, Where
+
+path = pathlib.Path(sys.argv[1])
+store = MlmdStore(path, create=True)
+most = resource.RLIM_INFINITY
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, most))
+for attempt in range(2):
+    try:
+        store.commit(Transition(executions=tuple(execution(f"big {i}") for i in range(400))))
+    except StoreError as problem:
+        assert "cannot be written" in str(problem), problem
+        assert store.executions(Where()) == []
+    else:
+        raise AssertionError("it was written")
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+store.commit(Transition(executions=(execution("after"),)))
+assert [e.name for e in store.executions(Where())] == ["after"]
+"""
+
+
+def test_after_a_full_disk_it_goes_on(path: Path) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_database_that_stays_busy_is_an_error(
@@ -353,7 +413,7 @@ def test_a_database_that_stays_busy_is_an_error(
         store.executions(Where())
     with pytest.raises(StoreError, match="metadata database"):
         store.commit(Transition(executions=(execution("j"),)))
-    holder.communicate("go\n", timeout=30)
+    holder.communicate("go\n", timeout=240)
     store.commit(Transition(executions=(execution("j"),)))
     assert capfd.readouterr().err == ""
 
@@ -373,7 +433,7 @@ def test_the_turn_to_write_is_waited_for_and_then_an_error(
     monkeypatch.setattr("zenctl.metadata.mlmd.connection.BUSY_SECONDS", 0.05)
     with pytest.raises(StoreError, match="another process has been writing"):
         store.commit(Transition(executions=(execution("j"),)))
-    holder.communicate("go\n", timeout=30)
+    holder.communicate("go\n", timeout=240)
     store.commit(Transition(executions=(execution("j"),)))
 
 

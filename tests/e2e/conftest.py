@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.measuring import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 ZENCTL = Path(sys.executable).parent / "zenctl"
 
@@ -34,7 +36,7 @@ class Project:
     root: Path
     environment: dict[str, str] = field(default_factory=clean_environment)
 
-    def run(self, *words: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
             [ZENCTL, *words],
@@ -103,7 +105,7 @@ class Project:
         path.write_text(text.replace(old, new))
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Poll until the condition gives something true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -118,7 +120,7 @@ def kill_group(process: subprocess.Popen[str]) -> None:
     """End a process started here, if it still runs."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE)
     if process.stdout:
         process.stdout.close()
 

@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import ZENCTL, Project
 
 CONFIGURATION = [
     # (what is replaced, by what, what must be said, where)
@@ -80,7 +81,7 @@ def test_missing_csv(tiny: Project) -> None:
 def test_a_step_that_raises_shows_the_user_s_traceback_without_ours(tiny: Project) -> None:
     tiny.edit("steps/size.py", "    return len", '    raise ValueError("no names today")\n    return len')
     said = tiny.fails("apply", "-auto-approve")
-    assert "ValueError: no names today" in said
+    assert said.count("ValueError: no names today") == 1
     assert "steps/size.py" in said
     assert "zenctl/runner" not in said
     assert "zenctl logs step.python.count" in said
@@ -88,6 +89,15 @@ def test_a_step_that_raises_shows_the_user_s_traceback_without_ours(tiny: Projec
     tiny.edit("steps/size.py", '    raise ValueError("no names today")\n', "")
     printed = tiny.ok("apply", "-auto-approve")
     assert "step.python.tallest: ran" not in printed
+
+
+def test_a_step_that_something_else_ends(tiny: Project) -> None:
+    tiny.edit("steps/size.py", "    return len", "    import os\n    os.kill(os.getpid(), 15)\n    return len")
+    said = tiny.fails("apply", "-auto-approve")
+    assert "step.python.count was interrupted" in said
+    assert "Something other than zenctl ended it" in said
+    assert "1 failed" in said
+    assert "canceled" not in said
 
 
 def test_an_output_that_is_not_written(tiny: Project) -> None:
@@ -143,8 +153,8 @@ def test_a_corrupt_artifact_is_named_and_made_anew(tiny: Project) -> None:
 def test_an_unreadable_metadata_database(tiny: Project) -> None:
     tiny.write(".zenctl/metadata.db", "this is no database, it is a text")
     said = tiny.fails("plan")
-    assert "metadata" in said
-    assert "metadata.db" in said
+    assert "The metadata database" in said
+    assert said.count("metadata.db") == 1
     assert (tiny.root / ".zenctl" / "metadata.db").read_text() == "this is no database, it is a text"
 
 
@@ -175,6 +185,41 @@ def test_a_full_artifact_directory(tiny: Project, small_disk: Path, request: pyt
     assert "No space left" in said or "space" in said
     assert tiny.ok("state", "list").split() == ["datasource.csv.heights"]
     tiny.edit("steps/rank.py", "4_000_000", "4_000")
+    tiny.ok("apply", "-auto-approve")
+
+
+def test_a_full_disk_under_the_database(tiny: Project) -> None:
+    tiny.ok("apply", "-auto-approve")
+    database = tiny.root / ".zenctl" / "metadata.db"
+    before = tiny.json("state", "list", "-json")
+    words = [str(database.stat().st_size), str(ZENCTL), "apply", "-auto-approve", "-replace=step.python.count"]
+    program = (
+        "import os, resource, sys\nmost = int(sys.argv[1])\nresource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
+    )
+    # So full that the database cannot grow; how much of it is free by chance decides how far the apply comes.
+    for _ in range(20):
+        done = subprocess.run(
+            [sys.executable, "-c", program + "os.execv(sys.argv[2], sys.argv[2:])", *words],
+            cwd=tiny.root, env=tiny.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            break
+    assert done.returncode == 1
+    assert "metadata.db cannot be written" in " ".join(done.stderr.split())
+    assert "met a bug" not in done.stderr
+    assert "WARNING" not in done.stderr
+    assert "Transaction" not in done.stderr
+    assert [each["address"] for each in tiny.json("state", "list", "-json")] == [each["address"] for each in before]
+    tiny.ok("apply", "-auto-approve")
+    tiny.ok("plan", "-detailed-exitcode")
+
+
+def test_a_cache_that_cannot_be_written(tiny: Project) -> None:
+    tiny.write(".zenctl/cache", "a file where a folder should be")
+    tiny.ok("plan")
+    said = " ".join(tiny.fails("apply", "-auto-approve").split())
+    assert ".zenctl/cache cannot be written: " in said
+    (tiny.root / ".zenctl" / "cache").unlink()
     tiny.ok("apply", "-auto-approve")
 
 

@@ -12,6 +12,7 @@ import zipfile
 import pytest
 
 from tests.e2e.conftest import ZENCTL, Project, kill_group, wait_for
+from tests.measuring import PATIENCE
 
 SLOW = """
 from pathlib import Path
@@ -44,6 +45,37 @@ def test_init_writes_a_pipeline_that_runs(project: Project) -> None:
     assert project.json("output", "-json")["largest"]["value"] == ["Blaise", "Carl", "Ada"]
     again = project.ok("init")
     assert "Created" not in again
+
+
+def test_fmt_makes_nothing_stale(tiny: Project) -> None:
+    tiny.ok("apply", "-auto-approve")
+    formatted = (tiny.root / "main.zen.hcl").read_text()
+    tiny.edit("main.zen.hcl", " = ", "=")
+    tiny.edit("main.zen.hcl", "\n  ", "\r\n")
+    ugly = (tiny.root / "main.zen.hcl").read_bytes()
+    checked = tiny.run("fmt", "-check")
+    assert (checked.returncode, checked.stdout) == (3, "main.zen.hcl\n")
+    assert "not formatted. `zenctl fmt` does it." in checked.stderr
+    patch = subprocess.run(
+        [ZENCTL, "fmt", "-diff", "-list=false", "-write=false"],
+        cwd=tiny.root, env=tiny.environment, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert tiny.ok("fmt") == "main.zen.hcl\n"
+    assert (tiny.root / "main.zen.hcl").read_text() == formatted
+    assert tiny.ok("fmt", "-check", "-recursive") == ""
+    assert tiny.stale() == {}
+    subprocess.run(["git", "apply", "-R", "-p1"], cwd=tiny.root, input=patch.stdout, check=True, timeout=60)
+    assert (tiny.root / "main.zen.hcl").read_bytes() == ugly
+
+
+def test_fmt_in_a_pipe(project: Project) -> None:
+    text = b"a=1\r\nb=<<E\r\nx\r\nE\r\n"
+    for words, code, printed in (["-"], 0, b"a = 1\nb = <<E\nx\r\nE\n"), (["-check", "-"], 3, b""):
+        done = subprocess.run(
+            [ZENCTL, "fmt", *words],
+            cwd=project.root, env=project.environment, input=text, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (code, printed, b"")
 
 
 def test_a_saved_plan_runs_as_it_was_reviewed(tiny: Project) -> None:
@@ -112,6 +144,18 @@ def test_logs_are_what_the_step_printed(tiny: Project) -> None:
     assert "hello from the step" in tiny.ok("logs", "step.python.tallest")
 
 
+def test_following_the_log_of_a_job_that_was_killed_ends(tiny: Project) -> None:
+    make_slow(tiny)
+    tiny.edit("steps/rank.py", "    names_slow(", "    print('before it waits')\n    names_slow(")
+    running = tiny.start("apply", "-auto-approve")
+    try:
+        wait_for(lambda: (tiny.root / "started").exists())
+        os.kill(running.pid, signal.SIGKILL)
+    finally:
+        kill_group(running)
+    assert tiny.ok("logs", "-follow", "step.python.tallest") == "before it waits\n"
+
+
 def test_show_reads_state_and_plan(tiny: Project) -> None:
     tiny.ok("apply", "-auto-approve")
     assert "step.python.tallest" in tiny.ok("show")
@@ -123,7 +167,7 @@ def test_show_reads_state_and_plan(tiny: Project) -> None:
 def test_approval_is_asked_and_only_yes_approves(tiny: Project) -> None:
     declined = subprocess.run(
         [ZENCTL, "apply"],
-        cwd=tiny.root, env=tiny.environment, input="y\n", capture_output=True, text=True, check=False, timeout=60,
+        cwd=tiny.root, env=tiny.environment, input="y\n", capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert declined.returncode == 1
     assert not (tiny.root / ".zenctl" / "metadata.db").exists()
@@ -143,7 +187,7 @@ def test_the_first_interrupt_lets_running_steps_finish(tiny: Project, number: si
         wait_for(lambda: (tiny.root / "started").exists())
         os.kill(running.pid, number)
         (tiny.root / "started.go").touch()
-        running.wait(timeout=60)
+        running.wait(timeout=PATIENCE)
     finally:
         kill_group(running)
     assert running.returncode == 128 + number
@@ -154,15 +198,21 @@ def test_the_first_interrupt_lets_running_steps_finish(tiny: Project, number: si
 def test_the_second_interrupt_cancels(tiny: Project) -> None:
     make_slow(tiny)
     running = tiny.start("apply", "-auto-approve")
+    assert running.stdout is not None
     try:
         wait_for(lambda: (tiny.root / "started").exists())
         os.kill(running.pid, signal.SIGINT)
-        wait_for(lambda: "nterrupt" in (running.stdout.readline() if running.stdout else ""))
+        wait_for(lambda: "nterrupt" in running.stdout.readline())
         os.kill(running.pid, signal.SIGINT)
-        running.wait(timeout=60)
+        said = running.stdout.read()
+        running.wait(timeout=PATIENCE)
     finally:
         kill_group(running)
     assert running.returncode == 130
+    assert "1 canceled, 1 skipped." in said
+    assert "canceled  step.python.tallest" in said
+    assert "Error" not in said, "who cancels knows why it did not end"
+    assert "fail" not in said
     assert "step.python.tallest" not in tiny.ok("state", "list")
 
 
@@ -174,7 +224,7 @@ def test_a_second_apply_is_told_who_holds_the_lock(tiny: Project) -> None:
         said = tiny.fails("apply", "-auto-approve", code=4)
         assert str(running.pid) in said
         (tiny.root / "started.go").touch()
-        running.wait(timeout=60)
+        running.wait(timeout=PATIENCE)
     finally:
         kill_group(running)
     assert running.returncode == 0

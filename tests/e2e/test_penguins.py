@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.conftest import ROOT, Project, kill_group, wait_for
+from tests.e2e.conftest import ROOT, ZENCTL, Project, kill_group, wait_for
+from tests.measuring import PATIENCE
 
 PENGUIN = {
     "island": "Biscoe",
@@ -68,7 +70,7 @@ def predict(url: str) -> Any:
         json.dumps({"instances": [PENGUIN]}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.load(answer)["predictions"][0]
 
 
@@ -113,6 +115,14 @@ def test_more_epochs_make_train_evaluate_and_the_endpoint_stale(penguins: Projec
     }
 
 
+def test_the_plan_in_the_readme_is_what_comes(penguins: Project) -> None:
+    def without_digests(text: str) -> str:
+        return re.sub(r'"[0-9a-f]{12}"', '"<digest>"', text)
+
+    _, _, rest = (ROOT / "README.md").read_text().partition("$ zenctl plan -var epochs=10\n")
+    assert without_digests(penguins.ok("plan", "-var", "epochs=10")) == without_digests(rest.partition("```")[0])
+
+
 def test_a_row_more_is_seen_with_its_count(penguins: Project) -> None:
     path = penguins.root / "data" / "penguins.csv"
     before = path.read_text()
@@ -134,12 +144,39 @@ def server_pid(project: Project) -> int:
     raise AssertionError(f"nothing listens on {port}")
 
 
+def test_the_examples_of_the_help_work_when_pasted(penguins: Project) -> None:
+    lines: list[str] = []
+    for command in ("init", "validate", "plan", "show", "output", "state list", "state show", "logs", "version"):
+        examples = penguins.ok(*command.split(), "-help").partition("Examples:")[2].partition("Exit codes:")[0]
+        lines += [line.strip() for line in examples.splitlines() if line.strip()]
+    assert len(lines) > 20
+    # One has an address with a key, to show its quotes; one is typed a folder further up.
+    lines = [
+        line for line in lines if '["' not in line and "-chdir" not in line and ("jq" not in line or shutil.which("jq"))
+    ]
+    environment = {**penguins.environment, "PATH": f"{ZENCTL.parent}:{os.environ['PATH']}"}
+    for line in lines:
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", line],
+            cwd=penguins.root, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (line, done.stderr)
+    (penguins.root / "today.plan").unlink()
+
+
 def test_a_killed_server_is_drift_that_apply_repairs(penguins: Project) -> None:
     os.kill(server_pid(penguins), signal.SIGKILL)
     assert set(penguins.stale()) == {"endpoint.local.penguins"}
+    printed = penguins.ok("plan")
+    assert "is gone: it was running after apply 1" in printed
+    assert '+ host  = "127.0.0.1"' in printed, "nothing of it is there, so all of it is new"
     penguins.ok("apply", "-auto-approve")
     assert predict(endpoint_url(penguins))
     penguins.ok("plan", "-detailed-exitcode")
+
+
+def test_the_log_of_the_endpoint_is_its_server_s(penguins: Project) -> None:
+    assert f"serving penguins on {endpoint_url(penguins)}" in penguins.ok("logs", "endpoint.local.penguins")
 
 
 def test_destroy_stops_the_endpoint_and_leaves_nothing_behind(penguins: Project) -> None:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.e2e.conftest import ZENCTL, Project
+from tests.measuring import PATIENCE
 
 HEAVY = ("tensorflow", "keras", "apache_beam", "numpy", "pyarrow", "pandas", "google.cloud", "boto3", "git", "deepdiff")
 PEER = "import ml_metadata, pydantic, typer"
@@ -25,13 +26,28 @@ def imported(project: Project, *words: str) -> set[str]:
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=project.root, env=project.environment,
-        capture_output=True, text=True, check=True, timeout=60,
+        capture_output=True, text=True, check=True, timeout=PATIENCE,
     )  # fmt: skip
     [line] = [line for line in done.stdout.splitlines() if line.startswith("IMPORTED ")]
     return set(line.split()[1:])
 
 
-@pytest.mark.parametrize("words", [["--help"], ["validate"], ["plan"], ["state", "list"], ["show"]])
+COMMANDS = [
+    ["--help"],
+    ["validate"],
+    ["fmt"],
+    ["plan"],
+    ["state", "list"],
+    ["show"],
+    ["console"],
+    ["graph", "-format=html"],
+    ["graph", "-type=plan"],
+    ["providers"],
+    ["providers", "schema", "-json"],
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
 def test_nothing_heavy_is_imported(tiny: Project, words: list[str]) -> None:
     tiny.ok("apply", "-auto-approve")
     modules = imported(tiny, *words)

@@ -21,7 +21,7 @@ def zenctl(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ZENCTL_")}
     environment |= {"NO_COLOR": "1", "ZENCTL_IN_AUTOMATION": "1", "COLUMNS": "120"}
     return subprocess.run(
-        [ZENCTL, *words], cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=120
+        [ZENCTL, *words], cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=240
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from zenctl import addrs
 from zenctl.addrs import Address, AddressError, BackendAddr, DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
 
-names = st.from_regex(r"[^\W\d][\w-]{0,12}", fullmatch=True)
+names = st.from_regex(r"[^\W\d][\w-]{0,12}", fullmatch=True).filter(addrs.NAME.fullmatch)
 keys = st.one_of(st.none(), st.text(max_size=8), st.integers(min_value=0, max_value=10**6))
 addresses = st.builds(
     lambda kind, type_, name, key, module: kind(type_, name, key, tuple(module)),

@@ -8,11 +8,19 @@ import typer
 
 from zenctl.cli.commands import (
     apply,
+    config_artifacts,
+    config_metadata,
+    console,
+    convert,
     destroy,
+    fmt,
+    graph,
     init,
     logs,
     output,
     plan,
+    providers,
+    providers_schema,
     show,
     state_list,
     state_show,
@@ -51,8 +59,12 @@ def build() -> typer.Typer:
         ("plan", plan),
         ("apply", apply),
         ("destroy", destroy),
+        ("fmt", fmt),
+        ("console", console),
+        ("graph", graph),
         ("logs", logs),
         ("output", output),
+        ("convert", convert),
         ("show", show),
         ("version", version),
     ):
@@ -61,7 +73,41 @@ def build() -> typer.Typer:
     state.command("list", cls=Command, context_settings=HELP_NAMES, epilog=state_list.EPILOG)(state_list.state_list)
     state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
     app.add_typer(state, name="state", cls=Group)
+    app.add_typer(_config(), name="config", cls=Group)
+    app.add_typer(_providers(), name="providers", cls=Group)
     return app
+
+
+def _config() -> typer.Typer:
+    """The commands of `zenctl config`."""
+    config = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
+    config.callback()(_settings)
+    for name, module, describe in (
+        ("metadata", config_metadata, _metadata),
+        ("artifacts", config_artifacts, _artifacts),
+    ):
+        group = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
+        group.callback()(describe)
+        group.command("get", cls=Command, context_settings=HELP_NAMES, epilog=module.GET_EPILOG)(module.get)
+        group.command("set", cls=Command, context_settings=HELP_NAMES, epilog=module.SET_EPILOG)(module.set)
+        config.add_typer(group, name=name, cls=Group)
+    return config
+
+
+def _providers() -> typer.Typer:
+    """`zenctl providers`, which does something by itself, and the command below it."""
+    group = typer.Typer(
+        cls=Group,
+        rich_markup_mode=None,
+        context_settings=HELP_NAMES,
+        add_completion=False,
+        invoke_without_command=True,
+        epilog=providers.EPILOG,
+    )
+    group.callback()(providers.providers)
+    declare = group.command("schema", cls=Command, context_settings=HELP_NAMES, epilog=providers_schema.EPILOG)
+    declare(providers_schema.providers_schema)
+    return group
 
 
 def _root(
@@ -79,3 +125,18 @@ def _root(
 
 def _state() -> None:
     """Look into what is recorded of the workspace."""
+
+
+def _settings() -> None:
+    """Show and set where records and artifacts are kept.
+
+    What is set goes into the configuration, so that all who use it agree.
+    """
+
+
+def _metadata() -> None:
+    """Show and set where runs, artifacts and lineage are recorded."""
+
+
+def _artifacts() -> None:
+    """Show and set where snapshots, models and other results are kept."""

@@ -46,8 +46,12 @@ def write(root: Path, text: str) -> Path | None:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError:
             continue
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError:
+            path.unlink(missing_ok=True)
+            continue
         return path
     return None
 

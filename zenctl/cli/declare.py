@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -24,10 +26,8 @@ class Command(TyperCommand):
     """A command. Its help is the docstring, the flags, then the epilog (examples and exit codes), as they are."""
 
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _interruptible():
             return super().invoke(ctx)
-        except KeyboardInterrupt as interrupt:
-            raise Interrupted from interrupt
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write(command_help(self, _path(ctx)))
@@ -37,13 +37,26 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """The program, or a command of commands such as `state`."""
+    """The program, or a command of commands such as `state`; `providers` is one that does something alone, too."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with _interruptible():
+            return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write(group_help(self, _path(ctx)))
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         return spelled(self, super().shell_complete(ctx, incomplete), incomplete)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lets Ctrl-C through: typer would swallow a KeyboardInterrupt."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted from interrupt
 
 
 def spelled(command: Any, items: list[Any], incomplete: str) -> list[Any]:
@@ -92,7 +105,9 @@ def command_help(command: Any, path: str) -> str:
 
 def group_help(group: Any, path: str) -> str:
     """The help text of the program (path empty) or of a group."""
-    parts = [f"Usage: zenctl {path + ' ' if path else '[global flags] '}COMMAND [flags]", _text(group.help or "")]
+    usage = f"zenctl {path + ' ' if path else '[global flags] '}COMMAND [flags]"
+    alone = f"zenctl {path} [flags]\n       " if group.invoke_without_command else ""
+    parts = [f"Usage: {alone}{usage}", _text(group.help or "")]
     shown = {name: command for name, command in group.commands.items() if not command.hidden}
     width = max(len(name) for name in shown)
     first = [name for name in MAIN_COMMANDS if name in shown and not path]
@@ -102,7 +117,9 @@ def group_help(group: Any, path: str) -> str:
     title = "All other commands" if first else "Commands"
     parts.append(f"{title}:\n\n" + _commands(shown, rest, width))
     options = [p for p in group.params if p.param_type_name == "option" and not p.hidden and _name(p) != "help"]
-    if options:
+    if options and path:
+        parts.append("Flags (each also with two dashes):\n\n" + _rows([(_spelling(p), _explained(p)) for p in options]))
+    elif options:
         rows = [(_spelling(p), _explained(p)) for p in options]
         rows.append(("-help", "This text, or with a command before it, that command's."))
         parts.append("Global flags, before the command:\n\n" + _rows(rows))

@@ -11,6 +11,8 @@ OK = 0
 ERROR = 1
 CHANGES = 2
 """`plan -detailed-exitcode` found something to do."""
+NOT_FORMATTED = 3
+"""`fmt -check` found a file that it would change."""
 LOCK_HELD = 4
 PLAN_STALE = 5
 INTERRUPTED = 128 + signal.SIGINT

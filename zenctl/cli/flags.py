@@ -45,6 +45,12 @@ class CommandLine:
     help: bool = False
     diagnostics: tuple[Diagnostic, ...] = ()
 
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The names of the flags with a value, as they were typed; one that is given several times stands so often."""
+        flags = self.words[: self.words.index("--")] if "--" in self.words else ()
+        return tuple(name.lstrip("-") for name, equals, _ in (word.partition("=") for word in flags) if equals)
+
 
 def normalise(shape: Shape, typed: Sequence[str]) -> CommandLine:
     """Check what was typed after the command's name."""

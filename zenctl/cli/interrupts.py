@@ -12,12 +12,12 @@ from typing import Any, Protocol
 from zenctl.cli import exits
 
 FIRST = (
-    "\nInterrupted: nothing new is started, and what is running goes on to its end.\n"
+    "\nInterrupted: nothing new is started; what is running goes on to its end.\n"
     "Interrupt again to cancel that as well."
 )
 SECOND = (
-    "\nInterrupted again: canceling what is running. A third time leaves at once; the next command\n"
-    "then finds out what became of it."
+    "\nInterrupted again: canceling what is running. A third time leaves at once;\n"
+    "the next command then finds out what became of it."
 )
 
 

@@ -16,37 +16,47 @@ from zenctl.diagnostics import Diagnostic
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from zenctl.config.given import Ask, VariableArgument
     from zenctl.engine.workflow import Inputs
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One run of the program. `command` is the command line as typed, with the values of `-var` left out."""
+    """One run of the program. `command` is the command line as typed, with the values of `-var` left out.
+
+    `order` are the names of the flags with a value, as they were typed: of `-var` and `-var-file` the later wins.
+    """
 
     root: Path
     terminal: Terminal
     workspace: str = "default"
     command: str = ""
+    order: tuple[str, ...] = ()
 
     def drawn(self, no_color: bool) -> Invocation:
         """The same run, without colour if that was asked for."""
         return replace(self, terminal=self.terminal.plain()) if no_color else self
 
+    def aside(self) -> Invocation:
+        """The same run, where all that is said goes to standard error: standard output holds what was asked for."""
+        said = replace(self.terminal, out=self.terminal.err, style=self.terminal.err_style)
+        return replace(self, terminal=said)
+
     def path(self, typed: str) -> Path:
         """A path as typed, seen from the configuration's folder (`-chdir`)."""
         return self.root / typed
 
-    def inputs(self, variables: Sequence[tuple[str, str]] = (), variable_files: Sequence[str] = ()) -> Inputs:
-        """The engine's inputs."""
+    def inputs(self, variables: Sequence[VariableArgument] = (), ask: Ask | None = None) -> Inputs:
+        """The engine's inputs; `ask` asks for variables without a value."""
         from zenctl.engine.workflow import Inputs
 
         return Inputs(
             root=self.root,
             workspace=self.workspace,
             variables=tuple(variables),
-            variable_files=tuple(variable_files),
             environment=self.terminal.environment,
             command=self.command,
+            ask=ask,
         )
 
     def sources(self, texts: Mapping[str, str] | None = None) -> Sources:

@@ -85,7 +85,7 @@ def _run(words: list[str], started: Invocation) -> int:
     if typed.version:
         typed = Typed(path=("version",))
     command = _command(program, typed.path)
-    if hasattr(command, "commands"):
+    if hasattr(command, "commands") and not command.invoke_without_command:
         return _group(program, typed, screen)
     added = _from_environment(screen.environment, typed.path)
     line = normalise(_shape(command, typed.path), [*added, *typed.rest])
@@ -93,7 +93,7 @@ def _run(words: list[str], started: Invocation) -> int:
         return _help(program, typed.path, screen)
     if line.diagnostics:
         return started.report(line.diagnostics)
-    invocation = Invocation(root, screen, workspace, _as_recorded(words))
+    invocation = Invocation(root, screen, workspace, _as_recorded(words), line.order)
     arguments = [*typed.path, *line.words]
     try:
         return _code(program.main(args=arguments, prog_name="zenctl", standalone_mode=False, obj=invocation))

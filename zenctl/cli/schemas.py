@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zenctl.config.settings import ROLES
 from zenctl.plans.actions import Action, ReasonCode
 from zenctl.plans.planjson import COUNTED
 
@@ -134,6 +135,80 @@ def events_schema() -> Schema:
     }
 
 
+def provider_schemas_schema() -> Schema:
+    """Of `zenctl providers schema -json`."""
+    described = {"description": _TEXT, "block": {"$ref": "#/$defs/block"}}
+    version = {"version": {"type": "integer", "minimum": 1}}
+    taken = _object({"types": {"type": "array", "items": _TEXT}, "required": _FLAG, "description": _TEXT})
+    provider = _object(
+        {
+            "version": _TEXT,
+            "provider": {"$ref": "#/$defs/block"},
+            "backend_schemas": _by_name(
+                _object({**described, "roles": {"type": "array", "items": {"enum": list(ROLES)}}})
+            ),
+            "endpoint_schemas": _by_name(_object(described)),
+            "artifact_store_schemas": _by_name(_object({**described, "scheme": _TEXT})),
+        }
+    )
+    inputs = {"description": "null where the user names the inputs", **_by_name(taken), "type": ["object", "null"]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://zenctl.dev/schemas/provider-schemas.v1.schema.json",
+        "title": "The block types that are installed, format 1",
+        "description": "Readers must skip keys that they do not know: minor versions add some.",
+        **_object(
+            {
+                "format_version": {"type": "string", "pattern": r"^1\.\d+$"},
+                "zenctl_version": _TEXT,
+                "provider_schemas": _by_name(provider),
+                "step_schemas": _by_name(_object({**version, **described, "inputs": inputs})),
+                "datasource_schemas": _by_name(_object({**version, **described})),
+                "metadata_store_schemas": _by_name(_object({"block": {"$ref": "#/$defs/block"}})),
+                "meta_arguments": _by_name({"type": "array", "items": _TEXT}),
+            }
+        ),
+        "$defs": {"block": _block(), "attribute": _attribute()},
+    }
+
+
+def _block() -> Schema:
+    nested = _object(
+        {
+            "nesting_mode": {"enum": ["single", "list", "map"]},
+            "description": _TEXT,
+            "required": _FLAG,
+            "block": {"$ref": "#/$defs/block"},
+        }
+    )
+    return _object({"attributes": _by_name({"$ref": "#/$defs/attribute"}), "block_types": _by_name(nested)})
+
+
+def _attribute() -> Schema:
+    schema = _object(
+        {
+            "type": {"description": "A type expression; artifact and backend are references", "type": "string"},
+            "description": _TEXT,
+            "required": _FLAG,
+            "sensitive": _FLAG,
+            "fingerprint": {"description": "Whether a change makes results stale", "type": "boolean"},
+        }
+    )
+    schema["properties"] |= {
+        "default": _ANY,
+        "choices": {"type": "array"},
+        "any_of": {"type": "array", "items": _TEXT},
+        "integer": {"description": "Whole numbers only", "const": True},
+        **dict.fromkeys(("minimum", "exclusive_minimum", "maximum", "exclusive_maximum"), _NUMBER),
+        **dict.fromkeys(("min_length", "max_length"), _COUNT),
+    }
+    return schema
+
+
+def _by_name(schema: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": schema}
+
+
 def _resource_change() -> Schema:
     schema = _object(
         {
@@ -189,6 +264,7 @@ def _diagnostic() -> Schema:
                 "start_line": _COUNT,
                 "highlight_start_offset": _COUNT,
                 "highlight_end_offset": _COUNT,
+                "values": {"type": "array", "items": _object({"traversal": _TEXT, "statement": _TEXT})},
             }
         ),
     }
@@ -199,7 +275,11 @@ def _object(properties: dict[str, Schema]) -> Schema:
     return {"type": "object", "required": sorted(properties), "properties": dict(properties)}
 
 
-SCHEMAS = {"plan.v1.schema.json": plan_schema, "events.v1.schema.json": events_schema}
+SCHEMAS = {
+    "plan.v1.schema.json": plan_schema,
+    "events.v1.schema.json": events_schema,
+    "provider-schemas.v1.schema.json": provider_schemas_schema,
+}
 """File name and maker of each schema."""
 
 

@@ -46,11 +46,49 @@ class Terminal:
         """Write a line, or several, to standard output."""
         self.out.write(text + "\n")
 
+    def write_exactly(self, text: str) -> None:
+        """Write a text that a program may read, in UTF-8 whatever the terminal's encoding, and nothing after it."""
+        self.out.flush()
+        binary = getattr(self.out, "buffer", None)
+        if binary is None:
+            self.out.write(text)
+        else:
+            binary.write(text.encode("utf-8"))
+
+    def read_all(self) -> bytes:
+        """All that standard input holds, line ends as they are."""
+        binary = getattr(self.answers, "buffer", None)
+        if binary is None:
+            return self.answers.read().encode("utf-8") if self.answers is not None else b""
+        return bytes(binary.read())
+
     def complain(self, text: str) -> None:
         """Write a line, or several, to standard error, after all that standard output was given."""
         self.out.flush()
         self.err.write(text + "\n")
         self.err.flush()
+
+    def ask(self, prompt: str, *, hidden: bool = False) -> str | None:
+        """The line that a person types after the prompt; None at the end of input. A hidden one is not echoed.
+
+        The prompt goes to standard error where standard output is no terminal, so that it is seen.
+        """
+        stream = self.out if self.live or not self.err.isatty() else self.err
+        self.out.flush()
+        if hidden and self.answers.isatty():
+            from getpass import getpass
+
+            try:
+                return getpass(prompt, stream)
+            except EOFError:
+                stream.write("\n")
+                return None
+        stream.write(prompt)
+        stream.flush()
+        line = self.answers.readline()
+        if not line.endswith("\n"):
+            stream.write("\n")
+        return line.rstrip("\r\n") if line else None
 
 
 def standard(environment: Mapping[str, str] | None = None) -> Terminal:

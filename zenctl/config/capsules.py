@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from zenctl.addrs import Address
 from zenctl.config.conforming import RESULT, StepOutputs
 from zenctl.config.plain import LOCATION
+from zenctl.lang.model import object_value
 from zenctl.lang.values import Value, from_python
 from zenctl.schema import ArtifactRef, OutputDecl, Unknown
 
@@ -53,6 +54,10 @@ class ArtifactCapsule:
         """The reference itself."""
         return self.ref
 
+    def content(self) -> Value | None:
+        """What the step returned, of its output `result`."""
+        return self.attribute("value") if self.ref.output == RESULT else None
+
 
 def artifact_capsule(ref: ArtifactRef) -> ArtifactCapsule:
     """The capsule of an artifact."""
@@ -93,5 +98,32 @@ class NodeCapsule:
             return only
         return StepOutputs(self.address, {name: OutputDecl(ref.type) for name, ref in self.refs.items()})
 
+    def content(self) -> Value | None:
+        """What the step returned, if that is its only output."""
+        only = self._only()
+        return None if only is None else artifact_capsule(only).content()
+
+    def parts(self) -> ArtifactCapsule | dict[str, ArtifactCapsule]:
+        """The only output, or all of them by name."""
+        only = self._only()
+        if only is not None:
+            return artifact_capsule(only)
+        return {name: artifact_capsule(ref) for name, ref in self.refs.items()}
+
     def _only(self) -> ArtifactRef | None:
         return next(iter(self.refs.values())) if len(self.refs) == 1 else None
+
+
+def laid_open(value: Value) -> Value:
+    """The value with an object of its attributes in place of each artifact: all of it that expressions can read."""
+    raw = value.raw
+    if isinstance(raw, NodeCapsule):
+        return laid_open(replace(from_python(raw.parts()), marks=value.marks))
+    if isinstance(raw, ArtifactCapsule):
+        found = {name: raw.attribute(name) for name in raw.attribute_names()}
+        return object_value({name: item for name, item in found.items() if item is not None}).with_marks(value.marks)
+    if isinstance(raw, tuple):
+        return replace(value, raw=tuple(laid_open(item) for item in raw))
+    if isinstance(raw, dict):
+        return replace(value, raw={name: laid_open(item) for name, item in raw.items()})
+    return value

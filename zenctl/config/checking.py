@@ -1,100 +1,172 @@
-"""Checks every reference of a configuration against what it declares, and finds the edges of its graph."""
+"""Checks every reference of a module against what is declared, and finds the edges of the graph."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from zenctl.addrs import Address, BackendAddr
-from zenctl.config.configuration import Configuration, NamedExpression, NodeConfig
-from zenctl.config.reading import not_yet
+from zenctl.config.configuration import Configuration, EndpointConfig, Meta, ModuleCall, NodeConfig
+from zenctl.config.graph import enclosing, needs, value_graph
 from zenctl.config.references import (
     VALUES,
     backend_address,
     body_references,
+    condition_references,
+    expanding_references,
+    items,
     node_address,
     node_references,
+    output_of,
+    output_references,
     placement_expressions,
 )
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import Expression
 
-ROOTS = ("var", "local", "datasource", "step")
-"""Root names that have values."""
+ROOTS = ("var", "local", "datasource", "step", "module", "path", "zenctl")
+"""Root names that have values everywhere."""
+
+OWN = {"path": ("module", "root", "cwd"), "zenctl": ("project", "workspace")}
+"""Root names with attributes that are always there."""
+
+EXPANDED = {"each": ("for_each", ("key", "value")), "count": ("count", ("index",))}
+"""Root names that are there in what has the meta-argument, with their attributes."""
 
 RUNNERS = ("orchestrator", "training")
 """Roles of the backends that can run a step."""
 
-ROOTS_LATER = {"each": "for_each", "count": "count", "module": "module", "path": "path", "self": "self"}
+
+def check_tree(configuration: Configuration) -> tuple[Configuration, list[Diagnostic]]:
+    """The tree with its graph and the references of each node filled in, and all that is wrong with references."""
+    graph, diagnostics = value_graph(configuration)
+    configuration = replace(configuration, graph=graph)
+    checked, found = _check_module(configuration, configuration)
+    return replace(checked, graph=graph), [*diagnostics, *found]
+
+
+def check_expression(expression: Expression, root: Configuration) -> list[Diagnostic]:
+    """What is wrong with the references of an expression that stands in the root module, in none of its blocks."""
+    checker = Checker(root, root)
+    checker._values(references(expression))
+    return checker.diagnostics
+
+
+def _check_module(module: Configuration, root: Configuration) -> tuple[Configuration, list[Diagnostic]]:
+    checker = Checker(module, root)
+    checked = checker.check()
+    calls = {}
+    for name, call in checked.calls.items():
+        inner, found = _check_module(call.module, root)
+        calls[name] = replace(call, module=inner)
+        checker.diagnostics += found
+    return replace(checked, calls=calls), checker.diagnostics
 
 
 class Checker:
-    """Checks one configuration; `diagnostics` grows."""
+    """Checks one module of a tree; `diagnostics` grows. `root` has the backends and the graph of the whole tree."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, root: Configuration) -> None:
         self.configuration = configuration
+        self.root = root
+        self.graph = root.graph
         self.diagnostics: list[Diagnostic] = []
-        graph = local_graph(configuration)
-        self.local_nodes = graph.nodes
-        self.faulty_locals = {name for loop in graph.loops for name in loop}
-        for loop in graph.loops:
-            self.diagnostics.append(_local_cycle([configuration.locals[name] for name in loop]))
 
     def check(self) -> Configuration:
-        """The configuration with the references of each node filled in; problems are in `diagnostics`."""
+        """The module with the references of each node filled in; problems are in `diagnostics`."""
         configuration = self.configuration
         for local in configuration.locals.values():
             self._values(references(local.expression))
         for output in configuration.outputs.values():
-            self._values(references(output.value))
+            self._values(output_references(output))
         for backend in configuration.backends.values():
             self._static(body_references(backend.body), f"a backend ({backend.addr})")
+            self._provider(backend.provider, backend.range)
         for provider in configuration.providers.values():
             self._static(body_references(provider.body), f"provider {provider.name}")
         for variable in configuration.variables.values():
             for rule in variable.validations:
                 found = [*references(rule.condition), *references(rule.error_message)]
                 self._only_variables(found, f"the validation of variable {variable.name}")
+        for call in configuration.calls.values():
+            self._call(call)
+        for check in configuration.checks.values():
+            self._values(condition_references(check.assertions))
         self._defaults()
         nodes = {addr: self._node(node) for addr, node in configuration.nodes.items()}
-        faulty = configuration.faulty | {f"local.{name}" for name in self.faulty_locals}
-        return replace(configuration, nodes=nodes, faulty=faulty)
+        looped = {f"{i.kind}.{i.name}" for i in self.graph.looped if i.module == configuration.path}
+        return replace(configuration, nodes=nodes, faulty=configuration.faulty | looped)
 
     def _node(self, node: NodeConfig) -> NodeConfig:
         found = node_references(node)
-        self._values(found)
+        self._values(found, _expanding(node.meta))
+        self._expanding(node.meta)
+        self._own_conditions(node)
         for role, expression in placement_expressions(node):
             self._placement(role, expression)
-        edges = self.edges(found)
-        for addr in node.meta.depends_on:
-            if addr in self.configuration.nodes:
-                edges.add(addr)
-            elif not self._left_out(addr):
-                self.diagnostics.append(self._undeclared(addr, self.configuration.nodes).at(node.range))
+        self._depends_on(node.meta, node.range)
+        if isinstance(node, EndpointConfig):
+            self._provider(node.provider, node.range)
+        values, edges = needs(self.configuration, [*found, *expanding_references(node.meta)], node.meta)
+        for item in [*values, *enclosing(node.addr)]:
+            edges |= self.graph.leads.get(item, frozenset())
         return replace(node, references=tuple(sorted(edges, key=str)))
 
-    def edges(self, found: Iterable[Reference]) -> set[Address]:
-        """The declared nodes that references lead to, through locals too."""
-        edges: set[Address] = set()
+    def _provider(self, name: str, place: SourceRange) -> None:
+        """A provider that is named with an alias must be declared."""
+        if "." in name and name not in self.root.providers and f"provider.{name}" not in self.root.faulty:
+            hint = did_you_mean(name, self.root.providers).strip()
+            detail = hint or f'Declare it: provider "{name.partition(".")[0]}" {{ alias = "{name.partition(".")[2]}" }}'
+            self.diagnostics.append(error("undeclared_provider", f"There is no provider.{name}", detail, range=place))
+
+    def _own_conditions(self, node: NodeConfig) -> None:
+        """`self` is there in postconditions only: it is the result."""
+        for condition in node.meta.lifecycle.preconditions:
+            for expression in (condition.condition, condition.error_message):
+                for reference in references(expression):
+                    if reference.path[0] == "self":
+                        detail = "A precondition is checked before it runs. Use a postcondition."
+                        summary = '"self" is there only in postconditions'
+                        self.diagnostics.append(error("invalid_reference", summary, detail, range=reference.range))
+
+    def _call(self, call: ModuleCall) -> None:
+        for expression in call.arguments.values():
+            self._values(references(expression), _expanding(call.meta))
+        self._expanding(call.meta)
+        self._depends_on(call.meta, call.range)
+
+    def _expanding(self, meta: Meta) -> None:
+        """`for_each` and `count` cannot use `each` and `count`."""
+        found = expanding_references(meta)
         for reference in found:
-            addr = node_address(reference)
-            if addr is not None and addr in self.configuration.nodes:
-                edges.add(addr)
-            elif len(reference.path) > 1 and reference.path[0] == "local":
-                edges |= self.local_nodes.get(str(reference.path[1]), set())
-        return edges
+            root = str(reference.path[0])
+            if root in EXPANDED:
+                summary = f'"{root}" cannot decide which instances there are'
+                detail = f"for_each and count make the instances, and {root} is there in each of them."
+                self.diagnostics.append(error("invalid_reference", summary, detail, range=reference.range))
+        self._values(reference for reference in found if str(reference.path[0]) not in EXPANDED)
 
-    def _values(self, found: Iterable[Reference]) -> None:
-        self.diagnostics += [d for reference in found for d in self._value(reference)]
+    def _depends_on(self, meta: Meta, place: SourceRange) -> None:
+        for addr in meta.depends_on:
+            if addr not in self.configuration.nodes and not self._left_out(addr):
+                self.diagnostics.append(self._undeclared(addr, self.configuration.nodes).at(place))
+        for name in meta.depends_on_modules:
+            if name not in self.configuration.calls and f"module.{name}" not in self.configuration.faulty:
+                hint = did_you_mean(name, self.configuration.calls).strip()
+                self.diagnostics.append(error("undeclared_module", f"There is no module.{name}", hint, range=place))
 
-    def _value(self, reference: Reference) -> list[Diagnostic]:
+    def _values(self, found: Iterable[Reference], expanded: Collection[str] = ()) -> None:
+        """`expanded` are the root names that the meta-arguments of the block around make: `each` or `count`."""
+        self.diagnostics += [d for reference in found for d in self._value(reference, expanded)]
+
+    def _value(self, reference: Reference, expanded: Collection[str] = ()) -> list[Diagnostic]:
         root = str(reference.path[0])
         second = reference.path[1] if len(reference.path) > 1 else None
         if root in ("var", "local"):
             return self._named(reference, root, second)
         if root in VALUES:
-            addr = node_address(reference)
+            addr = node_address(reference, self.configuration.prefix)
             if addr is None:
                 return [_incomplete(reference, root)]
             if addr in self.configuration.nodes or self._left_out(addr):
@@ -107,8 +179,16 @@ class Checker:
         if root == "endpoint":
             detail = "Only steps and datasources have values that others can use. `zenctl state show` tells its URL."
             return [error("invalid_reference", "An endpoint cannot be used here", detail, range=reference.range)]
-        if root in ROOTS_LATER:
-            return [not_yet(ROOTS_LATER[root], reference.range)]
+        if root == "module":
+            return self._module(reference, second)
+        if root in EXPANDED:
+            return _of_expanded(reference, root, second, expanded)
+        if root in OWN:
+            return _own(reference, root, second)
+        if root == "self":
+            detail = "It is the result of a step or datasource, in its postconditions."
+            summary = '"self" is there only in postconditions'
+            return [error("invalid_reference", summary, detail, range=reference.range)]
         known = ", ".join(f"{name}." for name in ROOTS)
         detail = f"An expression can refer to {known}{did_you_mean(root, ROOTS)}"
         return [error("undeclared_reference", f'There is nothing named "{root}"', detail, range=reference.range)]
@@ -129,11 +209,31 @@ class Checker:
         summary = f"There is no {root}.{second}"
         return [error(f"undeclared_{word.replace(' ', '_')}", summary, detail, range=reference.range)]
 
+    def _module(self, reference: Reference, name: str | int | None) -> list[Diagnostic]:
+        if not isinstance(name, str):
+            summary = "A module's outputs are referred to as module.NAME.OUTPUT, with literal names"
+            return [error("invalid_reference", summary, range=reference.range)]
+        calls = self.configuration.calls
+        if name not in calls:
+            if f"module.{name}" in self.configuration.faulty:
+                return []
+            hint = did_you_mean(name, calls).strip() or f'Declare it: module "{name}" {{ source = "./..." }}'
+            return [error("undeclared_module", f"There is no module.{name}", hint, range=reference.range)]
+        call = calls[name]
+        wanted = output_of(call, reference)
+        outputs = call.module.outputs
+        if wanted is None or wanted in outputs or f"output.{wanted}" in call.module.faulty:
+            return []
+        detail = did_you_mean(wanted, outputs).strip() or (
+            f"It has: {', '.join(sorted(outputs))}." if outputs else "It has no outputs: declare one in the module."
+        )
+        return [error("undeclared_output", f'module.{name} has no output "{wanted}"', detail, range=reference.range)]
+
     def _left_out(self, addr: Address) -> bool:
         """Whether its block is there but wrong, be it by the very type: one of that name explains it."""
         return any(
             text.startswith(f"{addr.kind}.") and text.rpartition(".")[2] == addr.name
-            for text in self.configuration.faulty
+            for text in (self.root if addr.kind == "backend" else self.configuration).faulty
         )
 
     def _undeclared(self, addr: Address, known: Iterable[Address]) -> Diagnostic:
@@ -147,8 +247,8 @@ class Checker:
         """References of what must be known before anything runs: variables, and locals made of them."""
         for reference in found:
             root = str(reference.path[0])
-            second = str(reference.path[1]) if len(reference.path) > 1 else ""
-            if root in VALUES or (root == "local" and self.local_nodes.get(second)):
+            leads = any(self.graph.leads.get(item) for item in items(self.configuration, reference))
+            if root in VALUES or root == "module" or leads:
                 summary = f"{what[:1].upper()}{what[1:]} cannot depend on a result"
                 detail = "It is needed before anything has run. Use variables and literal values."
                 self.diagnostics.append(error("invalid_reference", summary, detail, range=reference.range))
@@ -178,10 +278,10 @@ class Checker:
 
     def _role(self, role: str, addr: BackendAddr, place: SourceRange | None) -> None:
         """A backend must be declared and able to do what it is named for."""
-        backend = self.configuration.backends.get(addr)
+        backend = self.root.backends.get(addr)
         if backend is None:
             if not self._left_out(addr):
-                self.diagnostics.append(self._undeclared(addr, self.configuration.backends).at(place))
+                self.diagnostics.append(self._undeclared(addr, self.root.backends).at(place))
             return
         wanted = ("processing",) if role == "processing" else ("training",) if role == "training" else RUNNERS
         if not set(wanted) & set(backend.type.roles):
@@ -190,72 +290,33 @@ class Checker:
             self.diagnostics.append(error("wrong_backend_role", summary, range=place))
 
 
-@dataclass(frozen=True, slots=True)
-class LocalGraph:
-    """How locals depend on each other and on nodes. `order` has those used by a local before it."""
-
-    order: list[str]
-    uses: dict[str, list[str]]
-    nodes: dict[str, set[Address]]
-    loops: list[list[str]]
-
-
-def local_graph(configuration: Configuration) -> LocalGraph:
-    """The graph of the locals; only declared names and nodes count."""
-    found = {name: references(item.expression) for name, item in configuration.locals.items()}
-    uses = {name: [n for n in local_names(refs) if n in found] for name, refs in found.items()}
-    order, loops = dependency_order(uses)
-    nodes: dict[str, set[Address]] = {}
-    for name in order:
-        direct = {node_address(reference) for reference in found[name]}
-        nodes[name] = {addr for addr in direct if addr is not None and addr in configuration.nodes}
-        for other in uses[name]:
-            nodes[name] |= nodes.get(other, set())
-    return LocalGraph(order, uses, nodes, loops)
-
-
-def local_names(found: Iterable[Reference]) -> list[str]:
-    """The names of the locals referred to, each once, in order."""
-    names = [str(r.path[1]) for r in found if len(r.path) > 1 and r.path[0] == "local"]
-    return list(dict.fromkeys(names))
-
-
-def dependency_order(uses: Mapping[str, Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """The names, those used by a name before it, and the loops found on the way. Not recursive."""
-    done: set[str] = set()
-    order: list[str] = []
-    loops: list[list[str]] = []
-    for start in uses:
-        path: dict[str, int] = {}
-        stack = [] if start in done else [start]
-        while stack:
-            name = stack[-1]
-            waiting = [] if name in path else [n for n in uses[name] if n not in done]
-            path.setdefault(name, len(path))
-            looped = [n for n in waiting if n in path]
-            if looped:
-                names = list(path)
-                loops.append(names[path[looped[0]] :])
-            deeper = [n for n in waiting if n not in path]
-            if deeper:
-                stack.extend(deeper)
-                continue
-            stack.pop()
-            path.pop(name, None)
-            if name not in done:
-                done.add(name)
-                order.append(name)
-    return order, loops
-
-
-def _local_cycle(items: list[NamedExpression]) -> Diagnostic:
-    lines = []
-    for item, following in zip(items, [*items[1:], items[0]], strict=True):
-        lines.append(f"local.{item.name} ({item.range}) uses local.{following.name}")
-    detail = "; ".join(lines) + ". Break the loop."
-    return error("cycle", f"local.{items[0].name} depends on itself", detail, range=items[0].range)
-
-
 def _incomplete(reference: Reference, root: str) -> Diagnostic:
     detail = "Type and name must be literal, so that the order of the steps is known before anything runs."
     return error("invalid_reference", f"A {root} is referred to as {root}.TYPE.NAME", detail, range=reference.range)
+
+
+def _expanding(meta: Meta) -> tuple[str, ...]:
+    """The root names that a block's meta-arguments make."""
+    return tuple(root for root, (name, _) in EXPANDED.items() if getattr(meta, name) is not None)
+
+
+def _of_expanded(
+    reference: Reference, root: str, attribute: str | int | None, expanded: Collection[str]
+) -> list[Diagnostic]:
+    argument, attributes = EXPANDED[root]
+    if root not in expanded:
+        detail = f'Give the block "{argument}", or use a value that is there: {", ".join(ROOTS)}.'
+        summary = f'"{root}" is there only in blocks that have "{argument}"'
+        return [error("invalid_reference", summary, detail, range=reference.range)]
+    if attribute is None or attribute in attributes:
+        return []
+    names = " and ".join(f"{root}.{name}" for name in attributes)
+    summary = f"There is no {root}.{attribute}"
+    return [error("invalid_reference", summary, f"There is {names}.", range=reference.range)]
+
+
+def _own(reference: Reference, root: str, attribute: str | int | None) -> list[Diagnostic]:
+    if attribute is None or attribute in OWN[root]:
+        return []
+    hint = did_you_mean(str(attribute), OWN[root]) or f" There are: {', '.join(f'{root}.{n}' for n in OWN[root])}."
+    return [error("undeclared_reference", f"There is no {root}.{attribute}", hint.strip(), range=reference.range)]

@@ -45,12 +45,16 @@ class StepOutputs:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that does not fit. `text` continues `"path" ...`: `must be a number, not the text "many"`."""
+    """Something that does not fit. `text` continues `"path" ...`: `must be a number`.
+
+    `given` describes the value, where that helps: `the text "many"`. It is told as `, not the text "many"`.
+    """
 
     place: Place
     text: str
     detail: str = ""
     code: str = "wrong_type"
+    given: str = ""
 
 
 @dataclass(slots=True)
@@ -78,7 +82,7 @@ def plain_annotation(annotation: Any) -> Any:
         if get_origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
             continue
-        members = _members(annotation)
+        members = members_of(annotation)
         if members is None or len(members) != 1:
             return annotation
         annotation = members[0]
@@ -89,10 +93,10 @@ def words(annotation: Any) -> str:
     annotation = plain_annotation(annotation)
     if annotation in WORDS:
         return WORDS[annotation]
-    members = _members(annotation)
+    members = members_of(annotation)
     if members is not None:
         return " or ".join(dict.fromkeys(words(member) for member in members))
-    choices = _choices(annotation)
+    choices = choices_of(annotation)
     if choices is not None:
         return "one of " + ", ".join(str(choice) for choice in choices)
     origin = get_origin(annotation) or annotation
@@ -110,7 +114,7 @@ def _conform(annotation: Any, value: Any, place: Place, result: Conformed) -> An
         return _conform(get_args(annotation)[0], value, place, result)
     if annotation is Any:
         return _free(value, place, result)
-    members = _members(annotation)
+    members = members_of(annotation)
     if members is not None:
         return _union(annotation, members, value, place, result)
     if isinstance(value, Unknown):
@@ -125,12 +129,12 @@ def _conform(annotation: Any, value: Any, place: Place, result: Conformed) -> An
         return _conform(annotation, _value_of(value), place, result)
     if annotation in WORDS:
         return _scalar(annotation, value, place, result)
-    choices = _choices(annotation)
+    choices = choices_of(annotation)
     if choices is not None:
         if not any(choice == value and isinstance(choice, bool) == isinstance(value, bool) for choice in choices):
             hint = did_you_mean(value, [str(c) for c in choices]).strip() if isinstance(value, str) else ""
-            text = f"must be {words(annotation)}, not {describe(value)}"
-            result.problems.append(Problem(place, text, hint, "invalid_value"))
+            text = f"must be {words(annotation)}"
+            result.problems.append(Problem(place, text, hint, "invalid_value", describe(value)))
         return value
     return _container(annotation, value, place, result)
 
@@ -170,7 +174,7 @@ def _union(annotation: Any, members: list[Any], value: Any, place: Place, result
     if len(members) == 1 or deeper:
         result.problems += (deeper or attempts)[0].problems
     else:
-        result.problems.append(Problem(place, f"must be {words(annotation)}, not {describe(value)}"))
+        result.problems.append(Problem(place, f"must be {words(annotation)}", given=describe(value)))
     return value
 
 
@@ -189,7 +193,7 @@ def _scalar(annotation: Any, value: Any, place: Place, result: Conformed) -> Any
             detail = f"Write {value} without quotes." if _reads_as(annotation, value) else ""
         elif isinstance(value, (StepOutputs, ArtifactRef)):
             detail = "An artifact is passed in `inputs`."
-        result.problems.append(Problem(place, f"must be {words(annotation)}, not {describe(value)}", detail))
+        result.problems.append(Problem(place, f"must be {words(annotation)}", detail, given=describe(value)))
     return value
 
 
@@ -200,7 +204,7 @@ def _capsule(annotation: Any, value: Any, place: Place, result: Conformed) -> An
         detail = f"Choose one of them: {names}." if names else ""
         result.problems.append(Problem(place, text, detail, "several_outputs"))
     elif not isinstance(value, annotation):
-        result.problems.append(Problem(place, f"must be {words(annotation)}, not {describe(value)}"))
+        result.problems.append(Problem(place, f"must be {words(annotation)}", given=describe(value)))
     return value
 
 
@@ -223,7 +227,7 @@ def _container(annotation: Any, value: Any, place: Place, result: Conformed) -> 
             return [_conform(a, v, (*place, i), result) for i, (a, v) in enumerate(zip(inners, value, strict=False))]
     else:
         return value
-    result.problems.append(Problem(place, f"must be {words(annotation)}, not {describe(value)}"))
+    result.problems.append(Problem(place, f"must be {words(annotation)}", given=describe(value)))
     return value
 
 
@@ -252,14 +256,14 @@ def _item_annotations(origin: type, arguments: tuple[Any, ...], count: int) -> I
     return [arguments[0] if arguments else Any] * count
 
 
-def _members(annotation: Any) -> list[Any] | None:
+def members_of(annotation: Any) -> list[Any] | None:
     """The members of a union without None; None if it is no union."""
     if get_origin(annotation) in (Union, types.UnionType):
         return [a for a in get_args(annotation) if a is not type(None)]
     return None
 
 
-def _choices(annotation: Any) -> Collection[Any] | None:
+def choices_of(annotation: Any) -> Collection[Any] | None:
     if get_origin(annotation) is Literal:
         return get_args(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Enum):

@@ -5,23 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zenctl.addrs import NAME, BackendAddr
+from zenctl.config.conditions import read_condition
 from zenctl.config.configuration import (
     BackendConfig,
     NamedExpression,
     OutputConfig,
     ProviderConfig,
-    ValidationRule,
     VariableConfig,
 )
-from zenctl.config.decoding import check_names
-from zenctl.config.reading import BodyReader, check_labels, describe, static_value
+from zenctl.config.names import check_names
+from zenctl.config.places import range_inside
+from zenctl.config.reading import BodyReader, check_labels, constant, static_value
+from zenctl.config.references import chosen_provider
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
-from zenctl.lang.constraints import type_from_expression
-from zenctl.lang.syntax import Block, Expression, Literal
-from zenctl.lang.values import convert, from_python, to_python
+from zenctl.lang.constraints import parse_type, type_from_expression
+from zenctl.lang.conversion import ConversionError, convert_value
+from zenctl.lang.quoting import path_text
+from zenctl.lang.syntax import Block, Expression, Literal, TemplateWrap
+from zenctl.lang.types import ANY, outline
+from zenctl.lang.values import Value, to_python
 from zenctl.provider.registry import Registry
 
-VARIABLE_ATTRIBUTES = ("type", "default", "description", "sensitive", "nullable")
+VARIABLE_ATTRIBUTES = ("type", "default", "description", "sensitive", "nullable", "ephemeral", "deprecated")
 
 
 def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> VariableConfig | None:
@@ -31,18 +36,19 @@ def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> Var
     name = block.labels[0]
     what = f'variable "{name}"'
     reader = BodyReader(block.body, what, diagnostics, attributes=VARIABLE_ATTRIBUTES, blocks=("validation",))
-    type_, sound = _type(reader.expression("type"), text, what, diagnostics)
+    typed = reader.expression("type")
+    type_, sound = _type(typed, text, what, diagnostics)
     nullable = reader.boolean("nullable", True)
     expression = reader.expression("default")
     default = None
     if expression is not None:
-        default, problems = static_value(expression, f'"default" of {what}')
+        given, problems = constant(expression, f'"default" of {what}')
         diagnostics += problems
-        if not problems and sound:
-            default, problem = _default(default, type_, nullable, what)
+        if given is not None and sound:
+            default, problem = _default(given, type_, nullable, what, expression)
             if problem is not None:
-                diagnostics.append(problem.at(expression.range))
-    rules = [_validation(nested, what, diagnostics) for nested in reader.blocks("validation")]
+                diagnostics.append(problem)
+    rules = [read_condition(nested, f"validation of {what}", diagnostics) for nested in reader.blocks("validation")]
     return VariableConfig(
         name=name,
         type=type_,
@@ -53,6 +59,9 @@ def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> Var
         nullable=nullable,
         range=block.header_range,
         validations=tuple(rule for rule in rules if rule is not None),
+        ephemeral=reader.boolean("ephemeral"),
+        deprecated=reader.string("deprecated"),
+        typed=typed is not None,
     )
 
 
@@ -63,36 +72,38 @@ def _type(expression: Expression | None, text: str, what: str, diagnostics: list
     if isinstance(expression, Literal) and isinstance(expression.value, str):
         type_ = expression.value
     else:
-        start, end = expression.range.start.byte, expression.range.end.byte
+        named = expression.expression if isinstance(expression, TemplateWrap) else expression
+        start, end = named.range.start.byte, named.range.end.byte
         type_ = text.encode("utf-8")[start:end].decode("utf-8")
     found, problems = type_from_expression(expression)
-    diagnostics += [replace(d, summary=f"Invalid type of {what}", range=expression.range) for d in problems]
+    if found is not None and parse_type(type_)[0] != found:
+        # YAML has escapes in it, so that its text is not to be found in the file as it is.
+        type_ = str(found)
+        if parse_type(type_)[0] != found:
+            detail = "Write it as a text, without ${...}."
+            problems = [error("invalid_type", "", detail, range=expression.range)]
+    diagnostics += [replace(d, summary=f"Invalid type of {what}") for d in problems]
     return (type_, True) if found is not None else ("any", False)
 
 
-def _default(default: object, type_: str, nullable: bool, what: str) -> tuple[object, Diagnostic | None]:
-    if default is None:
+def _default(
+    default: Value, type_: str, nullable: bool, what: str, expression: Expression
+) -> tuple[object, Diagnostic | None]:
+    """The default as plain data of the type, or what is wrong with it, at its place."""
+    if default.raw is None:
         if nullable:
             return None, None
         detail = "Remove the default, or `nullable = false`."
-        return None, error("wrong_type", f"The default of {what} is null, but it is not nullable", detail)
-    value, problem = convert(from_python(default), type_)
-    if problem is not None:
-        summary = f"The default of {what} does not fit its type {type_}: {problem}"
-        return None, error("wrong_type", summary, f"It is {describe(default)}.")
-    return to_python(value), None
-
-
-def _validation(block: Block, what: str, diagnostics: list[Diagnostic]) -> ValidationRule | None:
-    reader = BodyReader(block.body, f"validation of {what}", diagnostics, attributes=("condition", "error_message"))
-    condition, message = reader.expression("condition"), reader.expression("error_message")
-    missing = [n for n, e in (("condition", condition), ("error_message", message)) if e is None]
-    for name in missing:
-        summary = f'The validation of {what} has no "{name}"'
-        diagnostics.append(error("missing_attribute", summary, range=block.header_range))
-    if condition is None or message is None:
-        return None
-    return ValidationRule(condition, message, block.header_range)
+        summary = f"The default of {what} is null, but it is not nullable"
+        return None, error("wrong_type", summary, detail, range=expression.range)
+    wanted = parse_type(type_)[0] or ANY
+    try:
+        return to_python(convert_value(default, wanted)), None
+    except ConversionError as problem:
+        reason = f"At {path_text(problem.path)}: {problem.reason}." if problem.path else f"{problem.reason}."
+        summary = f"The default of {what} does not fit its type {outline(wanted)}"
+        place = range_inside(expression, problem.path)
+        return None, error("wrong_type", summary, reason[:1].upper() + reason[1:], range=place)
 
 
 def read_locals(block: Block, diagnostics: list[Diagnostic]) -> list[NamedExpression]:
@@ -119,7 +130,8 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
         return None
     name = block.labels[0]
     what = f'output "{name}"'
-    reader = BodyReader(block.body, what, diagnostics, attributes=("value", "description", "sensitive"))
+    attributes = ("value", "description", "sensitive", "ephemeral")
+    reader = BodyReader(block.body, what, diagnostics, attributes=attributes, blocks=("precondition",))
     value = reader.expression("value")
     if value is None:
         detail = "Say what it shows, for example: value = step.evaluate.NAME.metrics.accuracy"
@@ -128,7 +140,10 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
         )
         return None
     description, sensitive = reader.string("description"), reader.boolean("sensitive")
-    return OutputConfig(name, value, description, sensitive, block.header_range)
+    read = [read_condition(nested, f"precondition of {what}", diagnostics) for nested in reader.blocks("precondition")]
+    preconditions = tuple(condition for condition in read if condition is not None)
+    ephemeral = reader.boolean("ephemeral")
+    return OutputConfig(name, value, description, sensitive, block.header_range, ephemeral, preconditions)
 
 
 def read_provider(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> ProviderConfig | None:
@@ -140,9 +155,26 @@ def read_provider(block: Block, registry: Registry, diagnostics: list[Diagnostic
     except DiagnosticError as problem:
         diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
         return None
-    problems = check_names(schema.config, block.body, f'provider "{block.labels[0]}"')
-    diagnostics += [d.at(block.header_range) for d in problems]
-    return ProviderConfig(block.labels[0], block.body, block.header_range)
+    what = f'provider "{block.labels[0]}"'
+    alias, body = provider_alias(block, diagnostics), block.body
+    if "alias" not in schema.config.model_fields:
+        body = replace(body, attributes={n: a for n, a in body.attributes.items() if n != "alias"})
+    diagnostics += [d.at(block.header_range) for d in check_names(schema.config, body, what, others=("alias",))]
+    return ProviderConfig(block.labels[0], body, block.header_range, alias)
+
+
+def provider_alias(block: Block, diagnostics: list[Diagnostic]) -> str:
+    """The `alias` of a provider block, or ""."""
+    given = block.body.attributes.get("alias")
+    if given is None:
+        return ""
+    alias, problems = static_value(given.expression, "The alias of a provider")
+    diagnostics += problems
+    if not isinstance(alias, str) or not NAME.fullmatch(alias):
+        summary = "The alias of a provider must be a name"
+        diagnostics += [] if problems else [error("invalid_name", summary, range=given.expression.range)]
+        return ""
+    return alias
 
 
 def read_backend(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> BackendConfig | None:
@@ -155,6 +187,11 @@ def read_backend(block: Block, registry: Registry, diagnostics: list[Diagnostic]
     except DiagnosticError as problem:
         diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
         return None
-    problems = check_names(found.model, block.body, f'backend "{type_}" "{name}"')
+    body = block.body
+    if "provider" not in found.model.model_fields and "provider" in body.attributes:
+        provider, wrong = chosen_provider(body.attributes["provider"].expression, provider)
+        diagnostics += [] if wrong is None else [wrong]
+        body = replace(body, attributes={n: a for n, a in body.attributes.items() if n != "provider"})
+    problems = check_names(found.model, body, f'backend "{type_}" "{name}"', others=("provider",))
     diagnostics += [d.at(block.header_range) for d in problems]
-    return BackendConfig(BackendAddr(type_, name), found, provider, block.body, block.header_range)
+    return BackendConfig(BackendAddr(type_, name), found, provider, body, block.header_range)

@@ -11,7 +11,10 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from zenctl.config.conforming import fields
 from zenctl.config.declarations import VARIABLE_ATTRIBUTES
+from zenctl.config.modules import MODULE_META
+from zenctl.config.names import nested_model
 from zenctl.config.nodes import ENDPOINT_META, META
 from zenctl.config.settings import METADATA_STORES, PROJECT, ROLES
 from zenctl.provider.registry import Registry, discover
@@ -28,10 +31,17 @@ FLAG: Schema = {"anyOf": [{"type": "boolean"}, EXPRESSION]}
 LITERAL_FLAG: Schema = {"type": "boolean"}
 
 META_SCHEMAS: dict[str, Schema] = {
+    "for_each": {
+        "anyOf": [{"type": "object"}, EXPRESSION],
+        "description": "A map or a set of texts: one instance for each, `each.key` and `each.value` inside.",
+    },
+    "count": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION], "description": "Instances, by `count.index`."},
     "depends_on": {"type": "array", "items": TEXT, "description": "Nodes to wait for without using their results."},
     "enabled": {**FLAG, "description": "false leaves it out."},
     "timeout": {"anyOf": [{"type": "number"}, TEXT], "description": 'Seconds, or a text such as "30m".'},
     "retries": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION], "description": "How often to try again."},
+    "alias": {**TEXT, "description": "Tells a second block of the same provider apart."},
+    "provider": {**TEXT, "description": "The provider with its alias: ${provider.NAME.ALIAS}."},
     "backend": {**TEXT, "description": "Where it runs: ${backend.TYPE.NAME}."},
     "processing": {**TEXT, "description": "Which Beam runner does its data work: ${backend.TYPE.NAME}."},
 }
@@ -51,7 +61,16 @@ def configuration_schema(registry: Registry) -> Schema:
         "pattern": r"\$\{|%\{",
         "description": "A template with an expression: ${var.epochs}.",
     }
-    for kind, meta in (("step", META), ("datasource", META), ("endpoint", ENDPOINT_META)):
+    metas = {
+        "step": META,
+        "datasource": META,
+        "endpoint": ENDPOINT_META,
+        "backend": ("provider",),
+        "provider": ("alias",),
+    }
+    for key in order:
+        _add_dynamic(models[key], _name(bodies[key]), defs)
+    for kind, meta in metas.items():
         for name in _defs_of(bodies, kind):
             defs[name] = _with_meta(defs[name], meta)
     return {
@@ -98,13 +117,54 @@ class _Generator(GenerateJsonSchema):
 
 
 def _defs_of(bodies: Mapping[tuple[str, str], JsonSchemaValue], kind: str) -> list[str]:
-    return sorted({body["$ref"].rsplit("/", 1)[-1] for (k, _), body in bodies.items() if k == kind})
+    return sorted({_name(body) for (k, _), body in bodies.items() if k == kind})
+
+
+def _name(reference: Mapping[str, Any]) -> str:
+    """The name of the definition that is referred to."""
+    return str(reference["$ref"]).rsplit("/", 1)[-1]
+
+
+def _add_dynamic(model: type[BlockModel], name: str, defs: dict[str, Schema]) -> None:
+    """Give the body of a model, and those nested in it, the property `dynamic` for their fields that are blocks."""
+    schema = defs[name]
+    own = schema.get("properties", {})
+    if "dynamic" in own:
+        return
+    made: dict[str, Schema] = {}
+    inside: list[tuple[type[BlockModel], str]] = []
+    for field, info in fields(model).items():
+        nested, content = nested_model(info), _reference(own[field])
+        if nested is None or content is None:
+            continue
+        how, inner = nested
+        block = _object({"for_each": {}, "iterator": TEXT, "content": content}, required=["for_each", "content"])
+        if how == "map":
+            block["properties"]["labels"] = {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 1}
+        about = f"Makes a block for each element of for_each: {inner.__doc__ or field}"
+        made[field] = {**_blocks(block), "description": about}
+        inside.append((inner, _name(content)))
+    if made:
+        defs[name] = {**schema, "properties": {**own, "dynamic": _object(made)}}
+    for inner, called in inside:
+        _add_dynamic(inner, called, defs)
+
+
+def _reference(schema: Any) -> Schema | None:
+    """The first reference to a definition of its own inside a schema: that of the blocks a field is made of."""
+    if isinstance(schema, dict):
+        if str(schema.get("$ref", "#/$defs/expression")) != "#/$defs/expression":
+            return {"$ref": schema["$ref"]}
+        schema = list(schema.values())
+    found = (_reference(item) for item in schema) if isinstance(schema, list) else ()
+    return next((item for item in found if item is not None), None)
 
 
 def _with_meta(schema: Schema, meta: tuple[str, ...]) -> Schema:
     own = schema.get("properties", {})
     added = {name: META_SCHEMAS[name] for name in meta if name not in own}
-    added["lifecycle"] = _object({"prevent_destroy": LITERAL_FLAG})
+    if "depends_on" in meta:
+        added["lifecycle"] = LIFECYCLE
     return {**schema, "properties": {**own, **added}}
 
 
@@ -122,6 +182,7 @@ def _open(schema: Any) -> Any:
     }
     inner |= {key: item for key, item in schema.items() if key in keep}
     inner.pop("x-fingerprint", None)
+    inner.pop("x-sensitive", None)
     if "title" in inner and isinstance(inner["title"], str):
         del inner["title"]
     if "properties" in inner or not ({"type", "enum", "const"} & inner.keys()):
@@ -151,17 +212,38 @@ def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
         "required_providers": {"type": "object", "additionalProperties": TEXT},
         "defaults": _object(dict.fromkeys(ROLES, TEXT)),
     }
-    validation = _object({"condition": TEXT, "error_message": TEXT}, required=["condition", "error_message"])
-    literal = {"type": TEXT, "default": {}, "description": TEXT, "sensitive": LITERAL_FLAG, "nullable": LITERAL_FLAG}
-    variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(validation)})
-    output = _object({"value": {}, "description": TEXT, "sensitive": LITERAL_FLAG}, required=["value"])
+    literal: dict[str, Schema] = {
+        "type": {
+            **TEXT,
+            "description": "number, list(string), object({name = string, port = optional(number, 80)}), any, ...",
+            "examples": ["string", "number", "bool", "list(string)", "map(number)", "object({name = string})"],
+        },
+        "default": {"description": "Its value if none is given; without a default one must be given."},
+        "description": TEXT,
+        "sensitive": {**LITERAL_FLAG, "description": "Its value is never shown, and is in no plan."},
+        "nullable": {**LITERAL_FLAG, "description": "false: null means the default."},
+        "ephemeral": {**LITERAL_FLAG, "description": "Its value is in no plan, job or record: give it again to apply."},
+        "deprecated": {**TEXT, "description": "What to do instead of giving a value; it is shown as a warning."},
+    }
+    variable = _object({**{name: literal[name] for name in VARIABLE_ATTRIBUTES}, "validation": _blocks(CONDITION)})
+    flags = {"sensitive": LITERAL_FLAG, "ephemeral": LITERAL_FLAG}
+    shown = {"value": {}, "description": TEXT, **flags, "precondition": _blocks(CONDITION)}
+    output = _object(shown, required=["value"])
+    check = _object({"assert": _blocks(CONDITION)}, required=["assert"])
+    removed = _object({"from": TEXT, "lifecycle": _object({"destroy": LITERAL_FLAG})}, required=["from"])
+    call = {"source": TEXT, **{name: META_SCHEMAS[name] for name in MODULE_META}}
+    module = {"type": "object", "properties": call, "required": ["source"]}
     return {
         "zenctl": _blocks(_object(settings)),
-        "provider": _object(types("provider")),
+        "module": {"type": "object", "additionalProperties": module},
+        "provider": _object({name: _blocks(body) for name, body in types("provider").items()}),
         "variable": {"type": "object", "additionalProperties": variable},
         "locals": _blocks({"type": "object"}),
         "output": {"type": "object", "additionalProperties": output},
         "backend": labelled("backend"),
+        "check": {"type": "object", "additionalProperties": check},
+        "moved": _blocks(_object({"from": TEXT, "to": TEXT}, required=["from", "to"])),
+        "removed": _blocks(removed),
         "datasource": labelled("datasource"),
         "step": labelled("step"),
         "endpoint": labelled("endpoint"),
@@ -176,6 +258,19 @@ def _object(properties: Mapping[str, Any], required: list[str] | None = None) ->
 def _blocks(schema: Any) -> Schema:
     """One block, or several as a list."""
     return {"anyOf": [schema, {"type": "array", "items": schema}]}
+
+
+CONDITION = _object({"condition": TEXT, "error_message": TEXT}, required=["condition", "error_message"])
+LIFECYCLE = _object(
+    {
+        "prevent_destroy": LITERAL_FLAG,
+        "create_before_destroy": LITERAL_FLAG,
+        "ignore_changes": {"anyOf": [{"type": "array", "items": TEXT}, {"const": "all"}, {"const": "${all}"}]},
+        "replace_triggered_by": {"type": "array", "items": TEXT},
+        "precondition": _blocks(CONDITION),
+        "postcondition": _blocks(CONDITION),
+    }
+)
 
 
 if __name__ == "__main__":

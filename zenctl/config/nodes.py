@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, StepAddr
-from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Meta, NodeConfig, StepConfig
-from zenctl.config.decoding import check_names
-from zenctl.config.reading import BodyReader, check_labels, not_yet
-from zenctl.config.references import traversal
+from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
+from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Lifecycle, Meta, NodeConfig, StepConfig
+from zenctl.config.conforming import fields
+from zenctl.config.lifecycle import ATTRIBUTES, COMPONENTS, ENDPOINT_ATTRIBUTES, read_lifecycle
+from zenctl.config.names import check_names
+from zenctl.config.reading import check_labels
+from zenctl.config.references import chosen_provider, traversal
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.lang.syntax import Attribute, Block, Body, Expression, ObjectExpr, TupleExpr
 from zenctl.provider.registry import Registry
 from zenctl.schema import BlockModel
 
-META = ("depends_on", "enabled", "timeout", "retries", "backend", "processing")
+META = ("for_each", "count", "depends_on", "enabled", "timeout", "retries", "backend", "processing")
 """Meta-arguments of steps and datasources."""
 
-ENDPOINT_META = ("depends_on", "enabled")
-
-META_LATER = ("for_each", "count")
-LIFECYCLE_LATER = (
-    "ignore_changes",
-    "replace_triggered_by",
-    "precondition",
-    "postcondition",
-    "create_before_destroy",
-)
+ENDPOINT_META = ("for_each", "count", "depends_on", "enabled", "provider")
 
 DEPENDED: Mapping[str, type[Address]] = {
     "datasource": DatasourceAddr,
@@ -37,7 +31,9 @@ DEPENDED: Mapping[str, type[Address]] = {
 """What depends_on may name."""
 
 
-def read_node(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -> NodeConfig | None:
+def read_node(
+    block: Block, registry: Registry, diagnostics: list[Diagnostic], module: tuple[ModuleInstance, ...] = ()
+) -> NodeConfig | None:
     """A `datasource`, `step` or `endpoint` block; None if its type or name is wrong. References come later."""
     if not check_labels(block, ("type", "name"), diagnostics):
         return None
@@ -45,22 +41,30 @@ def read_node(block: Block, registry: Registry, diagnostics: list[Diagnostic]) -
     try:
         if block.type == "step":
             step = registry.step_type(type_)
-            meta, body = _split(block, step.model, META, diagnostics)
-            return StepConfig(StepAddr(type_, name), step, body, meta, block.header_range)
+            meta, body = _split(block, step.model, META, diagnostics, module)
+            return StepConfig(StepAddr(type_, name, None, module), step, body, meta, block.header_range)
         if block.type == "datasource":
             source = registry.datasource_type(type_)
-            meta, body = _split(block, source.model, META, diagnostics)
-            return DatasourceConfig(DatasourceAddr(type_, name), source, body, meta, block.header_range)
+            meta, body = _split(block, source.model, META, diagnostics, module)
+            return DatasourceConfig(DatasourceAddr(type_, name, None, module), source, body, meta, block.header_range)
         provider, endpoint = registry.endpoint_type(type_)
-        meta, body = _split(block, endpoint.model, ENDPOINT_META, diagnostics)
-        return EndpointConfig(EndpointAddr(type_, name), endpoint, provider, body, meta, block.header_range)
+        meta, body = _split(block, endpoint.model, ENDPOINT_META, diagnostics, module)
+        provider, wrong = chosen_provider(meta.provider, provider)
+        diagnostics += [] if wrong is None else [wrong]
+        return EndpointConfig(
+            EndpointAddr(type_, name, None, module), endpoint, provider, body, meta, block.header_range
+        )
     except DiagnosticError as problem:
         diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
         return None
 
 
 def _split(
-    block: Block, model: type[BlockModel], names: tuple[str, ...], diagnostics: list[Diagnostic]
+    block: Block,
+    model: type[BlockModel],
+    names: tuple[str, ...],
+    diagnostics: list[Diagnostic],
+    module: tuple[ModuleInstance, ...],
 ) -> tuple[Meta, Body]:
     """The meta-arguments, and the body without them. What a type declares itself is always the type's."""
     what = f'{block.type} "{block.labels[0]}" "{block.labels[1]}"'
@@ -69,8 +73,6 @@ def _split(
     for name, attribute in block.body.attributes.items():
         if name in model.model_fields:
             own[name] = attribute
-        elif name in META_LATER:
-            diagnostics.append(not_yet(name, attribute.name_range))
         elif name in names:
             meta[name] = attribute.expression
         elif name == "lifecycle" and isinstance(attribute.expression, ObjectExpr):
@@ -79,48 +81,53 @@ def _split(
             diagnostics.append(error("unknown_attribute", summary, detail, range=attribute.name_range))
         else:
             own[name] = attribute
-    prevent_destroy = False
+    lifecycle = Lifecycle()
     blocks = []
     for nested in block.body.blocks:
         if nested.type == "lifecycle" and "lifecycle" not in model.model_fields:
-            prevent_destroy = _lifecycle(nested, what, diagnostics)
-        elif nested.type == "dynamic" and "dynamic" not in model.model_fields:
-            diagnostics.append(not_yet("dynamic", nested.type_range))
+            of_endpoint = block.type == "endpoint"
+            allowed = ENDPOINT_ATTRIBUTES if of_endpoint else ATTRIBUTES
+            ignorable = {**dict.fromkeys(fields(model)), **dict.fromkeys(() if of_endpoint else COMPONENTS)}
+            lifecycle = read_lifecycle(nested, what, allowed, ignorable, diagnostics)
         else:
             blocks.append(nested)
     body = replace(block.body, attributes=own, blocks=tuple(blocks))
     diagnostics += [d.at(block.header_range) for d in check_names(model, body, what, others=names)]
-    depends_on = _depends_on(meta.pop("depends_on", None), diagnostics)
-    return Meta(depends_on=depends_on, prevent_destroy=prevent_destroy, **meta), body
+    made = read_meta(meta, what, diagnostics, module)
+    return replace(made, lifecycle=lifecycle), body
 
 
-def _lifecycle(block: Block, what: str, diagnostics: list[Diagnostic]) -> bool:
-    later = [a for a in block.body.attributes.values() if a.name in LIFECYCLE_LATER]
-    diagnostics += [not_yet(f"lifecycle {{ {a.name} }}", a.name_range) for a in later]
-    nested_later = [b for b in block.body.blocks if b.type in LIFECYCLE_LATER]
-    diagnostics += [not_yet(f"lifecycle {{ {b.type} }}", b.type_range) for b in nested_later]
-    rest = replace(
-        block.body,
-        attributes={n: a for n, a in block.body.attributes.items() if n not in LIFECYCLE_LATER},
-        blocks=tuple(b for b in block.body.blocks if b.type not in LIFECYCLE_LATER),
-    )
-    reader = BodyReader(rest, f"lifecycle of {what}", diagnostics, attributes=("prevent_destroy",))
-    return reader.boolean("prevent_destroy")
+def read_meta(
+    given: dict[str, Any], what: str, diagnostics: list[Diagnostic], module: tuple[ModuleInstance, ...]
+) -> Meta:
+    """The meta-arguments of a node or a module call; `given` is used up."""
+    if "for_each" in given and "count" in given:
+        summary = f"{what[:1].upper()}{what[1:]} has both for_each and count"
+        detail = "Keep one: for_each names its instances by key, count numbers them."
+        diagnostics.append(error("invalid_for_each", summary, detail, range=given.pop("count").range))
+    depends_on, modules = _depends_on(given.pop("depends_on", None), diagnostics, module)
+    return replace(Meta(**given), depends_on=depends_on, depends_on_modules=modules)
 
 
-def _depends_on(expression: Expression | None, diagnostics: list[Diagnostic]) -> tuple[Address, ...]:
+def _depends_on(
+    expression: Expression | None, diagnostics: list[Diagnostic], module: tuple[ModuleInstance, ...]
+) -> tuple[tuple[Address, ...], tuple[str, ...]]:
+    """The blocks and the modules that are named."""
     if expression is None:
-        return ()
-    detail = "Write depends_on = [step.TYPE.NAME, ...]"
+        return (), ()
+    detail = "Write depends_on = [step.TYPE.NAME, module.NAME, ...]"
     if not isinstance(expression, TupleExpr):
         diagnostics.append(error("wrong_type", "depends_on must be a list", detail, range=expression.range))
-        return ()
-    found = []
+        return (), ()
+    found: list[Address] = []
+    modules: list[str] = []
     for item in expression.items:
         names = traversal(item)
-        if names is None or len(names) != 3 or names[0] not in DEPENDED:
-            summary = "depends_on holds addresses of steps, datasources and endpoints only"
+        if names is not None and len(names) == 2 and names[0] == "module":
+            modules.append(names[1])
+        elif names is None or len(names) != 3 or names[0] not in DEPENDED:
+            summary = "depends_on holds addresses of steps, datasources, endpoints and modules only"
             diagnostics.append(error("wrong_type", summary, detail, range=item.range))
-            continue
-        found.append(DEPENDED[names[0]](names[1], names[2]))
-    return tuple(found)
+        else:
+            found.append(DEPENDED[names[0]](names[1], names[2], None, module))
+    return tuple(found), tuple(modules)

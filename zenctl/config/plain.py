@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from zenctl.lang.values import Value, is_unknown
+from zenctl.lang.values import DYNAMIC, Value, is_unknown
 from zenctl.schema import Unknown
 
 LOCATION = "location"
@@ -24,6 +24,11 @@ class Faulty(Unknown):
     """Unknown because of an error that has been reported: nobody complains of it again."""
 
 
+def faulty() -> Value:
+    """The value of what is wrong and has been reported: unknown, and nothing made of it is reported again."""
+    return DYNAMIC.with_marks(frozenset({FAULTY}))
+
+
 def plain_value(value: Value) -> tuple[Any, Marked]:
     """None, bool, int, float, str, list or dict; `Unknown` for what is not known; what capsules wrap."""
     marked: Marked = []
@@ -34,7 +39,7 @@ def _plain(value: Value, place: tuple[str | int, ...], marked: Marked) -> Any:
     if value.marks:
         marked.append((place, value.marks))
         if FAULTY in value.marks:
-            return Faulty()
+            return Faulty(str(value.type))
     raw = value.raw
     if is_unknown(value):
         return Unknown(str(value.type))

@@ -10,7 +10,7 @@ from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.references import references
 from zenctl.lang.syntax import Block, Body, Expression
-from zenctl.lang.values import is_unknown, to_python
+from zenctl.lang.values import Value, is_unknown, to_python
 
 ISSUE = "It belongs to a later version of zenctl; remove it for now."
 """What to do about a feature that is designed but not there."""
@@ -83,7 +83,13 @@ class BodyReader:
 
 
 def static_value(expression: Expression, what: str) -> tuple[Any, list[Diagnostic]]:
-    """A literal's plain data. What refers to anything is an error: it is needed before anything is known."""
+    """A literal's plain data; None with errors."""
+    value, found = constant(expression, what)
+    return (None if value is None else to_python(value)), found
+
+
+def constant(expression: Expression, what: str) -> tuple[Value | None, list[Diagnostic]]:
+    """A literal's value. What refers to anything is an error: it is needed before anything is known."""
     for reference in references(expression):
         name = ".".join(str(part) for part in reference.path[:3])
         detail = f"It is read before anything else is known, so it cannot refer to {name}."
@@ -91,7 +97,7 @@ def static_value(expression: Expression, what: str) -> tuple[Any, list[Diagnosti
     value, found = evaluate_expression(expression, EMPTY)
     if any(d.is_error for d in found) or is_unknown(value):
         return None, found
-    return to_python(value), found
+    return value, found
 
 
 def check_labels(block: Block, wanted: tuple[str, ...], diagnostics: list[Diagnostic]) -> bool:

@@ -1,122 +1,155 @@
-"""Builds the scope of a block from what it refers to: variables, locals evaluated lazily, and nodes."""
+"""Scopes: what expressions of a block can refer to, and which instances modules have."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
 from typing import Any
 
-from zenctl.addrs import Address
-from zenctl.config.checking import local_graph, local_names
-from zenctl.config.configuration import Configuration
-from zenctl.config.plain import FAULTY
-from zenctl.config.references import node_address
+from zenctl.addrs import Address, ModuleInstance
+from zenctl.config.configuration import Configuration, Item, Meta, ModuleCall
+from zenctl.config.expansion import Roots
+from zenctl.config.graph import needs
+from zenctl.config.references import expanding_references, items, node_address
+from zenctl.config.settling import Making, NodeValue, Place, Settler, Spot
 from zenctl.diagnostics import Diagnostic
-from zenctl.lang.evaluate import Scope, evaluate_expression
-from zenctl.lang.references import Reference, references
-from zenctl.lang.values import DYNAMIC, Value, from_python
+from zenctl.lang.calls import Function
+from zenctl.lang.evaluate import Scope
+from zenctl.lang.references import Reference
+from zenctl.lang.values import Value, from_python
 
-NodeValue = Callable[[Address], Value]
-"""The value of a declared step or datasource."""
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A scope, what is wrong with the values in it, and the nodes' values that it was made of.
+
+    `uses` are the instances whose results its references need; a block that has several, without a key, stands for all.
+    """
+
+    scope: Scope
+    diagnostics: tuple[Diagnostic, ...]
+    reads: Mapping[Address, Value]
+    uses: Set[Address]
 
 
 class Scopes:
-    """Makes scopes for one configuration. A local is evaluated once for the nodes' values it depends on."""
+    """Makes scopes for one configuration. A value is evaluated once for the nodes' values it depends on.
 
-    def __init__(self, configuration: Configuration, variables: Mapping[str, Value]) -> None:
-        self._configuration = configuration
-        self._variables = variables
-        graph = local_graph(configuration)
-        self._rank = {name: i for i, name in enumerate(graph.order)}
-        self._uses = graph.uses
-        self.local_nodes = graph.nodes
-        self._looped = {name for loop in graph.loops for name in loop}
-        self._references = {n: references(item.expression) for n, item in configuration.locals.items()}
-        self._locals: dict[str, tuple[tuple[Value, ...], Value, tuple[Diagnostic, ...]]] = {}
+    `variables` are the values of the root module's. `context` are root names that are there everywhere (`zenctl`).
+    `functions` gives the functions of a module's folder; None stands for the standard ones.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        variables: Mapping[str, Value],
+        *,
+        context: Mapping[str, Value] | None = None,
+        functions: Callable[[str], Mapping[str, Function]] | None = None,
+    ) -> None:
+        self._values = Settler(configuration, variables, context or {}, functions)
+        self._modules, self._graph = self._values.modules, self._values.graph
+
+    def renew(self) -> None:
+        """Say that nodes' values may have changed since the last call."""
+        self._values.renew()
 
     def static(self) -> tuple[Scope, list[Diagnostic]]:
-        """Variables, and the locals that depend on no node."""
-        names = [name for name, nodes in self.local_nodes.items() if not nodes and name not in self._looped]
-        values, diagnostics = self._local_values(names, _no_node)
-        roots = {
-            "var": from_python({n: self._variable(n) for n in self._configuration.variables}),
-            "local": from_python(values),
-        }
-        return Scope(roots), diagnostics
+        """The root module's variables, and those of its locals that depend on no node."""
+        root = self._modules[()]
+        named = [
+            (kind, name)
+            for kind, names in (("var", root.variables), ("local", root.locals))
+            for name in names
+            if not self._graph.leads.get(Item((), kind, name))
+        ]
+        spots = [Spot((), Item((), kind, name)) for kind, name in named]
+        spots = [spot for spot in spots if spot.item not in self._graph.looped]
+        making = Making((), _no_node)
+        self._values.settle(spots, _no_node)
+        values: dict[str, dict[str, Any]] = {"var": {}, "local": {}}
+        diagnostics: list[Diagnostic] = []
+        for spot in spots:
+            values[spot.item.kind][spot.item.name] = self._values.value(spot, making, diagnostics)
+        roots = {root: from_python(of_root) for root, of_root in values.items()}
+        return Scope({**self._values.always(root), **roots}, self._values.library(root)), diagnostics
 
-    def scope(self, found: Iterable[Reference], node: NodeValue) -> tuple[Scope, list[Diagnostic]]:
-        """What these references need and no more. What is not declared is unknown: the loader has said so."""
+    def scope(self, place: Place, found: Iterable[Reference], node: NodeValue, own: Roots | None = None) -> Built:
+        """What these references need and no more. What is not declared is unknown: the loader has said so.
+
+        `own` are root names of the block itself, such as `each`.
+        """
         found = list(found)
-        values, diagnostics = self._local_values(local_names(found), node)
-        return self._scope(found, values, node), diagnostics
+        self._values.settle_all(place, found, node)
+        diagnostics: list[Diagnostic] = []
+        making = Making(place, node)
+        scope = self._values.scope(found, making, diagnostics, own)
+        return Built(scope, tuple(diagnostics), making.reads, making.uses)
 
-    def _scope(self, found: Iterable[Reference], locals_: Mapping[str, Value], node: NodeValue) -> Scope:
-        named: dict[str, dict[str, Any]] = {"var": {}, "local": dict(locals_)}
-        roots: dict[str, Value] = {}
-        for reference in found:
-            root = str(reference.path[0])
-            addr = node_address(reference)
-            if addr is not None:
-                of_type = named.setdefault(addr.kind, {}).setdefault(addr.type, {})
-                if addr.name not in of_type:
-                    of_type[addr.name] = node(addr) if addr in self._configuration.nodes else faulty()
-            elif root == "var" and len(reference.path) > 1:
-                named["var"][str(reference.path[1])] = self._variable(str(reference.path[1]))
-            elif root != "local":
-                roots[root] = faulty()
-        return Scope({**roots, **{root: from_python(values) for root, values in named.items()}})
+    def place_uses(self, place: Place) -> Set[Address]:
+        """The instances that decide whether an instance of a module is there, and what `each` is in its call."""
+        found: set[Address] = set()
+        for depth, instance in enumerate(place):
+            found |= self._values.call_uses(place[:depth], instance)
+        return found
 
-    def nodes(self, found: Iterable[Reference]) -> set[Address]:
-        """The declared nodes that these references lead to, through locals too."""
+    def ordered_after(self, addr: Address, meta: Meta) -> Set[Address]:
+        """The blocks that `depends_on` of a block, and of the calls of the modules around it, names."""
+        path = addr.module_path
+        found: set[Address] = set()
+        calls = [(path[:depth], self._values.calls[path[:depth], path[depth]].meta) for depth in range(len(path))]
+        for module, named in [(path, meta), *calls]:
+            values, nodes = needs(self._modules[module], (), named)
+            found |= nodes.union(*(self._graph.leads.get(item, frozenset()) for item in values))
+        return found
+
+    def nodes(self, path: tuple[str, ...], found: Iterable[Reference]) -> set[Address]:
+        """The declared blocks that references of a module lead to, through values of all modules too."""
+        module = self._modules[path]
         addresses: set[Address] = set()
         for reference in found:
-            addr = node_address(reference)
-            if addr is not None and addr in self._configuration.nodes:
+            addr = node_address(reference, module.prefix)
+            if addr is not None and addr in module.nodes:
                 addresses.add(addr)
-            elif reference.path[0] == "local" and len(reference.path) > 1:
-                addresses |= self.local_nodes.get(str(reference.path[1]), set())
+            for item in items(module, reference):
+                addresses |= self._graph.leads.get(item, frozenset())
         return addresses
 
-    def _variable(self, name: str) -> Value:
-        return self._variables.get(name) or faulty()
+    def decided_by_calls(self, path: tuple[str, ...]) -> set[Address]:
+        """The nodes whose results decide which instances a module has."""
+        found: set[Address] = set()
+        for depth in range(len(path)):
+            found |= self._graph.leads.get(Item(path[:depth], "call", path[depth]), frozenset())
+        return found
 
-    def _local_values(self, wanted: Iterable[str], node: NodeValue) -> tuple[dict[str, Value], list[Diagnostic]]:
-        needed: set[str] = set()
-        waiting = list(wanted)
-        while waiting:
-            name = waiting.pop()
-            if name not in needed:
-                needed.add(name)
-                waiting += self._uses.get(name, [])
-        values: dict[str, Value] = {}
+    def decided_by(self, addr: Address, meta: Meta) -> set[Address]:
+        """The nodes whose results decide which instances a block has."""
+        return self.nodes(addr.module_path, expanding_references(meta)) | self.decided_by_calls(addr.module_path)
+
+    def places(
+        self, path: tuple[str, ...], node: NodeValue, near: Place = ()
+    ) -> tuple[list[Place], list[Diagnostic], ModuleCall | None]:
+        """The instances of a module; those that share the instances of the modules that `near` lies in too.
+
+        The last is a call whose instances are known only after apply: the places then stand for all.
+        """
+        shared = 0
+        while shared < min(len(path), len(near)) and near[shared].name == path[shared]:
+            shared += 1
+        found: list[Place] = [near[:shared]]
         diagnostics: list[Diagnostic] = []
-        for name in sorted(needed, key=lambda n: self._rank.get(n, -1)):
-            if name not in self._configuration.locals or name in self._looped:
-                values[name] = faulty()
-                continue
-            values[name], found = self._local(name, values, node)
-            diagnostics += found
-        return values, diagnostics
-
-    def _local(self, name: str, others: Mapping[str, Value], node: NodeValue) -> tuple[Value, tuple[Diagnostic, ...]]:
-        inputs = tuple(node(addr) for addr in sorted(self.local_nodes[name], key=str))
-        cached = self._locals.get(name)
-        if cached is not None and len(cached[0]) == len(inputs) and all(map(_same, cached[0], inputs)):
-            return cached[1], cached[2]
-        scope = self._scope(self._references[name], {n: others[n] for n in self._uses[name]}, node)
-        value, diagnostics = evaluate_expression(self._configuration.locals[name].expression, scope)
-        if any(d.is_error for d in diagnostics):
-            value = faulty()
-        self._locals[name] = (inputs, value, tuple(diagnostics))
-        return value, tuple(diagnostics)
-
-
-def faulty() -> Value:
-    """The value of what is wrong and has been reported: unknown, and nothing made of it is reported again."""
-    return DYNAMIC.with_marks(frozenset({FAULTY}))
-
-
-def _same(a: Value, b: Value) -> bool:
-    return a is b
+        unknown: ModuleCall | None = None
+        for depth in range(shared, len(path)):
+            call = self._values.calls[path[:depth], path[depth]]
+            below: list[Place] = []
+            for place in found:
+                expansion, problems = self._values.expansion(place, path[depth], node)
+                diagnostics += problems
+                if not expansion.known and not expansion.wrong:
+                    unknown = unknown or call
+                below += [(*place, ModuleInstance(call.name, key)) for key in expansion.instances]
+            found = below
+        return found, diagnostics, unknown
 
 
 def _no_node(addr: Address) -> Value:

@@ -8,7 +8,7 @@ from typing import Any
 
 import zenctl
 from zenctl.addrs import BackendAddr
-from zenctl.config.configuration import Settings, StoreConfig
+from zenctl.config.configuration import RequiredProvider, Settings, StoreConfig
 from zenctl.config.decoding import decode
 from zenctl.config.reading import EMPTY, BodyReader, check_labels, guess, static_value
 from zenctl.config.references import backend_address
@@ -27,11 +27,15 @@ ATTRIBUTES = ("required_version", "project", "require_clean_code")
 BLOCKS = ("metadata", "artifacts", "required_providers", "defaults")
 
 
+DEFAULT_DATABASE = ".zenctl/metadata.db"
+"""Where records are kept if nothing is set, relative to the configuration."""
+
+
 class SqliteStore(BlockModel):
     """`metadata "sqlite" {}`"""
 
     path: str | None = attribute(
-        "The database file, relative to the configuration. Default: .zenctl/metadata.db", default=None, min_length=1
+        f"The database file, relative to the configuration. Default: {DEFAULT_DATABASE}", default=None, min_length=1
     )
 
 
@@ -62,6 +66,23 @@ class SettingsReader:
                 self._attribute(reader, found)
         for nested in block.body.blocks:
             if nested.type in BLOCKS and self._once(nested.type, nested.header_range):
+                self._block(nested)
+
+    def read_required(self, block: Block) -> None:
+        """Take in a `zenctl` block of a module that is called: it says which versions the module needs, no more."""
+        if not check_labels(block, (), self._diagnostics):
+            return
+        reader = BodyReader(block.body, "zenctl", self._diagnostics, attributes=ATTRIBUTES, blocks=BLOCKS)
+        for name in (*block.body.attributes, *(nested.type for nested in block.body.blocks)):
+            if name in (*ATTRIBUTES, *BLOCKS) and name not in ("required_version", "required_providers"):
+                detail = "A module that is called uses the project, the stores and the defaults of the root module."
+                summary = f'The setting "{name}" can stand in the root module only'
+                self._diagnostics.append(error("root_only", summary, detail, range=block.header_range))
+        found = block.body.attributes.get("required_version")
+        if found is not None:
+            self._attribute(reader, found)
+        for nested in block.body.blocks:
+            if nested.type == "required_providers":
                 self._block(nested)
 
     def settings(self) -> Settings:
@@ -167,7 +188,7 @@ class SettingsReader:
                 found[attribute_.name] = addr
         return found
 
-    def _required_providers(self, body: Body) -> dict[str, str]:
+    def _required_providers(self, body: Body) -> dict[str, RequiredProvider]:
         found = {}
         names = self._registry.provider_names()
         BodyReader(body, "required_providers", self._diagnostics, attributes=body.attributes)
@@ -189,7 +210,7 @@ class SettingsReader:
                         error("wrong_type", "A provider's version constraint must be a text", detail, range=place)
                     )
                 continue
-            found[attribute_.name] = wanted
+            found[attribute_.name] = RequiredProvider(wanted, attribute_.name_range)
             if wanted:
                 self._provider_version(attribute_.name, wanted, place)
         return found

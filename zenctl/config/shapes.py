@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from zenctl.lang.syntax import BlockShape
 
-_LIFECYCLE = {"lifecycle": BlockShape(0, {})}
+_CONTENT: dict[str, BlockShape] = {}
+_DYNAMIC = BlockShape(1, {"content": BlockShape(0, _CONTENT)})
+_CONTENT["dynamic"] = _DYNAMIC  # they nest
+
+_TYPED = {"dynamic": _DYNAMIC}
+_CONDITION = BlockShape(0, {})
+_NODE = {"lifecycle": BlockShape(0, {"precondition": _CONDITION, "postcondition": _CONDITION}), **_TYPED}
 
 ROOT = BlockShape(
     0,
@@ -18,22 +24,19 @@ ROOT = BlockShape(
                 "defaults": BlockShape(0, {}),
             },
         ),
-        "provider": BlockShape(1, {}),
-        "variable": BlockShape(1, {"validation": BlockShape(0, {})}),
+        "provider": BlockShape(1, _TYPED),
+        "variable": BlockShape(1, {"validation": BlockShape(0, {})}, frozenset({"type"})),
         "locals": BlockShape(0, {}),
-        "output": BlockShape(1, {}),
-        "backend": BlockShape(2, {}),
-        "datasource": BlockShape(2, _LIFECYCLE),
-        "step": BlockShape(2, _LIFECYCLE),
-        "endpoint": BlockShape(2, _LIFECYCLE),
+        "output": BlockShape(1, {"precondition": _CONDITION}),
+        "backend": BlockShape(2, _TYPED),
+        "datasource": BlockShape(2, _NODE),
+        "step": BlockShape(2, _NODE),
+        "endpoint": BlockShape(2, _NODE),
         "module": BlockShape(1, {}),
         "moved": BlockShape(0, {}),
-        "removed": BlockShape(0, {}),
-        "check": BlockShape(1, {}),
+        "removed": BlockShape(0, {"lifecycle": BlockShape(0, {})}),
+        "check": BlockShape(1, {"assert": _CONDITION}),
     },
 )
 """A file of the configuration. Blocks of a type's own inside step, datasource, endpoint and backend may be written as
 attributes, so YAML needs no shape for them."""
-
-NOT_YET = ("module", "moved", "removed", "check")
-"""Blocks that are known and not supported yet."""

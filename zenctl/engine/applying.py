@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zenctl.addrs import Address
+from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, DiagnosticError, raise_errors
-from zenctl.engine.components import plain
+from zenctl.engine.asserting import postconditions, validations_around
+from zenctl.engine.components import ignoring, plain, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
@@ -38,6 +39,7 @@ class Applied:
 
     outcomes: dict[str, str] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    canceled: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     known: dict[Address, Known] = field(default_factory=dict)
@@ -88,28 +90,40 @@ class _Applier:
         self.lock = threading.Lock()
         self.superseded: set[Address] = set()
         self.changes = {change.addr: change for change in self.plan.changes}
+        self.by_text = {change.address: change for change in self.plan.changes}
 
     def run(self, parallelism: int) -> Applied:
         order = [change.addr for change in self.plan.changes]
-        by_text = {str(addr): addr for addr in order}
-        dependencies = {
-            change.addr: [by_text[a] for a in change.depends_on if a in by_text] for change in self.plan.changes
-        }
         for change in self.plan.changes:
             if change.action is Action.NO_OP:
                 self._keep(change)
         pending = [addr for addr in order if self.changes[addr].action in CHANGING]
         walked = walk(
             pending,
-            dependencies,
+            self._dependencies(),
             self._visit,
             parallelism=parallelism,
             drain=self.context.services.stop.drain,
             skip=self._skip,
         )
-        self.applied.failed = [str(addr) for addr in walked.failed]
+        self.applied.failed = [str(addr) for addr in walked.failed if str(addr) not in self.applied.canceled]
         self.applied.skipped = [str(addr) for addr in walked.skipped]
         return self.applied
+
+    def _dependencies(self) -> dict[Address, list[Address]]:
+        """What each change waits for; in place of one that has nothing to do, what that waits for.
+
+        What instances a step has can follow from a result that is only reused now.
+        """
+        found: dict[str, dict[Address, None]] = {}
+        for change in self.plan.changes:
+            needed: dict[Address, None] = {}
+            for text in change.depends_on:
+                other = self.by_text.get(text)
+                if other is not None:
+                    needed.update({other.addr: None} if other.action in CHANGING else found.get(text, {}))
+            found[change.address] = needed
+        return {change.addr: list(found[change.address]) for change in self.plan.changes}
 
     def _keep(self, change: Change) -> None:
         recorded = self.context.state.results.get(change.addr)
@@ -129,6 +143,8 @@ class _Applier:
             canceled = isinstance(failure, _Failure) and failure.canceled
             with self.lock:
                 self.applied.diagnostics += diagnostics
+                if canceled:
+                    self.applied.canceled.append(str(addr))
             seconds = time.monotonic() - began
             self.listener(ChangeFailed(str(addr), change.action, seconds, diagnostics, canceled))
             return False
@@ -142,12 +158,13 @@ class _Applier:
         if change.action is Action.FORGET:
             self.context.recorder.forget(change.addr)
             return "forgotten", ""
-        if change.action is Action.DELETE:
+        if change.action is Action.DELETE and isinstance(change.addr, EndpointAddr):
             self.listener(ChangeStarted(change.address, change.action))
             return "deleted", self.context.publisher.delete(change.addr)
         with self.lock:
             desired, found = self.context.evaluator.node(change.addr, self.applied.known)
-        raise_errors(found)
+            wrong = validations_around(self.context.evaluator, change.addr, self.applied.known)
+        raise_errors([*found, *wrong])
         if desired is None:
             raise AssertionError(f"{change.addr} is planned but not wanted")
         if isinstance(desired, DesiredEndpoint):
@@ -158,14 +175,17 @@ class _Applier:
     def _produce(self, change: Change, desired: DesiredDatasource | DesiredStep) -> tuple[str, str]:
         addr = change.addr
         outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        head = self.context.state.results.get(addr)
+        desired = with_ignored(desired, head)
         components = self._components(change, desired)
+        ignored = ignoring(components, head, desired.config.meta.lifecycle.ignore_changes)
+        if head is not None and fingerprint(ignored) == head.fingerprint:
+            components = ignored
         digest = fingerprint(components)
         if not digest:
             raise AssertionError(f"{addr} is run before all it needs is known")
-        requested = any(reason.code is ReasonCode.REQUESTED for reason in change.reasons)
-        head = self.context.state.results.get(addr)
         inputs = _input_records(desired)
-        if not requested:
+        if not self._must_run(change, desired):
             found = self.context.find_result(addr, digest)
             if found is not None and head is not None and found.execution_id == head.execution_id:
                 self._learn(addr, recorded_refs(addr, head, outputs))
@@ -185,6 +205,12 @@ class _Applier:
             self._failed(change, desired, result, last=attempt == attempts)
         self._learn(addr, produced_refs(addr, result.outputs))
         return "ran", _note(result)
+
+    def _must_run(self, change: Change, desired: DesiredDatasource | DesiredStep) -> bool:
+        """Whether it runs also where a result is there: asked for, or triggered by something that has run."""
+        with self.lock:
+            ran = any(self.applied.outcomes.get(str(addr)) == "ran" for addr in desired.triggers)
+        return ran or any(reason.code is ReasonCode.REQUESTED for reason in change.reasons)
 
     def _attempt(
         self,
@@ -266,14 +292,16 @@ class _Applier:
         if result.error is None:
             raise AssertionError("only a failed job is reported as failed")
         stop = self.context.services.stop
+        if result.error.kind == "canceled" and stop.cancel.is_set():
+            # Who cancels knows why it did not end.
+            raise _Failure(canceled=True)
         diagnostic = failure_diagnostic(str(change.addr), desired, result.error, self.context.root)
-        canceled = result.error.kind == "canceled"
         if result.error.kind == "input_corrupt":
             # What is proved wrong is removed, so that the next plan sees that it has to be made anew.
             for artifact in _input_records(desired).values():
                 remove_damaged(self.context.services.storage, artifact.digest)
-        if last or canceled or stop.drain.is_set():
-            raise _Failure(diagnostic, canceled=canceled)
+        if last or stop.drain.is_set():
+            raise _Failure(diagnostic)
         self.listener(Notice(f"{change.addr}: {result.error.message}; trying again"))
 
     def _components(self, change: Change, desired: DesiredDatasource | DesiredStep) -> Components:
@@ -292,8 +320,11 @@ class _Applier:
         return components
 
     def _learn(self, addr: Address, refs: Known) -> None:
+        """Note a result, and check what must be true of it, whether it was made now or before."""
         with self.lock:
             self.applied.known[addr] = refs
+            failed = postconditions(self.context.evaluator, addr, self.applied.known)
+        raise_errors(failed)
 
 
 def _input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, RecordedArtifact]:

@@ -12,6 +12,7 @@ from zenctl.config.references import backend_address
 from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.engine.durations import seconds
 from zenctl.lang.evaluate import Scope, evaluate_expression
+from zenctl.lang.model import EPHEMERAL
 from zenctl.lang.syntax import Expression
 from zenctl.schema import Unknown
 
@@ -60,6 +61,11 @@ def _read(expression: Expression | None, name: str, scope: Scope, diagnostics: l
     diagnostics += found
     data, marks = plain_value(value)
     if has_errors(found) or any(FAULTY in names for _, names in marks):
+        return None
+    if any(EPHEMERAL in names for _, names in marks):
+        detail = "It decides what is planned, and an ephemeral value may be another one when the plan is applied."
+        summary = f'"{name}" cannot depend on an ephemeral value'
+        diagnostics.append(error("ephemeral_value", summary, detail, range=expression.range))
         return None
     if isinstance(data, Unknown):
         summary = f'"{name}" must be known before anything runs'

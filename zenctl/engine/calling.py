@@ -9,6 +9,7 @@ from typing import Any
 
 from zenctl.config.conforming import RESULT, Place
 from zenctl.config.decoding import Decoded
+from zenctl.config.modules import INSTALLED
 from zenctl.config.plain import Faulty
 from zenctl.config.reading import describe, guess
 from zenctl.diagnostics import Diagnostic, did_you_mean, error
@@ -70,8 +71,8 @@ class Arguments:
         return self.code.range
 
 
-def read_code(decoded: Decoded) -> tuple[CodeRef | None, list[Diagnostic]]:
-    """The attribute `code`; None if it is wrong or missing."""
+def read_code(decoded: Decoded, folder: str = "") -> tuple[CodeRef | None, list[Diagnostic]]:
+    """The attribute `code` of a block in a module's folder; None if it is wrong or missing."""
     text = decoded.data.get("code")
     place = decoded.range(("code",))
     if isinstance(text, Unknown):
@@ -86,19 +87,23 @@ def read_code(decoded: Decoded) -> tuple[CodeRef | None, list[Diagnostic]]:
     if found is None:
         detail = 'Write "path/file.py:function", or "git::.//path/file.py:function?ref=<commit, tag or branch>".'
         return None, [error("invalid_code", f'"{text}" does not name a function', detail, range=place)]
+    if pinned is not None and folder.startswith(INSTALLED):
+        detail = "The module is pinned to a commit by its source already. Name the file alone."
+        return None, [error("invalid_code", "Code of a module from git cannot be pinned", detail, range=place)]
     if pinned is not None and pinned["repository"] not in (".", ""):
         detail = 'Only the repository of the configuration is supported yet: "git::.//path/file.py:function?ref=..."'
         summary = f'Code cannot be read from "{pinned["repository"]}"'
         return None, [error("not_supported_yet", summary, detail, range=place)]
-    file = found["file"].replace("\\", "/")
+    # `${path.module}/` may stand before it: the folder is the module's anyway.
+    file = found["file"].replace("\\", "/").removeprefix(f"{folder}/" if folder else "")
     parts = [part for part in file.split("/") if part not in ("", ".")]
     if file.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", file):
-        detail = "Give its path relative to the configuration's folder; code must lie inside that folder."
+        detail = "Give its path relative to the folder of the module; code must lie inside that folder."
         return None, [error("invalid_code", f'"{file}" is outside the configuration', detail, range=place)]
     ref = pinned["ref"] if pinned is not None else ""
     declared = _mapping(decoded.data.get("outputs"))
     outputs = tuple(sorted((name, type_) for name, type_ in declared.items() if isinstance(type_, str)))
-    return CodeRef("/".join(parts), found["function"], ref, place, outputs), []
+    return CodeRef("/".join(parts), found["function"], ref, place, outputs, folder), []
 
 
 def resolve_call(arguments: Arguments) -> tuple[Call, list[Diagnostic]]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar, Union
 
-from zenctl.engine.desired import DesiredDatasource, DesiredStep
+from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.fingerprint.code import Closure
 from zenctl.metadata.state import Recorded
 from zenctl.plans.actions import Components
+from zenctl.plans.planfile import decode_components
 from zenctl.schema import ArtifactRef, SourceState, Unknown
+
+N = TypeVar("N", bound=Union[DesiredDatasource, DesiredStep])
 
 
 def datasource_components(
@@ -64,6 +68,76 @@ def environment_here(observed: Mapping[str, Any], recorded: Recorded | None) -> 
             if name in before:
                 packages[name] = before[name]
     return {"python": observed.get("python", ""), "distributions": packages}, unchecked
+
+
+def ignoring(wanted: Components, recorded: Recorded | None, paths: Sequence[Sequence[str]]) -> Components:
+    """The components with what `ignore_changes` names as it was recorded: changes of these alone make nothing stale.
+
+    A path begins with `code`, `environment`, `source`, `inputs` or `params`; any other is one of the parameters.
+    """
+    if recorded is None or not paths:
+        return wanted
+    before = decode_components(recorded.components)
+    for path in paths:
+        if not path:
+            return before if before.type == wanted.type else wanted
+        name, *rest = path
+        if name not in ("code", "environment", "source", "inputs", "params"):
+            name, rest = "params", list(path)
+        old, new = getattr(before, name), getattr(wanted, name)
+        wanted = replace(wanted, **{name: _restored(new, old, rest)})
+    return wanted
+
+
+def with_ignored(desired: N, recorded: Recorded | None) -> N:
+    """What is wanted, with parameters that `ignore_changes` names as they were recorded: a run takes these too."""
+    paths = desired.config.meta.lifecycle.ignore_changes
+    if recorded is None or not paths:
+        return desired
+    before = decode_components(recorded.components).params
+    params, shown = desired.params, desired.fingerprint_params
+    for path in paths:
+        inside = path[1:] if path[:1] == ("params",) else path
+        if path[:1] in (("code",), ("environment",), ("source",), ("inputs",)) or _is_secret(before, inside):
+            continue
+        params, shown = _restored(params, before, inside), _restored(shown, before, inside)
+    return replace(desired, params=params, fingerprint_params=shown)
+
+
+def served_as_recorded(desired: DesiredEndpoint, recorded: Recorded | None) -> DesiredEndpoint:
+    """An endpoint with what `ignore_changes` names, its model or attributes, as it was recorded."""
+    paths = desired.config.meta.lifecycle.ignore_changes
+    if recorded is None or not paths:
+        return desired
+    before = recorded.components.get("params", {})
+    model, config, shown = desired.model, desired.config_data, desired.shown_config
+    served = recorded.inputs.get("model")
+    for path in paths:
+        if served is not None and path in ((), ("model",)):
+            model = replace(model, digest=served.digest, uri=served.uri)
+        if path == ("model",) or _is_secret(before, path):
+            continue
+        for name in list(config) if not path else [path[0]]:
+            inside = (name, *path[1:])
+            if not _is_secret(before, inside):
+                config, shown = _restored(config, before, inside), _restored(shown, before, inside)
+    return replace(desired, model=model, config_data=config, shown_config=shown)
+
+
+def _is_secret(value: Any, path: Sequence[str]) -> bool:
+    """Whether what stands at a path, or something in it, was recorded as a digest only."""
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return "sensitive" in value if isinstance(value, Mapping) else False
+
+
+def _restored(new: Any, old: Any, path: Sequence[str]) -> Any:
+    """`new` with what stands at a path as it is in `old`."""
+    if not path:
+        return old
+    if not isinstance(new, Mapping) or not isinstance(old, Mapping) or path[0] not in old:
+        return new
+    return {**new, path[0]: _restored(new.get(path[0]), old[path[0]], path[1:])}
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from zenctl.addrs import BackendAddr, DatasourceAddr, EndpointAddr, StepAddr
+from zenctl.addrs import Address, BackendAddr, DatasourceAddr, EndpointAddr, StepAddr
 from zenctl.config.configuration import DatasourceConfig, EndpointConfig, StepConfig
 from zenctl.diagnostics import SourceRange
 from zenctl.schema import ArtifactRef, BlockModel, OutputDecl
@@ -14,7 +14,7 @@ from zenctl.schema import ArtifactRef, BlockModel, OutputDecl
 
 @dataclass(frozen=True, slots=True)
 class CodeRef:
-    """`code = "file.py:function"`; `file` is relative to the configuration with forward slashes.
+    """`code = "file.py:function"`; `file` is relative to `folder`, that of the module, with forward slashes.
 
     `ref` is the commit, tag or branch of `git::.//file.py:function?ref=...`, empty for the working tree. `outputs` are
     the outputs that the block declares, (name, type) each: such a parameter needs no annotation.
@@ -25,6 +25,7 @@ class CodeRef:
     ref: str = ""
     range: SourceRange | None = field(default=None, compare=False)
     outputs: tuple[tuple[str, str], ...] = ()
+    folder: str = ""
 
     def __str__(self) -> str:
         return f"git::.//{self.file}:{self.function}?ref={self.ref}" if self.ref else f"{self.file}:{self.function}"
@@ -36,7 +37,8 @@ class DesiredDatasource:
 
     `params` are the attributes that count for the fingerprint, `Unknown` inside where not known. `fingerprint_params`
     are the same with each sensitive value replaced by {"sensitive": digest}: only these may be stored or shown.
-    `sensitive` are the paths of those, such as `auth.token`. `timeout` is in seconds.
+    `sensitive` are the paths of those, such as `auth.token`. `timeout` is in seconds. `references` are the instances
+    whose results it waits for, `triggers` those that make it run again whenever they do.
     """
 
     addr: DatasourceAddr
@@ -50,11 +52,13 @@ class DesiredDatasource:
     retries: int = 0
     enabled: bool = True
     sensitive: tuple[str, ...] = ()
+    references: tuple[Address, ...] = ()
+    triggers: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredStep:
-    """A step; `params`, `fingerprint_params`, `sensitive`, `model` and `timeout` are as for a datasource.
+    """A step; `params`, `fingerprint_params`, `sensitive`, `model`, `timeout` and `references` are as for a datasource.
 
     `as_types` says what each input's parameter is annotated with (`Dataset`, `Path`, ...); empty for built-in steps.
     `returned` is the output that is the function's return value, or ''. `code` is None for built-in steps; `files`
@@ -78,6 +82,8 @@ class DesiredStep:
     retries: int = 0
     enabled: bool = True
     sensitive: tuple[str, ...] = ()
+    references: tuple[Address, ...] = ()
+    triggers: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,8 @@ class DesiredEndpoint:
     shown_config: Mapping[str, Any] = field(default_factory=dict, hash=False)
     enabled: bool = True
     sensitive: tuple[str, ...] = ()
+    references: tuple[Address, ...] = ()
+    triggers: tuple[Address, ...] = ()
 
 
 Desired = Union[DesiredDatasource, DesiredStep, DesiredEndpoint]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from zenctl.addrs import EndpointAddr
+from zenctl.digests import sha256_bytes
 from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredEndpoint
-from zenctl.metadata.state import Recorded
+from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Reason, ReasonCode
 from zenctl.plans.difference import differences
 from zenctl.provider import Endpoint, EndpointAction, EndpointRequest, EndpointState
@@ -20,8 +23,31 @@ ACTIONS = {
 """A provider's words in the plan's."""
 
 
-def endpoint_name(name: str, workspace: str) -> str:
-    """The live endpoint's name. Workspaces other than the default carry theirs, so that previews stay apart."""
+def live_name(addr: EndpointAddr, state: WorkspaceState) -> str:
+    """The live endpoint's name: as it was recorded, else from the address.
+
+    One that has moved keeps its name, so that what now stands at its former address must have another.
+    """
+    recorded = state.results.get(addr)
+    if recorded is not None and recorded.attributes.get("name"):
+        return str(recorded.attributes["name"])
+    name = endpoint_name(addr, state.workspace)
+    if any(isinstance(other, EndpointAddr) and r.attributes.get("name") == name for other, r in state.results.items()):
+        return f"{name}-{sha256_bytes(f'another {addr}'.encode())[:6]}"
+    return name
+
+
+def endpoint_name(addr: EndpointAddr, workspace: str) -> str:
+    """The name that an address makes.
+
+    Instances and modules have theirs in it, with a few digits of the whole address so that no two are equal; workspaces
+    other than the default too, so that previews stay apart.
+    """
+    parts = [*(part for m in addr.module for part in (m.name, m.key)), addr.name, addr.key]
+    name = addr.name
+    if addr.module or addr.key is not None:
+        readable = "-".join(re.sub(r"[^A-Za-z0-9]+", "-", str(part)).strip("-") for part in parts if part is not None)
+        name = f"{readable[:40]}-{sha256_bytes(str(addr).encode())[:6]}"
     return name if workspace == "default" else f"{name}-{workspace}"
 
 
@@ -37,7 +63,8 @@ def plan_endpoint(
         if observed is None:
             return Action.CREATE, [_absent(recorded), *reasons]
         return Action.UPDATE, reasons
-    request = EndpointRequest(desired.addr.name, plain(desired.config_data), desired.model.digest)
+    name = observed.name if observed is not None else desired.addr.name
+    request = EndpointRequest(name, plain(desired.config_data), desired.model.digest)
     proposal = provider.plan(observed, request)
     action = ACTIONS[proposal.action]
     if action is Action.NO_OP:

@@ -2,75 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Union
 
-from zenctl.addrs import Address
+from zenctl.addrs import Address, Key
 from zenctl.config.capsules import node_capsule
-from zenctl.config.configuration import (
-    Configuration,
-    DatasourceConfig,
-    EndpointConfig,
-    NodeConfig,
-    StepConfig,
-)
-from zenctl.config.conforming import RESULT, StepOutputs, fields
-from zenctl.config.decoding import Decoded, decode, text_of
-from zenctl.config.plain import Faulty, plain_value
-from zenctl.config.references import node_references
-from zenctl.config.scope import Scopes, faulty
+from zenctl.config.conditions import check_conditions, ephemeral_output
+from zenctl.config.configuration import Configuration, Lifecycle, ModuleCall, NodeConfig, StepConfig
+from zenctl.config.decoding import decode
+from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
+from zenctl.config.plain import faulty, plain_value
+from zenctl.config.references import expanding_references, node_address, node_references, output_references
+from zenctl.config.scope import Built, Scopes
+from zenctl.config.selecting import expanding_uses
+from zenctl.config.settling import Place
 from zenctl.diagnostics import Diagnostic, error, has_errors
-from zenctl.engine.arrangement import Arrangement, arrange
-from zenctl.engine.calling import Arguments, Call, read_code, resolve_call
-from zenctl.engine.desired import (
-    CodeRef,
-    Desired,
-    DesiredDatasource,
-    DesiredEndpoint,
-    DesiredOutput,
-    DesiredStep,
-)
-from zenctl.engine.inputs import check_inputs, read_inputs
-from zenctl.engine.known import DATA, Known
-from zenctl.engine.parameters import (
-    INPUTS,
-    attributes,
-    contains_unknown,
-    counts,
-    parameters,
-    redacted,
-    secret_parameters,
-)
-from zenctl.fingerprint.signature import Signature
+from zenctl.engine.arrangement import arrange
+from zenctl.engine.building import Builder, Signatures, block_name
+from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
+from zenctl.engine.explaining import explained, output_data, unknown_instances
+from zenctl.engine.freshness import Freshness, KnownResults
+from zenctl.engine.instances import IN_LOOP, NOT_DECLARED, NOT_EXPANDED, Declared, Expanded, Instances
+from zenctl.engine.known import DATA
+from zenctl.lang.calls import Function
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.references import Reference, references
+from zenctl.lang.syntax import Expression
 from zenctl.lang.values import Value, from_python
 from zenctl.provider.registry import Registry
-from zenctl.schema import ArtifactRef, OutputDecl, Unknown
+from zenctl.schema import ArtifactRef, Unknown
 
-Signatures = Callable[[CodeRef], "tuple[Signature | None, list[Diagnostic]]"]
-"""Reads a function's signature without importing it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What others may refer to: a node's outputs; `wrong` if they cannot be told because of errors."""
-
-    outputs: Mapping[str, OutputDecl]
-    wrong: bool = False
-    enabled: bool = True
-
-
-NOT_DECLARED = Declared({}, wrong=True)
-"""Of a node in a loop, which the loader has reported."""
+Evaluated = tuple[Union[Desired, None], list[Diagnostic]]
+"""What is wanted at an address, and what is wrong there."""
 
 
 class Evaluator:
     """Evaluates the nodes and outputs of one configuration, with nothing known, some results, or all of them.
 
-    `variables` are the values of all variables; `signatures` reads the function of a `python` step. `scope` holds
-    variables and the locals that depend on no node: what providers and backends are decoded with.
+    What instances a block has can depend on results; then its instances are looked at anew whenever more is known.
+    `variables` are the values of the root module's variables; `signatures` reads the function of a `python` step.
+    `scope` holds variables and the locals that depend on no node: what providers and backends are decoded with.
     """
 
     def __init__(
@@ -79,132 +52,308 @@ class Evaluator:
         variables: Mapping[str, Value],
         registry: Registry,
         signatures: Signatures,
+        *,
+        workspace: str = "default",
+        functions: Callable[[str], Mapping[str, Function]] | None = None,
     ) -> None:
         self.configuration = configuration
         self.registry = registry
-        self._signatures = signatures
-        self._scopes = Scopes(configuration, variables)
+        self.nodes = configuration.all_nodes()
+        self._builder = Builder(signatures)
+        context = from_python({"project": configuration.settings.project, "workspace": workspace})
+        self._scopes = Scopes(configuration, variables, context={"zenctl": context}, functions=functions)
+        self._modules = {module.path: module for module in configuration.modules()}
         self._references: dict[Address, list[Reference]] = {}
+        self._ordered: dict[Address, Set[Address]] = {}
+        self._expanded: dict[Address, Expanded] = {}
+        self._deciding = {addr: self._scopes.decided_by(addr, node.meta) for addr, node in self.nodes.items()}
+        self._fresh = Freshness(self._deciding)
         self._declared: dict[Address, Declared] = {}
+        self._off: dict[Address, set[Address]] = {}
+        self._evaluated: dict[Address, tuple[Mapping[Address, Value], Evaluated]] = {}
         self._values: dict[Address, tuple[Mapping[str, ArtifactRef] | None, Declared, Value]] = {}
+        self._collected: dict[Address, tuple[Expansion, tuple[int, int], tuple[Value, ...], Value]] = {}
 
     @property
     def scope(self) -> Scope:
         """Variables, and locals made of them."""
         return self._scopes.static()[0]
 
-    def node(self, addr: Address, known: Mapping[Address, Known]) -> tuple[Desired | None, list[Diagnostic]]:
-        """What is wanted at an address. None if that cannot be told; a diagnostic, here or of the loader, says why.
+    def instances(self, block: Address, known: KnownResults) -> Instances:
+        """The instances of a block, in the order of their keys."""
+        self._use(known)
+        self._declare([block])
+        return self._instances(block)
 
-        Nodes it refers to that are not in `known` count as not known yet. An error in a local is told by each node that
+    def node(self, addr: Address, known: KnownResults) -> Evaluated:
+        """What is wanted at the address of an instance. None if that cannot be told; a diagnostic, here or of the
+        loader, says why.
+
+        Nodes it refers to that are not in `known` count as not known yet. An error in a value is told by each node that
         uses it, in equal words.
         """
-        self._declare(self.configuration.nodes[addr].references, known)
-        return self._evaluate(addr, known)
+        self._use(known)
+        self._declare(self.nodes[addr.block].references)
+        return self._evaluate(addr)
 
     def check(self) -> list[Diagnostic]:
         """What is wrong where no node and no output leads to: locals nobody uses, backends and providers."""
         scope, diagnostics = self._scopes.static()
         for backend in self.configuration.backends.values():
-            what = _name(backend.addr)
-            _, found = decode(backend.type.model, backend.body, scope, what=what, names_checked=True)
+            what = block_name(backend.addr)
+            _, found = decode(backend.type.model, backend.body, scope, what=what, names_checked=True, stored=False)
             diagnostics += [d.at(backend.range, str(backend.addr)) for d in found]
         for provider in self.configuration.providers.values():
             model = self.registry.schema(provider.name).config
             what = f'provider "{provider.name}"'
-            _, found = decode(model, provider.body, scope, what=what, names_checked=True)
+            _, found = decode(model, provider.body, scope, what=what, names_checked=True, stored=False)
             diagnostics += [d.at(provider.range) for d in found]
         return diagnostics
 
-    def output(self, name: str, known: Mapping[Address, Known]) -> tuple[DesiredOutput, list[Diagnostic]]:
+    def output(self, name: str, known: KnownResults) -> tuple[DesiredOutput, list[Diagnostic]]:
         """A root output's value as far as it is known."""
         config = self.configuration.outputs[name]
-        found = references(config.value)
-        self._declare(self._scopes.nodes(found), known)
-        scope, of_locals = self._scopes.scope(found, lambda a: self._value(a, known))
-        value, problems = evaluate_expression(config.value, scope)
-        diagnostics = self._explained(problems, found)
+        found = output_references(config)
+        built = self.scope_of((), found, known)
+        value, problems = evaluate_expression(config.value, built.scope)
+        diagnostics = self._explained(problems, (), found)
         data, marks = plain_value(value)
         sensitive = any("sensitive" in names for _, names in marks)
         if sensitive and not config.sensitive:
             detail = "Add `sensitive = true` to the output, so that its value is not shown, or leave the secret out."
             problem = error("sensitive_output", f'Output "{name}" holds a sensitive value', detail)
             diagnostics.append(problem.at(config.value.range))
-        data, chosen = _output_data(data)
+        diagnostics += ephemeral_output(config, marks)
+        data, chosen = output_data(data)
         if chosen is not None:
             names_ = ", ".join(chosen.outputs)
             detail = f"Choose one of them: {names_}." if names_ else ""
             summary = f'Output "{name}" is {chosen}, which has several outputs'
             diagnostics.append(error("several_outputs", summary, detail, range=config.value.range))
+        diagnostics += check_conditions(config.preconditions, built.scope, f'Precondition of output "{name}" failed')
         if has_errors(diagnostics):
             data = Unknown()
-        diagnostics = [*of_locals, *(d.at(config.range, f"output.{name}") for d in diagnostics)]
+        diagnostics = [*built.diagnostics, *(d.at(config.range, f"output.{name}") for d in diagnostics)]
         return DesiredOutput(name, data, config.sensitive), diagnostics
 
-    def _declare(self, addresses: Iterable[Address], known: Mapping[Address, Known]) -> None:
-        """Evaluate nodes that were never looked at, those they refer to first, to learn what outputs they have."""
-        stack = [a for a in addresses if a not in self._declared and a in self.configuration.nodes]
+    def scope_of(
+        self, module: Place, found: Sequence[Reference], known: KnownResults, own: Roots | None = None
+    ) -> Built:
+        """The scope of references in an instance of a module; `own` are root names that are there besides."""
+        self._use(known)
+        self._declare(self._scopes.nodes(tuple(m.name for m in module), found))
+        return self._scopes.scope(module, found, self._value, own)
+
+    def value(self, expression: Expression, known: KnownResults, module: Place = ()) -> tuple[Value, list[Diagnostic]]:
+        """The value of any expression in an instance of a module."""
+        found = references(expression)
+        built = self.scope_of(module, found, known)
+        value, problems = evaluate_expression(expression, built.scope)
+        return value, [*built.diagnostics, *self._explained(problems, tuple(m.name for m in module), found)]
+
+    def roots(self, addr: Address, known: KnownResults) -> Roots:
+        """`each` or `count` of an instance, and `self`, its result."""
+        self._use(known)
+        self._declare([addr.block])
+        return {**self._roots(addr), "self": self._instance_value(addr)}
+
+    def places(self, path: tuple[str, ...], known: KnownResults) -> list[Place]:
+        """The instances of a module."""
+        self._use(known)
+        self._declare(self._scopes.decided_by_calls(path))
+        return self._scopes.places(path, self._value)[0]
+
+    def module(self, path: tuple[str, ...]) -> Configuration:
+        """The module that calls of these names lead to."""
+        return self._modules[path]
+
+    def _use(self, known: KnownResults) -> None:
+        if self._fresh.learn(known):
+            self._scopes.renew()
+
+    def _declare(self, blocks: Iterable[Address]) -> None:
+        """Evaluate instances that were never looked at, what they refer to first, to learn what outputs they have."""
+        ready = self._fresh.ready
+        stack = [block for block in blocks if block in self.nodes]
         begun: set[Address] = set()
         while stack:
-            addr = stack[-1]
-            if addr in self._declared:
+            block = stack[-1]
+            if block in ready:
                 stack.pop()
                 continue
-            waiting = [a for a in self.configuration.nodes[addr].references if a not in self._declared]
-            if addr not in begun and waiting:
-                begun.add(addr)
+            waiting = [a for a in self.nodes[block].references if a in self.nodes and a not in ready]
+            if block not in begun and waiting:
+                begun.add(block)
                 stack.extend(waiting)
                 continue
             stack.pop()
-            self._evaluate(addr, known)
+            addresses = self._instances(block).addresses
+            ready.add(block)
+            for addr in addresses:
+                if addr not in self._declared:
+                    self._evaluate(addr)
 
-    def _evaluate(self, addr: Address, known: Mapping[Address, Known]) -> tuple[Desired | None, list[Diagnostic]]:
-        config = self.configuration.nodes[addr]
-        found = self._references.get(addr)
+    def _instances(self, block: Address, near: Place = ()) -> Instances:
+        """The instances of a declared block; those in the instances of modules that `near` lies in too."""
+        config = self.nodes[block]
+        places, diagnostics, waiting = self._scopes.places(block.module_path, self._value, near)
+        if waiting is not None:
+            problem = self._unknown_instances(waiting, f"module.{waiting.name}", waiting.module.path[:-1])
+            diagnostics = [*diagnostics, problem]
+        addresses: list[Address] = []
+        open_ = waiting is not None
+        for place in places:
+            placed = replace(block, module=place)
+            expanded = self._expansion(placed)
+            diagnostics += expanded.diagnostics
+            if not expanded.expansion.known and not expanded.expansion.wrong:
+                open_ = True
+                if waiting is None:
+                    diagnostics.append(self._unknown_instances(config, str(block), block.module_path))
+            addresses += [replace(placed, key=key) for key in expanded.expansion.instances]
+        placed_problems = tuple(dict.fromkeys(d.at(config.range, str(block)) for d in diagnostics))
+        return Instances(tuple(addresses), placed_problems, open_)
+
+    def _expansion(self, placed: Address) -> Expanded:
+        """The expansion of a block in an instance of its module."""
+        config = self.nodes[placed.block]
+        if config.meta.for_each is None and config.meta.count is None:
+            return NOT_EXPANDED
+        found = self._expanded.get(placed)
+        if found is not None and config.addr in self._fresh.ready:
+            return found
+        if found is not None and all(self._value(addr) is value for addr, value in found.reads.items()):
+            return found
+        # Where a loop leads back here, which the loader has reported, nothing is known.
+        self._expanded[placed] = IN_LOOP
+        built = self._scopes.scope(placed.module, expanding_references(config.meta), self._value)
+        expansion, diagnostics = expand(config.meta, built.scope, block_name(placed))
+        made = Expanded(expansion, (*built.diagnostics, *diagnostics), built.reads, built.uses)
+        self._expanded[placed] = made
+        return made
+
+    def _unknown_instances(self, block: NodeConfig | ModuleCall, name: str, path: tuple[str, ...]) -> Diagnostic:
+        needed = sorted(self._scopes.nodes(path, expanding_references(block.meta)), key=str)
+        return unknown_instances(block, name, [a for a in needed if a not in self._fresh.known] or needed)
+
+    def _evaluate(self, addr: Address) -> Evaluated:
+        """What is wanted at an address; what was found before is still true where it was made of the same values."""
+        cached = self._evaluated.get(addr)
+        if cached is not None and all(self._value(read) is value for read, value in cached[0].items()):
+            return cached[1]
+        reads, made = self._evaluate_anew(addr)
+        block = addr.block
+        if not self._deciding[block] and not any(self._deciding.get(a) for a in self.nodes[block].references):
+            self._evaluated[addr] = reads, made
+        return made
+
+    def _evaluate_anew(self, addr: Address) -> tuple[Mapping[Address, Value], Evaluated]:
+        block = addr.block
+        config = self.nodes[block]
+        found = self._references.get(block)
         if found is None:
-            found = self._references[addr] = node_references(config)
-        scope, of_locals = self._scopes.scope(found, lambda a: self._value(a, known))
-        arrangement, diagnostics = arrange(config.meta, scope)
-        desired: Desired | None
-        if isinstance(config, DatasourceConfig):
-            desired, problems = self._datasource(config, scope, arrangement)
-        elif isinstance(config, StepConfig):
-            desired, problems = self._step(config, scope, arrangement)
-        else:
-            desired, problems = self._endpoint(config, scope, arrangement)
-        diagnostics += self._explained(problems, found)
+            found = self._references[block] = node_references(config)
+        # `self` in a precondition has been reported.
+        roots = {**self._roots(addr), "self": faulty()}
+        built = self._scopes.scope(addr.module, found, self._value, roots)
+        arrangement, diagnostics = arrange(config.meta, built.scope)
+        folder = self._modules[addr.module_path].folder
+        desired, problems = self._builder.build(addr, config, built.scope, arrangement, folder)
+        if desired is not None:
+            desired = replace(
+                desired,
+                references=self._needed(addr, config, built.uses),
+                triggers=self._triggers(addr, config.meta.lifecycle),
+            )
+        diagnostics += self._explained(problems, addr.module_path, found)
+        conditions = config.meta.lifecycle.preconditions
+        diagnostics += check_conditions(conditions, built.scope, f"A precondition of {addr} failed")
         outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
-        wrong = isinstance(config, StepConfig) and (desired is None or has_errors([*of_locals, *diagnostics]))
+        wrong = isinstance(config, StepConfig) and (desired is None or has_errors([*built.diagnostics, *diagnostics]))
         declared = Declared(outputs, wrong, arrangement.enabled)
         # An equal declaration is kept: values and locals made from it stay valid.
         if self._declared.get(addr) != declared:
             self._declared[addr] = declared
+            off = self._off.setdefault(block, set())
+            (off.discard if declared.enabled else off.add)(addr)
+            self._fresh.changed(block)
+            self._scopes.renew()
         if not arrangement.enabled:
             # A step that is switched off may refer to others that are.
-            diagnostics = [d for d in diagnostics if not d.is_error] if self._refers_to_disabled(found) else diagnostics
-        return desired, [*of_locals, *(d.at(config.range, str(addr)) for d in diagnostics)]
+            allowed = self._refers_to_disabled(addr.module_path, found)
+            diagnostics = [d for d in diagnostics if not d.is_error] if allowed else diagnostics
+        return built.reads, (desired, [*built.diagnostics, *(d.at(config.range, str(addr)) for d in diagnostics)])
 
-    def _refers_to_disabled(self, found: Iterable[Reference]) -> list[Address]:
-        addresses = self._scopes.nodes(found)
-        return sorted((a for a in addresses if not self._declared.get(a, NOT_DECLARED).enabled), key=str)
+    def _roots(self, addr: Address) -> Roots:
+        """`each` or `count` of an instance."""
+        expansion = self._expansion(replace(addr, key=None)).expansion
+        roots = expansion.instances.get(addr.key)
+        return roots if roots is not None else next(iter(expansion.instances.values()), {})
 
-    def _explained(self, problems: list[Diagnostic], found: Iterable[Reference]) -> list[Diagnostic]:
-        """Problems that may come from a node that is switched off, and so null, say so."""
+    def _needed(self, addr: Address, config: NodeConfig, uses: Set[Address]) -> tuple[Address, ...]:
+        """The instances whose results it needs, or that it is to wait for."""
+        block = addr.block
+        ordered = self._ordered.get(block)
+        if ordered is None:
+            ordered = self._ordered[block] = self._scopes.ordered_after(block, config.meta)
+        found: dict[Address, None] = {}
+        for named in sorted(ordered, key=str):
+            found.update(dict.fromkeys(self._instances(named, addr.module).addresses))
+        decided = expanding_uses(config.meta, addr.module, addr.key, self._expansion(replace(addr, key=None)).uses)
+        for used in sorted({*uses, *decided, *self._scopes.place_uses(addr.module)}, key=str):
+            if used.block in self.nodes and used not in found:
+                instances = self._expansion(replace(used, key=None)).expansion.instances
+                if used.key in instances:
+                    found[used] = None
+                else:
+                    found.update({replace(used, key=key): None for key in instances})
+        return tuple(found)
+
+    def _triggers(self, addr: Address, lifecycle: Lifecycle) -> tuple[Address, ...]:
+        """The instances that `replace_triggered_by` names: one with its key, or all of a block."""
+        found: list[Address] = []
+        for expression in lifecycle.replace_triggered_by:
+            for reference in references(expression):
+                block = node_address(reference, addr.block.module)
+                if block is None or block not in self.nodes:
+                    continue
+                instances = self._instances(block, addr.module).addresses
+                keyed = [a for a in instances if len(reference.path) > 3 and a.key == reference.path[3]]
+                found += keyed or instances
+        return tuple(found)
+
+    def _refers_to_disabled(self, path: tuple[str, ...], found: Iterable[Reference]) -> list[Address]:
+        blocks = self._scopes.nodes(path, found)
+        return sorted((block for block in blocks if self._off.get(block)), key=str)
+
+    def _explained(
+        self, problems: list[Diagnostic], path: tuple[str, ...], found: Sequence[Reference]
+    ) -> list[Diagnostic]:
+        """Problems with what they may come from: a node that is switched off, or one that has instances."""
         if not has_errors(problems):
             return problems
-        disabled = self._refers_to_disabled(found)
-        if not disabled:
-            return problems
-        names = ", ".join(str(a) for a in disabled)
-        note = f"{names} is not enabled, so its value is null here."
-        return [
-            Diagnostic(d.severity, d.code, d.summary, f"{d.detail} {note}".strip(), d.range, d.address)
-            for d in problems
-        ]
+        return explained(problems, self._modules[path], found, self._refers_to_disabled(path, found))
 
-    def _value(self, addr: Address, known: Mapping[Address, Known]) -> Value:
-        """A node as expressions see it; the same object as long as nothing about it has changed."""
-        refs, declared = known.get(addr), self._declared.get(addr, NOT_DECLARED)
+    def _value(self, placed: Address) -> Value:
+        """A block, in one instance of its module, as expressions see it; the same object as long as nothing changed."""
+        expansion = self._expansion(placed).expansion
+        if expansion is SINGLE:
+            return self._instance_value(placed)
+        stamp = self._fresh.stamp(placed.block)
+        cached = self._collected.get(placed)
+        if cached is not None and cached[0] is expansion and cached[1] == stamp:
+            return cached[3]
+        values: dict[Key, Value] = {}
+        if expansion.known:
+            values = {key: self._instance_value(replace(placed, key=key)) for key in expansion.instances}
+        parts = tuple(values.values())
+        same = cached is not None and cached[0] is expansion and all(map(operator.is_, cached[2], parts))
+        value = cached[3] if same and cached is not None else expansion.collect(values)
+        self._collected[placed] = (expansion, stamp, parts, value)
+        return value
+
+    def _instance_value(self, addr: Address) -> Value:
+        refs, declared = self._fresh.known.get(addr), self._declared.get(addr, NOT_DECLARED)
         cached = self._values.get(addr)
         if cached is not None and cached[0] is refs and cached[1] is declared:
             return cached[2]
@@ -218,160 +367,3 @@ class Evaluator:
             value = from_python(node_capsule(addr, outputs))
         self._values[addr] = (refs, declared, value)
         return value
-
-    def _datasource(
-        self, config: DatasourceConfig, scope: Scope, arrangement: Arrangement
-    ) -> tuple[DesiredDatasource, list[Diagnostic]]:
-        model = config.type.model
-        decoded, diagnostics = decode(model, config.body, scope, what=_name(config.addr), names_checked=True)
-        diagnostics += _locations(decoded, config)
-        params = parameters(model, decoded)
-        shown, sensitive = redacted(params, decoded.sensitive)
-        diagnostics += secret_parameters(sensitive)
-        desired = DesiredDatasource(
-            addr=config.addr,
-            config=config,
-            model=decoded.model,
-            params=params,
-            fingerprint_params=shown,
-            backend=arrangement.backend,
-            processing=arrangement.processing,
-            timeout=arrangement.timeout,
-            retries=arrangement.retries,
-            enabled=arrangement.enabled,
-            sensitive=sensitive,
-        )
-        return desired, diagnostics
-
-    def _step(
-        self, config: StepConfig, scope: Scope, arrangement: Arrangement
-    ) -> tuple[DesiredStep | None, list[Diagnostic]]:
-        type_ = config.type
-        decoded, diagnostics = decode(type_.model, config.body, scope, what=_name(config.addr), names_checked=True)
-        diagnostics += _locations(decoded, config)
-        if any(isinstance(value, Faulty) for value in decoded.data.values()):
-            return None, diagnostics
-        inputs, problems = read_inputs(decoded)
-        diagnostics += problems
-        if type_.implementation:
-            params, secret = parameters(type_.model, decoded), decoded.sensitive
-            diagnostics += check_inputs(inputs, type_, decoded, _name(config.addr))
-            call = Call()
-            if not has_errors(diagnostics):
-                call = Call(outputs=type_.outputs(attributes(type_.model, decoded)))
-                diagnostics += _undecided_outputs(decoded) if not call.outputs else []
-        else:
-            call, problems = self._call(decoded, inputs)
-            diagnostics += problems
-            given = decoded.data.get("params", {})
-            params = dict(given) if isinstance(given, Mapping) else {}
-            secret = tuple(_within(decoded, "params", params))
-        shown, sensitive = redacted(params, secret)
-        diagnostics += secret_parameters(sensitive)
-        desired = DesiredStep(
-            addr=config.addr,
-            config=config,
-            model=decoded.model,
-            inputs=inputs,
-            outputs=call.outputs,
-            as_types=call.as_types,
-            returned=call.returned,
-            params=params,
-            fingerprint_params=shown,
-            code=call.code,
-            files=call.files,
-            backend=arrangement.backend,
-            processing=arrangement.processing,
-            timeout=arrangement.timeout,
-            retries=arrangement.retries,
-            enabled=arrangement.enabled,
-            sensitive=sensitive,
-        )
-        if not config.body.attributes.keys() <= fields(type_.model).keys():
-            # A misspelt name has been reported; what is missing because of it is not told a second time.
-            diagnostics = [d for d in diagnostics if not d.code.startswith("missing_")]
-        return desired, diagnostics
-
-    def _call(self, decoded: Decoded, inputs: Mapping[str, ArtifactRef]) -> tuple[Call, list[Diagnostic]]:
-        """A python step's function and what it is called with."""
-        code, diagnostics = read_code(decoded)
-        if code is None:
-            return Call(), diagnostics
-        signature, problems = self._signatures(code)
-        diagnostics += [d.at(code.range) for d in problems]
-        if signature is None:
-            return Call(code=code), diagnostics
-        call, problems = resolve_call(Arguments(code, signature, decoded, inputs))
-        return call, diagnostics + problems
-
-    def _endpoint(
-        self, config: EndpointConfig, scope: Scope, arrangement: Arrangement
-    ) -> tuple[DesiredEndpoint | None, list[Diagnostic]]:
-        model = config.type.model
-        decoded, diagnostics = decode(model, config.body, scope, what=_name(config.addr), names_checked=True)
-        served = decoded.data.get("model")
-        if not isinstance(served, ArtifactRef):
-            return None, diagnostics
-        if served.type != "Model":
-            summary = f'"model" must be a Model, {served} is a {served.type}'
-            diagnostics.append(error("wrong_type", summary, range=decoded.range(("model",))))
-        if decoded.model is not None and not contains_unknown(decoded.data):
-            data = decoded.model.model_dump(exclude={"model"})
-        else:
-            data = {name: value for name, value in attributes(model, decoded).items() if name != "model"}
-        shown, sensitive = redacted(data, decoded.sensitive)
-        desired = DesiredEndpoint(config.addr, config, served, data, shown, arrangement.enabled, sensitive)
-        return desired, diagnostics
-
-
-def _name(addr: Address) -> str:
-    return f'{addr.kind} "{addr.type}" "{addr.name}"'
-
-
-def _locations(decoded: Decoded, config: NodeConfig) -> list[Diagnostic]:
-    """A storage location in what counts for the fingerprint is refused: moving the store would make all stale."""
-    known = fields(config.type.model)
-    found = []
-    for place in decoded.located:
-        name = str(place[0])
-        if name in known and counts(known[name]) and name != INPUTS:
-            detail = (
-                "A location would become part of the fingerprint, and moving the store would make everything stale. "
-                "Pass the artifact in `inputs`, or use its digest."
-            )
-            summary = f'"{text_of(place)}" holds the uri of an artifact'
-            found.append(error("uri_in_params", summary, detail, range=decoded.range(place)))
-    return found
-
-
-def _undecided_outputs(decoded: Decoded) -> list[Diagnostic]:
-    """Outputs that depend on an attribute which is not known: others could not be checked against them."""
-    for name, value in decoded.data.items():
-        if isinstance(value, Unknown) and not isinstance(value, Faulty):
-            summary = f'"{name}" is known only after apply, and the outputs follow from it'
-            return [error("unknown_outputs", summary, range=decoded.range((name,)))]
-    return []
-
-
-def _within(decoded: Decoded, name: str, data: Mapping[str, Any]) -> list[tuple[str | int, ...]]:
-    """The secret places inside an attribute; if it is secret as a whole, each of its entries."""
-    found: list[tuple[str | int, ...]] = []
-    for place in decoded.sensitive:
-        if place[0] == name:
-            found += [place[1:]] if len(place) > 1 else [(key,) for key in data]
-    return found
-
-
-def _output_data(data: Any) -> tuple[Any, StepOutputs | None]:
-    """A root output's data with a returned value in place of its artifact, and a step used as one value, if any."""
-    if isinstance(data, StepOutputs):
-        return Unknown(), data
-    if isinstance(data, ArtifactRef) and data.output == RESULT:
-        return (Unknown() if data.values is None else data.values.get("value")), None
-    if isinstance(data, dict):
-        pairs = {key: _output_data(item) for key, item in data.items()}
-        return {key: item for key, (item, _) in pairs.items()}, next((s for _, s in pairs.values() if s), None)
-    if isinstance(data, list):
-        items = [_output_data(item) for item in data]
-        return [item for item, _ in items], next((s for _, s in items if s), None)
-    return data, None

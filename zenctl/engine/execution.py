@@ -106,7 +106,7 @@ def attend(
         message = {
             "canceled": "it was canceled",
             "timeout": f"it did not end within its timeout of {timeout:g} seconds" if timeout else "",
-            "lost": f"the job ended without a result: {reason or 'its backend does not know it any more'}",
+            "lost": reason or "its backend does not know it any more",
         }[kind]
         result = JobResult(job_id, error=JobError(kind, message))
     compute.release(handle)

@@ -16,13 +16,16 @@ SUMMARIES = {
     "bad_data": "{address} cannot use its data",
     "gate_failed": "{address} did not pass a gate",
     "timeout": "{address} took longer than its timeout",
-    "canceled": "{address} was canceled",
+    "canceled": "{address} was interrupted",
     "storage": "{address} could not be stored",
     "lost": "{address} ended without a result",
     "backend": "{address} could not be started",
     "internal": "{address} failed in zenctl itself",
 }
 """One line for each kind of job error."""
+
+SPEAK_FOR_THEMSELVES = frozenset({"storage", "backend", "bad_data", "source_changed", "input_corrupt"})
+"""Kinds of which the job's log has no more to say: they point at the data, or come from before the job ran."""
 
 
 def failure_diagnostic(
@@ -33,11 +36,16 @@ def failure_diagnostic(
     if problem.kind == "user_error" and problem.traceback:
         summary = f"{address} raised an exception"
     parts = [problem.message]
-    if problem.traceback:
-        parts.append(problem.traceback.rstrip())
+    if problem.kind == "canceled":
+        # What this apply canceled itself is no failure and does not come here.
+        parts = ["Something other than zenctl ended it, with SIGTERM or SIGINT, or it raised KeyboardInterrupt itself."]
+    traceback = problem.traceback.rstrip()
+    if traceback:
+        # It ends with the message, so that is not said before it too.
+        parts = [traceback] if traceback.endswith(problem.message) else [*parts, traceback]
     if problem.hint:
         parts.append(problem.hint)
-    if problem.kind not in ("canceled", "storage", "backend"):
+    if problem.kind not in SPEAK_FOR_THEMSELVES:
         parts.append(f"What it printed: zenctl logs {address}")
     place = desired.config.range
     if problem.file and problem.line:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from zenctl.addrs import Address
 from zenctl.jobs.artifacts import tree_path
 from zenctl.jobs.result import OutputResult
-from zenctl.metadata.state import Recorded
+from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.schema import ArtifactRef, OutputDecl
 
 Known = Mapping[str, ArtifactRef]
@@ -28,6 +28,11 @@ def recorded_refs(addr: Address, recorded: Recorded, outputs: Mapping[str, Outpu
     for name, artifact in recorded.outputs.items():
         refs[name] = ArtifactRef(addr, name, artifact.type, artifact.digest, artifact.uri, dict(artifact.properties))
     return refs
+
+
+def recorded_results(state: WorkspaceState) -> dict[Address, Known]:
+    """What is recorded at each address that has outputs."""
+    return {addr: recorded_refs(addr, found, {}) for addr, found in state.results.items() if found.outputs}
 
 
 def produced_refs(addr: Address, outputs: Mapping[str, OutputResult]) -> Known:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from zenctl.addrs import Address
 from zenctl.config.configuration import Configuration
 from zenctl.config.graph import order
 from zenctl.config.loader import Loaded, load, load_files
 from zenctl.config.variables import VariableInputs, resolve
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error, has_errors
 from zenctl.digests import sha256_json
+from zenctl.engine.asserting import validations
 from zenctl.engine.desired import DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.known import DATA, Known, unknown_refs
+from zenctl.engine.libraries import Libraries
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
 from zenctl.engine.sources import CodeSources
@@ -28,7 +31,7 @@ from zenctl.provider.registry import Registry, discover
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A configuration that can be evaluated. `order` has its nodes, dependencies first."""
+    """A configuration that can be evaluated. `order` has the blocks of all modules, dependencies first."""
 
     configuration: Configuration
     registry: Registry
@@ -36,6 +39,7 @@ class Opened:
     order: tuple[Address, ...]
     evaluator: Evaluator
     code: CodeSources
+    libraries: Libraries
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
 
@@ -60,19 +64,34 @@ def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opene
     """
     registry = discover()
     loaded = load(inputs.root, registry)
-    given = VariableInputs(inputs.environment, inputs.variable_files, inputs.variables, required=values_required)
-    return _open(loaded, registry, given, CodeSources(inputs.root, cache_dir=inputs.data_dir / "cache"))
+    given = VariableInputs(inputs.environment, inputs.variables, required=values_required, ask=inputs.ask)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    code = CodeSources(inputs.root, cache_dir=inputs.data_dir / "cache")
+    return _open(loaded, registry, given, code, Libraries(inputs.root, now), inputs.workspace)
 
 
-def open_planned(inputs: Inputs, plan: Plan) -> Opened:
-    """Load the configuration that a plan was made from, with its variables and its code; the disk is not read."""
+def open_planned(inputs: Inputs, plan: Plan, *, values_required: bool = True) -> Opened:
+    """Load the configuration that a plan was made from, with its variables and its code; the disk is not read.
+
+    Sensitive variables are not in a plan; without `values_required` they may stay unknown.
+    """
     registry = discover()
     loaded = load_files(plan.files, inputs.root, registry)
-    given = VariableInputs(inputs.environment, (), (), planned=plan.variables)
-    return _open(loaded, registry, given, CodeSources.of_plan(inputs.root, plan))
+    given = VariableInputs(
+        inputs.environment, inputs.variables, plan.variables, required=values_required, ask=inputs.ask
+    )
+    modules = loaded.configuration.modules() if loaded.configuration is not None else ()
+    code = CodeSources.of_plan(inputs.root, plan, {module.path: module.folder for module in modules})
+    libraries = Libraries(inputs.root, plan.timestamp)
+    changed = libraries.changed(plan.read)
+    if changed:
+        raise OpeningError(tuple(changed), loaded.sources)
+    return _open(loaded, registry, given, code, libraries, plan.workspace)
 
 
-def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources) -> Opened:
+def _open(
+    loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources, libraries: Libraries, workspace: str
+) -> Opened:
     """All that is wrong with a configuration is told at once: after an error the rest is still checked."""
     configuration = loaded.configuration
     diagnostics = list(loaded.diagnostics)
@@ -81,15 +100,15 @@ def _open(loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeS
     variables, found = resolve(configuration, given)
     nodes, cycles = order(configuration)
     diagnostics += [*found, *cycles]
-    evaluator = Evaluator(configuration, variables, registry, code.signature)
+    evaluator = Evaluator(configuration, variables, registry, code.signature, workspace=workspace, functions=libraries)
     opened = Opened(
-        configuration, registry, variables, tuple(nodes), evaluator, code, tuple(diagnostics), loaded.sources
+        configuration, registry, variables, tuple(nodes), evaluator, code, libraries, tuple(diagnostics), loaded.sources
     )
     if has_errors(diagnostics):
         if not cycles:
             diagnostics += check(opened)
         texts = code.texts(d.range.filename for d in diagnostics if d.range)
-        raise OpeningError(tuple(dict.fromkeys(diagnostics)), {**loaded.sources, **texts})
+        raise OpeningError(tuple(dict.fromkeys(diagnostics)), {**loaded.sources, **texts, **libraries.texts})
     return opened
 
 
@@ -97,12 +116,17 @@ def check(opened: Opened) -> list[Diagnostic]:
     """Everything that can be told of the nodes and outputs with nothing known."""
     known: dict[Address, Known] = {}
     diagnostics = list(opened.evaluator.check())
-    for addr in opened.order:
-        desired, found = opened.evaluator.node(addr, known)
-        diagnostics += found
-        if desired is not None and not isinstance(desired, DesiredEndpoint):
-            outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
-            known[addr] = unknown_refs(addr, outputs)
+    for block in opened.order:
+        instances = opened.evaluator.instances(block, known)
+        # Instances that are known only after apply are no mistake: a plan may know them.
+        diagnostics += [d for d in instances.diagnostics if d.code != "unknown_for_each"]
+        for addr in instances.addresses:
+            desired, found = opened.evaluator.node(addr, known)
+            diagnostics += found
+            if desired is not None and not isinstance(desired, DesiredEndpoint):
+                outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
+                known[addr] = unknown_refs(addr, outputs)
+    diagnostics += validations(opened.evaluator, known)
     for name in opened.configuration.outputs:
         diagnostics += opened.evaluator.output(name, known)[1]
     return diagnostics
@@ -122,5 +146,10 @@ def open_metadata(opened: Opened, inputs: Inputs, *, create: bool) -> MetadataSt
     try:
         return open_store(settings.type, settings.config, inputs.data_dir, create=create)
     except StoreError as problem:
-        summary = f"The metadata store cannot be opened: {problem}"
-        raise DiagnosticError(error("metadata_store", summary, problem.hint, range=settings.range)) from problem
+        raise DiagnosticError(store_failure(problem, settings.range)) from problem
+
+
+def store_failure(problem: StoreError, range: SourceRange | None = None) -> Diagnostic:
+    """What the user is told of a metadata store that fails."""
+    text = str(problem)
+    return error("metadata_store", text[:1].upper() + text[1:], problem.hint, range=range)

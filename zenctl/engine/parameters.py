@@ -12,16 +12,10 @@ from zenctl.config.decoding import Decoded, text_of
 from zenctl.diagnostics import Diagnostic, error
 from zenctl.digests import sha256_json
 from zenctl.schema import ArtifactRef, BlockModel, Unknown
-from zenctl.schema.block import fingerprinted
+from zenctl.schema.block import fingerprinted, is_fingerprinted
 
 INPUTS = "inputs"
 """The attribute that holds artifacts: it is part of a fingerprint by their digests, never of the parameters."""
-
-
-def counts(info: FieldInfo) -> bool:
-    """Whether an attribute is part of the fingerprint."""
-    extra = info.json_schema_extra
-    return not (isinstance(extra, dict) and extra.get("x-fingerprint") is False)
 
 
 def parameters(model: type[BlockModel], decoded: Decoded) -> dict[str, Any]:
@@ -33,7 +27,7 @@ def parameters(model: type[BlockModel], decoded: Decoded) -> dict[str, Any]:
     return {
         name: decoded.data[name] if name in decoded.data else _default(info)
         for name, info in fields(model).items()
-        if counts(info) and name != INPUTS
+        if is_fingerprinted(info) and name != INPUTS
     }
 
 

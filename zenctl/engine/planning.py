@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zenctl.addrs import Address, EndpointAddr
-from zenctl.diagnostics import Diagnostic, has_errors, warning
+from zenctl.addrs import Address, covers
+from zenctl.config.configuration import RemovedConfig
+from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors, warning
+from zenctl.engine.asserting import checks, postconditions, validations
 from zenctl.engine.components import (
     concealed,
     datasource_components,
     environment_here,
+    ignoring,
     plain,
+    served_as_recorded,
     step_components,
+    with_ignored,
 )
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.endpoints import plan_endpoint
 from zenctl.engine.evaluating import Evaluator
+from zenctl.engine.freshness import KnownResults
 from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
 from zenctl.engine.observed import Observed
 from zenctl.engine.reasons import changed, damaged, failed_before, pending
+from zenctl.engine.removing import Configured, before, gone, protected, still_configured
+from zenctl.engine.selecting import Selection
 from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
@@ -33,18 +41,22 @@ from zenctl.schema import OutputDecl
 class Request:
     """Everything a plan is made from.
 
-    `order` are the nodes to plan, dependencies first. `find_result` gives a recorded, intact result with a fingerprint
-    from this workspace or one it may reuse from. `endpoint` gives an endpoint type's implementation (its `plan` is
-    pure). `forget_others` is off when only a part is planned (`-target`).
+    `selection` are the blocks to plan, dependencies first; `replace` names instances to make anew. `find_result` gives
+    a recorded, intact result with a fingerprint from this workspace or one it may reuse from. `endpoint` gives an
+    endpoint type's implementation (its `plan` is pure). `moved` gives the former address of each record that a `moved`
+    block has brought to another one (in `state` already). `forget_others` is off when only a part is planned
+    (`-target`).
     """
 
-    order: Sequence[Address]
+    selection: Selection
     evaluator: Evaluator
     state: WorkspaceState
     observed: Observed
     find_result: Callable[[Address, str], Recorded | None]
     endpoint: Callable[[DesiredEndpoint], Endpoint]
-    replace: frozenset[Address] = frozenset()
+    replace: Sequence[str] = ()
+    moved: Mapping[Address, str] = field(default_factory=dict)
+    removed: Sequence[RemovedConfig] = ()
     forget_others: bool = True
 
 
@@ -56,6 +68,8 @@ class Planned:
     outputs: list[OutputChange] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     desired: dict[Address, Desired] = field(default_factory=dict)
+    by_address: dict[Address, Change] = field(default_factory=dict)
+    instances: set[Address] = field(default_factory=set)
 
 
 def plan(request: Request, output_names: Sequence[str]) -> Planned:
@@ -63,7 +77,7 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
     result = Planned()
     known: dict[Address, Known] = {}
     unchecked: set[str] = set()
-    for addr in request.order:
+    for addr in _instances(request, known, result):
         desired, found = request.evaluator.node(addr, known)
         result.diagnostics += found
         if desired is None or has_errors(found) or not desired.enabled:
@@ -72,32 +86,57 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
         if isinstance(desired, DesiredEndpoint):
             result.changes.append(_endpoint(request, desired, result))
             continue
-        change, refs, missing = _node(request, desired, known)
+        change, refs, missing = _node(request, desired, known, result)
         result.changes.append(change)
+        result.by_address[addr] = change
         known[addr] = refs
+        result.diagnostics += postconditions(request.evaluator, addr, known)
         unchecked |= set(missing)
+    result.changes = [_after_gates(change, result.desired) for change in result.changes]
+    result.diagnostics += [*_unmatched(request, result), *still_configured(request.removed, request.evaluator.nodes)]
+    result.diagnostics += validations(request.evaluator, known)
     if request.forget_others:
-        result.changes += _removed(request, result.desired)
+        configured = Configured(
+            request.evaluator.nodes, set(request.selection.order), result.instances, set(result.desired)
+        )
+        result.changes += gone(request.state, configured, request.removed, request.moved)
+    result.diagnostics += protected(result.changes, request.evaluator.nodes)
     result.outputs = _outputs(request, output_names, known, result.diagnostics)
+    result.diagnostics += checks(request.evaluator, known)
     if unchecked:
         result.diagnostics.append(_unchecked(sorted(unchecked)))
     return result
 
 
-def plan_destroy(state: WorkspaceState, targets: frozenset[Address] = frozenset()) -> list[Change]:
-    """Delete every recorded endpoint (or the targeted ones); records and artifacts stay."""
-    return [
-        _delete(recorded, Reason(ReasonCode.REQUESTED, "destroy was requested"))
-        for addr, recorded in sorted(state.results.items(), key=lambda item: str(item[0]))
-        if isinstance(addr, EndpointAddr) and (not targets or addr in targets)
-    ]
+def _instances(request: Request, known: KnownResults, result: Planned) -> Iterator[Address]:
+    """The instances of all blocks, each block's once what decides them is known."""
+    selection = request.selection
+    for block in selection.order:
+        instances = request.evaluator.instances(block, known)
+        result.diagnostics += instances.diagnostics
+        result.instances |= set(instances.addresses)
+        if not instances.open:
+            yield from (addr for addr in instances.addresses if selection.holds(addr))
+
+
+def _unmatched(request: Request, result: Planned) -> list[Diagnostic]:
+    """Instances that were named and are not there."""
+    texts = {text for of_block in request.selection.only.values() for text in of_block} | set(request.replace)
+    found = []
+    for text in sorted(texts):
+        if not any(covers(text, addr) for addr in result.instances):
+            keys = did_you_mean(text, [str(addr) for addr in result.instances]).strip()
+            detail = keys or "Its block has no such instance."
+            found.append(error("unknown_address", f"There is no {text}", detail))
+    return found
 
 
 def _node(
-    request: Request, desired: DesiredDatasource | DesiredStep, known: Mapping[Address, Known]
+    request: Request, desired: DesiredDatasource | DesiredStep, known: Mapping[Address, Known], result: Planned
 ) -> tuple[Change, Known, list[str]]:
     addr = desired.addr
     recorded = request.state.results.get(addr)
+    desired = with_ignored(desired, recorded)
     environment, unchecked = environment_here(request.observed.environments.get(addr, {}), recorded)
     if isinstance(desired, DesiredDatasource):
         components = datasource_components(desired, request.observed.sources.get(addr), environment)
@@ -107,27 +146,32 @@ def _node(
         components = step_components(desired, request.observed.closures.get(addr), environment)
         outputs = desired.outputs
         known_source = True
+    ignored = ignoring(components, recorded, desired.config.meta.lifecycle.ignore_changes)
+    if recorded is not None and fingerprint(ignored) == recorded.fingerprint:
+        components = ignored
     complete = known_source and all(components.inputs.values()) and not is_unknown(components.params)
     digest = fingerprint(components) if complete else ""
     waiting = [
         str(reference)
-        for reference in desired.config.references
+        for reference in desired.references
         if any(ref.digest is None for ref in known.get(reference, {}).values())
     ]
-    action, reasons, result = _decide(request, desired, components, digest, recorded, waiting)
-    refs = recorded_refs(addr, result, outputs) if result else unknown_refs(addr, outputs)
+    triggers = _triggered(desired, result)
+    action, reasons, found = _decide(request, desired, components, digest, recorded, waiting, triggers)
+    refs = recorded_refs(addr, found, outputs) if found else unknown_refs(addr, outputs)
     change = Change(
         addr=addr,
         action=action,
         reasons=tuple(reasons),
-        before=_before(recorded),
-        after=_after(components, outputs, result),
-        after_unknown=_unknown_paths(components, outputs, result),
+        before=before(recorded),
+        after=_after(components, outputs, found),
+        after_unknown=_unknown_paths(components, outputs, found),
         sensitive=tuple(f"params.{path}" for path in desired.sensitive),
-        depends_on=tuple(str(a) for a in desired.config.references),
+        depends_on=tuple(str(a) for a in desired.references),
         components=components,
         fingerprint=digest,
-        execution_id=result.execution_id if result else None,
+        execution_id=found.execution_id if found else None,
+        moved_from=request.moved.get(addr, ""),
     )
     return change, refs, unchecked
 
@@ -139,15 +183,23 @@ def _decide(
     digest: str,
     recorded: Recorded | None,
     waiting: Collection[str],
+    triggers: Sequence[Change],
 ) -> tuple[Action, list[Reason], Recorded | None]:
-    """The action, why, and the recorded result it stands on, if any. `waiting` are its references without a result."""
+    """The action, why, and the recorded result it stands on, if any.
+
+    `waiting` are its references without a result, `triggers` what makes it run again and does so itself.
+    """
     addr = desired.addr
     inputs = desired.inputs if isinstance(desired, DesiredStep) else {}
     attempt = request.state.attempts.get(addr)
     damage = request.observed.damage.get(addr)
     waits = [] if digest else pending(inputs, waiting)
-    if addr in request.replace:
+    if _to_replace(request, addr):
         return Action.RUN, [Reason(ReasonCode.REQUESTED, "-replace was given"), *waits], None
+    if recorded is not None and triggers:
+        certain = [change for change in triggers if change.action is not Action.MAY_RUN]
+        action = Action.RUN if certain else Action.MAY_RUN
+        return action, [*_trigger_reasons(certain or triggers), *changed(recorded, components, inputs), *waits], None
     if recorded is not None and digest and digest == recorded.fingerprint and damage is None:
         return Action.NO_OP, [], recorded
     reasons = changed(recorded, components, inputs) if recorded else []
@@ -166,17 +218,40 @@ def _decide(
     return Action.RUN, [*reasons, *failed_before(attempt), *waits], None
 
 
+def _triggered(desired: Desired, result: Planned) -> list[Change]:
+    """The changes of what `replace_triggered_by` names, but for those that change nothing."""
+    still = (Action.NO_OP, Action.REUSE, Action.FORGET)
+    named = [result.by_address[addr] for addr in dict.fromkeys(desired.triggers) if addr in result.by_address]
+    return [change for change in named if change.action not in still]
+
+
+def _trigger_reasons(triggers: Sequence[Change]) -> list[Reason]:
+    may = "may run" if triggers[0].action is Action.MAY_RUN else "runs"
+    return [
+        Reason(ReasonCode.TRIGGERED, f"replace_triggered_by: {change.address} {may}", {"address": change.address})
+        for change in triggers
+    ]
+
+
+def _to_replace(request: Request, addr: Address) -> bool:
+    """Whether an instance, or its whole block, was named with -replace."""
+    return any(covers(text, addr) for text in request.replace)
+
+
 def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Change:
     recorded = request.state.results.get(desired.addr)
+    desired = served_as_recorded(desired, recorded)
     observed = request.observed.endpoints.get(desired.addr)
     action, reasons = plan_endpoint(request.endpoint(desired), desired, recorded, observed)
-    if desired.addr in request.replace and action is not Action.CREATE:
+    if _to_replace(request, desired.addr) and action is not Action.CREATE:
         action, reasons = Action.REPLACE, [Reason(ReasonCode.REQUESTED, "-replace was given")]
+    triggers = [change for change in _triggered(desired, result) if change.action is not Action.MAY_RUN]
+    if triggers and action in (Action.NO_OP, Action.UPDATE):
+        action, reasons = Action.REPLACE, _trigger_reasons(triggers)
     reasons += failed_before(request.state.attempts.get(desired.addr)) if action is not Action.NO_OP else []
-    gates = _gates(desired, result.desired)
     after = {"model": desired.model.digest, **plain(desired.shown_config)}
     before = None
-    if recorded is not None:
+    if recorded is not None and action is not Action.CREATE:
         model = recorded.inputs.get("model")
         before = {"model": model.digest if model else None, **dict(recorded.components.get("params", {}))}
     if observed is not None and observed.url and action is Action.NO_OP:
@@ -190,57 +265,26 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         after=after,
         after_unknown=("model",) if desired.model.digest is None else (),
         sensitive=tuple(desired.sensitive),
-        depends_on=tuple(sorted({str(a) for a in desired.config.references} | gates)),
+        depends_on=tuple(str(a) for a in desired.references),
         execution_id=recorded.execution_id if recorded and action is Action.NO_OP else None,
+        moved_from=request.moved.get(desired.addr, ""),
     )
 
 
-def _gates(desired: DesiredEndpoint, others: Mapping[Address, Desired]) -> set[str]:
-    """Gated steps that judge the endpoint's model: it waits for them also when it names the training step."""
+def _after_gates(change: Change, planned: Mapping[Address, Desired]) -> Change:
+    """An endpoint waits for gated steps that judge its model, also when it names the training step's."""
+    desired = planned.get(change.addr)
+    if not isinstance(desired, DesiredEndpoint):
+        return change
     model = (desired.model.address, desired.model.output)
-    return {
+    gates = {
         str(addr)
-        for addr, other in others.items()
+        for addr, other in planned.items()
         if isinstance(other, DesiredStep)
         and other.params.get("gates")
         and any((ref.address, ref.output) == model for ref in other.inputs.values())
     }
-
-
-def _removed(request: Request, wanted: Mapping[Address, Desired]) -> list[Change]:
-    """What is recorded and no longer configured: endpoints are deleted, steps and datasources forgotten."""
-    found = []
-    for addr, recorded in sorted(request.state.results.items(), key=lambda item: str(item[0])):
-        if addr in wanted or (addr in request.evaluator.configuration.nodes and addr not in request.order):
-            continue
-        reason = Reason(ReasonCode.REMOVED, "is no longer in the configuration")
-        if addr in request.evaluator.configuration.nodes:
-            reason = Reason(ReasonCode.REMOVED, "is not enabled")
-        if isinstance(addr, EndpointAddr):
-            found.append(_delete(recorded, reason))
-        else:
-            found.append(Change(addr, Action.FORGET, (reason,), before=_before(recorded), after=None))
-    return found
-
-
-def _delete(recorded: Recorded, reason: Reason) -> Change:
-    model = recorded.inputs.get("model")
-    before = {"model": model.digest if model else None, **dict(recorded.attributes)}
-    return Change(recorded.addr, Action.DELETE, (reason,), before=before, after=None)
-
-
-def _before(recorded: Recorded | None) -> dict[str, Any] | None:
-    if recorded is None:
-        return None
-    components = recorded.components
-    before: dict[str, Any] = {"type": components.get("type", "")}
-    if components.get("code"):
-        before["code"] = components["code"].get("entry", "")
-    before["params"] = components.get("params", {})
-    if components.get("inputs"):
-        before["inputs"] = dict(components["inputs"])
-    before["outputs"] = {name: artifact.digest for name, artifact in recorded.outputs.items()}
-    return before
+    return replace(change, depends_on=tuple(sorted({*change.depends_on, *gates}))) if gates else change
 
 
 def _after(
@@ -269,7 +313,7 @@ def _unknown_paths(
 
 
 def _outputs(
-    request: Request, names: Sequence[str], known: Mapping[Address, Known], diagnostics: list[Diagnostic]
+    request: Request, names: Sequence[str], known: KnownResults, diagnostics: list[Diagnostic]
 ) -> list[OutputChange]:
     found = []
     before = request.state.outputs

@@ -30,7 +30,7 @@ class Providers:
         self._context = context
         self._providers: dict[str, Provider] = {}
         self._computes: dict[BackendAddr, Compute] = {}
-        self._endpoints: dict[str, Endpoint] = {}
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
     def storage(self) -> Storage:
         """The artifact store."""
@@ -55,16 +55,16 @@ class Providers:
         processing: Processing = self._provider(provider_name).processing(type_name, config)
         return processing.options()
 
-    def endpoint(self, type_name: str) -> Endpoint:
-        """An endpoint type's implementation."""
-        if type_name not in self._endpoints:
-            provider_name, _ = self._registry.endpoint_type(type_name)
-            self._endpoints[type_name] = self._provider(provider_name).endpoint(type_name)
-        return self._endpoints[type_name]
+    def endpoint(self, type_name: str, provider: str = "") -> Endpoint:
+        """An endpoint type's implementation; `provider` may name one with an alias, such as `gcp.eu`."""
+        key = type_name, provider or self._registry.endpoint_type(type_name)[0]
+        if key not in self._endpoints:
+            self._endpoints[key] = self._provider(key[1]).endpoint(type_name)
+        return self._endpoints[key]
 
     def versions(self) -> dict[str, str]:
         """The version of each provider used so far."""
-        return {name: provider.version for name, provider in sorted(self._providers.items())}
+        return {provider.name: provider.version for _, provider in sorted(self._providers.items())}
 
     def close(self) -> None:
         """End what the providers started for this command."""
@@ -76,7 +76,7 @@ class Providers:
         if configured is None:
             provider_name, backend = self._registry.backend_type(addr.type)
             return provider_name, addr.type, backend.model().model_dump()
-        decoded, diagnostics = decode(configured.type.model, configured.body, self._scope)
+        decoded, diagnostics = decode(configured.type.model, configured.body, self._scope, stored=False)
         raise_errors([d.at(configured.range, str(addr)) for d in diagnostics])
         if decoded.model is None:
             summary = f"{addr} depends on a value that is known only after apply"
@@ -85,11 +85,11 @@ class Providers:
 
     def _provider(self, name: str) -> Provider:
         if name not in self._providers:
-            provider = self._registry.provider(name)
+            provider = self._registry.instance(name)
             block = self._configuration.providers.get(name)
             config: Mapping[str, Any] = {}
             if block is not None:
-                decoded, diagnostics = decode(provider.schema().config, block.body, self._scope)
+                decoded, diagnostics = decode(provider.schema().config, block.body, self._scope, stored=False)
                 raise_errors([d.at(block.range) for d in diagnostics])
                 config = decoded.model.model_dump() if decoded.model is not None else {}
             try:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zenctl.addrs import Address
+from zenctl.addrs import EndpointAddr
 from zenctl.diagnostics import DiagnosticError, error
-from zenctl.engine.components import plain
+from zenctl.engine.components import plain, served_as_recorded
 from zenctl.engine.desired import DesiredEndpoint
-from zenctl.engine.endpoints import ACTIONS, endpoint_name
+from zenctl.engine.endpoints import ACTIONS, endpoint_name, live_name
 from zenctl.engine.execution import store_hint
 from zenctl.engine.jobs import input_record, new_job_id
 from zenctl.engine.providers import Providers, provider_diagnostic
@@ -31,6 +31,13 @@ OUTCOMES = {
     Action.NO_OP: "unchanged",
 }
 """What is said of an endpoint once it is done."""
+
+
+SUCCEEDS = (
+    "With create_before_destroy it is made while the one before it still runs, so the two cannot share a port: "
+    "leave out the port, or create_before_destroy."
+)
+"""What to know where an endpoint cannot be made beside the one that it replaces."""
 
 
 class Publisher:
@@ -56,11 +63,14 @@ class Publisher:
 
     def publish(self, change: Change, desired: DesiredEndpoint) -> tuple[str, str]:
         """Bring the endpoint to serve its model; gives the outcome and its URL."""
-        addr, model = desired.addr, desired.model
+        addr = desired.addr
+        desired = served_as_recorded(desired, self._state.results.get(addr))
+        model = desired.model
         if model.digest is None:
             raise AssertionError(f"{addr} is published before its model is known")
-        name = endpoint_name(addr.name, self._plan.workspace)
-        provider = self._providers.endpoint(addr.type)
+        recorded = self._state.results.get(addr)
+        name = live_name(addr, self._state)
+        provider = self._providers.endpoint(addr.type, desired.config.provider)
         config = plain(desired.config_data)
         labels = {"project": self._plan.project, "workspace": self._plan.workspace, "address": str(addr)}
         try:
@@ -69,7 +79,6 @@ class Publisher:
             action = ACTIONS[provider.plan(prior, wanted).action]
             if change.action is Action.REPLACE:
                 action = Action.REPLACE if prior is not None else Action.CREATE
-            recorded = self._state.results.get(addr)
             if action is Action.NO_OP and recorded is not None and prior is not None:
                 return "unchanged", prior.url
             shown = plain(desired.shown_config)
@@ -81,6 +90,10 @@ class Publisher:
                 addr, job_id, "Deploy", components, "", inputs, backend="", code_version=self._code_version
             )
             try:
+                if action is Action.REPLACE and desired.config.meta.lifecycle.create_before_destroy:
+                    wanted = replace(wanted, name=self._successor(addr))
+                    # The successor is recorded before it is made: if this apply dies now, the next one removes it.
+                    self._recorder.set_handle(execution_id, {"name": wanted.name, "provider": desired.config.provider})
                 after = self._bring(provider, action, wanted, prior)
             except BaseException as problem:
                 self._recorder.fail(execution_id, str(problem) or type(problem).__name__, canceled=False)
@@ -88,26 +101,33 @@ class Publisher:
         except ProviderError as problem:
             diagnostic = provider_diagnostic(problem, str(addr), range=desired.config.range, address=str(addr))
             raise DiagnosticError(diagnostic) from problem
-        attributes = {"name": name, "url": after.url, "provider": desired.config.provider, **after.attributes}
+        attributes = {"name": wanted.name, "url": after.url, "provider": desired.config.provider, **after.attributes}
         self._recorder.complete(execution_id, {}, environment={}, attributes=attributes)
         return OUTCOMES[action], after.url
 
-    def delete(self, addr: Address) -> str:
-        """Remove the endpoint and record that it is gone; gives its name."""
-        name = endpoint_name(addr.name, self._plan.workspace)
+    def delete(self, addr: EndpointAddr) -> str:
+        """Remove the endpoint and record that it is gone."""
+        recorded = self._state.results.get(addr)
+        name = live_name(addr, self._state)
+        provider = str(recorded.attributes.get("provider", "")) if recorded is not None else ""
         try:
-            self._providers.endpoint(addr.type).delete(name)
+            self._providers.endpoint(addr.type, provider).delete(name)
         except ProviderError as problem:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
         self._recorder.endpoint_deleted(addr)
         return ""
+
+    def _successor(self, addr: EndpointAddr) -> str:
+        """The name of the endpoint that replaces one while that is still there."""
+        return f"{endpoint_name(addr, self._plan.workspace)}-{self._recorder.serial}"
 
     def _bring(
         self, provider: Endpoint, action: Action, wanted: EndpointRequest, prior: EndpointState | None
     ) -> EndpointState:
         if action is Action.NO_OP and prior is not None:
             return prior
-        if action is Action.REPLACE:
+        succeeds = prior is not None and prior.name != wanted.name
+        if action is Action.REPLACE and not succeeds:
             provider.delete(wanted.name)
         folder = self._work_dir / f"model-{wanted.name}-{wanted.model_digest}"
         try:
@@ -115,7 +135,14 @@ class Publisher:
             ready = replace(wanted, model_path=folder)
             if action is Action.UPDATE and prior is not None:
                 return provider.update(prior, ready)
-            return provider.create(ready)
+            try:
+                made = provider.create(ready)
+            except ProviderError as problem:
+                problem.hint = f"{problem.hint} {SUCCEEDS}".strip() if succeeds else problem.hint
+                raise
+            if succeeds and prior is not None:
+                provider.delete(prior.name)
+            return made
         except (CorruptArtifact, StorageError) as problem:
             hint = store_hint(problem) if isinstance(problem, StorageError) else "Apply again to make the model anew."
             raise DiagnosticError(error("model_unreadable", f"The model cannot be read: {problem}", hint)) from problem

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from zenctl.addrs import Address
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
-from zenctl.engine.endpoints import endpoint_name
+from zenctl.engine.endpoints import live_name
 from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
 from zenctl.engine.observed import Observed
 from zenctl.engine.providers import Providers, provider_diagnostic
@@ -47,6 +48,7 @@ class Refresher:
         self.listener = listener
         self.refresh = refresh
         self.diagnostics: list[Diagnostic] = []
+        self._seen: set[Address] = set()
         self._sources: dict[Address, SourceState] = {}
         self._closures: dict[Address, Any] = {}
         self._environments: dict[Address, Mapping[str, Any]] = {}
@@ -57,6 +59,7 @@ class Refresher:
         """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
         cache = FileCache(self.cache_dir / "files.json")
         for node in desired:
+            self._seen.add(node.addr)
             if isinstance(node, DesiredDatasource):
                 self._source(node, cache)
             elif isinstance(node, DesiredStep):
@@ -68,6 +71,10 @@ class Refresher:
         if storage is not None and self.refresh:
             self._outputs(storage)
         return Observed(self._sources, self._closures, self._environments, self._damage, self._endpoints)
+
+    def has_seen(self, addr: Address) -> bool:
+        """Whether a node was observed."""
+        return addr in self._seen
 
     def _source(self, node: DesiredDatasource, cache: FileCache) -> None:
         recorded = self.state.results.get(node.addr)
@@ -85,7 +92,9 @@ class Refresher:
         except DiagnosticError as problem:
             path = node.config.body.attributes.get("path")
             place = path.expression.range if path is not None else node.config.range
-            self.diagnostics += [d.at(place, str(node.addr)) for d in problem.diagnostics]
+            found = [d.at(place, str(node.addr)) for d in problem.diagnostics]
+            note = ' Beside the files of a module it is "${path.module}/..."' if node.addr.module else ""
+            self.diagnostics += [replace(d, detail=f"{d.detail}{note}") for d in found]
             return
         self._sources[node.addr] = state
         rows = f"{state.rows:,} rows, " if state.rows is not None else ""
@@ -116,13 +125,13 @@ class Refresher:
 
     def _endpoint(self, node: DesiredEndpoint) -> None:
         recorded = self.state.results.get(node.addr)
-        name = endpoint_name(node.addr.name, self.state.workspace)
+        name = live_name(node.addr, self.state)
         if not self.refresh:
             if recorded is not None:
                 self._endpoints[node.addr] = recorded_endpoint(name, recorded)
             return
         try:
-            state = self.providers.endpoint(node.addr.type).read(name)
+            state = self.providers.endpoint(node.addr.type, node.config.provider).read(name)
         except ProviderError as problem:
             diagnostic = provider_diagnostic(problem, str(node.addr), range=node.config.range, address=str(node.addr))
             self.diagnostics.append(diagnostic)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zenctl.config.given import Ask, VariableArgument
 from zenctl.diagnostics import Diagnostic
 from zenctl.metadata.lineage import LineageNode
 from zenctl.metadata.state import WorkspaceState
@@ -18,16 +19,17 @@ from zenctl.plans.plan import Plan
 class Inputs:
     """Where a command works and what it was given. `root` is the configuration's folder.
 
-    `variables` are `-var name=text` in order; `variable_files` are `-var-file` paths; `environment` is os.environ
-    (variables `ZENCTL_VAR_x`, secret references). `command` is the command line as typed, for the record.
+    `variables` are `-var` and `-var-file` in the order typed; `environment` is os.environ (variables `ZENCTL_VAR_x`,
+    secret references). `ask` asks a person for a variable without a value, if there is one to ask. `command` is the
+    command line as typed, for the record.
     """
 
     root: Path
     workspace: str = "default"
-    variables: tuple[tuple[str, str], ...] = ()
-    variable_files: tuple[str, ...] = ()
+    variables: tuple[VariableArgument, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
     command: str = ""
+    ask: Ask | None = field(default=None, compare=False)
 
     @property
     def data_dir(self) -> Path:
@@ -75,6 +77,7 @@ class ApplyOutcome:
     endpoints: Mapping[str, str] = field(default_factory=dict, hash=False)
     forgotten: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    canceled: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     interrupted: bool = False
     outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -93,13 +96,16 @@ class StateOutcome:
 
 @dataclass(frozen=True, slots=True)
 class InitOutcome:
-    """What `init` made (paths relative to the root) and which providers the configuration uses, with versions."""
+    """What `init` made (paths relative to the root), which providers the configuration uses, with versions, and the
+    sources of the modules that were fetched.
+    """
 
     created: tuple[str, ...]
     configuration_found: bool
     providers: Mapping[str, str]
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,50 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
 from zenctl.config.configuration import EndpointConfig
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
 from zenctl.engine.applying import Applied, Context, apply_changes
+from zenctl.engine.asserting import checks
 from zenctl.engine.components import concealed, plain
 from zenctl.engine.desired import DesiredDatasource
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
-from zenctl.engine.known import recorded_refs
+from zenctl.engine.known import recorded_results
 from zenctl.engine.opening import Opened
-from zenctl.engine.providers import Providers
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.refreshing import Refresher
-from zenctl.engine.requests import ApplyOutcome, Inputs, Stop
+from zenctl.engine.requests import ApplyOutcome, Stop
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.settling import settle
+from zenctl.engine.world import World
 from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.git import code_version
-from zenctl.jobs.storage import Storage
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
-from zenctl.metadata.store import MetadataStore
+from zenctl.metadata.store import StoreError
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
 from zenctl.runner.zipapp import build_runner
 
 LEASE_SECONDS = 60.0
 """How long a lock is believed to be held without a sign of life from another host."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What an apply works on."""
-
-    opened: Opened
-    inputs: Inputs
-    store: MetadataStore
-    providers: Providers
-    storage: Storage
 
 
 def run_apply(
@@ -77,13 +67,16 @@ def run_apply(
         applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism)
         outputs, problems = _outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
+        applied.diagnostics += [] if plan.destroy else checks(world.opened.evaluator, applied.known)
         interrupted = stop.drain.is_set()
         outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
         result = _outcome(world.opened, recorder.serial, plan, applied, outputs, interrupted=interrupted)
     except LockLost as problem:
         raise DiagnosticError(error("lock_lost", str(problem), problem.hint)) from problem
     except BaseException:
-        recorder.finish(outcome, outputs)
+        # What went wrong first is what the user is to be told. A lock that is not given back is taken over later.
+        with suppress(StoreError):
+            recorder.finish(outcome, outputs)
         raise
     recorder.finish(outcome, outputs)
     return result
@@ -103,9 +96,14 @@ def _apply(
     settled = settle(state, recorder, world.providers, world.storage, listener, running)
     if settled.adopted or settled.ended:
         state = read_state(world.store, plan.project, plan.workspace)
+    moved = [change for change in plan.changes if change.moved_from]
+    for change in moved:
+        recorder.move(state.results[parse(change.moved_from)], change.addr)
+        listener(Notice(f"{change.moved_from} has moved to {change.address}"))
+    if moved:
+        state = read_state(world.store, plan.project, plan.workspace)
     locations = _locations(world, plan, state, listener)
-    cache = inputs.data_dir / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
+    runner = _runner(inputs.data_dir / "cache")
     version = code_version(inputs.root)
     context = Context(
         root=inputs.root,
@@ -116,7 +114,7 @@ def _apply(
         services=Services(
             storage=world.storage,
             providers=world.providers,
-            runner=build_runner(cache),
+            runner=runner,
             listener=listener,
             stop=stop,
             preload=_preload(opened, plan),
@@ -130,6 +128,16 @@ def _apply(
         running=settled.running,
     )
     return apply_changes(context, parallelism), state
+
+
+def _runner(cache: Path) -> Path:
+    """The file that runs jobs."""
+    try:
+        return build_runner(cache)
+    except OSError as problem:
+        summary = f"{cache} cannot be written: {problem.strerror}"
+        detail = "Check its permissions and the space on the disk; what is in it can be removed at any time."
+        raise DiagnosticError(error("cache_unwritable", summary, detail)) from problem
 
 
 def _check_fresh(plan: Plan, state: WorkspaceState) -> None:
@@ -150,9 +158,10 @@ def _check_fresh(plan: Plan, state: WorkspaceState) -> None:
 def _locations(world: World, plan: Plan, state: WorkspaceState, listener: Listener) -> dict[Address, Mapping[str, str]]:
     """Where the sources that will be read lie; refuses the plan if one has other content than was planned."""
     wanted = []
+    known = recorded_results(state)
     for change in plan.changes:
         if isinstance(change.addr, DatasourceAddr) and change.action is Action.RUN:
-            desired, _ = world.opened.evaluator.node(change.addr, {})
+            desired, _ = world.opened.evaluator.node(change.addr, known)
             if isinstance(desired, DesiredDatasource):
                 wanted.append((change, desired))
     if not wanted:
@@ -187,7 +196,7 @@ def _preload(opened: Opened, plan: Plan) -> tuple[str, ...]:
     for change in plan.changes:
         if change.action not in (Action.RUN, Action.MAY_RUN):
             continue
-        node = opened.configuration.nodes.get(change.addr)
+        node = opened.evaluator.nodes.get(change.addr.block)
         if node is not None and not isinstance(node, EndpointConfig):
             found.update(dict.fromkeys(node.type.imports))
         if change.components is not None and change.components.code:
@@ -201,10 +210,7 @@ def _outputs(
     """The root outputs after the apply; one that still waits for something keeps its former value."""
     if plan.destroy:
         return dict(state.outputs), []
-    known = {
-        **{addr: recorded_refs(addr, recorded, {}) for addr, recorded in state.results.items() if recorded.outputs},
-        **applied.known,
-    }
+    known = {**recorded_results(state), **applied.known}
     outputs: dict[str, Any] = {}
     problems: list[Diagnostic] = []
     for name in opened.configuration.outputs:
@@ -214,7 +220,7 @@ def _outputs(
             outputs[name] = {"value": concealed(value, sensitive=output.sensitive), "sensitive": output.sensitive}
         elif name in state.outputs:
             outputs[name] = state.outputs[name]
-        elif not applied.failed and not applied.skipped:
+        elif not (applied.failed or applied.canceled or applied.skipped):
             problems += found
     return outputs, problems
 
@@ -240,9 +246,14 @@ def _outcome(
         endpoints=endpoints,
         forgotten=with_outcome("forgotten"),
         failed=tuple(applied.failed),
+        canceled=tuple(applied.canceled),
         skipped=tuple(applied.skipped),
         interrupted=interrupted,
         outputs=outputs,
         diagnostics=tuple(applied.diagnostics),
-        sources={**opened.sources, **opened.code.texts(d.range.filename for d in applied.diagnostics if d.range)},
+        sources={
+            **opened.sources,
+            **opened.libraries.texts,
+            **opened.code.texts(d.range.filename for d in applied.diagnostics if d.range),
+        },
     )

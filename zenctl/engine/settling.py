@@ -42,18 +42,22 @@ def settle(
         if attempt.state is not ExecutionState.RUNNING:
             continue
         if isinstance(addr, EndpointAddr):
+            if attempt.handle.get("name"):
+                providers.endpoint(addr.type, str(attempt.handle["provider"])).delete(str(attempt.handle["name"]))
             recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
             found.ended.append(addr)
             continue
+        compute = providers.compute(backend_of(attempt))
         result = read_result(storage, attempt.job_id)
         if result is not None and verified(storage, result).ok:
             recorder.complete(attempt.execution_id, output_records(result), environment=dict(result.environment))
+            if attempt.handle:
+                compute.release(attempt.handle)
             found.adopted.append(addr)
             listener(
                 Notice(f"{addr}: finished in apply {attempt.serial} before that was interrupted; its result is kept")
             )
             continue
-        compute = providers.compute(_backend(attempt))
         if attempt.handle and compute.status(attempt.handle).state in (JobState.PENDING, JobState.RUNNING):
             if addr in wanted:
                 found.running[addr] = attempt
@@ -67,7 +71,8 @@ def settle(
     return found
 
 
-def _backend(attempt: Recorded) -> BackendAddr | None:
+def backend_of(attempt: Recorded) -> BackendAddr | None:
+    """Where an attempt was submitted to; None for the default."""
     try:
         addr = parse(attempt.backend)
     except AddressError:

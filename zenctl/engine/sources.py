@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from zenctl.config.files import join
 from zenctl.diagnostics import Diagnostic, DiagnosticError
 from zenctl.engine.desired import CodeRef
 from zenctl.fingerprint.code import Closure, closure, read_facts
@@ -26,25 +28,27 @@ class CodeSources:
     """Reads the code that steps name, each tree and each closure once. Close it when done."""
 
     def __init__(
-        self, root: Path, planned: Mapping[str, bytes] | None = None, *, cache_dir: Path | None = None
+        self, root: Path, planned: Mapping[tuple[str, str], bytes] | None = None, *, cache_dir: Path | None = None
     ) -> None:
-        """`planned` are the code archives of a plan by what the configuration names, instead of what is on the disk.
-
-        What files say is kept in `cache_dir`, if there is one.
+        """`planned` are the code archives of a plan, instead of what is on the disk: by module folder and by what the
+        configuration names. What files say is kept in `cache_dir`, if there is one.
         """
         self._root = root
         self._facts = FactsCache(cache_dir / "definitions.txt", read_facts) if cache_dir is not None else None
         self._planned = planned
-        self._working = WorkingTree(root)
-        self._commits: dict[str, SourceTree] = {}
+        self._working: dict[str, SourceTree] = {}
+        self._commits: dict[tuple[str, str], SourceTree] = {}
         self._closures: dict[tuple[CodeRef, tuple[str, ...]], tuple[Closure | None, list[Diagnostic]]] = {}
         self._signatures: dict[CodeRef, tuple[Signature | None, list[Diagnostic]]] = {}
 
     @classmethod
-    def of_plan(cls, root: Path, plan: Plan) -> CodeSources:
-        """The code as a plan carries it; steps that it does not run are read from the disk."""
+    def of_plan(cls, root: Path, plan: Plan, folders: Mapping[tuple[str, ...], str]) -> CodeSources:
+        """The code as a plan carries it; steps that it does not run are read from the disk.
+
+        `folders` are those of the modules by path.
+        """
         entries = {
-            change.components.code["entry"]: plan.code[change.address].data
+            (folders.get(change.addr.module_path, ""), change.components.code["entry"]): plan.code[change.address].data
             for change in plan.changes
             if change.address in plan.code and change.components is not None
         }
@@ -54,9 +58,10 @@ class CodeSources:
         """The signature of the function that a step names."""
         if ref not in self._signatures:
             try:
-                self._signatures[ref] = read_signature(self._tree(ref), ref.file, ref.function, dict(ref.outputs))
+                signature, found = read_signature(self._tree(ref), ref.file, ref.function, dict(ref.outputs))
             except DiagnosticError as problem:
-                self._signatures[ref] = None, list(problem.diagnostics)
+                signature, found = None, list(problem.diagnostics)
+            self._signatures[ref] = signature, _placed(found, ref.folder)
         return self._signatures[ref]
 
     def closure(
@@ -68,15 +73,15 @@ class CodeSources:
         """
         if (ref, files) not in self._closures:
             try:
-                self._closures[ref, files] = closure(
-                    self._tree(ref), ref.file, ref.function, files, self._facts.facts if self._facts else read_facts
-                )
+                read = self._facts.facts if self._facts is not None else read_facts
+                made, found = closure(self._tree(ref), ref.file, ref.function, files, read)
             except DiagnosticError as problem:
-                self._closures[ref, files] = None, list(problem.diagnostics)
-        found, diagnostics = self._closures[ref, files]
-        if found is not None and recorded is not None:
-            found = as_recorded(self._tree(ref), found, recorded.components)
-        return found, diagnostics
+                made, found = None, list(problem.diagnostics)
+            self._closures[ref, files] = made, _placed(found, ref.folder)
+        result, diagnostics = self._closures[ref, files]
+        if result is not None and recorded is not None:
+            result = as_recorded(self._tree(ref), result, recorded.components)
+        return result, diagnostics
 
     def save(self) -> None:
         """Keep what was read for the next command."""
@@ -90,22 +95,44 @@ class CodeSources:
             if not name.endswith(".py"):
                 continue
             try:
-                data = self._working.read(name)
+                data = self._read(name)
             except SourceError:
                 continue
             if data is not None and len(data) <= MAX_TEXT:
                 found[name] = data.decode("utf-8", "replace")
         return found
 
+    def _read(self, name: str) -> bytes | None:
+        """A file by its name relative to the root module's folder; it may belong to a module that lies elsewhere."""
+        if not name.startswith(".."):
+            return self._tree_of("").read(name)
+        folder = next((f for f in self._working if name.startswith(f"{f}/")), None)
+        return None if folder is None else self._working[folder].read(name[len(folder) + 1 :])
+
+    def _tree_of(self, folder: str) -> SourceTree:
+        if folder not in self._working:
+            self._working[folder] = WorkingTree(self._root / folder if folder else self._root)
+        return self._working[folder]
+
     def _tree(self, ref: CodeRef) -> SourceTree:
-        if self._planned is not None and str(ref) in self._planned:
-            return ArchiveTree(self._planned[str(ref)])
+        if self._planned is not None and (ref.folder, str(ref)) in self._planned:
+            return ArchiveTree(self._planned[ref.folder, str(ref)])
         if not ref.ref:
-            return self._working
-        commit = resolve(self._root, ref.ref)
-        if commit not in self._commits:
-            self._commits[commit] = GitTree(self._root, commit)
-        return self._commits[commit]
+            return self._tree_of(ref.folder)
+        root = self._root / ref.folder if ref.folder else self._root
+        commit = resolve(root, ref.ref)
+        if (ref.folder, commit) not in self._commits:
+            self._commits[ref.folder, commit] = GitTree(root, commit)
+        return self._commits[ref.folder, commit]
+
+
+def _placed(found: Iterable[Diagnostic], folder: str) -> list[Diagnostic]:
+    """The same with places that name files relative to the root module's folder."""
+    if not folder:
+        return list(found)
+    return [
+        replace(d, range=replace(d.range, filename=join(folder, d.range.filename))) if d.range else d for d in found
+    ]
 
 
 class ArchiveTree:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import replace
-from datetime import datetime, timezone
-from typing import Any
+from contextlib import ExitStack, closing, contextmanager
 
-import zenctl
-from zenctl.addrs import AddressError, parse
+from zenctl.addrs import AddressError, EndpointAddr, parse
 from zenctl.config.files import SUFFIXES
-from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, warning
-from zenctl.engine.components import plain
+from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
+from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.initialising import ignore_data, write_starter
-from zenctl.engine.observed import Observed
+from zenctl.engine.installing import install_modules
+from zenctl.engine.logs import job_log, server_log
 from zenctl.engine.opening import (
     Opened,
     OpeningError,
@@ -26,10 +21,9 @@ from zenctl.engine.opening import (
     open_metadata,
     open_planned,
     open_providers,
+    store_failure,
 )
-from zenctl.engine.planning import Request, plan, plan_destroy
 from zenctl.engine.providers import Providers
-from zenctl.engine.refreshing import Refresher
 from zenctl.engine.requests import (
     ApplyOutcome,
     InitOutcome,
@@ -41,22 +35,14 @@ from zenctl.engine.requests import (
     StateOutcome,
     Stop,
 )
-from zenctl.engine.results import ResultFinder
-from zenctl.engine.selecting import addresses, select
-from zenctl.engine.session import World, run_apply
-from zenctl.fingerprint.archive import archive
-from zenctl.jobs.spec import log_path, result_path
+from zenctl.engine.session import run_apply
+from zenctl.engine.world import World
 from zenctl.jobs.storage import Storage
-from zenctl.lang.values import to_python
 from zenctl.metadata.lineage import lineage
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.state import read_state as read_workspace
 from zenctl.metadata.store import MetadataStore, StoreError
-from zenctl.plans.actions import Action
-from zenctl.plans.plan import Change, CodeArchive, Plan
-
-FOLLOW_SECONDS = 0.5
-"""How often a followed log is looked at."""
+from zenctl.plans.plan import Plan
 
 __all__ = [
     "ApplyOutcome",
@@ -96,110 +82,16 @@ def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanO
         return PlanOutcome(None, problem.diagnostics, problem.sources)
     try:
         with _world(opened, inputs, create=False) as (store, providers, storage):
-            made = _plan(opened, inputs, options, listener, store, providers, storage)
+            made = draft(World(opened, inputs, store, providers, storage), options, listener)
     except DiagnosticError as problem:
         return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
     texts = {**opened.sources, **code_texts(opened, made.diagnostics)}
     return PlanOutcome(None if has_errors(made.diagnostics) else made, made.diagnostics, texts)
 
 
-def _plan(
-    opened: Opened,
-    inputs: Inputs,
-    options: PlanOptions,
-    listener: Listener,
-    store: MetadataStore,
-    providers: Providers,
-    storage: Storage,
-) -> Plan:
-    configuration = opened.configuration
-    state = read_workspace(store, configuration.settings.project, inputs.workspace)
-    header = Plan(
-        project=configuration.settings.project,
-        workspace=inputs.workspace,
-        serial=state.serial,
-        timestamp=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        zenctl_version=zenctl.__version__,
-        changes=(),
-        destroy=options.destroy,
-        configuration_digest=opened.digest,
-        files=dict(configuration.files),
-        variables=plain_variables(opened),
-        heads={str(addr): recorded.execution_id for addr, recorded in state.results.items()},
-    )
-    if options.destroy:
-        recorded = sorted(state.results, key=str)
-        targets = frozenset(addresses(recorded, options.targets, "-target"))
-        return replace(header, changes=tuple(plan_destroy(state, targets)), diagnostics=opened.diagnostics)
-    references = {addr: node.references for addr, node in configuration.nodes.items()}
-    order = select(opened.order, references, options.targets, options.excludes)
-    refresher = Refresher(
-        inputs.root,
-        inputs.data_dir / "cache",
-        state=state,
-        providers=providers,
-        code=opened.code,
-        listener=listener,
-        refresh=options.refresh,
-    )
-    # A first look with nothing known finds what to observe; what depends on a result is not known before apply.
-    first = [opened.evaluator.node(addr, {})[0] for addr in order]
-    observed = refresher.observe([node for node in first if node is not None and node.enabled], storage)
-    request = Request(
-        order=order,
-        evaluator=opened.evaluator,
-        state=state,
-        observed=observed,
-        find_result=ResultFinder(store, storage, state, (inputs.workspace,)),
-        endpoint=lambda desired: providers.endpoint(desired.addr.type),
-        replace=frozenset(addresses(opened.order, options.replace, "-replace")),
-        forget_others=not (options.targets or options.excludes),
-    )
-    planned = plan(request, list(configuration.outputs))
-    diagnostics = [*opened.diagnostics, *refresher.diagnostics, *planned.diagnostics]
-    if options.targets or options.excludes:
-        diagnostics.append(_targeted())
-    changes = tuple(planned.changes)
-    return replace(
-        header,
-        changes=changes,
-        outputs=tuple(planned.outputs),
-        code=_archives(changes, observed),
-        providers=providers.versions(),
-        diagnostics=tuple(dict.fromkeys(diagnostics)),
-    )
-
-
 def code_texts(opened: Opened, diagnostics: Iterable[Diagnostic]) -> dict[str, str]:
     """The texts of code files that diagnostics point into."""
-    return opened.code.texts(d.range.filename for d in diagnostics if d.range)
-
-
-def _archives(changes: tuple[Change, ...], observed: Observed) -> dict[str, CodeArchive]:
-    """The code of every step that runs or may run, so that what was planned is what runs."""
-    wanted = (Action.RUN, Action.MAY_RUN)
-    return {
-        change.address: archive(observed.closures[change.addr])
-        for change in changes
-        if change.action in wanted and change.addr in observed.closures
-    }
-
-
-def plain_variables(opened: Opened) -> dict[str, Any]:
-    """The variables' values as plain data; sensitive ones are left out and must be given again at apply."""
-    found = {}
-    for name, value in opened.variables.items():
-        if not opened.configuration.variables[name].sensitive:
-            found[name] = plain(to_python(value))
-    return found
-
-
-def _targeted() -> Diagnostic:
-    return warning(
-        "targeted",
-        "Only a part of the configuration is planned",
-        "-target and -exclude are for exceptional situations; plan without them afterwards to see what is left.",
-    )
+    return {**opened.libraries.texts, **opened.code.texts(d.range.filename for d in diagnostics if d.range)}
 
 
 @contextmanager
@@ -207,14 +99,20 @@ def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[Me
     """Metadata store, providers and artifact store of a configuration, closed at the end."""
     providers = open_providers(opened, inputs)
     try:
-        with closing(open_metadata(opened, inputs, create=create)) as store:
-            try:
-                yield store, providers, providers.storage()
-            except StoreError as problem:
-                summary = f"The metadata store failed: {problem}"
-                raise DiagnosticError(error("metadata_store", summary, problem.hint)) from problem
+        with _store(opened, inputs, create=create) as store:
+            yield store, providers, providers.storage()
     finally:
         providers.close()
+
+
+@contextmanager
+def _store(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
+    """The metadata store, closed at the end; what fails in it is a diagnostic."""
+    with closing(open_metadata(opened, inputs, create=create)) as store:
+        try:
+            yield store
+        except StoreError as problem:
+            raise DiagnosticError(store_failure(problem)) from problem
 
 
 def apply_plan(
@@ -248,7 +146,7 @@ def read_state(inputs: Inputs) -> StateOutcome:
     except OpeningError as problem:
         return StateOutcome(None, problem.diagnostics, problem.sources)
     try:
-        with closing(open_metadata(opened, inputs, create=False)) as store:
+        with _store(opened, inputs, create=False) as store:
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
     except DiagnosticError as problem:
         return StateOutcome(None, problem.diagnostics, opened.sources)
@@ -259,7 +157,7 @@ def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
     """An address's current record and all it came from."""
     try:
         opened = open_configuration(inputs, values_required=False)
-        with closing(open_metadata(opened, inputs, create=False)) as store:
+        with _store(opened, inputs, create=False) as store:
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
             return LineageOutcome(lineage(store, recorded.execution_id), ())
@@ -283,42 +181,37 @@ def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> R
 
 
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
-    """What the newest attempt of a step printed; `follow` waits for more while it runs."""
+    """What the newest attempt of a step, or an endpoint's server, printed; `follow` waits for more while it runs."""
     try:
         opened = open_configuration(inputs, values_required=False)
-        with _world(opened, inputs, create=False) as (store, _, storage):
+        with ExitStack() as open_things:
+            store, providers, storage = open_things.enter_context(_world(opened, inputs, create=False))
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
-            source = recorded
-            if recorded.source:
-                [execution] = store.executions_by_id([recorded.source])
-                source = replace(recorded, job_id=execution.name)
-        if storage.stat(log_path(source.job_id)) is None:
-            detail = "It printed nothing, or its log was removed."
-            if recorded.attributes.get("log"):
-                detail = f"An endpoint writes its own: {inputs.data_dir.name}/{recorded.attributes['log']}."
-            raise DiagnosticError(error("no_log", f"There is no log of {address}", detail))
-        return LogsOutcome(_log(storage, source.job_id, follow=follow), ())
+            if isinstance(recorded.addr, EndpointAddr):
+                chunks = server_log(recorded, inputs.data_dir, follow=follow)
+            else:
+                job_id = recorded.job_id
+                if recorded.source:
+                    [execution] = store.executions_by_id([recorded.source])
+                    job_id = execution.name
+                chunks = job_log(recorded, job_id, providers, storage, follow=follow)
+            return LogsOutcome(_with(open_things.pop_all(), chunks), ())
     except DiagnosticError as problem:
         return LogsOutcome(None, problem.diagnostics)
 
 
-def _log(storage: Storage, job_id: str, *, follow: bool) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    offset = 0
-    while True:
-        ended = not follow or storage.stat(result_path(job_id)) is not None
-        with storage.open(log_path(job_id), offset) as stream:
-            for data in iter(lambda: stream.read(1 << 16), b""):
-                offset += len(data)
-                yield decoder.decode(data)
-        if ended:
-            return
-        time.sleep(FOLLOW_SECONDS)
+def _with(open_things: ExitStack, chunks: Iterator[str]) -> Iterator[str]:
+    """The chunks, with what they are read from open until their end."""
+    with open_things:
+        yield from chunks
 
 
-def initialise(inputs: Inputs) -> InitOutcome:
-    """Prepare the folder: a starter where there is no configuration, `.zenctl/` ignored by git. Safe to repeat."""
+def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:
+    """Prepare the folder: a starter where there is no configuration, `.zenctl/` ignored by git, modules fetched.
+
+    Safe to repeat. `upgrade` looks anew at what the branches and tags of modules mean.
+    """
     found = any(p.name.endswith(SUFFIXES) for p in inputs.root.iterdir())
     try:
         created = [] if found else write_starter(inputs.root)
@@ -326,6 +219,10 @@ def initialise(inputs: Inputs) -> InitOutcome:
     except OSError as problem:
         detail = f"{problem.filename}: {problem.strerror}"
         return InitOutcome((), found, {}, (error("init", f"The folder cannot be prepared: {detail}"),))
+    try:
+        modules = install_modules(inputs.root, upgrade=upgrade)
+    except DiagnosticError as problem:
+        return InitOutcome(tuple(created), found, {}, problem.diagnostics)
     checked = validate(inputs)
     providers: dict[str, str] = {}
     if not has_errors(checked.diagnostics):
@@ -334,4 +231,4 @@ def initialise(inputs: Inputs) -> InitOutcome:
         used.storage()
         providers = used.versions()
         used.close()
-    return InitOutcome(tuple(created), found, providers, checked.diagnostics, checked.sources)
+    return InitOutcome(tuple(created), found, providers, checked.diagnostics, checked.sources, modules)

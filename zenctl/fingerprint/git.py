@@ -103,14 +103,15 @@ def resolve(root: Path, ref: str) -> str:
         detail = "Code can be pinned to a commit only in a git repository."
         raise DiagnosticError(error("code_no_repository", f"{root} is not in a git repository", detail)) from problem
     try:
-        return _resolve(repo, ref)
+        return resolve_in(repo, ref)
     except git.exc.GitCommandNotFound as problem:
         raise DiagnosticError(_no_git(problem)) from problem
     finally:
         repo.close()
 
 
-def _resolve(repo: Repo, ref: str) -> str:
+def resolve_in(repo: Repo, ref: str) -> str:
+    """The full hash of the commit that a commit, tag or branch of an open repository means; raises DiagnosticError."""
     import git
 
     if not ref.startswith("-"):

@@ -1,7 +1,7 @@
 """The configuration language: HCL and its YAML twin, from text to values.
 
-`evaluate` and `references` are functions here and modules too; the modules are loaded first, so that the functions
-keep the names. What needs YAML or the schema is loaded when it is first used.
+`evaluate`, `references` and `format` are functions here and modules too; the modules are loaded first, so that the
+functions keep the names. What needs YAML or the schema is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import zenctl.lang.evaluate as _evaluate_module
 import zenctl.lang.references as _references_module
 from zenctl.lang.api import EvalResult, ParseResult, evaluate, parse, references, typed
+from zenctl.lang.format import format
 from zenctl.lang.references import Reference
 from zenctl.lang.values import Sensitive, is_sensitive, is_unknown
 
@@ -25,6 +26,7 @@ __all__ = [
     "Sensitive",
     "Unknown",
     "evaluate",
+    "format",
     "is_sensitive",
     "is_unknown",
     "parse",

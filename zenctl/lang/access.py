@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from zenctl.diagnostics import did_you_mean
 from zenctl.lang.conversion import ConversionError, convert_value
-from zenctl.lang.model import DYNAMIC, SENSITIVE, UNKNOWN, Value, unknown
+from zenctl.lang.model import DYNAMIC, SENSITIVE, UNKNOWN, Value, content, number, string, unknown
 from zenctl.lang.numbers import is_whole, number_text
 from zenctl.lang.types import (
     NUMBER,
@@ -31,6 +32,15 @@ class AccessProblem(Exception):
         self.code = code
         self.summary = summary
         self.detail = detail
+
+
+def elements(collection: Value) -> Iterator[tuple[Value, Value]]:
+    """Keys and values of a known list, set, map or object, in the order of iteration; in a set both are the element."""
+    if isinstance(collection.type, SetType):
+        return ((item, item) for item in collection.raw)
+    if isinstance(collection.raw, tuple):
+        return ((number(at), item) for at, item in enumerate(collection.raw))
+    return ((string(name), collection.raw[name]) for name in sorted(collection.raw))
 
 
 def get_attribute(value: Value, name: str) -> Value:
@@ -68,6 +78,9 @@ def _of_capsule(value: Value, name: str) -> Value:
     if value.raw is UNKNOWN:
         return DYNAMIC.with_marks(value.marks)
     found = value.raw.attribute(name)
+    inner = content(value)
+    if found is None and inner is not value:
+        return get_attribute(inner, name)
     if found is None:
         raise _no_attribute(f"A {value.type}", name, value.raw.attribute_names())
     return _marked(found, value)
@@ -95,6 +108,8 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 def index(collection: Value, key: Value) -> Value:
     """`collection[key]`, with the marks of both. Raises AccessProblem."""
+    if isinstance(key.raw, Decimal):
+        collection = content(collection)
     marks = collection.marks | key.marks
     if collection.raw is None:
         detail = "It is null, so it has no elements. Test for null before, or use try()."

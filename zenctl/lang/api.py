@@ -10,6 +10,7 @@ from zenctl.diagnostics import Diagnostic
 from zenctl.lang.calls import Function, plain_function
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.model import DYNAMIC, Value
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.parser import parse_config, parse_expression, parse_template
 from zenctl.lang.references import Reference
 from zenctl.lang.references import references as references_in
@@ -70,7 +71,7 @@ def evaluate(
         expression, problems = parse_template(source, filename)
     else:
         expression, problems = parse_expression(source, filename)
-    known = {name: from_python(value) for name, value in (variables or {}).items()}
+    known = {nfc(name): from_python(value) for name, value in (variables or {}).items()}
     own = None
     if functions is not None:
         own = {name: f if isinstance(f, Function) else plain_function(name, f) for name, f in functions.items()}

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Union
 
+from zenctl.diagnostics import Diagnostic
 from zenctl.lang.conversion import ConversionError, convert_value
+from zenctl.lang.excerpts import excerpt
 from zenctl.lang.model import (
     NO_MARKS,
+    SENSITIVE,
     UNKNOWN,
     Marks,
     Value,
+    all_marks,
     boolean,
     string,
     strip_marks,
@@ -30,11 +34,31 @@ MAX_ELEMENTS = 1_000_000
 
 
 class FunctionProblem(Exception):
-    """A call is not possible; `argument` is the index of the argument at fault, None if it is the call as a whole."""
+    """A call is not possible; `argument` is the index of the argument at fault, None if it is the call as a whole.
 
-    def __init__(self, detail: str, argument: int | None = None) -> None:
+    `hidden` is said instead of `detail` where an argument is sensitive; it must be given where the detail holds
+    anything of an argument's content. `diagnostics` are what is wrong in a text that the call works on (a template's
+    file), with their places in it; they are then told instead.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        argument: int | None = None,
+        *,
+        hidden: str = "",
+        diagnostics: Sequence[Diagnostic] = (),
+    ) -> None:
         super().__init__(detail)
         self.argument = argument
+        self.hidden = hidden
+        self.diagnostics = tuple(diagnostics)
+
+    @classmethod
+    def of_conversion(cls, problem: ConversionError, argument: int | None, start: str = "") -> FunctionProblem:
+        """What is wrong with a value inside an argument; the keys that lead to it are part of its content."""
+        text, hidden = (f"{start}{words}." for words in (str(problem), problem.reason))
+        return cls(text[:1].upper() + text[1:], argument, hidden=hidden[:1].upper() + hidden[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +85,10 @@ Returns = Union[Type, Callable[[Sequence[Value]], Type]]
 class Function:
     """A function. `run` takes primitive arguments as str, Decimal or bool (or None), all others as Value.
 
-    It returns a Value, or a str, Decimal, int or bool. `rest` takes any further arguments, at most `most`. `returns`
-    is the type of the result, or finds it from the arguments when these are unknown. `lazy` functions are called with
+    It returns a Value, or a str, Decimal, int or bool. The `optional` parameters may be left out from the last one on;
+    `rest` takes any number of further arguments. `returns`
+    is the type of the result, or finds it from the arguments when these are unknown; it raises FunctionProblem where
+    what is known is wrong already. `lazy` functions are called with
     one thunk an argument, each giving a value and its diagnostics.
     """
 
@@ -71,29 +97,31 @@ class Function:
     parameters: tuple[Parameter, ...]
     returns: Returns
     run: Callable[..., Any]
+    optional: tuple[Parameter, ...] = ()
     rest: Parameter | None = None
-    most: int | None = None
     lazy: bool = False
 
     def parameter(self, at: int) -> Parameter:
         """The parameter that the argument at an index belongs to."""
-        if at < len(self.parameters):
-            return self.parameters[at]
+        named = (*self.parameters, *self.optional)
+        if at < len(named):
+            return named[at]
         assert self.rest is not None
         return self.rest
 
     def signature(self) -> str:
-        """How it is called: `lookup(map, key, default...)`."""
+        """How it is called: `lookup(map, key[, default])`."""
         names = [parameter.name for parameter in self.parameters]
         if self.rest:
             names.append(f"{self.rest.name}...")
-        return f"{self.name}({', '.join(names)})"
+        optional = "".join(f"[{', ' if names else ''}{parameter.name}" for parameter in self.optional)
+        return f"{self.name}({', '.join(names)}{optional}{']' * len(self.optional)})"
 
 
 def check_count(function: Function, count: int) -> str:
     """What is wrong with this number of arguments, or the empty string."""
     least = len(function.parameters)
-    most = function.most if function.most is not None else (None if function.rest else least)
+    most = None if function.rest else least + len(function.optional)
     if count < least:
         missing = function.parameters[count].name
         return f'The argument "{missing}" is missing: it is called as {function.signature()}.'
@@ -103,7 +131,28 @@ def check_count(function: Function, count: int) -> str:
 
 
 def call(function: Function, arguments: Sequence[Value]) -> Value:
-    """The result of a call with a number of arguments that `check_count` accepts. Raises FunctionProblem."""
+    """The result of a call with a number of arguments that `check_count` accepts.
+
+    Raises FunctionProblem, with a detail that names the argument and its value, and shows nothing sensitive.
+    """
+    try:
+        return _call(function, arguments)
+    except FunctionProblem as problem:
+        raise _told(problem, function, arguments) from None
+
+
+def _told(problem: FunctionProblem, function: Function, arguments: Sequence[Value]) -> FunctionProblem:
+    secret = any(SENSITIVE in all_marks(argument) for argument in arguments)
+    detail = problem.hidden if secret and problem.hidden else str(problem)
+    at = problem.argument
+    if at is not None and at < len(arguments) and arguments[at].raw is not None and arguments[at].raw is not UNKNOWN:
+        name = function.parameter(at).name
+        subject = "It" if f'"{name}"' in detail else f'The argument "{name}"'
+        detail += f" {subject} is {excerpt(arguments[at])}."
+    return FunctionProblem(detail, at, diagnostics=problem.diagnostics)
+
+
+def _call(function: Function, arguments: Sequence[Value]) -> Value:
     marks = NO_MARKS
     ready: list[Value] = []
     known = True
@@ -128,7 +177,7 @@ def _prepare(parameter: Parameter, argument: Value, at: int) -> tuple[Value, Mar
     try:
         value = convert_value(argument, parameter.type)
     except ConversionError as problem:
-        raise FunctionProblem(f'Invalid value for "{parameter.name}": {problem}.', at) from None
+        raise FunctionProblem.of_conversion(problem, at, f'Invalid value for "{parameter.name}": ') from None
     if value.raw is None and not parameter.null:
         raise FunctionProblem(f'The argument "{parameter.name}" must not be null.', at)
     if parameter.marked:
@@ -139,12 +188,7 @@ def _prepare(parameter: Parameter, argument: Value, at: int) -> tuple[Value, Mar
 
 
 def _return_type(function: Function, arguments: Sequence[Value]) -> Type:
-    if not callable(function.returns):
-        return function.returns
-    try:
-        return function.returns(arguments)
-    except FunctionProblem:
-        return ANY
+    return function.returns(arguments) if callable(function.returns) else function.returns
 
 
 def _result(result: Any, marks: Marks) -> Value:
@@ -186,7 +230,7 @@ def plain_function(name: str, function: Callable[..., Any]) -> Function:
         try:
             return from_python(function(*(to_python(argument) for argument in arguments)))
         except Exception as problem:
-            raise FunctionProblem(f"It failed: {problem}") from problem
+            raise FunctionProblem(f"It failed: {problem}", hidden="It failed.") from problem
 
     annotation = getattr(function, "__annotations__", {}).get("return")
     result = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from zenctl.diagnostics import SourceRange
-from zenctl.lang.cursor import name
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.syntax import Expression, For, Literal, ObjectExpr, ObjectItem, TupleExpr, Variable
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def parse_tuple(parser: ExpressionParser) -> Expression:
         elif parser.kind == "eof":
             parser.fail("missing_bracket", "Unclosed list", 'This "[" is never closed.', opening)
         elif parser.kind != "]":
-            parser.fail("missing_comma", "Missing item separator", "The items of a list are separated by commas.")
+            parser.fail(
+                "missing_comma", "Missing item separator", "The items of a list are separated by commas.", missing=True
+            )
     parser.newlines = outer
     parser.advance()
     parser.grow(height + 1, start)
@@ -70,6 +72,7 @@ def parse_object(parser: ExpressionParser) -> Expression:
                 "missing_comma",
                 "Missing attribute separator",
                 "The attributes of an object are separated by newlines or commas.",
+                missing=True,
             )
     parser.newlines = outer
     parser.advance()
@@ -83,7 +86,7 @@ def _key(parser: ExpressionParser) -> Expression:
     if parser.kind == "ident" and parser.kinds[parser.at + 1] in ("=", ":"):
         start, word = parser.start, parser.word()
         parser.advance()
-        return Literal(parser.since(start), name(word))
+        return Literal(parser.since(start), nfc(word))
     key = parser.expression()
     return Literal(key.range, key.name) if isinstance(key, Variable) else key
 
@@ -97,6 +100,7 @@ def _missing_separator(parser: ExpressionParser, opening: SourceRange) -> NoRetu
         "missing_equals",
         "Missing key/value separator",
         'An equals sign "=" must follow the attribute\'s name. A name with dots or spaces is written in quotes.',
+        missing=True,
     )
 
 
@@ -147,10 +151,10 @@ def _for(parser: ExpressionParser, start: int, outer: bool, close: str) -> Expre
 def _for_name(parser: ExpressionParser, where: str) -> str:
     if parser.kind != "ident":
         _for_problem(parser, f"The name of a variable must stand {where}: for x in xs : ...")
-    word = name(parser.word())
+    word = nfc(parser.word())
     parser.advance()
     return word
 
 
 def _for_problem(parser: ExpressionParser, detail: str) -> NoReturn:
-    parser.fail("invalid_for", "Invalid for expression", detail)
+    parser.fail("invalid_for", "Invalid for expression", detail, missing=True)

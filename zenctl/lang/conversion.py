@@ -10,6 +10,7 @@ from zenctl.lang.model import (
     UNKNOWN,
     Value,
     boolean,
+    content,
     list_value,
     map_value,
     object_value,
@@ -17,7 +18,7 @@ from zenctl.lang.model import (
     tuple_value,
     unknown,
 )
-from zenctl.lang.numbers import number_text, parse_number
+from zenctl.lang.numbers import negated, number_text, parse_number
 from zenctl.lang.types import (
     ANY,
     BOOL,
@@ -39,14 +40,26 @@ from zenctl.lang.types import (
 
 
 class ConversionError(Exception):
-    """A value does not fit a type; the message says where in it, and what is required."""
+    """A value does not fit a type; the message says where in it, and what is required.
+
+    `reason` is what is required without the place, `path` the place: indexes, and names of elements and attributes.
+    """
+
+    def __init__(self, reason: str, path: tuple[str | int, ...] = (), text: str = "") -> None:
+        super().__init__(text or reason)
+        self.reason = reason
+        self.path = path
 
 
 def convert_value(value: Value, target: Type) -> Value:
     """The value as the target type; its marks are kept. Raises ConversionError."""
+    if not isinstance(target, CapsuleType):
+        value = content(value)
     if isinstance(target, AnyType) or value.type == target:
         return value
     if value.raw is None:
+        if not convertible(value.type, target):
+            raise _required(value, target)
         return Value(without_optional(target), None, value.marks)
     if value.raw is UNKNOWN:
         return unknown(_unknown_type(value.type, target), value.marks)
@@ -60,8 +73,18 @@ def _unknown_type(source: Type, target: Type) -> Type:
         return without_optional(target)
     if not convertible(source, target):
         raise ConversionError(f"{describe(target)} is required, not {describe(source)}")
-    plain = without_optional(target)
-    return ANY if contains_any(plain) else plain
+    return _filled(source, without_optional(target))
+
+
+def _filled(source: Type, target: Type) -> Type:
+    """The target with what is known of the source in place of `any`; `any` where the two are of different kinds."""
+    if isinstance(target, AnyType):
+        return source
+    if not contains_any(target):
+        return target
+    if isinstance(target, (ListType, SetType, MapType)):
+        return target.__class__(_filled(unify(_element_types([source])) or ANY, target.element))
+    return ANY
 
 
 def convertible(source: Type, target: Type) -> bool:
@@ -115,9 +138,9 @@ def _to_primitive(value: Value, target: Type) -> Value:
         if isinstance(raw, bool):
             return Value(STRING, "true" if raw else "false")
     elif target == NUMBER and isinstance(raw, str):
-        parsed = parse_number(raw.removeprefix("-"))
+        parsed = parse_number(raw[1:] if raw[:1] in ("-", "+") else raw)
         if parsed is not None:
-            return Value(NUMBER, -parsed if raw.startswith("-") else parsed)
+            return Value(NUMBER, negated(parsed) if raw.startswith("-") else parsed)
         raise ConversionError("a number is required")
     elif target == BOOL and isinstance(raw, str):
         if raw in ("true", "1"):
@@ -128,13 +151,13 @@ def _to_primitive(value: Value, target: Type) -> Value:
     raise _required(value, target)
 
 
-def _within(place: str, value: Value, target: Type) -> Value:
+def _within(what: str, part: str | int, value: Value, target: Type) -> Value:
     try:
         return convert_value(value, target)
     except ConversionError as problem:
-        text = str(problem)
         # A path reads from the outside in: `attribute "a": element 0: a number is required`.
-        raise ConversionError(f"{place}: {text}") from None
+        place = f"{what} {part}" if isinstance(part, int) else f'{what} "{part}"'
+        raise ConversionError(problem.reason, (part, *problem.path), f"{place}: {problem}") from None
 
 
 def _elements(value: Value, target: ListType | SetType) -> tuple[Type, list[Value]]:
@@ -142,14 +165,14 @@ def _elements(value: Value, target: ListType | SetType) -> tuple[Type, list[Valu
         raise _required(value, target)
     element = target.element
     if contains_any(element) and value.raw:
-        items = [_within(f"element {i}", item, element) for i, item in enumerate(value.raw)]
-        common = unify([item.type for item in items])
+        items = [_within("element", i, item, element) for i, item in enumerate(value.raw)]
+        common = common_type(items)
         if common is None:
             raise ConversionError("all elements must have the same type")
         return common, [convert_value(item, common) for item in items]
     if isinstance(element, AnyType) and not isinstance(value.type, TupleType):
         return value.type.element, list(value.raw)
-    items = [_within(f"element {i}", item, element) for i, item in enumerate(value.raw)]
+    items = [_within("element", i, item, element) for i, item in enumerate(value.raw)]
     return without_optional(element), items
 
 
@@ -170,11 +193,11 @@ def _to_map(value: Value, target: Type) -> Value:
     if not isinstance(value.type, (MapType, ObjectType)):
         raise _required(value, target)
     element = target.element
-    items = {name: _within(f'element "{name}"', item, element) for name, item in value.raw.items()}
+    items = {name: _within("element", name, item, element) for name, item in value.raw.items()}
     if contains_any(element):
         if not items:
             return map_value(value.type.element if isinstance(value.type, MapType) else ANY, items)
-        common = unify([item.type for item in items.values()])
+        common = common_type(list(items.values()))
         if common is None:
             raise ConversionError("all elements must have the same type")
         return map_value(common, {name: convert_value(item, common) for name, item in items.items()})
@@ -188,7 +211,7 @@ def _to_tuple(value: Value, target: Type) -> Value:
     if len(value.raw) != len(target.items):
         raise ConversionError(f"{len(target.items)} elements are required, not {len(value.raw)}")
     pairs = zip(value.raw, target.items, strict=True)
-    return tuple_value(_within(f"element {i}", item, wanted) for i, (item, wanted) in enumerate(pairs))
+    return tuple_value(_within("element", i, item, wanted) for i, (item, wanted) in enumerate(pairs))
 
 
 def _to_object(value: Value, target: Type) -> Value:
@@ -205,7 +228,7 @@ def _to_object(value: Value, target: Type) -> Value:
             given = given.with_marks(marks)
         if given is None:
             raise ConversionError(f'attribute "{name}" is required')
-        result[name] = _within(f'attribute "{name}"', given, wanted)
+        result[name] = _within("attribute", name, given, wanted)
     return object_value(result)
 
 
@@ -224,15 +247,26 @@ _CONVERTERS: dict[type, Callable[[Value, Type], Value]] = {
 }
 
 
+def common_type(values: Sequence[Value]) -> Type | None:
+    """The type that all the values can convert to, None if there is none. A null without a type fits any."""
+    return unify([value.type for value in values])
+
+
 def unify(types: Sequence[Type]) -> Type | None:
-    """The type that values of all these types can convert to, the most special one; None if there is none."""
+    """The type that values of all these types can convert to, the most special one; None if there is none.
+
+    `any` is the type of a null or of what is not known yet, and so fits every other. Beside a tuple or an object the
+    result is `any` too, as what is not known yet may turn out to have another length or other attributes.
+    """
     distinct = list(dict.fromkeys(types))
+    if ANY in distinct:
+        distinct.remove(ANY)
+        common = unify(distinct)
+        return ANY if isinstance(common, (TupleType, ObjectType)) else common
     if not distinct:
         return ANY
     if len(distinct) == 1:
         return distinct[0]
-    if any(isinstance(type, AnyType) for type in distinct):
-        return ANY
     if all(isinstance(type, Primitive) for type in distinct):
         return STRING if STRING in distinct else None
     if all(isinstance(type, ObjectType) for type in distinct):
@@ -246,7 +280,7 @@ def unify(types: Sequence[Type]) -> Type | None:
         element = unify(_element_types(distinct))
         if element is None:
             return None
-        return SetType(element) if all(isinstance(type, SetType) for type in distinct) else ListType(element)
+        return ListType(element) if any(isinstance(type, ListType) for type in distinct) else SetType(element)
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import NoReturn
 
 from zenctl.diagnostics import Diagnostic, SourceRange, error
@@ -12,13 +11,11 @@ from zenctl.lang.source import Source
 MAX_DEPTH = 100
 """How many brackets, strings and blocks may nest: the parser and all that walk the tree recurse no deeper."""
 
+MAX_PROBLEMS = 200
+"""After so many problems in a text the rest of it is not read."""
+
 MAX_HEIGHT = 200
 """How tall an expression's tree may be; long chains (`a + b + c`) grow it without nesting."""
-
-
-def name(word: str) -> str:
-    """An identifier in the form that names are compared in."""
-    return word if word.isascii() else unicodedata.normalize("NFC", word)
 
 
 class SyntaxFailure(Exception):
@@ -44,6 +41,7 @@ class Cursor:
         self.height = 0
         """Of the tree of the expression read last."""
         self.diagnostics: list[Diagnostic] = [source.problem] if source.problem else []
+        self._failed_line = 0
 
     @property
     def start(self) -> int:
@@ -84,19 +82,36 @@ class Cursor:
         start = self.starts[self.at]
         return self.source.range(start, start if self.kind == "newline" else self.ends[self.at])
 
+    def gap(self) -> SourceRange:
+        """Where something is missing before the current token: there, or at the end of an earlier line."""
+        if "\n" in self.text[self.end : self.start]:
+            return self.source.range(self.end, self.end)
+        return self.here()
+
     def since(self, start: int) -> SourceRange:
         """From an offset to the end of the last token read."""
         return self.source.range(start, max(start, self.end))
 
     def report(self, code: str, summary: str, detail: str, range: SourceRange) -> None:
         """Record an error and go on."""
-        self.diagnostics.append(error(code, summary, detail, range=range))
+        if len(self.diagnostics) < MAX_PROBLEMS:
+            self.diagnostics.append(error(code, summary, detail, range=range))
 
-    def fail(self, code: str, summary: str, detail: str, range: SourceRange | None = None) -> NoReturn:
-        """Record an error and give up this item. Without a range, a bad token at the current place is told instead."""
+    def fail(
+        self, code: str, summary: str, detail: str, range: SourceRange | None = None, *, missing: bool = False
+    ) -> NoReturn:
+        """Record an error and give up this item. Without a range, a bad token at the current place is told instead.
+
+        `missing` says that something should stand before the current token.
+        """
         if range is None and self.kind in ("bad", "badnewline"):
             code, summary, detail = _bad_token(self.word(), self.kind)
-        self.diagnostics.append(error(code, summary, detail, range=range or self.here()))
+            missing = False
+        place = range or (self.gap() if missing else self.here())
+        # A second failure on one line is most likely a consequence of the first.
+        if place.start.line != self._failed_line:
+            self.diagnostics.append(error(code, summary, detail, range=place))
+            self._failed_line = place.start.line
         raise SyntaxFailure
 
     def deeper(self) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.lang.access import AccessProblem, get_attribute, index
 from zenctl.lang.conversion import ConversionError, convert_value
+from zenctl.lang.cursor import MAX_PROBLEMS
 from zenctl.lang.evaluator import Evaluator, Scope
 from zenctl.lang.invocation import function_call
 from zenctl.lang.loops import for_expression, splat, template_for
@@ -38,10 +39,13 @@ from zenctl.lang.types import BOOL, NUMBER, STRING
 
 __all__ = ["Scope", "evaluate_expression"]
 
+MAX_SHOWN = 12
+"""How many names a message lists."""
+
 
 def evaluate_expression(expression: Expression, scope: Scope) -> tuple[Value, list[Diagnostic]]:
     """The value of an expression, and what is wrong with it. With errors, the value is unknown in part or whole."""
-    evaluator = Evaluator(scope)
+    evaluator = Evaluator(scope, expression)
     try:
         value = evaluator.evaluate(expression)
     except RecursionError:
@@ -49,7 +53,7 @@ def evaluate_expression(expression: Expression, scope: Scope) -> tuple[Value, li
         detail = "A value in it nests too deeply to be worked on."
         return DYNAMIC, [error("nested_too_deeply", "Nested too deeply", detail, range=expression.range)]
     # Within a loop, each element has the same problem: tell it once.
-    return value, list(dict.fromkeys(evaluator.diagnostics))
+    return value, list(dict.fromkeys([*evaluator.diagnostics, *evaluator.fatal]))[:MAX_PROBLEMS]
 
 
 def _literal(_: Evaluator, node: Literal) -> Value:
@@ -69,10 +73,12 @@ def _variable(self: Evaluator, node: Variable) -> Value:
     found = self.scope.variables.get(name)
     if found is not None:
         return found
-    known = [*self.scope.variables, *(key for frame in self.locals for key in frame)]
-    hint = did_you_mean(name, known)
+    known = sorted({*self.scope.variables, *(key for frame in self.locals for key in frame)})
+    # Behind so many problems nobody reads on, and hints cost the most of it.
+    hint = did_you_mean(name, known) if len(self.diagnostics) < MAX_PROBLEMS else ""
     if not hint:
-        hint = f" There are: {', '.join(sorted(set(known)))}." if known else " No names can be used here."
+        shown = ", ".join(known[:MAX_SHOWN]) + (", ..." if len(known) > MAX_SHOWN else "")
+        hint = f" There are: {shown}." if known else " No names can be used here."
         hint += ' A text is written in quotes: "..."' if not hint.endswith("here.") else ""
     return self.problem("unknown_variable", "Unknown name", f'There is nothing called "{name}" here.{hint}', node.range)
 

@@ -6,7 +6,8 @@ from typing import NoReturn
 
 from zenctl.diagnostics import SourceRange
 from zenctl.lang import constructors, template
-from zenctl.lang.cursor import Cursor, name
+from zenctl.lang.cursor import Cursor
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.numbers import parse_number
 from zenctl.lang.syntax import (
     Binary,
@@ -63,6 +64,7 @@ class ExpressionParser(Cursor):
                     "missing_false_expression",
                     "Missing false expression in conditional",
                     "A conditional is condition ? true_value : false_value; the colon and what follows it are missing.",
+                    missing=True,
                 )
             self.advance()
             conditions.append((start, result, then, height))
@@ -122,7 +124,7 @@ class ExpressionParser(Cursor):
                 return self._call(word, start)
             if word in KEYWORDS:
                 return Literal(self.since(start), KEYWORDS[word])
-            return Variable(self.since(start), name(word))
+            return Variable(self.since(start), nfc(word))
         if kind == "number":
             return self._number()
         if kind == "oquote" or kind == "oheredoc":
@@ -166,7 +168,10 @@ class ExpressionParser(Cursor):
         inner = self.expression()
         if self.kind != ")":
             self.fail(
-                "missing_parenthesis", "Missing closing parenthesis", 'A ")" must follow here to close the one before.'
+                "missing_parenthesis",
+                "Missing closing parenthesis",
+                'A ")" must follow here to close the one before.',
+                missing=True,
             )
         self.newlines = outer
         self.advance()
@@ -181,7 +186,12 @@ class ExpressionParser(Cursor):
             word += "::" + self.word()
             self.advance()
         if self.kind != "(":
-            self.fail("missing_parenthesis", "Missing opening parenthesis", f"A function is called as {word}(...).")
+            self.fail(
+                "missing_parenthesis",
+                "Missing opening parenthesis",
+                f"A function is called as {word}(...).",
+                missing=True,
+            )
         name_range = self.since(start)
         outer = self.newlines
         self.newlines = False
@@ -201,6 +211,7 @@ class ExpressionParser(Cursor):
                         "missing_parenthesis",
                         "Missing closing parenthesis",
                         "Only the last argument can be expanded with ..., so a closing parenthesis must follow.",
+                        missing=True,
                     )
             elif self.kind == ",":
                 self.advance()
@@ -212,6 +223,7 @@ class ExpressionParser(Cursor):
                     "missing_comma",
                     "Missing argument separator",
                     "Arguments of a function are separated by commas.",
+                    missing=True,
                 )
         self.newlines = outer
         self.advance()
@@ -233,7 +245,9 @@ class ExpressionParser(Cursor):
                 self.see_newlines(False)
                 key = self.expression()
                 if self.kind != "]":
-                    self.fail("missing_bracket", "Missing closing bracket", 'A "]" must follow the index.')
+                    self.fail(
+                        "missing_bracket", "Missing closing bracket", 'A "]" must follow the index.', missing=True
+                    )
                 self.newlines = outer
                 self.advance()
                 self.grow(max(height, self.height) + 1, start)
@@ -246,7 +260,7 @@ class ExpressionParser(Cursor):
         height = self.height
         self.advance()
         if self.kind == "ident":
-            word = name(self.word())
+            word = nfc(self.word())
             self.advance()
             self.grow(height + 1, start)
             return GetAttr(self.since(start), node, word)
@@ -282,7 +296,7 @@ class ExpressionParser(Cursor):
         height = self.height
         self.advance()
         if self.kind != "]":
-            self.fail("missing_bracket", "Missing closing bracket", 'A "]" must follow the star: [*].')
+            self.fail("missing_bracket", "Missing closing bracket", 'A "]" must follow the star: [*].', missing=True)
         self.advance()
         self.height = 1
         each = self._traversals(SplatItem(self.since(marker)), marker)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zenctl.diagnostics import SourceRange
+from zenctl.lang.access import elements
 from zenctl.lang.conversion import ConversionError, convert_value
 from zenctl.lang.evaluator import Evaluator
-from zenctl.lang.model import DYNAMIC, UNKNOWN, Marks, Value, number, object_value, string, tuple_value, unknown
+from zenctl.lang.model import DYNAMIC, UNKNOWN, Marks, Value, content, object_value, tuple_value, unknown
 from zenctl.lang.rendering import joined
 from zenctl.lang.syntax import Expression, For, Splat, TemplateFor
 from zenctl.lang.types import (
@@ -39,22 +40,18 @@ def _elements(self: Evaluator, collection: Value, range: SourceRange) -> Iterato
         return None
     if collection.raw is UNKNOWN:
         return None
-    if isinstance(collection.type, SetType):
-        return ((item, item) for item in collection.raw)
-    if isinstance(collection.raw, tuple):
-        return ((number(at), item) for at, item in enumerate(collection.raw))
-    return ((string(name), collection.raw[name]) for name in sorted(collection.raw))
+    return elements(collection)
 
 
 def template_for(self: Evaluator, node: TemplateFor) -> Value:
-    collection = self.evaluate(node.collection)
-    elements = _elements(self, collection, node.collection.range)
-    if elements is None:
+    collection = content(self.evaluate(node.collection))
+    pairs = _elements(self, collection, node.collection.range)
+    if pairs is None:
         return unknown(STRING, collection.marks)
     texts: list[str] = []
     marks = collection.marks
     known = True
-    for key, value in elements:
+    for key, value in pairs:
         if not self.visit(node.range):
             return unknown(STRING, marks)
         self.locals.append({node.key: key, node.value: value} if node.key else {node.value: value})
@@ -69,12 +66,12 @@ def template_for(self: Evaluator, node: TemplateFor) -> Value:
 
 
 def for_expression(self: Evaluator, node: For) -> Value:
-    collection = self.evaluate(node.collection)
-    elements = _elements(self, collection, node.collection.range)
-    if elements is None:
+    collection = content(self.evaluate(node.collection))
+    pairs = _elements(self, collection, node.collection.range)
+    if pairs is None:
         return DYNAMIC.with_marks(collection.marks)
     loop = _Loop(self, node, collection.marks)
-    for key, value in elements:
+    for key, value in pairs:
         if not self.visit(node.range):
             return DYNAMIC
         self.locals.append({node.key: key, node.value: value} if node.key else {node.value: value})
@@ -168,7 +165,7 @@ class _Loop:
 
 def splat(self: Evaluator, node: Splat) -> Value:
     before = len(self.diagnostics)
-    source = self.evaluate(node.source)
+    source = content(self.evaluate(node.source))
     if len(self.diagnostics) > before:
         return DYNAMIC
     sequence = isinstance(source.type, (ListType, SetType, TupleType))

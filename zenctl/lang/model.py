@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.types import (
     ANY,
     BOOL,
@@ -23,6 +24,11 @@ from zenctl.lang.types import (
 )
 
 SENSITIVE = "sensitive"
+"""Mark of what must not be shown."""
+
+EPHEMERAL = "ephemeral"
+"""Mark of what must not be written down: in no plan, no record, no job."""
+
 Marks = frozenset[str]
 NO_MARKS: Marks = frozenset()
 
@@ -55,6 +61,10 @@ class Capsule(Protocol):
 
     def unwrap(self) -> object:
         """The object."""
+        ...
+
+    def content(self) -> Value | None:
+        """The plain value it stands for where one is needed, unknown if it is known only after apply; None if none."""
         ...
 
 
@@ -94,14 +104,25 @@ DYNAMIC = Value(ANY, UNKNOWN)
 """Nothing is known, not even the type."""
 
 
+def content(value: Value) -> Value:
+    """What a capsule stands for where a plain value is needed, such as what a step returned; else the value itself."""
+    if not isinstance(value.type, CapsuleType) or value.raw is UNKNOWN or value.raw is None:
+        return value
+    inner = value.raw.content()
+    return value if inner is None else inner.with_marks(value.marks)
+
+
 def unknown(type: Type, marks: Marks = NO_MARKS) -> Value:
     """An unknown value of a type."""
     return Value(type, UNKNOWN, marks)
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def string(text: str) -> Value:
-    """A string, in Unicode's normal form C."""
-    return Value(STRING, text if text.isascii() else unicodedata.normalize("NFC", text))
+    """A string, in Unicode's normal form C. Half a character, which no file can hold, becomes U+FFFD."""
+    return Value(STRING, text if text.isascii() else nfc(_SURROGATE.sub("\ufffd", text)))
 
 
 def number(value: Decimal | int) -> Value:
@@ -216,6 +237,8 @@ def identity(value: Value) -> Any:
 
 
 def _order(key: Any) -> tuple[Any, ...]:
-    """Sets iterate numbers by size, strings by code point, false before true, the rest by their text."""
+    """Sets iterate numbers by size, strings by code point, false before true, the rest by their text, null last."""
     kind, raw = key[0], key[1] if len(key) > 1 else ""
-    return (kind, raw) if kind in ("str", "Decimal", "bool") else (kind, repr(key))
+    if kind in ("str", "Decimal", "bool"):
+        return 0, kind, raw
+    return (1, kind, repr(key)) if kind != "NoneType" else (2,)

@@ -10,6 +10,8 @@ MAX_EXPONENT = 1000
 
 CONTEXT = Context(prec=160, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 
+_SHORTER = Context(prec=150, rounding=ROUND_HALF_EVEN, traps=[])
+
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 MAX_DIGITS = 2000
 
@@ -28,6 +30,23 @@ def parse_number(text: str) -> Decimal | None:
 def in_range(value: Decimal) -> bool:
     """Whether a number is finite and within the limits of magnitude."""
     return value.is_finite() and (not value or abs(value.adjusted()) <= MAX_EXPONENT)
+
+
+def negated(value: Decimal) -> Decimal:
+    """The number with the other sign, exact to the last digit, which Python's `-value` is not."""
+    return value.copy_negate() if value else value
+
+
+def rounded(value: Decimal) -> Decimal:
+    """The result of a computation without the traces of its rounding: what begins with 0.999...9 is 1.
+
+    Where 150 digits of a longer result end in ten zeros or more, the exact result ends there.
+    """
+    shorter = _SHORTER.plus(value)
+    if shorter == value or len(value.as_tuple().digits) < CONTEXT.prec:  # not rounded
+        return value
+    shorter = shorter.normalize(_SHORTER)
+    return shorter if len(shorter.as_tuple().digits) <= _SHORTER.prec - 10 else value
 
 
 def number_text(value: Decimal) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from decimal import Decimal, DecimalException
 
 from zenctl.lang.conversion import ConversionError, convert_value, equal
-from zenctl.lang.model import UNKNOWN, Value, all_marks, boolean, unknown
-from zenctl.lang.numbers import CONTEXT, in_range
+from zenctl.lang.model import UNKNOWN, Value, all_marks, boolean, content, unknown
+from zenctl.lang.numbers import CONTEXT, in_range, negated, rounded
 from zenctl.lang.types import BOOL, NUMBER, Type
 
 
@@ -42,7 +42,7 @@ def result_type(operator: str) -> Type:
 def operand(value: Value, operator: str, side: str) -> Value:
     """A value as the operator needs it. Raises OperatorProblem."""
     if operator in ("==", "!="):
-        return value
+        return content(value)
     wanted = BOOL if operator in ("&&", "||", "!") else NUMBER
     where = f"The {side} side of {operator}" if side else f"What follows {operator}"
     try:
@@ -93,12 +93,12 @@ def arithmetic(operator: str, left: Decimal, right: Decimal) -> Decimal:
         raise OperatorProblem("The result is too large to be computed.") from None
     if not in_range(result):
         raise OperatorProblem("The result is out of the range of numbers.")
-    return result
+    return rounded(result)
 
 
 def unary(operator: str, value: Value) -> Value:
     """The result for an operand that `operand` has seen."""
     if value.raw is UNKNOWN:
         return unknown(BOOL if operator == "!" else NUMBER, value.marks)
-    result = boolean(not value.raw) if operator == "!" else Value(NUMBER, -value.raw)
+    result = boolean(not value.raw) if operator == "!" else Value(NUMBER, negated(value.raw))
     return result.with_marks(value.marks)

@@ -6,15 +6,19 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from zenctl.diagnostics import Diagnostic, Position, SourceRange
-from zenctl.lang.cursor import SyntaxFailure, name
+from zenctl.lang.cursor import MAX_PROBLEMS, SyntaxFailure
 from zenctl.lang.expressions import ExpressionParser
-from zenctl.lang.scanner import Mode
+from zenctl.lang.normal_form import nfc
+from zenctl.lang.scanner import Mode, scan
 from zenctl.lang.source import Source
 from zenctl.lang.syntax import Attribute, Block, Body, Expression
 from zenctl.lang.template import decode, parse_bare
 
-MAX_PROBLEMS = 200
-"""After so many problems in a file the rest of it is not read."""
+MAX_RESCANNED = 100_000
+"""How many characters, besides as many as the file has, are scanned anew behind strings that are not closed."""
+
+_INSIDE = {"oquote": 1, "cquote": -1, "oheredoc": 1, "cheredoc": -1, "interp": 1, "control": 1, "seqend": -1}
+"""How a token changes the depth within strings, heredocs and the sequences in them."""
 
 
 def parse_config(text: str, filename: str) -> tuple[Body, list[Diagnostic]]:
@@ -51,6 +55,11 @@ class BodyParser(ExpressionParser):
     def __init__(self, source: Source, mode: Mode = Mode.NORMAL) -> None:
         super().__init__(source, mode)
         self._unclosed = False
+        self._excused = 0
+        """Closing braces that a broken item may have left over, and that are no mistakes of their own."""
+        self._rescanned = 0
+        self._margin = -1
+        """The column where the block around begins."""
 
     def whole(self, read: Callable[[], Expression]) -> Expression | None:
         """What `read` reads, if that is the whole text and without errors."""
@@ -72,29 +81,40 @@ class BodyParser(ExpressionParser):
         """Everything up to the end of the file."""
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
+        broken = False
         while True:
-            self._items(attributes, blocks)
+            broken = self._items(attributes, blocks) or broken
             if self.kind == "eof":
-                return Body(self.source.range(0, len(self.text)), attributes, tuple(blocks))
-            place = self.here()
-            self.report("extra_brace", "Unexpected closing brace", "There is no open block that it could close.", place)
+                return Body(self.source.range(0, len(self.text)), attributes, tuple(blocks), broken)
+            if self._excused:
+                self._excused -= 1
+            else:
+                detail = "There is no open block that it could close."
+                self.report("extra_brace", "Unexpected closing brace", detail, self.here())
             self.advance()
 
-    def _items(self, attributes: dict[str, Attribute], blocks: list[Block]) -> None:
-        """Read items up to a closing brace or the end of the file."""
+    def _items(self, attributes: dict[str, Attribute], blocks: list[Block]) -> bool:
+        """Read items up to a closing brace or the end of the file; returns whether one of them is broken."""
+        broken = False
         while True:
             kind = self.kind
             if kind == "newline":
                 self.advance()
+            elif len(self.diagnostics) >= MAX_PROBLEMS:
+                self._unclosed = True
+                self.at, self.kind = len(self.kinds) - 1, "eof"
+                return True
             elif kind == "eof" or kind == "}":
-                return
+                return broken
             else:
-                first, depth = self.at, self.depth
+                first, depth, margin = self.at, self.depth, self._margin
                 try:
                     self._item(attributes, blocks)
                 except SyntaxFailure:
-                    self.depth, self.newlines = depth, True
+                    self.depth, self.newlines, self._margin = depth, True, margin
+                    self._excused += 1
                     self._recover(first)
+                    broken = True
 
     def _item(self, attributes: dict[str, Attribute], blocks: list[Block]) -> None:
         start = self.start
@@ -107,7 +127,7 @@ class BodyParser(ExpressionParser):
             self.advance()
             expression = self.expression()
             self._attribute_end()
-            self._add(attributes, Attribute(self.since(start), name(word), name_range, expression))
+            self._add(attributes, Attribute(self.since(start), nfc(word), name_range, expression))
             if self.kind == "newline":
                 self.advance()
         elif self.kind in ("{", "oquote", "ident") or self._brace_below():
@@ -148,7 +168,7 @@ class BodyParser(ExpressionParser):
         label_ranges: list[SourceRange] = []
         while self.kind != "{":
             if self.kind == "ident":
-                labels.append(name(self.word()))
+                labels.append(nfc(self.word()))
                 label_ranges.append(self.here())
                 self.advance()
             elif self.kind == "oquote":
@@ -163,15 +183,19 @@ class BodyParser(ExpressionParser):
                 self._bad_header()
         header_range = self.since(start)
         self.deeper()
+        outer, self._margin = self._margin, self.source.column(start)
         body = self._block_body(type_range)
+        self._margin = outer
         self.depth -= 1
-        block = Block(self.since(start), name(type), tuple(labels), tuple(label_ranges), type_range, header_range, body)
+        block = Block(self.since(start), nfc(type), tuple(labels), tuple(label_ranges), type_range, header_range, body)
         if self.kind == "newline":
             self.advance()
         elif self.kind != "eof":
             # The block itself is whole: keep it, and read on behind the brace.
             detail = "The next argument or block must begin on a new line."
             self.report("missing_newline", "Missing newline after block", detail, self.here())
+            self._failed_line = self.here().start.line
+            self._excused += 1
         return block
 
     def _brace_below(self) -> bool:
@@ -210,10 +234,11 @@ class BodyParser(ExpressionParser):
         self.advance()
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
+        broken = False
         if self.kind not in ("newline", "}", "eof"):
             self._single(attributes)
         else:
-            self._items(attributes, blocks)
+            broken = self._items(attributes, blocks)
         if self.kind != "}":
             if self._unclosed:  # the innermost one has been told
                 raise SyntaxFailure
@@ -221,14 +246,14 @@ class BodyParser(ExpressionParser):
             detail = 'There is no closing brace "}" for this block before the end of the file.'
             self.fail("unclosed_block", "Unclosed block", detail, type_range)
         self.advance()
-        return Body(self.since(start), attributes, tuple(blocks))
+        return Body(self.since(start), attributes, tuple(blocks), broken)
 
     def _single(self, attributes: dict[str, Attribute]) -> None:
         """The one argument of a block that is written on one line."""
         start = self.start
         if self.kind != "ident":
             self._no_item()
-        word, name_range = name(self.word()), self.here()
+        word, name_range = nfc(self.word()), self.here()
         self.advance()
         if self.kind in ("{", "oquote", "ident"):
             detail = "A block on one line can hold one argument only. Put a block inside it on a line of its own."
@@ -256,30 +281,54 @@ class BodyParser(ExpressionParser):
         close, on a line that is indented no more than the broken item and looks like an item or the end of a block.
         """
         kinds, starts = self.kinds, self.starts
-        if len(self.diagnostics) >= MAX_PROBLEMS:
-            self._unclosed = True
-            self.at, self.kind = len(kinds) - 1, "eof"
-            return
         margin = self.source.column(starts[first])
         stop = self.at
         while stop - 1 > first and kinds[stop - 1] == "newline":
             stop -= 1
-        open_brackets = 0
+        open_brackets = inside = 0
         at = first
         while kinds[at] != "eof":
             kind = kinds[at]
+            inside = 0 if kind == "badnewline" else inside + _INSIDE.get(kind, 0)
             if kind in ("{", "[", "(", "interp", "control"):
                 open_brackets += 1
             elif kind in ("}", "]", ")", "seqend"):
-                if kind == "}" and open_brackets == 0 and at >= stop:
+                if kind == "}" and open_brackets == 0 and at >= stop and self._closes(at):
                     break
                 open_brackets = max(0, open_brackets - 1)
             elif kind == "newline" and at >= stop and (open_brackets == 0 or self._looks_new(at + 1, margin)):
+                if inside > 0:
+                    self._rescan(at)
                 break
             at += 1
+        else:
+            self._unclosed = True
         self.at = at
         self.kind = kinds[at]
         self.end = self.ends[at - 1] if at else 0
+
+    def _rescan(self, at: int) -> None:
+        """Read the tokens from a newline on anew, as it was scanned as part of a string that is never closed."""
+        start, length = self.starts[at], len(self.text)
+        self._rescanned += length - start
+        if self._rescanned > MAX_RESCANNED + length:  # for the time to stay linear
+            return
+        tokens = scan(self.text[start:])
+        self.kinds[at:] = tokens.kinds
+        self.starts[at:] = [start + offset for offset in tokens.starts]
+        self.ends[at:] = [start + offset for offset in tokens.ends]
+
+    def _closes(self, at: int) -> bool:
+        """Whether a brace behind a broken item ends the block around it, and is not just a slip in the item."""
+        kinds = self.kinds
+        if kinds[at - 1] == "newline":
+            return True
+        if kinds[at + 1] not in ("newline", "eof"):
+            return False
+        at += 1
+        while kinds[at] == "newline":
+            at += 1
+        return kinds[at] != "}" and self.source.column(self.starts[at]) <= self._margin
 
     def _looks_new(self, at: int, margin: int) -> bool:
         """Whether an item, or the end of the block around it, begins at a token that follows a newline."""

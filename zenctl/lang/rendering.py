@@ -5,10 +5,10 @@ from __future__ import annotations
 from zenctl.diagnostics import SourceRange
 from zenctl.lang.calls import MAX_STRING
 from zenctl.lang.conversion import ConversionError, convert_value, unify
-from zenctl.lang.evaluator import MAX_ITERATIONS, Evaluator
+from zenctl.lang.evaluator import Evaluator
 from zenctl.lang.model import NO_MARKS, UNKNOWN, Value, string, unknown
 from zenctl.lang.syntax import Conditional, Literal, Template, TemplateIf
-from zenctl.lang.types import BOOL, STRING, AnyType, Type, describe
+from zenctl.lang.types import ANY, BOOL, STRING, AnyType, Type, describe
 
 
 def template(self: Evaluator, node: Template) -> Value:
@@ -53,8 +53,7 @@ def joined(self: Evaluator, texts: list[str], known: bool, range: SourceRange) -
         return unknown(STRING)
     self.text += sum(map(len, texts))
     if self.text > MAX_STRING:
-        self.iterations = MAX_ITERATIONS + 1  # loops around need not go on
-        self.problem("text_too_long", "Text too long", f"The text is longer than {MAX_STRING} characters.", range)
+        self.give_up("text_too_long", "Text too long", f"The text is longer than {MAX_STRING} characters.", range)
         return unknown(STRING)
     return string("".join(texts))
 
@@ -109,4 +108,6 @@ def _common_type(true_value: Value, false_value: Value) -> Type | None:
         return false_value.type
     if false_value.raw is None and isinstance(false_value.type, AnyType):
         return true_value.type
+    if isinstance(true_value.type, AnyType) or isinstance(false_value.type, AnyType):
+        return ANY
     return unify([true_value.type, false_value.type])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import Enum
 
 
@@ -89,6 +90,22 @@ def scan(text: str, mode: Mode = Mode.NORMAL, *, comments: bool = False) -> Toke
     return _Scanner(text, mode, comments).run()
 
 
+class LineScanner:
+    """Scans a text that comes line by line: heredocs and templates stay open from one line to the next.
+
+    A comment between /* and */ must end on its line.
+    """
+
+    def __init__(self) -> None:
+        self._modes: list[_String | _Sequence | _Heredoc | _Bare] = []
+
+    def line(self, text: str) -> Tokens:
+        """The tokens of the next line, given without its end."""
+        scanner = _Scanner(text + "\n", Mode.NORMAL, False)
+        scanner.modes = self._modes
+        return scanner.run()
+
+
 class _Scanner:
     def __init__(self, text: str, mode: Mode, comments: bool) -> None:
         self.text = text
@@ -127,10 +144,9 @@ class _Scanner:
             if kind == "operator":
                 kind = text[start:end]
             elif kind == "ident":
-                name = text[start:end]
-                if not name.isascii() and not _is_name(name):
-                    end = self._broken_name(start, end)
-                    at = end
+                word = text[start:end]
+                if not word.isascii() and _name_length(word) < len(word):
+                    at = self._broken_name(start, end)
                     continue
             elif kind == "brace":
                 self.at = at = end
@@ -254,17 +270,24 @@ class _Scanner:
         return ended
 
 
-def _is_name(name: str) -> bool:
-    return name.replace("-", "_").isidentifier()
+_LETTERS = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Nl"))
+_MARKS = frozenset(("Mn", "Mc", "Nd", "Pc"))
+# What Unicode counts as letters and as marks of names for historical reasons.
+_MORE_LETTERS = frozenset("\u1885\u1886\u2118\u212e\u309b\u309c")
+_MORE_MARKS = frozenset("\u00b7\u0387\u19da\u1369\u136a\u136b\u136c\u136d\u136e\u136f\u1370\u1371")
 
 
-def _name_length(name: str) -> int:
-    """How much of it is an identifier, from the start; by halving, as each prefix of a name is one."""
-    low, high = 0, len(name)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _is_name(name[:middle]):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def _name_length(word: str) -> int:
+    """How much of it is a name, from the start: ID_Start, then ID_Continue and dashes, in Unicode's words.
+
+    Python's own rule for names leaves out some letters, as it looks at their compatibility forms.
+    """
+    for at, character in enumerate(word):
+        if character.isascii():  # the scanner has looked at these
+            continue
+        category = unicodedata.category(character)
+        if category in _LETTERS or character in _MORE_LETTERS:
+            continue
+        if at == 0 or not (category in _MARKS or character in _MORE_MARKS):
+            return at
+    return len(word)

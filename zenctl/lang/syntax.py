@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Union
 
 from zenctl.diagnostics import SourceRange
@@ -215,17 +215,43 @@ class Block(Node):
 
 @dataclass(frozen=True, slots=True)
 class Body(Node):
-    """Attributes and blocks in the order of the file. `attributes` has each name once (doubles are diagnostics)."""
+    """Attributes and blocks in the order of the file. `attributes` has each name once (doubles are diagnostics).
+
+    `broken` says that something in it could not be read: what seems to be missing may be there.
+    """
 
     attributes: dict[str, Attribute] = field(hash=False)
     blocks: tuple[Block, ...] = ()
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BlockShape:
     """Which keys of a YAML mapping are blocks. `labels` mappings nest below the key; a list of mappings is several
-    blocks; `blocks` are the block types inside. Every other key is an attribute.
+    blocks; `blocks` are the block types inside. Every other key is an attribute; `types` are those whose value is a
+    type expression, which YAML writes as a text.
     """
 
     labels: int = 0
     blocks: Mapping[str, BlockShape] = field(default_factory=dict, hash=False)
+    types: frozenset[str] = frozenset()
+
+
+def same_meaning(one: object, other: object) -> bool:
+    """Whether two trees say the same: all but their ranges is equal, the order of attributes included."""
+    pairs = [(one, other)]
+    while pairs:
+        left, right = pairs.pop()
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, Node):
+            pairs += [(getattr(left, f.name), getattr(right, f.name)) for f in fields(left)]
+        elif isinstance(left, (tuple, dict)) and isinstance(right, (tuple, dict)):
+            if len(left) != len(right):
+                return False
+            pairs += zip(left, right, strict=True)
+            if isinstance(left, dict) and isinstance(right, dict):
+                pairs += zip(left.values(), right.values(), strict=True)
+        elif left != right and not isinstance(left, SourceRange):
+            return False
+    return True

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from zenctl.diagnostics import SourceRange, did_you_mean
+from zenctl.lang.normal_form import nfc
 from zenctl.lang.syntax import Expression, Literal, Template, TemplateFor, TemplateIf, TemplateWrap
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def decode(parser: ExpressionParser, start: int, end: int, *, quoted: bool) -> s
             pieces.append(value)
         pieces.append(text[at:])
         text = "".join(pieces)
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return nfc(text)
 
 
 def _escape(escape: str) -> tuple[str, str]:
@@ -116,7 +116,10 @@ def _escape(escape: str) -> tuple[str, str]:
         code = int(digits, 16)
         if code > 0x10FFFF:
             return escape, f"There is no Unicode character {digits}."
-        return ("\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code)), ""
+        if 0xD800 <= code <= 0xDFFF:
+            detail = f"{digits} is half of a pair that UTF-16 makes of a character. Write the character as \\UNNNNNNNN."
+            return escape, detail
+        return chr(code), ""
     detail = f'"{escape}" is no escape sequence: there are \\n, \\r, \\t, \\", \\\\, \\uNNNN and \\UNNNNNNNN.'
     if letter in "$%":
         detail += f" To write {letter}{{ as text, double the sign: {letter}{letter}{{."
@@ -203,7 +206,7 @@ def _directive(parser: ExpressionParser, start: int, opening: SourceRange) -> _P
 def _directive_name(parser: ExpressionParser) -> str:
     if parser.kind != "ident":
         parser.fail("invalid_directive", "Invalid for directive", "A name must stand here: %{ for x in xs }.")
-    word = parser.word()
+    word = nfc(parser.word())
     parser.advance()
     return word
 

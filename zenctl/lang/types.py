@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from zenctl.addrs import NAME
 from zenctl.lang.quoting import quote
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class ObjectType:
 
 def _key(name: str) -> str:
     """An attribute's name as a type expression writes it."""
-    return name if _NAME.fullmatch(name) else quote(name)
+    return name if NAME.fullmatch(name) else quote(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +108,9 @@ STRING = Primitive("string")
 NUMBER = Primitive("number")
 BOOL = Primitive("bool")
 ANY = AnyType()
+
+MAX_OUTLINE = 40
+"""Longest type expression that an outline gives in full, in characters."""
 
 COLLECTIONS = (ListType, SetType, MapType)
 
@@ -131,6 +132,16 @@ def describe(type: Type) -> str:
     if isinstance(type, ObjectType):
         return "an object"
     return f"a {type.name}"
+
+
+def outline(type: Type) -> str:
+    """A type expression short enough for a sentence: `list(object({...}))`."""
+    text = str(type)
+    if len(text) <= MAX_OUTLINE:
+        return text
+    if isinstance(type, (ListType, SetType, MapType)):
+        return f"{text[: text.index('(')]}({outline(type.element)})"
+    return "tuple([...])" if isinstance(type, TupleType) else "object({...})"
 
 
 def _plural(type: Type) -> str:

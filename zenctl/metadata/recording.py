@@ -150,10 +150,7 @@ class Recorder:
                 started_ms=now,
                 ended_ms=now,
             )
-            outputs = {
-                name: OutputRecord(a.type, a.digest, a.uri, a.bytes, a.properties) for name, a in source.outputs.items()
-            }
-            return self._put(new, self._marked(_key(new)), inputs, outputs)[0].id
+            return self._put(new, self._marked(_key(new)), inputs, _output_records(source))[0].id
 
     def forget(self, addr: Address) -> None:
         """The address has no current result and no attempt any more. What is recorded of its past stays."""
@@ -165,6 +162,28 @@ class Recorder:
                 self._lock.commit(Transition(executions=tuple(cleared)))
                 self._heads.pop(key, None)
                 self._attempts.pop(key, None)
+
+    def move(self, recorded: Recorded, to: Address) -> int:
+        """Record in one put that an address's current result stands at another address now; gives the execution's id.
+
+        The old address has no result any more; what was its attempt stays its past.
+        """
+        with self._consistent():
+            for addr in (recorded.addr, to):
+                self._check_not_running(addr)
+            key = address_key(recorded.addr)
+            head = self._heads[key]
+            inputs = recorded.inputs
+            new = self._new(to, self._name(to, "move"), recorded.type, head.state, "move", inputs)
+            kept = {name: value for name, value in head.properties.items() if name not in new.properties}
+            new = replace(new, properties={**kept, **new.properties})
+            if recorded.outputs:
+                new = _with(replace(new, state=ExecutionState.CACHED), source=recorded.source or recorded.execution_id)
+            outputs = _output_records(recorded)
+            written = self._put(new, [*self._marked(key), *self._marked(_key(new))], inputs, outputs)[0]
+            self._heads.pop(key, None)
+            self._attempts.pop(key, None)
+            return written.id
 
     def endpoint(
         self,
@@ -309,6 +328,11 @@ class Recorder:
                 marked[key] = written
             elif key in marked and marked[key].id in changed:
                 del marked[key]
+
+
+def _output_records(recorded: Recorded) -> dict[str, OutputRecord]:
+    found = recorded.outputs.items()
+    return {name: OutputRecord(a.type, a.digest, a.uri, a.bytes, a.properties) for name, a in found}
 
 
 def _key(execution: Execution) -> str:

@@ -42,6 +42,7 @@ class ReasonCode(str, Enum):
     DRIFTED = "DRIFTED"
     REMOVED = "REMOVED"
     RECORDED_ELSEWHERE = "RECORDED_ELSEWHERE"
+    TRIGGERED = "TRIGGERED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,8 @@ class Change:
     `before` and `after` are plain JSON: the recorded and the planned attributes (`params`, `inputs`, `outputs`,
     `code`, ...). `after_unknown` lists the paths in `after` that are known only after apply, `sensitive` those that
     are never shown. `depends_on` are the addresses whose results it needs. `fingerprint` is empty while an input is
-    unknown. `execution_id` pins the recorded execution that NO_OP and REUSE stand on.
+    unknown. `execution_id` pins the recorded execution that NO_OP and REUSE stand on. `moved_from` is the address that
+    its record has until now (a `moved` block says so).
     """
 
     addr: Address
@@ -35,6 +36,7 @@ class Change:
     components: Components | None = None
     fingerprint: str = ""
     execution_id: int | None = None
+    moved_from: str = ""
 
     @property
     def address(self) -> str:
@@ -42,7 +44,7 @@ class Change:
 
     @property
     def is_noop(self) -> bool:
-        return self.action is Action.NO_OP
+        return self.action is Action.NO_OP and not self.moved_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,17 @@ class CodeArchive:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesRead:
+    """What a module's expressions asked of its files: the SHA-256 of each that was read (what stands in it may be
+    secret) and whether there is one by path, lists by folder and pattern.
+    """
+
+    digests: Mapping[str, str] = field(default_factory=dict, hash=False)
+    existing: Mapping[str, bool] = field(default_factory=dict, hash=False)
+    matches: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What apply will do, in the order of `changes` (dependencies first), complete on its own.
 
@@ -76,6 +89,7 @@ class Plan:
       address's current result then: a plan whose heads have moved is stale.
     - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
       sensitive; `code` the archive of each step that runs or may run, by address.
+    - `read` is what expressions read of files, by the module's folder.
     - `timestamp` is ISO 8601 in UTC.
     """
 
@@ -92,6 +106,7 @@ class Plan:
     variables: Mapping[str, Any] = field(default_factory=dict, hash=False)
     heads: Mapping[str, int] = field(default_factory=dict, hash=False)
     code: Mapping[str, CodeArchive] = field(default_factory=dict, hash=False)
+    read: Mapping[str, FilesRead] = field(default_factory=dict, hash=False)
     providers: Mapping[str, str] = field(default_factory=dict, hash=False)
     diagnostics: tuple[Diagnostic, ...] = ()
 

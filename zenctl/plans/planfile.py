@@ -19,7 +19,7 @@ from zenctl.addrs import AddressError, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, Position, Severity, SourceRange, error
 from zenctl.digests import canonical_json, sha256_bytes
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
-from zenctl.plans.plan import Change, CodeArchive, OutputChange, Plan
+from zenctl.plans.plan import Change, CodeArchive, FilesRead, OutputChange, Plan
 
 FORMAT = 1
 """Version of the plan file's form; a newer one is refused."""
@@ -117,6 +117,14 @@ def _encode(plan: Plan) -> dict[str, Any]:
         "variables": dict(plan.variables),
         "providers": dict(plan.providers),
         "heads": dict(plan.heads),
+        "read": {
+            folder: {
+                "digests": dict(read.digests),
+                "existing": dict(read.existing),
+                "matches": {inner: {p: list(m) for p, m in found.items()} for inner, found in read.matches.items()},
+            }
+            for folder, read in plan.read.items()
+        },
         "code": {address: archive.digest for address, archive in plan.code.items()},
         "changes": [_encode_change(change) for change in plan.changes],
         "outputs": [asdict(output) for output in plan.outputs],
@@ -136,12 +144,18 @@ def _decode(raw: Mapping[str, Any], files: Mapping[str, str], archives: Mapping[
         variables=raw["variables"],
         providers=raw["providers"],
         heads=raw["heads"],
+        read={folder: _decode_read(read) for folder, read in raw.get("read", {}).items()},
         files=files,
         code={address: CodeArchive(digest, archives[digest]) for address, digest in raw["code"].items()},
         changes=tuple(_decode_change(change) for change in raw["changes"]),
         outputs=tuple(OutputChange(**output) for output in raw["outputs"]),
         diagnostics=tuple(_decode_diagnostic(d) for d in raw["diagnostics"]),
     )
+
+
+def _decode_read(raw: Mapping[str, Any]) -> FilesRead:
+    matches = {inner: {p: tuple(m) for p, m in found.items()} for inner, found in raw["matches"].items()}
+    return FilesRead(raw["digests"], raw["existing"], matches)
 
 
 def _encode_change(change: Change) -> dict[str, Any]:
@@ -157,6 +171,7 @@ def _encode_change(change: Change) -> dict[str, Any]:
         "components": encode_components(change.components) if change.components else None,
         "fingerprint": change.fingerprint,
         "execution_id": change.execution_id,
+        "moved_from": change.moved_from,
     }
 
 
@@ -178,6 +193,7 @@ def _decode_change(raw: Mapping[str, Any]) -> Change:
         components=decode_components(components) if components else None,
         fingerprint=raw["fingerprint"],
         execution_id=raw["execution_id"],
+        moved_from=raw.get("moved_from", ""),
     )
 
 
@@ -215,10 +231,13 @@ def encode_diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
         "detail": diagnostic.detail,
         "address": diagnostic.address,
         "range": asdict(place) if place else None,
+        "values": [list(pair) for pair in diagnostic.values],
     }
 
 
 def _decode_diagnostic(raw: Mapping[str, Any]) -> Diagnostic:
     place = raw["range"]
     source = SourceRange(place["filename"], Position(**place["start"]), Position(**place["end"])) if place else None
-    return Diagnostic(Severity(raw["severity"]), raw["code"], raw["summary"], raw["detail"], source, raw["address"])
+    values = tuple((name, statement) for name, statement in raw.get("values", ()))
+    severity = Severity(raw["severity"])
+    return Diagnostic(severity, raw["code"], raw["summary"], raw["detail"], source, raw["address"], values)

@@ -62,6 +62,8 @@ def terraform_actions(change: Change) -> tuple[str, ...]:
 def resource_change(change: Change) -> Json:
     """One address: what happens to it, before and after, and why."""
     document: Json = {"address": change.address}
+    if change.moved_from:
+        document["previous_address"] = change.moved_from
     if change.addr.module:
         document["module_address"] = ".".join(str(part) for part in change.addr.module)
     document |= {"mode": "managed", "kind": change.addr.kind, "type": change.addr.type, "name": change.addr.name}
@@ -143,6 +145,7 @@ def diagnostic_json(diagnostic: Diagnostic, source: str | None = None) -> Json:
             "start_line": start.line,
             "highlight_start_offset": min(start.column - 1, len(line)),
             "highlight_end_offset": min(max(stop, start.column - 1), len(line)),
+            "values": [{"traversal": name, "statement": statement} for name, statement in diagnostic.values],
         }
     return document
 

@@ -129,6 +129,16 @@ class Registry:
                 raise DiagnosticError(_broken("provider", name, problem, self.providers[name].install)) from problem
         return cast(Provider, self._loaded[key])
 
+    def instance(self, name: str) -> Provider:
+        """The provider to configure: that object, or for a name with an alias (`gcp.eu`) one of its own."""
+        plain, alias = name.partition(".")[::2]
+        if not alias:
+            return self.provider(name)
+        key = ("provider object", name)
+        if key not in self._loaded:
+            self._loaded[key] = type(self.provider(plain))()
+        return cast(Provider, self._loaded[key])
+
     def schema(self, provider: str) -> ProviderSchema:
         """What a provider offers."""
         key = ("schema", provider)

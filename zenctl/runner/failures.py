@@ -54,10 +54,11 @@ def describe(error: BaseException, place: Place) -> JobError:
         return JobError("input_corrupt", str(error), hint=hint)
     if isinstance(error, WireError):
         return JobError("internal", str(error))
-    if _is_full(error):
-        return JobError("storage", f"no space left on the disk: {_short(error)}", hint=NO_SPACE)
+    full = _is_full(error)
     if isinstance(error, StorageError):
-        return JobError("storage", f"the artifact store refused: {error}")
+        return JobError("storage", f"the artifact store refused: {error}", hint=NO_SPACE if full else "")
+    if full:
+        return JobError("storage", _short(error), hint=NO_SPACE)
     return _raised(error, place)
 
 

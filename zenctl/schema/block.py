@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 
 class BlockModel(BaseModel):
@@ -16,19 +17,32 @@ class BlockModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
 
 
-def attribute(description: str, *, default: Any = ..., fingerprint: bool = True, **constraints: Any) -> Any:
+def attribute(
+    description: str, *, default: Any = ..., fingerprint: bool = True, sensitive: bool = False, **constraints: Any
+) -> Any:
     """Declare an attribute: what it means, its default (none = required), and pydantic constraints (`gt=0` ...).
 
     `fingerprint=False` marks what cannot change the result (a path, a port, a name): editing it makes nothing stale.
+    `sensitive=True` marks a secret, which is never shown, whatever value it is given.
     """
-    return Field(default, description=description, json_schema_extra={"x-fingerprint": fingerprint}, **constraints)
+    extra: dict[str, Any] = {"x-fingerprint": fingerprint, **({"x-sensitive": True} if sensitive else {})}
+    return Field(default, description=description, json_schema_extra=extra, **constraints)
+
+
+def is_sensitive(info: FieldInfo) -> bool:
+    """Whether an attribute was declared as a secret."""
+    return isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("x-sensitive") is True
+
+
+def is_fingerprinted(info: FieldInfo) -> bool:
+    """Whether an attribute is part of the fingerprint."""
+    return not (isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("x-fingerprint") is False)
 
 
 def fingerprinted(model: BlockModel) -> dict[str, Any]:
     """The attributes that are part of the fingerprint, as plain data; defaults included, so that they are pinned."""
     data = model.model_dump(mode="python")
     for name, info in type(model).model_fields.items():
-        extra = info.json_schema_extra
-        if isinstance(extra, dict) and extra.get("x-fingerprint") is False:
+        if not is_fingerprinted(info):
             del data[name]
     return data

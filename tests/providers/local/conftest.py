@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.measuring import PATIENCE
 from zenctl.digests import sha256_bytes
 from zenctl.jobs.artifacts import code_path
 from zenctl.jobs.result import JobResult
@@ -23,8 +24,6 @@ from zenctl.provider import Compute, JobHandle, JobState, JobStatus, ProviderCon
 from zenctl.runner.zipapp import build_runner
 from zenctl_local.launcher import Launcher, Limits
 from zenctl_local.provider import LocalProvider
-
-PATIENCE = 60.0
 
 
 class Project:

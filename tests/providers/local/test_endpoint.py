@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -18,11 +19,14 @@ import httpx
 import psutil
 import pytest
 
+from tests.measuring import PATIENCE
 from zenctl.provider import EndpointAction, EndpointRequest, EndpointState, ErrorKind, ProviderContext, ProviderError
 from zenctl.provider.testing.endpoint import EndpointBench, EndpointConformance
 from zenctl_local.endpoint import LocalEndpoints, Patience
+from zenctl_local.forkserver import kill_group
 from zenctl_local.provider import LocalProvider
 from zenctl_local.server_state import ServerState, read_state, write_state
+from zenctl_local.serving import is_known
 
 MAKE_MODELS = """
 import json, os, sys
@@ -88,7 +92,7 @@ def ended(pid: int) -> bool:
 
 
 def until(condition: object, what: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, what
         time.sleep(0.01)
@@ -121,10 +125,10 @@ class Live:
     state: EndpointState
 
     def version(self) -> int:
-        return int(httpx.get(self.state.url).json()["model_version_status"][0]["version"])
+        return int(httpx.get(self.state.url, timeout=PATIENCE).json()["model_version_status"][0]["version"])
 
     def ask(self, x: float) -> float:
-        answer = httpx.post(f"{self.state.url}:predict", json={"instances": [{"x": x, "s": "a"}]}, timeout=30)
+        answer = httpx.post(f"{self.state.url}:predict", json={"instances": [{"x": x, "s": "a"}]}, timeout=PATIENCE)
         assert answer.status_code == 200, answer.text
         return float(answer.json()["predictions"][0]["y"])
 
@@ -150,15 +154,15 @@ def live(server: Live, models: Models) -> Live:
 class TestLive:
     def test_it_predicts_with_tensorflow(self, live: Live) -> None:
         rows = {"instances": [{"x": 1.5, "s": "ü"}, {"x": None}]}
-        answer = httpx.post(f"{live.state.url}:predict", json=rows).json()
+        answer = httpx.post(f"{live.state.url}:predict", json=rows, timeout=PATIENCE).json()
         assert answer == {"predictions": [{"y": 3.0, "loud": "ü"}, {"y": None, "loud": ""}]}
         versioned = f"{live.state.url}/versions/{live.version()}:predict"
-        columns = httpx.post(versioned, json={"inputs": {"x": [1], "s": ["a"]}}).json()
+        columns = httpx.post(versioned, json={"inputs": {"x": [1], "s": ["a"]}}, timeout=PATIENCE).json()
         assert columns == {"outputs": {"y": [2.0], "loud": ["A"]}}
 
     def test_bad_requests(self, live: Live) -> None:
         for body, said in ((b"{", "not JSON"), (b'{"instances": [{"x": [1, 2]}]}', "wrong shape")):
-            answer = httpx.post(f"{live.state.url}:predict", content=body)
+            answer = httpx.post(f"{live.state.url}:predict", content=body, timeout=PATIENCE)
             assert answer.status_code == 400
             assert said in answer.json()["error"]
 
@@ -180,6 +184,7 @@ class TestLive:
     def test_the_log_says_once_what_is_served(self, live: Live) -> None:
         live.ask(1)
         text = (live.folder / "server.log").read_text()
+        assert text.splitlines()[0] == f"zenctl: serving penguins on {live.state.url}"
         assert text.count(live.state.url) == 1
         assert ":predict" not in text
 
@@ -210,7 +215,7 @@ class TestLive:
             until(lambda: len(answers) > seen + 5 or problems, "no answers after the update")
         finally:
             stop.set()
-            asking.join(60)
+            asking.join(PATIENCE)
         assert problems == []
         assert after.attributes["pid"] == live.state.attributes["pid"]
         assert set(answers[:3]) == {2.0}
@@ -220,7 +225,9 @@ class TestLive:
 
     def test_a_keras_file(self, live: Live, models: Models) -> None:
         live.endpoints.update(live.state, wanted(models.keras))
-        answer = httpx.post(f"{live.state.url}:predict", json={"instances": [[1, 2, 3], {"flower": [0, 0, 1]}]})
+        answer = httpx.post(
+            f"{live.state.url}:predict", json={"instances": [[1, 2, 3], {"flower": [0, 0, 1]}]}, timeout=PATIENCE
+        )
         assert answer.json() == {"predictions": [[6.0], [1.0]]}
 
     def test_an_update_that_fails_says_why(self, live: Live, models: Models) -> None:
@@ -282,7 +289,10 @@ class TestLive:
         assert state is not None
         folder = tmp_path / ".zenctl" / "endpoints" / "old"
         folder.mkdir(parents=True)
-        write_state(folder, replace(state, name="old", started="1"))
+        ticks, boot = state.started.split("@")
+        assert boot
+        # The same number at the same time after a boot, but after another one.
+        write_state(folder, replace(state, name="old", started=f"{ticks}@another-boot"))
         endpoints = endpoints_of(tmp_path)
         assert endpoints.read("old") is None
         endpoints.delete("old")
@@ -337,7 +347,7 @@ class TestOwnServer:
             str(models.two),
             order.model_digest or "",
         ]
-        subprocess.run(command, check=True, timeout=100, stdin=subprocess.DEVNULL)
+        subprocess.run(command, check=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
         provider = LocalProvider()
         provider.configure({}, ProviderContext("p", "default", tmp_path / ".zenctl", tmp_path))
         endpoints = provider.endpoint("local")
@@ -357,7 +367,7 @@ class TestOwnServer:
                 [*command, "--fd", str(listening.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[listening.fileno()],
-                timeout=60,
+                timeout=PATIENCE,
                 check=False,
             )
         assert ran.returncode == 1
@@ -368,7 +378,7 @@ class TestOwnServer:
             return [*program, "--model", str(models.three), "--port", str(port)]
 
         taken = subprocess.run(
-            command(live.state.attributes["port"]), capture_output=True, text=True, timeout=60, check=False
+            command(live.state.attributes["port"]), capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         assert taken.returncode == 1
         assert taken.stderr.splitlines()[-1].startswith("zenctl: cannot listen on 127.0.0.1, port")
@@ -377,11 +387,16 @@ class TestOwnServer:
             line = next(line for line in server.stderr if line.startswith("zenctl: "))
             url = line.split()[-1]
             try:
-                assert httpx.post(f"{url}:predict", json={"instances": [{"x": 1}]}).json()["predictions"][0]["y"] == 3.0
-                assert httpx.post(url.replace("v1/models/m", "-/model"), json={}).status_code == 403
+                assert (
+                    httpx.post(f"{url}:predict", json={"instances": [{"x": 1}]}, timeout=PATIENCE).json()[
+                        "predictions"
+                    ][0]["y"]
+                    == 3.0
+                )
+                assert httpx.post(url.replace("v1/models/m", "-/model"), json={}, timeout=PATIENCE).status_code == 403
             finally:
                 server.terminate()
-            assert server.wait(30) in (0, -signal.SIGTERM)
+            assert server.wait(PATIENCE) in (0, -signal.SIGTERM)
 
     @pytest.mark.parametrize("left", ["nothing", "garbage", '{"format": 1}', "[]", '{"format": 99, "pid": 1}'])
     def test_what_a_crash_left_is_nothing_and_is_removed(self, tmp_path: Path, left: str) -> None:
@@ -393,6 +408,25 @@ class TestOwnServer:
         assert endpoints_of(tmp_path).read("penguins") is None
         endpoints_of(tmp_path).delete("penguins")
         assert not folder.exists()
+
+    def test_one_that_nobody_can_find_any_more_ends_itself(self, tmp_path: Path, models: Models) -> None:
+        endpoints = endpoints_of(tmp_path)
+        made = endpoints.create(wanted(models.two))
+        try:
+            shutil.rmtree(tmp_path / ".zenctl")
+            until(lambda: ended(made.attributes["pid"]), "it lives on")
+        finally:
+            kill_group(made.attributes["pid"], signal.SIGKILL)
+
+    def test_one_whose_project_was_moved_is_still_known(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        before, after = tmp_path / "before", tmp_path / "after"
+        before.mkdir()
+        monkeypatch.chdir(before)
+        write_state(before, ServerState("m", 1, "1", "127.0.0.1", 80, "t"))
+        before.rename(after)
+        assert is_known()
+        (after / "server.json").unlink()
+        assert not is_known()
 
     def test_a_corrupt_model_is_the_reason(self, tmp_path: Path, models: Models) -> None:
         with pytest.raises(ProviderError) as failure:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from tests.measuring import PATIENCE
 from zenctl_local.serving_app import TOKEN_HEADER, Served, build_app
 from zenctl_local.serving_model import MISSING, LoadedModel, SignatureInfo, TensorInfo, UnreadableModel, find_model
 from zenctl_local.serving_tensors import BadRequest, predict
@@ -103,6 +104,7 @@ class TestPredict:
             ({"instances": [{**ROW, "year": 2**70}]}, "does not fit int64"),
             ({"instances": [{**ROW, "island": 3}]}, 'feature "island" must be a text, not 3'),
             ({"instances": [{**ROW, "island": {"b64": "?"}}]}, "not valid base64"),
+            ({"instances": [{**ROW, "island": "\ud800"}]}, 'feature "island" is no text: it holds half a character'),
             ({"instances": [{**ROW, "length": [1, 2]}]}, "wrong shape: the model takes one value a row, not [2]"),
             ({"instances": [[1, 2]], "signature_name": "matrix"}, "the model takes [3] a row, not [2]"),
             ({"instances": [[1, 2, None]], "signature_name": "matrix"}, "must be a number, not null"),
@@ -163,7 +165,14 @@ class TestHttp:
             ("POST", "pengins:predict", b"{}", 404, 'Did you mean "penguins"?'),
             ("POST", "penguins/versions/3:predict", b"{}", 404, "no version 3"),
             ("GET", "penguins:predict", b"", 405, "POST"),
-            ("GET", "penguins:regress", b"", 404, ":predict"),
+            ("GET", "penguins:regress", b"", 400, "ask with :predict"),
+            ("POST", "penguins:classify", b"{}", 400, "tensorflow/serving/classify"),
+            ("POST", "penguins/versions/1:regress", b"{}", 400, "tensorflow/serving/regress"),
+            ("POST", "penguins:predct", b"{}", 404, 'Did you mean "predict"?'),
+            ("POST", "pengins:classify", b"{}", 404, 'Did you mean "penguins"?'),
+            ("GET", "penguins/labels/stable", b"", 404, "Malformed request: GET /v1/models/penguins/labels/stable"),
+            ("POST", "penguins/predict", b"{}", 404, "Malformed request: POST /v1/models/penguins/predict"),
+            ("POST", "penguins", b"{}", 405, "Not Allowed"),
             ("GET", "other", b"", 404, 'This server serves "penguins"'),
             ("DELETE", "penguins", b"", 405, "Not Allowed"),
         ],
@@ -199,7 +208,7 @@ class TestHttp:
 
         def slow(arrays: Any) -> Any:
             begun.set()
-            assert end.wait(60)
+            assert end.wait(PATIENCE)
             return {"y": arrays["x"]}
 
         served = Served("m")
@@ -210,10 +219,10 @@ class TestHttp:
                 target=lambda: answers.append(client.post("/v1/models/m:predict", json={"instances": [1]}))
             )
             ask.start()
-            assert begun.wait(60)
+            assert begun.wait(PATIENCE)
             assert client.get("/healthz").status_code == 200
             end.set()
-            ask.join(60)
+            ask.join(PATIENCE)
         assert answers[0].json() == {"predictions": [1]}
 
     @pytest.mark.parametrize("token", ["", "wrong", "sécret"])

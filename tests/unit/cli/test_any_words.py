@@ -13,7 +13,9 @@ from zenctl.diagnostics import error
 from zenctl.engine.requests import InitOutcome, LineageOutcome, LogsOutcome, PlanOutcome, StateOutcome
 
 BAD = (error("bad", "Bad"),)
-COMMANDS = ["init", "validate", "plan", "apply", "destroy", "show", "output", "state", "list", "logs", "version"]
+COMMANDS = ["init", "validate", "plan", "apply", "destroy", "fmt", "show", "output", "state", "list", "logs", "version"]
+COMMANDS += ["convert", "config", "metadata", "artifacts", "get", "set", "sqlite"]
+COMMANDS += ["console", "graph", "providers", "schema"]
 FLAGS = [
     "-json",
     "-out",
@@ -25,6 +27,12 @@ FLAGS = [
     "-help",
     "-refresh=false",
     "-raw",
+    "-write",
+    "-to=yaml",
+    "-path=\x00",
+    "-format=html",
+    "-type=plan",
+    "-plan=x",
     "--",
     "-",
 ]
@@ -36,6 +44,12 @@ WORDS = st.one_of(st.sampled_from(COMMANDS), st.sampled_from(FLAGS), st.text(max
 @example(words=["-chdir", "\x00", "plan"], arguments="")
 @example(words=["show", "\x00"], arguments="")
 @example(words=["plan"], arguments="-out 'x")
+@example(words=["config", "artifacts", "set", "\ud800"], arguments="")
+@example(words=["config", "metadata", "set", "sqlite", "-path=\ud800"], arguments="")
+@example(words=["convert", "\x00.zen.hcl", "-write"], arguments="")
+@example(words=["convert", "\ud800.zen.hcl"], arguments="")
+@example(words=["graph", "-plan=\x00"], arguments="")
+@example(words=["providers", "schema", "-json"], arguments="")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_words(engine, tmp_path, monkeypatch, words, arguments):
     monkeypatch.chdir(tmp_path)

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from zenctl.config.given import VariableFile, VariableText
 from zenctl.diagnostics import DiagnosticError, error, warning
-from zenctl.engine.requests import ApplyOutcome, InitOutcome, LogsOutcome, PlanOutcome, StateOutcome
-from zenctl.metadata.state import WorkspaceState
+from zenctl.engine.requests import ApplyOutcome, PlanOutcome
 from zenctl.plans import planfile
 
 BAD = error("bad", "Bad thing", "Mend it.")
@@ -44,11 +44,16 @@ COMMANDS = [
     "plan",
     "apply",
     "destroy",
+    "fmt",
     "show",
     "output",
     "state list",
     "state show",
     "logs",
+    "console",
+    "graph",
+    "providers",
+    "providers schema",
     "version",
 ]
 
@@ -89,6 +94,14 @@ def test_help_of_each_command_teaches(zenctl, command, flag):
         (["logs"], "address is missing"),
         (["logs", "step.a.b[x]"], "single quotes"),
         (["show", "none.plan"], "none.plan"),
+        (["graph", "-format=sgv"], 'Did you mean "svg"?'),
+        (["graph", "-type=plan", "-plan=x"], "-type and -plan together"),
+        (["providers", "shema"], 'Did you mean "schema"?'),
+        (["providers", "schema"], "-json is missing"),
+        (["console", "-var", "a"], "NAME=VALUE"),
+        (["fmt", "-", "x.zen.hcl"], "- and other paths together"),
+        (["fmt", "-", "-json"], "- and -json together"),
+        (["fmt", "-json", "-diff"], "-json and -diff together"),
         (["-show-completion=bash"], "takes no value"),
     ],
 )
@@ -106,8 +119,7 @@ def test_plan(zenctl, planned):
     assert "# step.python.fit will be run again" in ran.out
     assert "-out=FILE was not given" in ran.out
     [((inputs, options, _), _)] = planned.called("make_plan")
-    assert inputs.variables == (("epochs", "10"),)
-    assert inputs.variable_files == ("x.zenvars",)
+    assert inputs.variables == (VariableText("epochs", "10"), VariableFile("x.zenvars"))
     assert inputs.workspace == "default"
     assert "10" not in inputs.command
     assert inputs.command.split()[:2] in (["zenctl", "plan"], ["zenctl", "apply"])
@@ -287,77 +299,6 @@ def test_a_stream_of_errors(zenctl, planned):
     ran = zenctl("plan", "-json")
     assert ran.code == 1
     assert [json.loads(line)["type"] for line in ran.out.splitlines()] == ["version", "diagnostic", "diagnostic"]
-
-
-def test_validate(zenctl, engine):
-    engine.answers["validate"] = PlanOutcome(None, (warning("w", "Odd"),))
-    ran = zenctl("validate")
-    assert ran.code == 0
-    assert "Valid." in ran.out
-    assert "Warning: Odd" in ran.out
-    engine.answers["validate"] = PlanOutcome(None, (BAD,))
-    assert zenctl("validate").code == 1
-    document = json.loads(zenctl("validate", "-json").out)
-    assert (document["valid"], document["error_count"], document["warning_count"]) == (False, 1, 0)
-    assert document["diagnostics"][0]["summary"] == "Bad thing"
-
-
-def test_init(zenctl, engine):
-    engine.answers["initialise"] = InitOutcome((".zenctl",), True, {"local": "0.1.0"}, ())
-    ran = zenctl("init")
-    assert ran.code == 0
-    assert "Created .zenctl" in ran.out
-    engine.answers["initialise"] = InitOutcome(("pipeline.zen.hcl",), False, {}, ())
-    assert "Created pipeline.zen.hcl" in zenctl("init").out
-    assert json.loads(zenctl("init", "-json").out)["created"] == ["pipeline.zen.hcl"]
-    engine.answers["initialise"] = InitOutcome((), True, {}, (BAD,))
-    ran = zenctl("init")
-    assert ran.code == 1
-    assert "Ready" not in ran.out
-
-
-OUTPUTS = {
-    "accuracy": {"value": 0.5, "sensitive": False},
-    "key": {"value": "hunter2", "sensitive": True},
-    "sizes": {"value": [1, 2], "sensitive": False},
-}
-
-
-def test_outputs(zenctl, engine):
-    engine.answers["read_state"] = StateOutcome(WorkspaceState("p", "default", 1, outputs=OUTPUTS), ())
-    listed = zenctl("output")
-    assert listed.code == 0
-    assert "hunter2" not in listed.out
-    assert "accuracy = 0.5" in listed.out
-    assert zenctl("output", "accuracy").out == "0.5\n"
-    assert 'Output "key" is sensitive' in zenctl("output", "-raw", "key").err
-    assert json.loads(zenctl("output", "-json").out)["key"] == {"sensitive": True, "value": None}
-    assert json.loads(zenctl("output", "-json", "sizes").out) == [1, 2]
-    refused = zenctl("output", "-raw", "sizes")
-    assert (refused.code, refused.out) == (1, "")
-    unknown = zenctl("output", "acuracy")
-    assert unknown.code == 1
-    assert 'Did you mean "accuracy"?' in unknown.err
-    assert "hunter2" not in zenctl("show", "-json").out
-
-
-def test_logs(zenctl, engine):
-    engine.answers["logs"] = LogsOutcome(iter(["one\n", "two"]), ())
-    ran = zenctl("logs", "step.python.fit", "-follow")
-    assert (ran.code, ran.out) == (0, "one\ntwo\n")
-    assert engine.calls[0][2] == {"follow": True}
-    engine.answers["logs"] = LogsOutcome(iter(["one\n", "two"]), ())
-    lines = zenctl("logs", "step.python.fit", "-json").out.splitlines()
-    assert [json.loads(line)["text"] for line in lines] == ["one\n", "two"]
-    engine.answers["logs"] = LogsOutcome(None, (BAD,))
-    assert zenctl("logs", "step.python.fit").code == 1
-
-
-@pytest.mark.parametrize("words", [["version"], ["-version"], ["--version"], ["-v"]])
-def test_version(zenctl, words):
-    ran = zenctl(*words)
-    assert ran.code == 0
-    assert ran.out.startswith("zenctl ")
 
 
 def test_flags_from_the_environment_are_weaker_than_typed_ones(zenctl, planned):

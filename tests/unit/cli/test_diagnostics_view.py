@@ -45,6 +45,33 @@ def test_without_colour():
     )
 
 
+VALUES = (("var.epochs", "is -1"), ("var.key", "is (sensitive value)"), ("var.text", f'is "{"long " * 30}\x1b[2J"'))
+
+
+def test_values_stand_below_the_line():
+    found = one(error("x", "Too few", "Give more.", range=at(2, 11, 12), values=VALUES), width=60)
+    assert found == (
+        "\nError: Too few\n\n"
+        "  on main.zen.hcl:2:11\n"
+        "    2 │   epoch = 5\n"
+        "      │           ^\n"
+        "      ├────────────────\n"
+        "      │ var.epochs is -1\n"
+        "      │ var.key is (sensitive value)\n"
+        '      │ var.text is "long long long long long long long long\n'
+        "      │   long long long long long long long long long long\n"
+        "      │   long long long long long long long long long long\n"
+        '      │   long long [2J"\n'
+        "\nGive more."
+    )
+
+
+def test_values_are_shown_without_a_line():
+    lines = one(error("x", "Too few", values=VALUES[:1])).split("\n")
+    assert lines[-3:] == ["", "      ├────────────────", "      │ var.epochs is -1"]
+    assert one(error("x", "Too few", values=VALUES[:1]), Style(True)).split("\n")[-2].endswith("var.epochs is -1")
+
+
 def test_with_colour_it_is_boxed():
     lines = one(EPOCH, Style(True)).split("\n")
     assert lines[0] == ""

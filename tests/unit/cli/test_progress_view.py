@@ -132,6 +132,24 @@ def test_live_keeps_what_ended_above_and_shows_what_runs():
     assert TRAIN not in captured.get()
 
 
+@pytest.mark.parametrize("width", [30, 60, 80])
+def test_live_takes_one_line_a_step_however_narrow_it_is(width):
+    terminal, clock = screen(style=Style(True), live=True, width=width), Clock()
+    progress = LiveProgress(terminal, clock)
+    addresses = ["step.train.a_very_long_name_of_a_step_that_nobody_would_want_to_type", TRAIN]
+    for address in addresses:
+        progress(ChangeStarted(address, Action.RUN, "job"))
+    progress(ChangeProgress(addresses[0], 3, 10, "epochs"))
+    with progress._console.capture() as captured:
+        progress._console.print(progress._draw())
+    lines = captured.get().splitlines()
+    assert len(lines) == 2
+    assert "step.tr" in lines[0]
+    assert "3 of 10 epochs" in lines[0]
+    assert "running" in lines[1]
+    assert all(line.rstrip().endswith("0.0s") for line in lines)
+
+
 def test_the_stream_of_events():
     out = io.StringIO()
     stream = JsonStream(out)
@@ -170,7 +188,8 @@ FAILED = ApplyOutcome(
     cut_off=("step.transform.penguins",),
     unchanged=("step.statistics.penguins",),
     endpoints={"endpoint.local.a": "created"},
-    failed=("step.python.fit", 'step.train.t["a b"]'),
+    failed=("step.python.fit", 'step.train.t["a b"]', "endpoint.local.b"),
+    canceled=("step.python.slow",),
     skipped=("step.evaluate.penguins",),
 )
 

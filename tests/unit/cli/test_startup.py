@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+PENGUINS = Path(__file__).parents[3] / "examples" / "penguins"
 
 
 def python(code: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **env}
     return subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60, env=environment, check=False
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=240, env=environment, check=False
     )
 
 
 ENGINE = ("ml_metadata", "tensorflow", "apache_beam", "numpy", "pyarrow", "rich", "deepdiff", "zenctl.engine.workflow")
-HELP = (*ENGINE, "pydantic")
+HELP = (*ENGINE, "pydantic", "zenctl.lang")
 
 
 @pytest.mark.parametrize(
@@ -26,9 +29,14 @@ HELP = (*ENGINE, "pydantic")
         (["--help"], HELP),
         (["plan", "-help"], HELP),
         (["state"], HELP),
+        (["console", "-help"], HELP),
+        (["graph", "-help"], HELP),
+        (["providers", "-help"], HELP),
         (["plan", "-nonsense"], HELP),
+        (["fmt", "-help"], HELP),
         # To run a command at all, typer itself imports pydantic.
         (["version"], ENGINE),
+        (["fmt", "-check", str(PENGUINS)], (*ENGINE, "zenctl.schema", "yaml", "regex", "git")),
     ],
 )
 def test_nothing_heavy_is_imported(words, heavy):
@@ -49,6 +57,8 @@ def test_nothing_heavy_is_imported(words, heavy):
         ("zenctl plan --det", {"--detailed-exitcode"}),
         ("zenctl plan -ref", {"-refresh=false"}),
         ("zenctl state ", {"list", "show"}),
+        ("zenctl providers ", {"schema"}),
+        ("zenctl graph -fo", {"-format"}),
         ("zenctl -ch", {"-chdir"}),
     ],
 )

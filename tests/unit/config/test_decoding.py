@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from pydantic import field_validator
 
 from zenctl.addrs import StepAddr
 from zenctl.config.capsules import artifact_capsule, node_capsule
 from zenctl.config.decoding import Decoded, decode
 from zenctl.diagnostics import Diagnostic
 from zenctl.lang.evaluate import Scope
+from zenctl.lang.model import EPHEMERAL
 from zenctl.lang.parser import parse_config
 from zenctl.lang.values import Sensitive, from_python
 from zenctl.schema import ArtifactRef, BlockModel, Unknown, attribute
@@ -190,3 +192,103 @@ def test_secret_places_are_noted() -> None:
 def test_the_location_of_an_artifact_is_noted() -> None:
     decoded, _ = read('name = "at ${ref.uri}"\nextra = { a = upper(ref.uri), b = ref.digest }')
     assert set(decoded.located) == {("name",), ("extra", "a")}
+
+
+def test_a_secret_that_does_not_fit_is_not_told() -> None:
+    for text, summary in (
+        ("epochs = secret", '"epochs" must be a whole number, not a sensitive value'),
+        ("layers = [1, secret]", '"layers[1]" must be a whole number, not a sensitive value'),
+        ('stop = { method = "x${secret}" }', '"stop.method" must be one of z_score, min_max, not a sensitive value'),
+    ):
+        [found] = read(f'name = "fit"\n{text}')[1]
+        assert (found.summary, found.detail) == (summary, "")
+        assert "hunter2" not in f"{found}{found.values}"
+
+
+def test_a_model_s_own_complaint_of_a_secret_is_not_told() -> None:
+    class Picky(BlockModel):
+        key: str = attribute("A key.")
+        other: str = attribute("Another.", default="")
+
+        @field_validator("key", "other")
+        @classmethod
+        def _refused(cls, value: str) -> str:
+            raise ValueError(f"{value} will not do")
+
+    body, _ = parse_config('key = secret\nother = "plain"', "m.hcl")
+    found = decode(Picky, body, SCOPE)[1]
+    assert [d.summary for d in found] == [
+        '"key" is not allowed; why is not told, as it holds a sensitive value',
+        "plain will not do",
+    ]
+
+
+def test_the_values_involved_are_told() -> None:
+    scope = SCOPE.with_names({"var": from_python({"n": -1, "rows": [{"at": 3}], "key": Sensitive("k")})})
+    body, _ = parse_config(
+        'name = "xy"\nepochs = var.n + 0\nlayers = [1, var.rows[0].at, "x${var.key}"]\nstop { limit = var.n * 2 }', "m"
+    )
+    found = {d.summary.split('"')[1]: d.values for d in decode(Model, body, scope)[1]}
+    assert found == {"stop": (), "layers[2]": (("var.key", "is (sensitive value)"),)}
+    body, _ = parse_config('name = "xy"\nepochs = var.n + 0', "m.hcl")
+    [low] = decode(Model, body, scope)[1]
+    assert (low.summary, low.values) == ('"epochs" must be greater than or equal to 1', (("var.n", "is -1"),))
+
+
+def test_an_ephemeral_value_is_refused_where_it_would_be_written_down() -> None:
+    scope = SCOPE.with_names({"brief": from_python("t").with_marks(frozenset({EPHEMERAL}))})
+    body, _ = parse_config('name = "x${brief}"\nextra = { a = [1, brief] }\nstop { method = brief }', "m.hcl")
+    decoded, found = decode(Model, body, scope)
+    assert [(d.code, str(d.range)) for d in found] == [
+        ("ephemeral_value", "m.hcl:1:8"),
+        ("ephemeral_value", "m.hcl:2:19"),
+        ("ephemeral_value", "m.hcl:3:17"),
+    ]
+    assert found[1].summary == 'An ephemeral value is given to "extra.a[1]"'
+    assert decoded.data == {"name": Unknown(), "extra": Unknown(), "stop": Unknown()}
+    body, _ = parse_config('name = "x${brief}"', "m.hcl")
+    decoded, found = decode(Model, body, scope, stored=False)
+    assert (decoded.data, found) == ({"name": "xt"}, [])
+
+
+class Login(BlockModel):
+    user: str = attribute("Who.")
+    password: int = attribute("A secret.", sensitive=True)
+
+
+class Logins(BlockModel):
+    token: str | None = attribute("A secret.", default=None, sensitive=True)
+    one: Login | None = attribute("A login.", default=None)
+    several: list[Login] = attribute("Logins.", default=[])
+    by: dict[str, Login] = attribute("Logins by name.", default={})
+
+
+def test_attributes_that_are_declared_sensitive_are_secret_whatever_they_are_given() -> None:
+    text = """
+token = "t"
+one {
+  user     = "a"
+  password = 1
+}
+several = [{ user = "b", password = 2 }]
+by "x" {
+  user     = "c"
+  password = 3
+}
+"""
+    body, _ = parse_config(text, "f")
+    decoded, diagnostics = decode(Logins, body, Scope({}))
+    assert diagnostics == []
+    assert set(decoded.sensitive) == {
+        ("token",),
+        ("one", "password"),
+        ("several", 0, "password"),
+        ("by", "x", "password"),
+    }
+
+
+def test_a_wrong_value_of_a_sensitive_attribute_is_not_shown() -> None:
+    body, _ = parse_config('one = { user = 1, password = "hunter2" }', "f")
+    _, diagnostics = decode(Logins, body, Scope({}))
+    assert len(diagnostics) == 2
+    assert not any("hunter2" in str(d) for d in diagnostics)

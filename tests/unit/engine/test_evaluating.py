@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.measuring import peer_seconds
-from tests.unit.engine.worlds import BASE, Csv, Train, World
+from tests.unit.engine.worlds import BASE, Csv, Rule, Train, World
 from zenctl.addrs import Address, BackendAddr, DatasourceAddr, EndpointAddr, StepAddr
 from zenctl.config.graph import order
 from zenctl.digests import sha256_json
@@ -265,3 +265,100 @@ def test_a_thousand_steps_cost_little(world: Make) -> None:
     taken = time.process_time() - began
     # 0.1 to 0.14 s where a peer takes 0.1 s; half a second would be five peers.
     assert taken < 5 * max(before, peer_seconds())
+
+
+BRIEF = 'variable "t" {\n  ephemeral = true\n  default = "hunter2"\n}\nlocals { made = "x${var.t}" }\n'
+
+
+def test_an_ephemeral_value_cannot_be_stored(world: Make) -> None:
+    made = world(
+        BRIEF
+        + 'datasource "csv" "rows" {\n  path = "rows.csv"\n  token = local.made\n}\n'
+        + 'step "python" "f" {\n  code = "a.py:make"\n  params = { a = [var.t] }\n}\n'
+        + 'endpoint "local" "e" {\n  model = step.train.net.model\n  password = var.t\n}\n'
+        + BASE.replace('datasource "csv" "rows"', 'datasource "csv" "other"').replace("= 2", "= length(var.t)")
+        + 'output "whole" { value = var.t }\noutput "part" { value = { a = [local.made] } }\n'
+        + 'output "short" {\n  value = 1\n  ephemeral = true\n}\n'
+    )
+    told = {(d.address, d.code, d.summary) for d in made.problems()}
+    expected = {
+        ("datasource.csv.rows", "ephemeral_value", 'An ephemeral value is given to "token"'),
+        ("step.python.f", "ephemeral_value", 'An ephemeral value is given to "params.a[0]"'),
+        ("endpoint.local.e", "ephemeral_value", 'An ephemeral value is given to "password"'),
+        ("step.train.net", "ephemeral_value", '"retries" cannot depend on an ephemeral value'),
+        ("output.whole", "ephemeral_output", 'Output "whole" holds an ephemeral value'),
+        ("output.part", "ephemeral_output", 'Output "part" holds an ephemeral value'),
+        ("output.short", "ephemeral_output", 'Output "short" of the root cannot be ephemeral'),
+    }
+    assert told >= expected
+    assert {code for _, code, _ in told - expected} <= {"sensitive_parameter"}
+    assert "hunter2" not in str(made.problems())
+    assert made.evaluator.output("whole", {})[0].value == Unknown()
+
+
+def test_providers_and_backends_may_use_ephemeral_values(world: Make) -> None:
+    made = world(BRIEF + 'provider "local" { region = var.t }\nbackend "local" "b" { workers = length(var.t) }\n')
+    assert made.evaluator.check() == []
+
+
+def test_whatever_is_wrong_with_an_expression_tells_the_values(world: Make) -> None:
+    made = world(BASE + 'output "o" { value = 1 / (var.epochs - local.three) }\nlocals { three = 3 }\n')
+    _, [found] = made.evaluator.output("o", {})
+    assert found.values == (("var.epochs", "is 3"), ("local.three", "is 3"))
+
+
+def test_what_is_wrong_because_of_a_variable_tells_its_value(world: Make) -> None:
+    [found] = world(BASE, pairs=[("epochs", "-1")]).problems()
+    assert (found.summary, found.values) == (
+        '"epochs" must be greater than or equal to 1',
+        (("local.rounds", "is -2"),),
+    )
+
+
+DYNAMIC = """
+step "train" "t" {
+  inputs = { train = datasource.csv.rows }
+  label  = "y"
+  dynamic "rules" {
+    for_each = local.rules
+    content {
+      method = rules.value
+    }
+  }
+}
+"""
+
+
+def test_a_dynamic_block_in_a_step(world: Make) -> None:
+    made = world(BASE + DYNAMIC + 'locals { rules = { a = "z_score" } }')
+    assert made.problems() == []
+    model = made.step("train", "t").model
+    assert isinstance(model, Train)
+    assert model.rules == {"a": Rule(method="z_score")}
+    text = BASE + DYNAMIC + "locals { rules = step.python.n.result.value }\n"
+    later = world(text + 'step "python" "n" {\n  code = "a.py:count"\n  inputs = { data = datasource.csv.rows }\n}')
+    assert later.problems() == []
+    assert later.step("train", "t").model is None
+    assert later.configuration.nodes[StepAddr("train", "t")].references == (
+        DatasourceAddr("csv", "rows"),
+        StepAddr("python", "n"),
+    )
+    known = {
+        StepAddr("python", "n"): {
+            "result": ArtifactRef(StepAddr("python", "n"), "result", "Artifact", "d", "u", {"value": {"b": "x"}})
+        }
+    }
+    model = later.step("train", "t", known).model
+    assert isinstance(model, Train)
+    assert model.rules == {"b": Rule(method="x")}
+
+
+def test_without_values_nothing_is_said_of_what_depends_on_them(world: Make) -> None:
+    text = BASE.replace("retries = 2", "retries = var.n\n  enabled = var.on").replace(
+        "ratio  = {", "ratio  = var.on ? {} : {"
+    )
+    text += 'variable "n" { type = number }\nvariable "on" { type = bool }\nvariable "name" { type = string }\n'
+    text += 'step "python" "f" { code = "steps/${var.name}.py:fit" }\noutput "o" { value = step.python.f.model }\n'
+    assert world(text, required=False).problems() == []
+    [found] = world(text.replace("epochs  = local.rounds", "epochs  = var.name"), required=False).problems()
+    assert found.summary == '"epochs" must be a whole number, not a string'

@@ -232,3 +232,54 @@ def test_outputs_can_be_chosen_by_a_computed_key(world: Make) -> None:
     )
     assert made.problems() == []
     assert {n: ref.output for n, ref in made.step("train", "k").inputs.items()} == {"train": "train", "eval": "eval"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("each.val", ["invalid_reference"]),
+        ("zenctl.projekt", ["undeclared_reference"]),
+        ("path.modul", ["undeclared_reference"]),
+    ],
+)
+def test_a_name_that_is_not_there_is_told_once(tmp_path: Path, value: str, expected: list[str]) -> None:
+    text = f'step "python" "x" {{\n  for_each = {{ a = 1 }}\n  code = "s.py:make"\n  params = {{ n = {value} }}\n}}'
+    assert [d.code for d in World(text, tmp_path).problems()] == expected
+
+
+def test_self_in_a_precondition_is_told_once(tmp_path: Path) -> None:
+    condition = '    condition = self.result.value > 1\n    error_message = "no"\n'
+    text = f'step "python" "x" {{\n  code = "s.py:make"\n  lifecycle {{\n  precondition {{\n{condition}  }}\n  }}\n}}'
+    assert [d.code for d in World(text, tmp_path).problems()] == ["invalid_reference"]
+
+
+def test_a_block_with_instances_taken_for_one_says_how_to_name_one(tmp_path: Path) -> None:
+    text = """
+step "python" "many" {
+  for_each = { a = 1 }
+  code     = "s.py:make"
+}
+step "python" "counted" {
+  count = 1
+  code  = "s.py:make"
+}
+module "m" {
+  source   = "./m"
+  for_each = { a = 1 }
+}
+output "many" { value = step.python.many.digest }
+output "counted" { value = step.python.counted.digest }
+output "module" { value = module.m.o }
+"""
+    found = World(text, tmp_path, {"m/main.zen.hcl": 'output "o" { value = 1 }'}).problems()
+    assert [d.code for d in found] == ["unknown_attribute"] * 3
+    for problem, name in zip(
+        found, ('step.python.many["KEY"]', "step.python.counted[0]", 'module.m["KEY"]'), strict=True
+    ):
+        assert f"refer to one of them as {name}." in problem.detail
+
+
+def test_an_argument_in_a_damaged_file_is_not_missed(tmp_path: Path) -> None:
+    text = 'module "m" {\n  source = "./m"\n  v = 1}\n'
+    found = World(text, tmp_path, {"m/main.zen.hcl": 'variable "v" {}'}).problems()
+    assert len(found) == 1

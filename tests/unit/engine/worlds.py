@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zenctl.addrs import Address, StepAddr
+from zenctl.config.given import VariableText
 from zenctl.config.graph import order
 from zenctl.config.loader import load_files
 from zenctl.config.variables import VariableInputs, resolve
@@ -43,12 +44,17 @@ class Split(BlockModel):
     seed: int = attribute("Start of the hash.", default=0)
 
 
+class Rule(BlockModel):
+    method: str = attribute("How.")
+
+
 class Train(BlockModel):
     inputs: dict[str, ArtifactRef] = attribute("train, eval")
     label: str = attribute("Column to predict.")
     epochs: int = attribute("Rounds.", default=5, ge=1)
     note: str = attribute("Shown only.", default="", fingerprint=False)
     extra: dict[str, Any] = attribute("Anything.", default={})
+    rules: dict[str, Rule] = attribute("By column.", default={}, fingerprint=False)
 
 
 class Server(BlockModel):
@@ -115,13 +121,22 @@ def signatures(code: CodeRef) -> tuple[Signature | None, list[Diagnostic]]:
 class World:
     """A loaded configuration and its evaluator."""
 
-    def __init__(self, text: str, root: Path, **given: Any) -> None:
+    def __init__(
+        self,
+        text: str,
+        root: Path,
+        modules: Mapping[str, str] | None = None,
+        *,
+        pairs: Sequence[tuple[str, str]] = (),
+        **given: Any,
+    ) -> None:
         registry: Registry = registry_of([FakeProvider()], [SPLIT, TRAIN, PYTHON], [CSV])  # type: ignore[list-item]
-        loaded = load_files({"main.zen.hcl": text}, root, registry)
+        loaded = load_files({"main.zen.hcl": text, **(modules or {})}, root, registry)
         assert loaded.configuration is not None
         self.loaded = list(loaded.diagnostics)
         self.configuration = loaded.configuration
-        variables, self.variable_problems = resolve(self.configuration, VariableInputs(**given))
+        inputs = VariableInputs(arguments=[VariableText(*pair) for pair in pairs], **given)
+        variables, self.variable_problems = resolve(self.configuration, inputs)
         self.evaluator = Evaluator(self.configuration, variables, registry, signatures)
 
     def node(self, addr: Address, known: Any = None) -> Desired:
@@ -137,8 +152,11 @@ class World:
 
     def problems(self) -> list[Diagnostic]:
         found = list(self.loaded)
-        for addr in order(self.configuration)[0]:
-            found += self.evaluator.node(addr, {})[1]
+        for block in order(self.configuration)[0]:
+            instances = self.evaluator.instances(block, {})
+            found += instances.diagnostics
+            for addr in instances.addresses:
+                found += self.evaluator.node(addr, {})[1]
         for name in self.configuration.outputs:
             found += self.evaluator.output(name, {})[1]
         return found

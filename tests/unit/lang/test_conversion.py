@@ -149,7 +149,14 @@ UNIFIED = [
     (["string", "bool"], "string"),
     (["number", "bool"], None),
     (["number", "number"], "number"),
-    (["any", "number"], "any"),
+    (["any", "number"], "number"),
+    (["any", "any"], "any"),
+    (["any", "list(number)", "list(string)"], "list(string)"),
+    (["any", "object({a=string})"], "any"),
+    (["any", "tuple([string])"], "any"),
+    (["any", "number", "bool"], None),
+    (["set(string)", "tuple([number])"], "set(string)"),
+    (["set(string)", "list(number)"], "list(string)"),
     (["tuple([number])", "tuple([string])"], "tuple([string])"),
     (["tuple([])", "tuple([number,string])"], "list(string)"),
     (["list(number)", "tuple([string])"], "list(string)"),
@@ -244,6 +251,9 @@ class Snapshot:
 
     def attribute_names(self) -> tuple[str, ...]:
         return ("digest", "rows")
+
+    def content(self) -> Value | None:
+        return None
 
     def unwrap(self) -> object:
         return self

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
+from tests.measuring import peer_seconds
 from zenctl.lang import evaluate, typed
 
 VARIABLES: dict[str, Any] = {
@@ -23,6 +25,22 @@ VALUES: list[tuple[str, Any, str]] = [
     ("0.1 + 0.2 == 0.3", True, "bool"),
     ("9007199254740993", 9007199254740993, "number"),
     ("null", None, "any"),
+    ("-12345678901234567890123456789012345678", -12345678901234567890123456789012345678, "number"),
+    ('tonumber("-12345678901234567890123456789012345678")', -12345678901234567890123456789012345678, "number"),
+    ("-1.2345678901234567890123456789 == 0 - 1.2345678901234567890123456789", True, "bool"),
+    ("-0", 0, "number"),
+    ('"${-0}"', 0, "number"),
+    ('"${-0}!"', "0!", "string"),
+    ("1 / 3 * 3 == 1", True, "bool"),
+    ("1 / 49 * 49 == 1", True, "bool"),
+    ("1 / 3 + 1 / 3 + 1 / 3", 1, "number"),
+    ("1 - 1 / 3 * 3", 0, "number"),
+    ('"${10 / 3 * 3}!"', "10!", "string"),
+    ("[1, 2][1 / 3 * 3]", 2, "number"),
+    ("1 / 3 == 0.3333333333", False, "bool"),
+    ("1e155 + 1 - 1e155", 1, "number"),
+    ("0.1 % 0.01", 0, "number"),
+    ("1.1 * 1.1 == 1.21", True, "bool"),
     # operators
     ("1 + 2 * 3 - 4 / 2", 5, "number"),
     ("-7 % 3", -1, "number"),
@@ -45,6 +63,16 @@ VALUES: list[tuple[str, Any, str]] = [
     ("true ? {a = 1} : {b = 2}", {"a": 1}, "map(number)"),
     ("true ? list : [1]", ["a", "b"], "list(string)"),
     ("var.ok ? 1 : missing", 1, "number"),
+    ("true ? {a = null} : {a = 1}", {"a": None}, "object({a=number})"),
+    ("true ? [null] : [1, 2]", [None], "list(number)"),
+    ('true ? [null, 1] : ["a"]', [None, "1"], "list(string)"),
+    ("true ? {a = null} : {a = [1]}", {"a": None}, "object({a=any})"),
+    ("true ? [null, [1]] : []", [None, [1]], "list(any)"),
+    ('true ? set : ["z"]', ["a", "b"], "set(string)"),
+    ("false ? set : [2, 1]", ["1", "2"], "set(string)"),
+    ("false ? set : list", ["a", "b"], "list(string)"),
+    ("tolist([null, 1])", [None, 1], "list(number)"),
+    ('toset(["b", null, "a"])', ["a", "b", None], "set(string)"),
     # templates
     ('"${var.n}"', 5, "number"),
     ('"n=${var.n} ok=${var.ok}"', "n=5 ok=true", "string"),
@@ -148,6 +176,8 @@ PROBLEMS = [
     ('upper("a", "b")', "wrong_arguments", "1:1", "1 argument,"),
     ("upper([])", "invalid_argument", "1:7", "a string"),
     ("upper(null)", "invalid_argument", "1:7", "null"),
+    ("tostring(true ? null : {})", "invalid_argument", "1:10", "an object"),
+    ("(true ? null : [1]) + 1", "invalid_operand", "1:1", "a list"),
     ("max(5...)", "invalid_argument", "1:5", "a number"),
     ("try(var.a, var.b)", "invalid_argument", "1:1", '"a"'),
     ("[{a = 1}, {}][*].a", "unknown_attribute", "1:17", "empty"),
@@ -160,6 +190,12 @@ def test_problems(source: str, code: str, place: str, detail: str) -> None:
     assert not result.ok
     assert [(p.code, str(p.range)) for p in result.diagnostics] == [(code, f"e:{place}")]
     assert detail in result.diagnostics[0].detail
+
+
+def test_long_lists_of_names_are_cut() -> None:
+    result = evaluate("zzz", {f"name_{number:03}": 1 for number in range(300)})
+    assert result.diagnostics[0].detail.count("name_") == 12
+    assert len(evaluate(f"[{'zzz, ' * 5000}]").diagnostics) == 200
 
 
 def test_each_place_is_told_once() -> None:
@@ -178,9 +214,33 @@ def test_what_is_not_computed_may_be_wrong() -> None:
     assert not evaluate("false ? 1 : 1 / 0").ok
 
 
-def test_loops_end() -> None:
-    result = evaluate("length([for a in range(2000) : [for b in range(2000) : b]])")
+def test_loops_that_end() -> None:
+    assert evaluate("length([for a in range(400) : [for b in range(400) : b]])").value == 400
+    assert evaluate("length(xs[*][*][*])", {"xs": list(range(5000))}).value == 5000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "length([for a in range(2000) : [for b in range(2000) : b]])",
+        "[for a in range(3) : " * 60 + "1" + "]" * 60,
+        f"[for a in range(1000) : [{'1, ' * 500}]]",
+        "[for a in range(1000) : max(xs...)]",
+        '"%{ for a in xs }%{ for b in xs }%{ endfor }%{ endfor }"',
+        "{for a in xs : a => xs[*]}",
+        "[for a in xs : [for b in xs : 1 if false]]",
+    ],
+)
+def test_loops_end(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zenctl.lang.evaluator.MAX_STEPS", 50_000)
+    began = time.process_time()
+    result = evaluate(source, {"xs": list(range(500))})
+    spent = time.process_time() - began
     assert [p.code for p in result.diagnostics] == ["too_many_iterations"]
+    assert spent < 5 * peer_seconds()
+
+
+def test_texts_end() -> None:
     result = evaluate(
         '"%{ for a in range(1000) }%{ for b in range(1000) }${s}%{ endfor }%{ endfor }"', {"s": "x" * 1000}
     )
@@ -193,3 +253,14 @@ def test_loops_end() -> None:
 def test_the_largest_expressions_evaluate(source: str) -> None:
     assert evaluate(source).ok
     assert evaluate("try(" * 60 + "upper(" * 39 + '"a"' + ")" * 99).value == "A"
+
+
+LONG = 10**60 + 1
+
+
+@pytest.mark.parametrize(
+    "source", [f"-{LONG}", f'tonumber("-{LONG}")', f"-abs(-{LONG})", f'jsondecode("-{LONG}")', f'yamldecode("-{LONG}")']
+)
+def test_a_sign_costs_no_digit(source: str) -> None:
+    assert evaluate(source).value == -LONG
+    assert evaluate(f"a: -{LONG}", syntax="yaml").value == {"a": -LONG}

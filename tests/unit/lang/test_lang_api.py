@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,79 @@ def test_problems_are_diagnostics() -> None:
     assert result.value == Unknown("number")
     broken = evaluate("(")
     assert (broken.ok, broken.value, broken.type) == (False, Unknown("any"), "any")
+
+
+def test_the_signatures_are_those_promised() -> None:
+    wanted = {
+        evaluate: ("source", "variables", "mode", "syntax", "functions", "filename"),
+        references: ("source", "mode"),
+        typed: ("value", "type"),
+    }
+    for function, names in wanted.items():
+        assert tuple(inspect.signature(function).parameters) == names
+    assert {"source", "mode", "syntax", "filename"} <= inspect.signature(parse).parameters.keys()
+    for function in (evaluate, parse):
+        parameters = inspect.signature(function).parameters
+        assert parameters["filename"].default == "<input>"
+        assert parameters["mode"].kind is inspect.Parameter.KEYWORD_ONLY
+    (reference,) = references("step.train.outputs.model")
+    assert (reference.path, str(reference)) == (("step", "train", "outputs", "model"), "step.train.outputs.model")
+    assert (reference.range.start.column, reference.range.end.column) == (1, 25)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "(",
+        "1 +\n",
+        '"${',
+        "<<E",
+        "a b",
+        "\0",
+        "\ud800",
+        "x.y",
+        "1/0",
+        "f(",
+        "[for",
+        "{",
+        "-",
+        "/*",
+        "'x'",
+        "a: [",
+        "*x",
+    ],
+)
+def test_problems_of_users_never_raise_and_have_places(broken: str) -> None:
+    results: list[Any] = [
+        parse(broken, mode=mode, syntax=syntax, filename="f")
+        for mode in ("config", "expression", "template")
+        for syntax in ("hcl", "yaml")
+    ]
+    results += [evaluate(broken, mode=mode, filename="f") for mode in ("expression", "template")]
+    results.append(evaluate(broken, syntax="yaml", filename="f"))
+    for result in results:
+        assert result.ok == (result.diagnostics == [])
+        for problem in result.diagnostics:
+            assert problem.severity == "error"
+            assert problem.filename == "f"
+            assert problem.summary
+            assert problem.detail
+            assert (1, 1) <= (problem.line, problem.column) <= (problem.end_line, problem.end_column)
+    assert isinstance(references(broken), list)
+
+
+def test_functions_are_plain_callables() -> None:
+    given: list[Any] = []
+
+    def take(*arguments: Any) -> Any:
+        given.extend(arguments)
+        return {"n": [1, 0.5, None]}
+
+    result = evaluate('f(1, 0.5, "a", [true], {k = null}).n', functions={"f": take})
+    assert result.value == [1, 0.5, None]
+    assert given == [1, 0.5, "a", [True], {"k": None}]
+    assert not evaluate('upper("a")', functions={}).ok
 
 
 def test_misuse_raises() -> None:

@@ -52,9 +52,9 @@ def test_hostile_hcl(name: str) -> None:
     start = time.process_time()
     result = parse(text)
     seconds = time.process_time() - start
-    assert seconds < 1 + len(text) / 100_000
+    assert seconds < (1 + len(text) / 100_000) * max(1.0, peer_seconds() / 0.1)
     assert result.ok == (name == "dollars")
-    assert len(result.diagnostics) <= 20_001
+    assert len(result.diagnostics) <= 201
 
 
 YAML = {
@@ -75,6 +75,56 @@ def test_hostile_yaml(name: str) -> None:
     result = evaluate(YAML[name], syntax="yaml")
     assert time.process_time() - start < 1 + len(YAML[name]) / 100_000
     assert not result.ok
+
+
+LINEAR = {
+    "nested brackets": lambda n: f"a = {'[' * 90}1{']' * 90}\n" * (n // 90),
+    "nested blocks": lambda n: "b {\n" * 90 + "a = 1\n" * n + "}\n" * 90,
+    "long templates": lambda n: 'a = "' + "x ${y} " * n + '"\n',
+    "long heredocs": lambda n: "a = <<-E\n" + "  x ${y}\n" * n + "  E\n",
+    "directives": lambda n: 'a = "' + "%{ if x }a%{ endif }" * n + '"\n',
+    "errors": lambda n: "a = 1 +\n" * n,
+    "unclosed strings": lambda n: 'a = "x ${f("\n' * n,
+    "strings over lines": lambda n: 'a = "${f("x}"\nb = 2\n' * n,
+    "unclosed heredocs": lambda n: "a = <<E\n" * n,
+    "unclosed brackets": lambda n: "a = [\nb = {\nc = (\n" * n,
+    "stray braces": lambda n: "b {\n  x } = 1\n}\n" * n,
+    "operators": lambda n: f"a = 1{' + 1' * 150}\n" * (n // 150),
+    "traversals": lambda n: f"a = x{'[*].a[0]' * 30}\n" * (n // 30),
+    "conditionals": lambda n: f"a = {'x ? y : ' * 90}z\n" * (n // 90),
+    "objects": lambda n: "a = {\n" + "b = 1\n" * n + "}\n",
+    "arguments": lambda n: "".join(f"a{i} = {i}\n" for i in range(n)),
+    "marks": lambda n: 'a = "e' + "\u0301\u0323" * (5 * n) + '"\n',
+    "names": lambda n: "é" * n + " = 1\n" + "é\u00a0" * n,
+}
+LINEAR_YAML = {
+    "scalars": lambda n: "- a\n" * n,
+    "templates": lambda n: "".join(f"k{i}: 'x ${{y}}'\n" for i in range(n)),
+    "literal": lambda n: "a: |\n" + "  x ${y} z\n" * n,
+    "folded": lambda n: "a: >\n" + "  x ${y} z\n" * n,
+    "escapes": lambda n: 'a: "' + "x \\t ${y}\n  " * n + '"',
+    "aliases": lambda n: "a: &a x\nb: [" + "*a," * n + "]",
+    "unknown aliases": lambda n: "[" + "*a, " * n + "]",
+    "errors": lambda n: "".join(f"k{i}: 'x ${{y'\n" for i in range(n)),
+    "blank lines": lambda n: "a: 'x" + " \n" * (5 * n) + "${y}'",
+}
+
+
+@pytest.mark.parametrize("name", [*LINEAR, *(f"{name} in YAML" for name in LINEAR_YAML)])
+def test_time_is_linear(name: str) -> None:
+    syntax = "yaml" if name.endswith(" in YAML") else "hcl"
+    write = LINEAR_YAML[name.removesuffix(" in YAML")] if syntax == "yaml" else LINEAR[name]
+
+    def seconds(size: int) -> float:
+        text, best = write(size), float("inf")
+        for _ in range(2):
+            began = time.process_time()
+            parse(text, syntax=syntax)
+            best = min(best, time.process_time() - began)
+        return best
+
+    seconds(50)  # what is loaded late
+    assert seconds(2400) < 8 * max(seconds(600), 0.001)
 
 
 def test_long_but_honest() -> None:
@@ -106,4 +156,4 @@ def test_ten_thousand_lines_in_under_a_second() -> None:
         start = time.process_time()
         assert parse(text).ok
         ratios.append((time.process_time() - start) / peer)
-    assert min(ratios) < 7, "10,000 lines are to be read in 0.7 s of CPU where a peer takes 0.1 s"
+    assert min(ratios) < 5, "10,000 lines are to be read in half a second of CPU where the peer takes 0.1 s"

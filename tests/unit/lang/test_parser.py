@@ -214,6 +214,8 @@ REFUSED = [
     (r'"\${x}"', "invalid_escape", "1:2"),
     (r'"a\u00e"', "invalid_escape", "1:3"),
     (r'"\U00300000"', "invalid_escape", "1:2"),
+    (r'"x\ud83d"', "invalid_escape", "1:3"),
+    (r'"\U0000DFFF"', "invalid_escape", "1:2"),
     ('"${x"', "unclosed_interpolation", "1:2"),
     ('"${x y}"', "extra_characters", "1:6"),
     ('"${}"', "missing_expression", "1:2"),
@@ -308,7 +310,7 @@ other "x" {
 end = 5
 """
     body, problems = parse_config(text, "f")
-    assert [p.range.start.line for p in problems if p.range] == [3, 7, 7, 11]
+    assert [p.range.start.line for p in problems if p.range] == [3, 6, 7, 11]
     assert list(body.attributes) == ["good", "end"]
     assert [list(block.body.attributes) for block in body.blocks] == [["fine", "kept"], ["next"]]
 
@@ -318,8 +320,10 @@ def test_an_unclosed_block_is_told_once() -> None:
     assert [(p.code, str(p.range)) for p in problems] == [("unclosed_block", "f:3:3")]
 
 
-def test_problems_are_limited() -> None:
-    assert len(parse_config("a = ]\n" * 5000, "f")[1]) == 200
+@pytest.mark.parametrize("item", ["a = ]\n", "a = 1\n", 'a = "\\q"\n', "}\n", "b {} ", "a = <<E\n${}\nE\n"])
+def test_problems_are_limited(item: str) -> None:
+    assert len(parse_config(item * 5000, "f")[1]) == 200
+    assert len(parse_config('a = "' + "\\q" * 5000 + '"', "f")[1]) == 200
 
 
 def nodes(node: Any) -> Iterator[Node]:

@@ -54,7 +54,7 @@ def one(name: str) -> Transition:
     return Transition(executions=(Execution("Train", name, ExecutionState.RUNNING),))
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 240.0) -> None:
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not condition():
@@ -150,7 +150,7 @@ def test_waiting_tells_once_and_then_gets_the_lock(store: MetadataStore, take: T
         told.append(str(held))
         first.finish("complete")
 
-    second = take(timeout=30.0, on_wait=release)
+    second = take(timeout=240.0, on_wait=release)
     assert second.serial == 2
     assert len(told) == 1
 
@@ -257,7 +257,7 @@ def test_eight_threads_share_a_lock(store: MetadataStore, take: Take) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert errors == []
     assert len(store.executions(Where())) == 80
 
@@ -290,7 +290,7 @@ def test_a_process_that_nobody_collected_is_gone() -> None:
     assert not is_gone(holder, 0, 1)
     child.kill()
     until(lambda: is_gone(holder, 10**15, 1))
-    child.communicate(timeout=20)
+    child.communicate(timeout=240)
     assert is_gone(holder, 10**15, 1)
 
 
@@ -341,7 +341,7 @@ class Racer:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=240)
 
 
 def test_of_two_racing_processes_exactly_one_wins(tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ recorder = Recorder(store, acquire(store, "p", "w", Holder.here("zenctl apply"))
 recorder.start(parse("step.train.fit"), "job-1", "Train", Components("train/1"), "f" * 64, {})
 os.kill(os.getpid(), 9)
 """
-    subprocess.run([sys.executable, "-c", code, str(path)], timeout=60, check=False)
+    subprocess.run([sys.executable, "-c", code, str(path)], timeout=240, check=False)
     store = MlmdStore(path, create=True)
     lock = acquire(store, "p", "w", Holder.here())
     assert [held.holder.command for held in lock.recovered] == ["zenctl apply"]

@@ -93,5 +93,7 @@ def test_a_missing_store_costs_no_import_of_ml_metadata_and_prints_nothing(tmp_p
         "open_store('sqlite', {}, Path(sys.argv[1]), create=False).close()\n"
         "assert 'ml_metadata' in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "d")], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "d")], capture_output=True, text=True, timeout=240
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

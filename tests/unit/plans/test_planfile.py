@@ -48,7 +48,7 @@ def example() -> Plan:
         heads={"step.python.fit": 3},
         code={str(fit.addr): CodeArchive(sha256_bytes(archive), archive)},
         providers={"local": "0.1.0"},
-        diagnostics=(warning("w", "careful", "why", range=PLACE),),
+        diagnostics=(warning("w", "careful", "why", range=PLACE, values=(("var.n", "is 1"),)),),
     )
 
 
@@ -56,6 +56,7 @@ def test_a_plan_reads_back_as_it_was_written(tmp_path: Path) -> None:
     planfile.write(tmp_path / "p.zenplan", example())
     assert planfile.read(tmp_path / "p.zenplan") == example()
     assert planfile.read(tmp_path / "p.zenplan").code == example().code
+    assert planfile.read(tmp_path / "p.zenplan").diagnostics[0].values == (("var.n", "is 1"),)
     assert planfile.looks_like_plan(tmp_path / "p.zenplan")
 
 

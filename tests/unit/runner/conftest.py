@@ -78,7 +78,7 @@ class RunnerBench:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         self.log, self.exit_code = done.stdout.decode(), done.returncode

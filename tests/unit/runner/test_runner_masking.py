@@ -32,7 +32,9 @@ def test_a_value_in_pieces_is_hidden_and_nothing_else_is_lost() -> None:
 @pytest.mark.parametrize(("end", "code", "last"), [("pass", 0, "after\n"), ("sys.stderr.flush(); os._exit(7)", 7, "")])
 def test_what_a_process_and_its_children_print(end: str, code: int, last: str) -> None:
     command = [sys.executable, "-u", "-c", PROGRAM.replace("{end}", end)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240, check=False
+    )
     assert done.returncode == code
     hidden = "(sensitive value)"
     assert done.stdout == (

@@ -32,7 +32,8 @@ VarFile = Annotated[
         "-var-file",
         "--var-file",
         metavar="FILE",
-        help="Set variables from a file, besides zenctl.zenvars and *.auto.zenvars. -var is stronger.",
+        help="Set variables from a file, besides zenctl.zenvars and *.auto.zenvars. The later of -var and -var-file "
+        "wins.",
     ),
 ]
 Target = Annotated[
@@ -62,7 +63,9 @@ Refresh = Annotated[
 ]
 Input = Annotated[
     bool,
-    typer.Option("-input/-no-input", "--input/--no-input", help="Ask no question, not for approval either."),
+    typer.Option(
+        "-input/-no-input", "--input/--no-input", help="Ask no question, neither for variables nor for approval."
+    ),
 ]
 Lock = Annotated[
     bool,

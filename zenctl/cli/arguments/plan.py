@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zenctl.cli.arguments import values
+from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic, error
 
 DEFAULT_PARALLELISM = "4"
@@ -16,8 +17,7 @@ DEFAULT_PARALLELISM = "4"
 class Choice:
     """What makes a plan differ from the plain one: variables, addresses, whether to look at the world."""
 
-    variables: tuple[tuple[str, str], ...] = ()
-    variable_files: tuple[str, ...] = ()
+    variables: tuple[VariableArgument, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     replace: tuple[str, ...] = ()
@@ -46,6 +46,7 @@ class PlanArguments:
     json: bool = False
     detailed_exitcode: bool = False
     compact_warnings: bool = False
+    input: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def choice(
     *,
     var: Sequence[str],
     var_file: Sequence[str],
+    order: Sequence[str],
     target: Sequence[str] = (),
     exclude: Sequence[str] = (),
     replace: Sequence[str] = (),
@@ -77,10 +79,9 @@ def choice(
     destroy: bool = False,
     found: list[Diagnostic],
 ) -> Choice:
-    """Check the flags that choose what to plan."""
+    """Check the flags that choose what to plan; `order` are the names of all flags as they were typed."""
     chosen = Choice(
-        variables=values.variables(var, found),
-        variable_files=tuple(var_file),
+        variables=values.variables(var, var_file, order, found),
         targets=values.addresses("-target", target, found),
         excludes=values.addresses("-exclude", exclude, found),
         replace=values.addresses("-replace", replace, found),
@@ -101,7 +102,7 @@ def refuse_with_plan_file(arguments: ApplyArguments, found: list[Diagnostic]) ->
     if arguments.plan_file is not None and arguments.choice.given:
         flags = ", ".join(arguments.choice.given)
         detail = (
-            "A plan file already holds what was decided when it was made (only sensitive variables are not in it: give "
-            "those with -var). Give these flags to `zenctl plan -out=FILE` instead."
+            "A plan file already holds what was decided when it was made (only sensitive and ephemeral variables are "
+            "not in it: give those with -var). Give these flags to `zenctl plan -out=FILE` instead."
         )
         found.append(error("bad_argument", f"{flags} with a plan file", detail))

@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from zenctl.addrs import NAME, AddressError, parse
+from zenctl.addrs import NAME, AddressError, canonical, parse
+from zenctl.config.given import VariableArgument, VariableFile, VariableText
 from zenctl.diagnostics import Diagnostic, error
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 MAX_PARALLELISM = 256
 
 
-def variables(texts: Sequence[str], found: list[Diagnostic]) -> tuple[tuple[str, str], ...]:
-    """`-var name=value` pairs; the value is everything after the first equals sign."""
-    pairs = []
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if equals and NAME.fullmatch(name):
-            pairs.append((name, value))
-        elif equals and NAME.fullmatch(name.strip()):
-            better = f"{name.strip()}={value.strip()}"
-            found.append(_bad("-var has a space at the equals sign", f'Did you mean -var="{better}"?'))
-        else:
-            found.append(_bad(f'-var="{text}" is not NAME=VALUE', "For example: -var epochs=10"))
-    return tuple(pairs)
+def variables(
+    texts: Sequence[str], files: Sequence[str], order: Sequence[str], found: list[Diagnostic]
+) -> tuple[VariableArgument, ...]:
+    """`-var name=value` and `-var-file path` in the order of `order`, the names of all flags as they were typed.
+
+    A value is everything after the first equals sign.
+    """
+    waiting = {"var": iter(texts), "var-file": iter(files)}
+    arguments: list[VariableArgument] = []
+    for flag in order:
+        if flag == "var-file":
+            arguments.append(VariableFile(next(waiting[flag])))
+        elif flag == "var":
+            pair = _pair(next(waiting[flag]), found)
+            arguments += [] if pair is None else [pair]
+    return tuple(arguments)
+
+
+def _pair(text: str, found: list[Diagnostic]) -> VariableText | None:
+    name, equals, value = text.partition("=")
+    if equals and NAME.fullmatch(name):
+        return VariableText(name, value)
+    if equals and NAME.fullmatch(name.strip()):
+        better = f"{name.strip()}={value.strip()}"
+        found.append(_bad("-var has a space at the equals sign", f'Did you mean -var="{better}"?'))
+    else:
+        found.append(_bad(f'-var="{text}" is not NAME=VALUE', "For example: -var epochs=10"))
+    return None
 
 
 def addresses(flag: str, texts: Sequence[str], found: list[Diagnostic]) -> tuple[str, ...]:
     """Addresses in their canonical spelling; whether they exist is for the engine to say."""
-    return tuple(canonical for text in texts if (canonical := address(f"{flag}=", text, found)))
+    return tuple(name for text in texts if (name := address(f"{flag}=", text, found, read=canonical)))
 
 
-def address(before: str, text: str, found: list[Diagnostic]) -> str:
+def address(before: str, text: str, found: list[Diagnostic], *, read: Callable[[str], object] = parse) -> str:
     """One address in its canonical spelling, or the empty string; `before` is what stands before it when typed."""
     try:
-        return str(parse(text))
+        return str(read(text))
     except AddressError as problem:
         hint = " A shell takes quotes away: write '" + text + "' in single quotes." if "[" in text else ""
         detail = f"{problem}.{hint}\nAn address reads step.TYPE.NAME, datasource.TYPE.NAME or endpoint.TYPE.NAME."

@@ -35,6 +35,7 @@ from zenctl.cli.views import plan as plan_view
 from zenctl.cli.views.approval import ask
 from zenctl.cli.views.outputs import output_block
 from zenctl.cli.views.progress import PlainProgress, Progress
+from zenctl.cli.views.questions import asker
 from zenctl.cli.views.stream import JsonProgress, JsonStream
 from zenctl.diagnostics import Diagnostic, error
 
@@ -51,11 +52,11 @@ it does after a failure, which stops only the steps that depend on it.
 
 Examples:
 
-  zenctl apply                         plan, ask, apply
-  zenctl apply -auto-approve           in scripts: plan and apply
+  zenctl apply                         # plan, ask, apply
+  zenctl apply -auto-approve           # in scripts: plan and apply
   zenctl plan -out=today.plan
-  zenctl apply today.plan              exactly what was reviewed; never asks
-  zenctl apply -var epochs=10 -target=step.train.fit
+  zenctl apply today.plan              # exactly what was reviewed; never asks
+  zenctl apply -var epochs=10 -target=step.train.penguins
 
 Exit codes: 0 done; 1 error or not approved; 4 another apply holds the lock;
 5 the plan file is stale; 130 or 143 interrupted.
@@ -97,6 +98,7 @@ def apply(
         choice=arguments.choice(
             var=var,
             var_file=var_file,
+            order=started.order,
             target=target,
             exclude=exclude,
             replace=replace,
@@ -149,6 +151,7 @@ class _Apply:
         self._given = given
         self._terminal = run.terminal
         self._stream = JsonStream(run.terminal.out, run.sources()) if given.json else None
+        self._asker = asker(run.terminal, allowed=given.input and not given.json)
 
     def run(self) -> int:
         if self._stream is not None:
@@ -177,7 +180,7 @@ class _Apply:
         from zenctl.engine import workflow
 
         choice = self._given.choice
-        inputs = self._run.inputs(choice.variables, choice.variable_files)
+        inputs = self._run.inputs(choice.variables, self._asker)
         if self._stream is not None:
             outcome = workflow.make_plan(inputs, plan_options(choice), self._stream.event)
         else:
@@ -193,8 +196,13 @@ class _Apply:
     def _carry_out(self, plan: Plan) -> int:
         from zenctl.engine import workflow
 
-        choice = self._given.choice
-        inputs = self._run.inputs(choice.variables, choice.variable_files)
+        inputs = self._run.inputs(self._given.choice.variables, self._asker.known if self._asker else None)
+        if self._asker is not None and self._given.plan_file is not None:
+            from zenctl.engine.questions import unanswered
+
+            # Before the display begins, and while Ctrl-C still leaves.
+            for question in unanswered(inputs, plan):
+                self._asker(question)
         stop = workflow.Stop()
         if self._stream is None:
             self._terminal.write()

@@ -29,10 +29,10 @@ from zenctl.diagnostics import Diagnostic
 EPILOG = """
 Examples:
 
-  zenctl plan -destroy                 look first
+  zenctl plan -destroy                 # look first
   zenctl destroy
   zenctl destroy -target=endpoint.local.penguins
-  zenctl destroy -auto-approve         in scripts
+  zenctl destroy -auto-approve         # in scripts
 
 Exit codes: 0 done; 1 error or not approved; 4 another apply holds the lock;
 130 or 143 interrupted.
@@ -62,10 +62,18 @@ def destroy(
     running any step again. The same as `zenctl apply -destroy`.
     """
     found: list[Diagnostic] = []
+    started = invocation(ctx, no_color)
     values.lock(lock, found)
     given = ApplyArguments(
         choice=arguments.choice(
-            var=var, var_file=var_file, target=target, exclude=exclude, refresh=refresh, destroy=True, found=found
+            var=var,
+            var_file=var_file,
+            order=started.order,
+            target=target,
+            exclude=exclude,
+            refresh=refresh,
+            destroy=True,
+            found=found,
         ),
         auto_approve=auto_approve,
         json=json,
@@ -74,5 +82,4 @@ def destroy(
         parallelism=values.parallelism(parallelism, found),
         compact_warnings=compact_warnings,
     )
-    started = invocation(ctx, no_color)
     return started.report(found) if found else apply_command.run(started, given)

@@ -1,4 +1,4 @@
-"""`zenctl logs`: what a step printed."""
+"""`zenctl logs`: what a step or an endpoint's server printed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ Examples:
 
   zenctl logs step.train.penguins
   zenctl logs -follow step.train.penguins
+  zenctl logs endpoint.local.penguins
   zenctl logs -json step.train.penguins | jq -r .text
 
 Exit codes: 0 done, 1 error.
@@ -26,16 +27,19 @@ Exit codes: 0 done, 1 error.
 
 def logs(
     ctx: typer.Context,
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A step or datasource.", show_default=False)] = "",
-    follow: Annotated[bool, typer.Option("-follow", "--follow", help="Go on until the step ends.")] = False,
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="A step, datasource or endpoint.", show_default=False)
+    ] = "",
+    follow: Annotated[bool, typer.Option("-follow", "--follow", help="Go on until it ends.")] = False,
     json: JsonFlag = False,
     no_color: NoColor = False,
 ) -> int:
-    """Show what a step printed.
+    """Show what a step or an endpoint printed.
 
-    The log of its newest attempt, whether that succeeded, failed or is still
-    running. Logs are kept with the artifacts, for every attempt. With -json
-    each piece is one object a line: address and text.
+    A step's log is that of its newest attempt, whether it succeeded, failed or is
+    still running. Logs are kept with the artifacts, for every attempt. A local
+    endpoint's log is its server's. With -json each piece is one object a line:
+    address and text.
     """
     found: list[Diagnostic] = []
     given = address_arguments("logs", [address] if address else [], json, found, follow=follow)

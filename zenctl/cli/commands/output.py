@@ -21,7 +21,7 @@ Examples:
 
   zenctl output
   zenctl output accuracy
-  curl "$(zenctl output -raw url)"
+  echo "accuracy: $(zenctl output -raw accuracy)"
   zenctl output -json | jq .accuracy.value
 
 Exit codes: 0 done, 1 error.

@@ -29,6 +29,7 @@ from zenctl.cli.arguments.plan import DEFAULT_PARALLELISM, Choice, PlanArguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views import plan as view
 from zenctl.cli.views.progress import PlainProgress
+from zenctl.cli.views.questions import asker
 from zenctl.cli.views.stream import JsonStream
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 
@@ -39,16 +40,18 @@ if TYPE_CHECKING:
 EPILOG = """
 What the plan is made from: the configuration, the records in ML Metadata, the
 datasources as they are now, and your code, which is read but never imported.
-It takes no lock and writes nothing to the store (-lock, -lock-timeout,
--parallelism and -input are taken for the sake of scripts; plan asks nothing).
+It takes no lock and writes nothing to the store (-lock, -lock-timeout and
+-parallelism are taken for the sake of scripts). On a terminal it asks for
+variables that have no value, unless -input=false or -json is given.
 
 Examples:
 
   zenctl plan
-  zenctl plan -out=today.plan          then: zenctl apply today.plan
+  zenctl plan -out=today.plan          # then: zenctl apply today.plan
   zenctl plan -var epochs=10
-  zenctl plan -target=step.train.fit -replace=step.train.fit
-  zenctl plan -detailed-exitcode       for scripts: 2 if there is work to do
+  zenctl plan -target=step.train.penguins
+  zenctl plan -replace=step.train.penguins  # once more, though it is fresh
+  zenctl plan -detailed-exitcode       # for scripts: 2 if there is work to do
 
 Exit codes: 0 done; 1 error; with -detailed-exitcode 0 nothing to do, 2 changes.
 """
@@ -90,9 +93,11 @@ def plan(
     or input. Nothing is run and nothing is changed.
     """
     found: list[Diagnostic] = []
+    started = invocation(ctx, no_color)
     choice = arguments.choice(
         var=var,
         var_file=var_file,
+        order=started.order,
         target=target,
         exclude=exclude,
         replace=replace,
@@ -100,11 +105,11 @@ def plan(
         destroy=destroy,
         found=found,
     )
-    del input, lock  # taken for the sake of scripts, as the help says
+    del lock  # taken for the sake of scripts, as the help says
     values.seconds("-lock-timeout", lock_timeout, found)
     values.parallelism(parallelism, found)
-    started = invocation(ctx, no_color)
-    given = PlanArguments(choice, started.path(out) if out else None, json, detailed_exitcode, compact_warnings)
+    saved = started.path(out) if out else None
+    given = PlanArguments(choice, saved, json, detailed_exitcode, compact_warnings, input)
     return started.report(found) if found else run(started, given)
 
 
@@ -113,7 +118,7 @@ def run(run: Invocation, given: PlanArguments) -> int:
     from zenctl.engine import workflow
 
     choice = given.choice
-    inputs = run.inputs(choice.variables, choice.variable_files)
+    inputs = run.inputs(choice.variables, asker(run.terminal, allowed=given.input and not given.json))
     stream = JsonStream(run.terminal.out, run.sources()) if given.json else None
     if stream is not None:
         stream.version()

@@ -22,8 +22,8 @@ null in both.
 
 Examples:
 
-  zenctl show                          the state of the workspace
-  zenctl show today.plan               a plan saved with -out
+  zenctl show                          # the state of the workspace
+  zenctl show today.plan               # a plan saved with -out
   zenctl show -json today.plan | jq '.resource_changes[] | .zenctl_action'
 
 Exit codes: 0 done, 1 error.

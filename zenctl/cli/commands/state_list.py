@@ -17,7 +17,7 @@ EPILOG = """
 Examples:
 
   zenctl state list
-  zenctl state list step               only steps
+  zenctl state list step               # only steps
   zenctl state list step.train endpoint
   zenctl state list -json
 

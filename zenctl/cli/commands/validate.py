@@ -11,6 +11,7 @@ from zenctl.cli.arguments import values
 from zenctl.cli.arguments.options import JsonFlag, NoColor, Var, VarFile
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views.style import plural
+from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic, has_errors
 from zenctl.plans.planjson import diagnostic_json
 
@@ -39,16 +40,16 @@ def validate(
     variables. All problems are told at once, each with its file and line.
     """
     found: list[Diagnostic] = []
-    variables = values.variables(var, found)
     started = invocation(ctx, no_color)
-    return started.report(found) if found else run(started, variables, tuple(var_file), json)
+    variables = values.variables(var, var_file, started.order, found)
+    return started.report(found) if found else run(started, variables, json)
 
 
-def run(run: Invocation, variables: tuple[tuple[str, str], ...], files: tuple[str, ...], json: bool) -> int:
+def run(run: Invocation, variables: tuple[VariableArgument, ...], json: bool) -> int:
     """Check; gives the exit code."""
     from zenctl.engine import workflow
 
-    outcome = workflow.validate(run.inputs(variables, files))
+    outcome = workflow.validate(run.inputs(variables))
     problems = outcome.diagnostics
     errors = sum(d.is_error for d in problems)
     if json:

@@ -21,10 +21,5 @@ def ask(terminal: Terminal, *, destroy: bool, workspace: str) -> bool:
         "  Only the answer 'yes' approves.",
         "",
     ]
-    terminal.write("\n".join(lines))
-    terminal.out.write(terminal.style.bold("  Enter a value: "))
-    terminal.out.flush()
-    answer = terminal.answers.readline()
-    if not answer.endswith("\n"):
-        terminal.write()
-    return answer.strip() == "yes"
+    answer = terminal.ask("\n".join(lines) + "\n" + terminal.style.bold("  Enter a value: "))
+    return answer is not None and answer.strip() == "yes"

@@ -82,7 +82,7 @@ def render(group: Group, sources: Sources, style: Style, width: int) -> str:
     title = "Error" if diagnostic.is_error else "Warning"
     lines = [f"{style.bold(colour(title + ':'))} {style.bold(printable(diagnostic.summary))}"]
     place = _place(diagnostic, sources, style, colour)
-    lines += ["", *place] if place else []
+    lines += ["", *place, *_values(diagnostic, style, inner)] if place or diagnostic.values else []
     lines += ["", *wrapped(diagnostic.detail, inner)] if diagnostic.detail else []
     if group.others:
         lines += ["", f"(and {plural(len(group.others), 'similar warning')} elsewhere)"]
@@ -131,6 +131,17 @@ def _snippet(line: str, where: SourceRange, style: Style, colour: Callable[[str]
         f"{style.dim(gutter)}{before}{style.bold(marked)}{after}".rstrip(),
         f"{style.dim(blank)}{carets}",
     ]
+
+
+def _values(diagnostic: Diagnostic, style: Style, width: int) -> list[str]:
+    """What the references involved stand for, below the line they stand in."""
+    bar = style.dim("      │ ")
+    rows = [
+        f"{bar}{row}"
+        for reference, statement in diagnostic.values
+        for row in textwrap.wrap(printable(f"{reference} {statement}"), max(20, width - 8), subsequent_indent="  ")
+    ]
+    return [style.dim("      ├" + "─" * 16), *rows] if rows else []
 
 
 def _compact(group: Group) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zenctl.cli.terminal import Terminal
-from zenctl.cli.views.progress import Running, amount, line_of
+from zenctl.cli.views.progress import DOING, Running, amount, line_of
 from zenctl.cli.views.style import Style, duration
 from zenctl.engine.events import (
     ChangeEnded,
@@ -31,14 +31,17 @@ from zenctl.plans.actions import Action
 _SHOWN = 12
 """Most lines of running steps at once; the rest is counted."""
 
+_BAR, _LEAST = 24, 8
+"""Columns of a bar, and the fewest that are left of an address."""
+
 
 class LiveProgress:
     """The live display. What has ended is printed once, above it."""
 
     def __init__(self, terminal: Terminal, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = Console(
-            file=terminal.out, no_color=not terminal.style.colour, highlight=False, width=terminal.width
-        )
+        # On a terminal rich looks for the width itself, and so follows it when the window is made narrower.
+        width = None if terminal.out.isatty() else terminal.width
+        self._console = Console(file=terminal.out, no_color=not terminal.style.colour, highlight=False, width=width)
         self._style: Style = terminal.style
         self._clock = clock
         self._lock = threading.RLock()
@@ -89,20 +92,36 @@ class LiveProgress:
     def _draw(self) -> Group:
         with self._lock:
             now = self._clock()
+            shown = list(self._running.items())[:_SHOWN]
+            said = [_said(running) for _, running in shown]
+            times = [duration(now - running.since) for _, running in shown]
+            # What is left for the addresses; the bar is what gives way where they do not fit beside it.
+            room = self._console.width - 2 - _widest(said) - _widest(times) - 2
+            with_bar = room - _BAR - 1 >= _widest(address for address, _ in shown)
+            room = max(_LEAST, room - _BAR - 1 if with_bar else room)
             table = Table.grid(padding=(0, 1))
-            for address, running in list(self._running.items())[:_SHOWN]:
+            for (address, running), text, taken in zip(shown, said, times, strict=True):
                 spinner = self._spinners.setdefault(address, Spinner("dots", style="cyan"))
-                table.add_row(spinner, Text(address, style="bold"), *_columns(running), duration(now - running.since))
+                name = Text(address, style="bold", no_wrap=True)
+                name.truncate(room, overflow="ellipsis")
+                bar = (_bar(running),) if with_bar else ()
+                table.add_row(spinner, name, *bar, Text(text, style="dim", no_wrap=True), Text(taken, no_wrap=True))
             if len(self._running) > _SHOWN:
                 table.add_row("", Text(f"and {len(self._running) - _SHOWN} more", style="dim"))
             return Group(table, *(Text.from_ansi(text) for text in self._said))
 
 
-def _columns(running: Running) -> tuple[ProgressBar | Text, Text]:
+def _said(running: Running) -> str:
+    """How far it is, or what is being done while that is not known."""
+    return amount(running.progress) if running.progress else DOING[running.action]
+
+
+def _bar(running: Running) -> ProgressBar | Text:
     progress = running.progress
-    if progress is None:
-        return Text("", style="dim"), Text("")
-    if not progress.total:
-        return Text(""), Text(amount(progress), style="dim")
-    bar = ProgressBar(total=progress.total, completed=min(progress.done, progress.total), width=24)
-    return bar, Text(amount(progress), style="dim")
+    if progress is None or not progress.total:
+        return Text("")
+    return ProgressBar(total=progress.total, completed=min(progress.done, progress.total), width=_BAR)
+
+
+def _widest(texts: Iterable[str]) -> int:
+    return max(map(len, texts), default=0)

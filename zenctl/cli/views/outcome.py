@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zenctl.addrs import EndpointAddr, parse
 from zenctl.cli.terminal import Terminal
 from zenctl.cli.views.outputs import output_block
 from zenctl.cli.views.stream import JsonStream
@@ -29,6 +30,7 @@ def counts(outcome: ApplyOutcome) -> dict[str, int]:
         "forgotten": len(outcome.forgotten),
         "up to date": len(outcome.unchanged) + endpoints["unchanged"],
         "failed": len(outcome.failed),
+        "canceled": len(outcome.canceled),
         "skipped": len(outcome.skipped),
     }
     return {word: count for word, count in found.items() if count}
@@ -53,15 +55,17 @@ def show(terminal: Terminal, outcome: ApplyOutcome, *, destroy: bool = False) ->
     good = not outcome.failed and not outcome.interrupted and not has_errors(outcome.diagnostics)
     line = headline(outcome, destroy=destroy)
     terminal.write("\n" + style.bold(style.green(line) if good else style.red(line)))
-    rows = [(style.red("failed"), "failed", address, f"zenctl logs {_quoted(address)}") for address in outcome.failed]
+    rows = [(style.red("failed"), "failed", address, _more(address)) for address in outcome.failed]
+    rows += [(style.yellow("canceled"), "canceled", address, "") for address in outcome.canceled]
     rows += [(style.yellow("skipped"), "skipped", address, "") for address in outcome.skipped]
     if rows:
         width = max(len(address) for _, _, address, _ in rows)
+        column = max(len(word) for _, word, _, _ in rows) + 2
         terminal.write()
         for shown, word, address, command in rows:
-            blank = " " * (9 - len(word))
+            blank = " " * (column - len(word))
             terminal.write(f"  {shown}{blank}{pad(address, width)}  {style.dim(command)}".rstrip())
-    if not good and (outcome.failed or outcome.skipped) and not terminal.in_automation:
+    if rows and not terminal.in_automation:
         when = "After the cause is mended, `" if outcome.failed else "`"
         terminal.write(f"\nWhat ran is recorded. {when}zenctl apply` carries on from there.")
     if outcome.outputs and not destroy:
@@ -86,6 +90,7 @@ def stream(writer: JsonStream, outcome: ApplyOutcome, *, destroy: bool = False) 
             "endpoints": dict(outcome.endpoints),
             "forgotten": list(outcome.forgotten),
             "failed": list(outcome.failed),
+            "canceled": list(outcome.canceled),
             "skipped": list(outcome.skipped),
         },
     }
@@ -100,5 +105,8 @@ def _shown(output: Mapping[str, Any]) -> dict[str, Any]:
     return {"sensitive": True} if sensitive else {"sensitive": False, "value": output.get("value")}
 
 
-def _quoted(address: str) -> str:
-    return f"'{address}'" if "[" in address else address
+def _more(address: str) -> str:
+    """The command that shows what a failed step printed. Of an endpoint that failed the error says all there is."""
+    if isinstance(parse(address), EndpointAddr):
+        return ""
+    return "zenctl logs " + (f"'{address}'" if "[" in address else address)

@@ -55,6 +55,7 @@ _REASONS = {
     "DRIFTED": "differs from what was recorded",
     "REMOVED": "is no longer in the configuration",
     "RECORDED_ELSEWHERE": "the same result is recorded already",
+    "TRIGGERED": "replace_triggered_by names something that runs",
 }
 _LABELLED = {"DATA_CHANGED": "data", "ENVIRONMENT_CHANGED": "environment", "CODE_CHANGED": "code"}
 
@@ -80,6 +81,8 @@ def symbol(change: Document) -> str:
 
 def headline(change: Document) -> str:
     """`step.python.fit will be run again`."""
+    if change["zenctl_action"] == "NO_OP":
+        return f"{change['previous_address']} has moved to {change['address']}"
     what = _HEADLINES[change["zenctl_action"], change["change"]["actions"][0]]
     if change["kind"] == "datasource":
         what = what.replace("be run", "be read").replace("may run", "may be read")
@@ -115,13 +118,13 @@ def show(terminal: Terminal, plan: Plan) -> None:
 
 def lines(document: Document, style: Style) -> list[str]:
     """The lines of a plan document."""
-    changes = [change for change in document["resource_changes"] if change["zenctl_action"] != "NO_OP"]
+    changes = [c for c in document["resource_changes"] if c["zenctl_action"] != "NO_OP" or "previous_address" in c]
     outputs = {name: output for name, output in document["output_changes"].items() if output["actions"] != ["no-op"]}
     if not changes and not outputs:
         return ["", _no_changes(document, style)]
     drawn: list[str] = []
     if changes:
-        drawn += ["", *_legend(changes, style), ""]
+        drawn += ["", *_legend(changes, style)]
         verb = "planned this much before it met an error" if document["errored"] else "will do the following"
         drawn += [f"zenctl {verb}:", ""]
         for change in changes:
@@ -174,7 +177,8 @@ def _no_changes(document: Document, style: Style) -> str:
 
 def _legend(changes: Sequence[Document], style: Style) -> list[str]:
     used = {symbol(change) for change in changes}
-    return ["Symbols used below:", *(f"{coloured(sign, style, 3)} {LEGEND[sign]}" for sign in LEGEND if sign in used)]
+    signs = [f"{coloured(sign, style, 3)} {LEGEND[sign]}" for sign in LEGEND if sign in used]
+    return ["Symbols used below:", *signs, ""] if signs else []
 
 
 def coloured(sign: str, style: Style, width: int = 0) -> str:
@@ -188,6 +192,10 @@ def coloured(sign: str, style: Style, width: int = 0) -> str:
 
 def _change(change: Document, style: Style) -> list[str]:
     drawn = [style.bold(f"  # {headline(change)}")]
+    if change["zenctl_action"] == "NO_OP":
+        return drawn
+    if "previous_address" in change:
+        drawn.append(f"  #   has moved from {change['previous_address']}")
     drawn += [f"  #   {reason_line(reason)}" for reason in change["stale_because"]]
     if change["zenctl_action"] == "FORGET":
         return drawn

@@ -29,7 +29,7 @@ HEARTBEAT_SECONDS = 10.0
 SLOW_SECONDS = 1.0
 """How long looking at a datasource may take before that is said."""
 
-_DOING = {
+DOING = {
     Action.RUN: "running",
     Action.MAY_RUN: "running",
     Action.REUSE: "reusing a recorded result",
@@ -40,6 +40,8 @@ _DOING = {
     Action.REPLACE: "replacing",
     Action.DELETE: "deleting",
 }
+"""What is being done to an address, by its action."""
+
 _DONE = {
     "ran": "ran",
     "cut_off": "not run, its inputs turned out unchanged",
@@ -129,7 +131,7 @@ class PlainProgress:
             for address, running in list(self._running.items()):
                 if now - running.spoken >= HEARTBEAT_SECONDS:
                     running.spoken = now
-                    self._terminal.write(f"{address}: still {_DOING[running.action]}, {status(running, now)}")
+                    self._terminal.write(f"{address}: still {DOING[running.action]}, {status(running, now)}")
             for address, (since, told) in list(self._checking.items()):
                 if not told and now - since >= SLOW_SECONDS:
                     self._checking[address] = (since, True)
@@ -164,7 +166,7 @@ def line_of(event: Event, style: Style) -> str:
         note = f": {printable(event.note)}" if event.note else ""
         return f"{event.address}: checked{note}"
     if isinstance(event, ChangeStarted):
-        return f"{event.address}: {_DOING[event.action]} ..."
+        return f"{event.address}: {DOING[event.action]} ..."
     if isinstance(event, ChangeEnded):
         note = f" [{printable(event.note)}]" if event.note else ""
         took = "" if event.outcome in ("cut_off", "unchanged", "forgotten") else f" in {duration(event.seconds)}"

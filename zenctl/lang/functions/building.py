@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from itertools import product
-from math import prod
 
 from zenctl.lang.calls import MAX_ELEMENTS, FunctionProblem, Parameter
-from zenctl.lang.conversion import convert_value, unify
-from zenctl.lang.functions.collections import SEQUENCES, element_type, mapping, of_type, sequence
-from zenctl.lang.functions.library import Library, deep, number, shallow
-from zenctl.lang.functions.texts import whole
+from zenctl.lang.conversion import common_type, convert_value, unify
+from zenctl.lang.functions.bounds import bounded_elements, whole
+from zenctl.lang.functions.collections import (
+    SEQUENCES,
+    element_type,
+    mapping,
+    of_type,
+    require_mapping,
+    require_sequence,
+    same_type,
+    sequence,
+)
+from zenctl.lang.functions.declaring import Group, number, shallow
 from zenctl.lang.model import (
     UNKNOWN,
     Value,
@@ -19,39 +26,79 @@ from zenctl.lang.model import (
     list_value,
     map_value,
     object_value,
-    set_value,
     string,
-    strip_marks,
     tuple_value,
+    unknown,
 )
 from zenctl.lang.numbers import CONTEXT
-from zenctl.lang.types import ANY, NUMBER, STRING, ListType, MapType, SetType, TupleType, Type
+from zenctl.lang.types import (
+    ANY,
+    NUMBER,
+    STRING,
+    AnyType,
+    ListType,
+    MapType,
+    ObjectType,
+    TupleType,
+    Type,
+)
 
-BUILDING = Library()
+BUILDING = Group()
+
+
+def _listed(name: str) -> Parameter:
+    """A parameter that takes lists and sets, and tuples whose elements have a type in common."""
+    return Parameter(name, ListType(ANY), shallow=True)
+
+
+def _concat_type(arguments: Sequence[Value]) -> Type:
+    types = [value.type for value in arguments]
+    for at, type in enumerate(types):
+        require_sequence(type, at)
+    if all(isinstance(type, TupleType) for type in types):
+        return TupleType(tuple(item for type in types if isinstance(type, TupleType) for item in type.items))
+    return _common_list(types) or ANY
+
+
+def _common_list(types: Sequence[Type]) -> ListType | None:
+    """The type that several lists have in common; None if one is no list or they differ too much."""
+    common = unify([type.element for type in types if isinstance(type, ListType)])
+    return ListType(common) if common is not None and all(isinstance(type, ListType) for type in types) else None
 
 
 @BUILDING.function(
-    "concat", "The elements of several lists, one after the other.", shallow("list"), rest=shallow("lists"), returns=ANY
+    "concat",
+    "The elements of several lists, one after the other.",
+    shallow("list"),
+    rest=shallow("lists"),
+    returns=_concat_type,
 )
 def _concat(*lists: Value) -> Value:
-    items = [item for at, value in enumerate(lists) for item in sequence(value, at)]
-    types = {value.type for value in lists}
-    if len(types) == 1 and isinstance(lists[0].type, ListType):
-        return list_value(lists[0].type.element, items)
+    bounded_elements(sum(len(sequence(value, at)) for at, value in enumerate(lists)))
+    items = [item for value in lists for item in value.raw]
+    common = _common_list([value.type for value in lists])
+    if common is not None:
+        return list_value(common.element, [convert_value(item, common.element) for item in items])
     return tuple_value(items)
 
 
 @BUILDING.function(
-    "flatten", "The elements of a list, those of the lists in it included.", Parameter("list", marked=True), returns=ANY
+    "flatten",
+    "The elements of a list, those of the lists in it included.",
+    Parameter("list", unknown=True, marked=True),
+    returns=ANY,
 )
 def _flatten(items: Value) -> Value:
     marks = items.marks
+    require_sequence(items.type, 0)
+    if items.raw is UNKNOWN:
+        return unknown(ANY, marks)
     result: list[Value] = []
     waiting = list(reversed(sequence(items, 0)))
     while waiting:
         item = waiting.pop()
-        if item.raw is UNKNOWN:
-            return Value(ANY, UNKNOWN, marks)
+        if item.raw is UNKNOWN and isinstance(item.type, (*SEQUENCES, AnyType)):
+            return unknown(ANY, marks)
         if isinstance(item.type, SEQUENCES) and item.raw is not None:
             marks |= item.marks
             waiting.extend(reversed(item.raw))
@@ -60,57 +107,69 @@ def _flatten(items: Value) -> Value:
     return tuple_value(result).with_marks(marks)
 
 
+def _merge_type(arguments: Sequence[Value]) -> Type:
+    types = {value.type for value in arguments if value.raw is not None}
+    if len(types) == 1 and isinstance(next(iter(types)), MapType):
+        return types.pop()
+    attributes: dict[str, Type] | None = {}
+    for at, value in enumerate(arguments):
+        if value.raw is None:
+            continue
+        require_mapping(value.type, at)
+        if attributes is not None and isinstance(value.type, ObjectType):
+            attributes.update(value.type.attributes)
+        else:
+            attributes = None
+    return ANY if attributes is None else ObjectType(attributes)
+
+
 @BUILDING.function(
     "merge",
     "All attributes of several maps or objects; later ones win.",
     rest=Parameter("maps", null=True, shallow=True),
-    returns=ANY,
+    returns=_merge_type,
 )
 def _merge(*maps: Value) -> Value:
     given = [value for value in maps if value.raw is not None]
     merged: dict[str, Value] = {}
-    for at, value in enumerate(given):
-        merged.update(mapping(value, at))
+    for at, value in enumerate(maps):
+        if value.raw is not None:
+            merged.update(mapping(value, at))
     types = {value.type for value in given}
     if len(types) == 1 and isinstance(given[0].type, MapType):
         return map_value(given[0].type.element, merged)
     return object_value(merged)
 
 
-def _distinct_type(arguments: Sequence[Value]) -> Type:
-    return ListType(element_type(arguments[0]))
-
-
-@BUILDING.function("distinct", "The elements of a list without doubles.", deep("list"), returns=_distinct_type)
+@BUILDING.function(
+    "distinct", "The elements of a list without doubles.", Parameter("list", ListType(ANY)), returns=same_type
+)
 def _distinct(items: Value) -> Value:
-    element = unify([item.type for item in sequence(items, 0)])
-    if element is None:
-        raise FunctionProblem("The elements must have a common type.", 0)
-    converted = [convert_value(item, element) for item in items.raw]
     first: dict[object, Value] = {}
-    for item in converted:
+    for item in items.raw:
         first.setdefault(identity(item), item)
-    return list_value(element, list(first.values()))
+    return of_type(list(first.values()), items)
 
 
 @BUILDING.function(
-    "chunklist", "The elements of a list in lists of a size.", shallow("list"), number("size"), returns=ANY
+    "chunklist",
+    "The elements of a list in lists of a size.",
+    _listed("list"),
+    number("size"),
+    returns=lambda arguments: ListType(same_type(arguments)),
 )
 def _chunklist(items: Value, size: Decimal) -> Value:
     elements = sequence(items, 0)
     count = whole(size, 1, least=0) or max(1, len(elements))
     chunks = [of_type(elements[at : at + count], items) for at in range(0, len(elements), count)]
-    if isinstance(items.type, (ListType, SetType)):
-        return list_value(ListType(items.type.element), chunks)
-    return tuple_value(chunks)
+    return list_value(items.type, chunks)
 
 
 @BUILDING.function(
     "range",
-    "Numbers from a start to before a limit, by steps.",
-    number("limit"),
-    rest=Parameter("step", NUMBER),
-    most=3,
+    "Numbers from a start to before a limit, by steps of 1 or another size; a lone argument is the limit.",
+    number("start"),
+    optional=(number("limit"), number("step")),
     returns=ListType(NUMBER),
 )
 def _range(*bounds: Decimal) -> Value:
@@ -129,12 +188,18 @@ def _range(*bounds: Decimal) -> Value:
     return list_value(NUMBER, items)
 
 
+def _zipmap_type(arguments: Sequence[Value]) -> Type:
+    type = arguments[1].type
+    require_sequence(type, 1)
+    return MapType(type.element) if isinstance(type, ListType) else ANY
+
+
 @BUILDING.function(
     "zipmap",
     "An object of a list of keys and a list of values.",
     Parameter("keys", ListType(STRING)),
     shallow("values"),
-    returns=ANY,
+    returns=_zipmap_type,
 )
 def _zipmap(keys: Value, values: Value) -> Value:
     elements = sequence(values, 1)
@@ -146,21 +211,37 @@ def _zipmap(keys: Value, values: Value) -> Value:
     return map_value(values.type.element, pairs) if isinstance(values.type, ListType) else object_value(pairs)
 
 
+def _keys_type(arguments: Sequence[Value]) -> Type:
+    """The type that the keys and what is searched for have in common."""
+    common = common_type([item for value in arguments[1:3] for item in _typical(value)])
+    if common is None:
+        raise FunctionProblem("The keys and what is searched for must have a common type.", 2)
+    return common
+
+
+def _typical(value: Value) -> Sequence[Value]:
+    """Elements of all types that a list may have: those it has, or an unknown one while it is not known."""
+    return [unknown(element_type(value.type))] if value.raw is UNKNOWN else sequence(value, 0)
+
+
+def _matches_type(arguments: Sequence[Value]) -> Type:
+    _keys_type(arguments)
+    return arguments[0].type
+
+
 @BUILDING.function(
     "matchkeys",
     "The values whose keys are in a list to search for.",
-    shallow("values"),
-    deep("keys"),
-    deep("searchset"),
-    returns=ANY,
+    _listed("values"),
+    Parameter("keys", ListType(ANY)),
+    Parameter("searchset", ListType(ANY)),
+    returns=_matches_type,
 )
 def _matchkeys(values: Value, keys: Value, wanted: Value) -> Value:
     elements, names = sequence(values, 0), sequence(keys, 1)
     if len(elements) != len(names):
         raise FunctionProblem(f"There are {len(elements)} values, but {len(names)} keys.", 1)
-    common = unify([item.type for item in (*names, *sequence(wanted, 2))])
-    if common is None:
-        raise FunctionProblem("The keys and what is searched for must have a common type.", 2)
+    common = _keys_type((values, keys, wanted))
     searched = {identity(convert_value(item, common)) for item in wanted.raw}
     pairs = zip(elements, names, strict=True)
     return of_type([value for value, key in pairs if identity(convert_value(key, common)) in searched], values)
@@ -180,67 +261,3 @@ def _transpose(items: Value) -> Value:
         for item in items.raw[key].raw:
             turned.setdefault(item.raw, []).append(string(key))
     return map_value(ListType(STRING), {name: list_value(STRING, turned[name]) for name in sorted(turned)})
-
-
-def _common_sets(sets: Sequence[Value]) -> tuple[Type, list[dict[object, Value]]]:
-    """The element type of several sets, and the elements of each by what makes them the same."""
-    types = [item.type for at, value in enumerate(sets) for item in sequence(value, at)]
-    common = unify(types)
-    if common is None:
-        raise FunctionProblem("The sets must have a common type of elements.")
-    converted = [[convert_value(item, common) for item in value.raw] for value in sets]
-    return common, [{identity(item): item for item in items} for items in converted]
-
-
-def _set_function(
-    name: str, description: str, combine: Callable[[list[dict[object, Value]]], dict[object, Value]]
-) -> None:
-    def run(*sets: Value) -> Value:
-        element, contents = _common_sets(sets)
-        return set_value(element, combine(contents).values())
-
-    BUILDING.function(name, description, deep("set"), rest=deep("sets"), returns=SetType(ANY))(run)
-
-
-def _union(sets: list[dict[object, Value]]) -> dict[object, Value]:
-    return {key: item for items in sets for key, item in items.items()}
-
-
-def _intersection(sets: list[dict[object, Value]]) -> dict[object, Value]:
-    return {key: item for key, item in sets[0].items() if all(key in other for other in sets[1:])}
-
-
-def _subtraction(sets: list[dict[object, Value]]) -> dict[object, Value]:
-    return {key: item for key, item in sets[0].items() if not any(key in other for other in sets[1:])}
-
-
-def _difference(sets: list[dict[object, Value]]) -> dict[object, Value]:
-    return {key: item for key, item in _union(sets).items() if sum(key in items for items in sets) == 1}
-
-
-_set_function("setunion", "The elements of any of the sets.", _union)
-_set_function("setintersection", "The elements that all the sets have.", _intersection)
-_set_function("setsubtract", "The elements of the first set that no other one has.", _subtraction)
-_set_function("setsymmetricdifference", "The elements that only one of the sets has.", _difference)
-
-
-@BUILDING.function(
-    "setproduct",
-    "Every combination of an element of each of several lists or sets.",
-    shallow("list"),
-    rest=shallow("lists"),
-    returns=ANY,
-)
-def _setproduct(*lists: Value) -> Value:
-    columns = [sequence(value, at) for at, value in enumerate(lists)]
-    if len(lists) < 2:
-        raise FunctionProblem("At least two lists are required.")
-    if prod(len(column) for column in columns) * len(columns) > MAX_ELEMENTS:
-        raise FunctionProblem(f"There would be more than {MAX_ELEMENTS} elements.")
-    rows = [tuple_value(row) for row in product(*columns)]
-    row_type = TupleType(tuple(element_type(value) for value in lists))
-    if all(isinstance(value.type, SetType) for value in lists):
-        return set_value(row_type, [strip_marks(row)[0] for row in rows])
-    if all(isinstance(value.type, ListType) for value in lists):
-        return list_value(row_type, rows)
-    return tuple_value(rows)

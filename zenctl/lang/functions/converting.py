@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from zenctl.diagnostics import Diagnostic
 from zenctl.lang.calls import FunctionProblem, Parameter
 from zenctl.lang.conversion import ConversionError, convert_value
-from zenctl.lang.functions.library import Library
-from zenctl.lang.model import SENSITIVE, Value, boolean, string, unknown, wholly_known
+from zenctl.lang.functions.declaring import Group
+from zenctl.lang.model import EPHEMERAL, SENSITIVE, Value, all_marks, boolean, string, unknown, wholly_known
 from zenctl.lang.types import ANY, BOOL, NUMBER, STRING, ListType, MapType, SetType, Type
 
-CONVERTING = Library()
+CONVERTING = Group()
 _VALUE = Parameter("value", null=True, unknown=True, marked=True)
 Thunk = Callable[[], tuple[Value, list[Diagnostic]]]
 
@@ -21,9 +21,13 @@ def _converts(name: str, description: str, type: Type) -> None:
         try:
             return convert_value(value, type)
         except ConversionError as problem:
-            raise FunctionProblem(f"{str(problem)[:1].upper()}{str(problem)[1:]}.", 0) from None
+            raise FunctionProblem.of_conversion(problem, 0) from None
 
     CONVERTING.function(name, description, _VALUE, returns=type)(run)
+
+
+def _same(arguments: Sequence[Value]) -> Type:
+    return arguments[0].type
 
 
 _converts("tostring", "The value as a string.", STRING)
@@ -83,6 +87,22 @@ def _issensitive(value: Value) -> Value:
     return boolean(SENSITIVE in value.marks)
 
 
+@CONVERTING.function(
+    "ephemeralasnull", "The value with null in place of what is ephemeral in it.", _VALUE, returns=_same
+)
+def _ephemeralasnull(value: Value) -> Value:
+    if EPHEMERAL in value.marks:
+        return Value(value.type, None, value.marks - {EPHEMERAL})
+    raw = value.raw
+    if isinstance(raw, tuple):
+        raw = tuple(_ephemeralasnull(item) for item in raw)
+    elif isinstance(raw, dict):
+        raw = {name: _ephemeralasnull(item) for name, item in raw.items()}
+    return Value(value.type, raw, value.marks)
+
+
 @CONVERTING.function("type", "The name of the value's type, for use in the console.", _VALUE, returns=STRING)
 def _type(value: Value) -> Value:
-    return string(str(value.type))
+    name = string(str(value.type))
+    # The names of attributes are part of what a sensitive object hides.
+    return name.with_marks(all_marks(value)) if "object({" in name.raw else name

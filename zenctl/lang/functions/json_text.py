@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
 from zenctl.lang.calls import FunctionProblem, limited
+from zenctl.lang.functions.bounds import bounded_elements
 from zenctl.lang.model import NULL, Value, boolean, object_value, string, tuple_value
 from zenctl.lang.numbers import number_text, parse_number
 from zenctl.lang.types import NUMBER, CapsuleType
 
 MAX_JSON_DEPTH = 100
+_STRUCTURE = re.compile(r'\\.|["\[\]{},]', re.DOTALL)
 
 
 def to_json(value: Value) -> str:
@@ -53,21 +56,24 @@ def _write(value: Value, pieces: list[str]) -> None:
 
 def from_json(text: str) -> Value:
     """The value of a JSON text. Raises FunctionProblem."""
-    depth = deepest = 0
-    inside = escaped = False
-    for letter in text:
-        if inside:
-            inside = escaped or letter != '"'
-            escaped = letter == "\\" and not escaped
-        elif letter == '"':
-            inside = True
-        elif letter in "[{":
+    depth = deepest = commas = 0
+    inside = False
+    for found in _STRUCTURE.finditer(text):
+        sign = found.group()
+        if sign == '"':
+            inside = not inside
+        elif inside:
+            continue
+        elif sign in "[{":
             depth += 1
             deepest = max(deepest, depth)
-        elif letter in "]}":
+        elif sign in "]}":
             depth -= 1
+        else:
+            commas += 1
     if deepest > MAX_JSON_DEPTH:
         raise FunctionProblem(f"The text nests deeper than {MAX_JSON_DEPTH} levels.", 0)
+    bounded_elements(commas, 0)
     try:
         data = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_constant)
     except json.JSONDecodeError as problem:
@@ -80,7 +86,7 @@ def _number(text: str) -> Decimal:
     value = parse_number(text.removeprefix("-"))
     if value is None:
         raise FunctionProblem("A number in the text is too large.", 0)
-    return -value if text.startswith("-") else value
+    return value.copy_negate() if text.startswith("-") else value
 
 
 def _constant(name: str) -> Any:
@@ -96,7 +102,7 @@ def from_data(data: Any) -> Value:
     if isinstance(data, Decimal):
         return Value(NUMBER, data)
     if isinstance(data, str):
-        return string(data.encode("utf-8", "replace").decode() if not data.isascii() else data)
+        return string(data)
     if isinstance(data, list):
         return tuple_value(from_data(item) for item in data)
     return object_value({string(name).raw: from_data(item) for name, item in data.items()})

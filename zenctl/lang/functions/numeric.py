@@ -6,19 +6,19 @@ import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, DecimalException
 
 from zenctl.lang.calls import FunctionProblem, Parameter
-from zenctl.lang.functions.library import Library, number, text
+from zenctl.lang.functions.declaring import Group, number, text
 from zenctl.lang.model import Value
 from zenctl.lang.numbers import CONTEXT, MAX_EXPONENT, is_whole
 from zenctl.lang.types import NUMBER, ListType
 
-NUMERIC = Library()
+NUMERIC = Group()
 _NUMBERS = Parameter("numbers", NUMBER)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @NUMERIC.function("abs", "The number without its sign.", number("number"), returns=NUMBER)
 def _abs(value: Decimal) -> Decimal:
-    return abs(value) if value < 0 else value
+    return value.copy_abs()
 
 
 @NUMERIC.function("ceil", "The smallest whole number that is not less.", number("number"), returns=NUMBER)
@@ -88,13 +88,14 @@ def _parseint(digits: str, base: Decimal) -> int:
     if not is_whole(base) or not 2 <= base <= 62:
         raise FunctionProblem("The base must be a whole number from 2 to 62.", 1)
     radix = int(base)
-    body = digits.removeprefix("-")
+    body = digits[1:] if digits[:1] in ("-", "+") else digits
     if not re.fullmatch("[0-9A-Za-z]+", body) or len(body) > MAX_EXPONENT:
-        raise FunctionProblem(f'"{digits[:60]}" is not a whole number in base {radix}.', 0)
+        raise FunctionProblem(f"This is not a whole number in base {radix}.", 0)
     result = 0
     for digit in body if radix > 36 else body.lower():
         value = _DIGITS.index(digit)
         if value >= radix:
-            raise FunctionProblem(f'"{digits[:60]}" is not a whole number in base {radix}: "{digit}" is no digit.', 0)
+            hidden = f"This is not a whole number in base {radix}."
+            raise FunctionProblem(f'{hidden[:-1]}: "{digit}" is no digit.', 0, hidden=hidden)
         result = result * radix + value
     return -result if digits.startswith("-") else result

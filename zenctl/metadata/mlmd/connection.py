@@ -7,6 +7,7 @@ seconds of blind retries. Reads take no lock; the moments in which a commit shut
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,14 +30,14 @@ _READ_ONLY, _READ_WRITE, _CREATE = 1, 2, 3
 T = TypeVar("T")
 
 
-class _OwnRetries(logging.Filter):
-    """Keeps MLMD from telling stderr of a busy database: this module waits and, if need be, reports it."""
+class _NotOfMlmd(logging.Filter):
+    """Keeps MLMD from telling stderr of its errors: this module waits them out, or reports them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.module != "metadata_store"
+        return Path(record.pathname).parent.name not in ("ml_metadata", "metadata_store")
 
 
-logging.getLogger("absl").addFilter(_OwnRetries())
+logging.getLogger("absl").addFilter(_NotOfMlmd())
 
 
 class Connection:
@@ -48,6 +49,8 @@ class Connection:
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path.absolute()
         self._turn = FileLock(f"{self.path}.lock", thread_local=False)
+        self._mode = _READ_WRITE if create else _READ_ONLY
+        self._stuck = False
         self._mlmd: Any = self._create() if create else self._open_to_read()
 
     @property
@@ -55,6 +58,9 @@ class Connection:
         """MLMD's own store; StoreError once closed."""
         if self._mlmd is None:
             raise StoreError(f"the metadata store {self.path} is closed")
+        if self._stuck:
+            self._mlmd = self._connect(self._mode)
+            self._stuck = False
         return self._mlmd
 
     def close(self) -> None:
@@ -95,6 +101,8 @@ class Connection:
             except errors.AlreadyExistsError as problem:
                 raise AlreadyExists(_what_exists(problem)) from problem
             except (RuntimeError, errors.StatusError) as problem:
+                # After a full disk MLMD holds its transaction for open that SQLite has rolled back, and takes no other.
+                self._stuck = True
                 raise self._failure(problem) from problem
 
     def _create(self) -> Any:
@@ -132,6 +140,12 @@ class Connection:
                 "Restore it from a backup; or move it away and apply again: "
                 "what it recorded is then lost, and every step runs anew.",
             )
+        newer = re.search(r"database version (\d+) is greater than library version (\d+)", reason)
+        if newer:
+            return StoreError(
+                f"{where} was written by a newer ML Metadata (its form is {newer[1]}, this one knows up to {newer[2]})",
+                "Use the zenctl that wrote it, or a newer one.",
+            )
         if "unable to open" in reason:
             return StoreError(f"{where} cannot be opened", "Is it a file that you may read and write?")
         if "readonly database" in reason or "disk" in reason:
@@ -145,6 +159,7 @@ def _what_exists(problem: Exception) -> str:
 
 
 def _first_line(problem: Exception) -> str:
-    """What MLMD says, without the SQL that it appends."""
-    text = str(problem).strip().partition("\n")[0]
-    return text.removeprefix("Error when executing query: ").partition(" query:")[0].strip() or type(problem).__name__
+    """What the database says, without the node that MLMD puts before it and the SQL after it."""
+    text = str(problem).strip()
+    found = re.search(r"Error when executing query: (.*?) query:", text)
+    return found[1] if found else text.partition("\n")[0] or type(problem).__name__

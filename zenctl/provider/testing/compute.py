@@ -44,7 +44,7 @@ class ComputeBench:
     storage: Storage
     runner: Path
     store_uri: str = ""
-    patience: float = 60.0
+    patience: float = 240.0
 
     def request(self, program: str) -> SubmitRequest:
         """A new job that runs one of PROGRAMS; its order is in the store."""

@@ -1,0 +1,33 @@
+zenctl {
+  project = "tiny"
+}
+
+variable "top" {
+  type    = number
+  default = 1
+}
+
+datasource "csv" "heights" {
+  path = "heights.csv"
+}
+
+step "python" "tallest" {
+  code   = "steps/rank.py:tallest"
+  inputs = { data = datasource.csv.heights }
+  params = { top = var.top }
+}
+
+step "python" "count" {
+  code   = "steps/size.py:count"
+  inputs = { names = step.python.tallest.names }
+}
+
+output "count" {
+  value = step.python.count.result.value
+}
+
+step "python" "each" {
+  count  = step.python.count.result.value
+  code   = "steps/size.py:number"
+  params = { n = count.index }
+}

@@ -1,0 +1,2 @@
+def by_height(rows):
+    return sorted(rows, key=lambda row: -row['height'])

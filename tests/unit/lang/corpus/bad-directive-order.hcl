@@ -1,0 +1,6 @@
+a = "%{ else }"
+b = "%{ endif }"
+c = "%{ if x }%{ endfor }"
+d = "%{ for x }"
+e = "%{ esle }"
+f = "%{ if x }%{ else }%{ else }%{ endif }"

@@ -1,0 +1,1 @@
+{"step": {"python": {"fit": {"code": "a.py:f"}}}}

@@ -1,0 +1,4 @@
+import os
+
+def f(x: int) -> int:
+    return x['a']

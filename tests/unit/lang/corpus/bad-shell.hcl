@@ -1,0 +1,3 @@
+a = "${VAR:-default}"
+b = "$(date)"
+c = "%{http_code}"

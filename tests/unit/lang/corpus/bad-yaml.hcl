@@ -1,0 +1,4 @@
+step:
+  python:
+    fit:
+      code: a.py:f

@@ -1,0 +1,87 @@
+"""What `zenctl config metadata` and `zenctl config artifacts` have in common: showing a store, and setting one."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from zenctl.cli import exits
+from zenctl.cli.invocation import Invocation
+from zenctl.diagnostics import DiagnosticError
+from zenctl.plans.planjson import diagnostic_json
+
+if TYPE_CHECKING:
+    from zenctl.config.stores import Edited, Kind, Store
+    from zenctl.lang.document import BlockData
+    from zenctl.provider.registry import Registry
+
+
+def show(run: Invocation, kind: Kind, json: bool) -> int:
+    """Show the store that is set; gives the exit code."""
+    from zenctl.config.stores import get_store
+    from zenctl.provider.registry import discover
+
+    try:
+        store = get_store(run.root, discover(), kind)
+    except DiagnosticError as problem:
+        return _failed(run, problem, json)
+    if json:
+        run.terminal.write(jsonlib.dumps(_facts(store), indent=2, ensure_ascii=False))
+    else:
+        where = "the default" if store.range is None else f"{store.range.filename}:{store.range.start.line}"
+        run.terminal.write(f"{store.type} {store.location} {run.terminal.style.dim(f'({where})')}")
+    return exits.OK
+
+
+def change(run: Invocation, block: Callable[[Registry], BlockData], json: bool) -> int:
+    """Set the store that a block describes; gives the exit code."""
+    from zenctl.config.stores import EditError, set_store, write
+    from zenctl.provider.registry import discover
+
+    registry = discover()
+    try:
+        edited = set_store(run.root, registry, block(registry))
+        write(run.root, edited)
+    except EditError as problem:
+        return _failed(run, problem, json, problem.texts)
+    except DiagnosticError as problem:
+        return _failed(run, problem, json)
+    if json:
+        document = {**_facts(edited.after), "file": edited.file, "changed": edited.is_changed}
+        run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        _tell(run, edited)
+    return exits.OK
+
+
+def _tell(run: Invocation, edited: Edited) -> None:
+    after, before = edited.after, edited.before
+    place = f"{edited.file}:{after.range.start.line}" if after.range else edited.file
+    store = f"{after.type} {after.location}"
+    if not edited.is_changed:
+        run.terminal.write(f"{place} sets {store} already.")
+        return
+    run.terminal.write(f"{'Created' if edited.is_new else 'Changed'} {place}: {store}")
+    if before is not None and (before.type, before.location) != (after.type, after.location):
+        run.terminal.write(f"What {before.type} {before.location} holds stays there; zenctl moves nothing.")
+
+
+def _facts(store: Store) -> dict[str, Any]:
+    return {
+        "format_version": "1.0",
+        "type": store.type,
+        "location": store.location,
+        "default": store.range is None,
+        "declared": str(store.range) if store.range is not None else None,
+    }
+
+
+def _failed(run: Invocation, problem: DiagnosticError, json: bool, texts: Mapping[str, str] | None = None) -> int:
+    if not json:
+        return run.report(problem.diagnostics, texts)
+    sources = run.sources(texts)
+    found = [diagnostic_json(d, sources.text(d.range.filename) if d.range else None) for d in problem.diagnostics]
+    document = {"format_version": "1.0", "diagnostics": found}
+    run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
+    return exits.exit_code(problem.diagnostics)

@@ -1,0 +1,145 @@
+"""Drafts a plan: looks at all it depends on, has it planned, and freezes code, variables and versions with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import zenctl
+from zenctl.diagnostics import Diagnostic, warning
+from zenctl.engine.components import plain
+from zenctl.engine.desired import Desired
+from zenctl.engine.events import Listener
+from zenctl.engine.moving import moved_state
+from zenctl.engine.observed import Observed
+from zenctl.engine.opening import Opened
+from zenctl.engine.planning import Request, plan
+from zenctl.engine.refreshing import Refresher
+from zenctl.engine.removing import plan_destroy, protected
+from zenctl.engine.requests import PlanOptions
+from zenctl.engine.results import ResultFinder
+from zenctl.engine.selecting import Selection, check_addresses, named, select
+from zenctl.engine.world import World
+from zenctl.fingerprint.archive import archive
+from zenctl.lang.values import to_python
+from zenctl.metadata.state import WorkspaceState, read_state
+from zenctl.plans.actions import Action
+from zenctl.plans.plan import Change, CodeArchive, Plan
+
+
+def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
+    """The plan of a configuration, with all diagnostics; with errors among them it is incomplete."""
+    opened, inputs = world.opened, world.inputs
+    configuration = opened.configuration
+    state = read_state(world.store, configuration.settings.project, inputs.workspace)
+    header = Plan(
+        project=configuration.settings.project,
+        workspace=inputs.workspace,
+        serial=state.serial,
+        timestamp=opened.libraries.timestamp,
+        zenctl_version=zenctl.__version__,
+        changes=(),
+        destroy=options.destroy,
+        configuration_digest=opened.digest,
+        files=dict(configuration.files),
+        variables=plain_variables(opened),
+        heads={str(addr): recorded.execution_id for addr, recorded in state.results.items()},
+    )
+    if options.destroy:
+        return _destroying(opened, header, state, options)
+    return _planned(world, options, listener, header, state)
+
+
+def _destroying(opened: Opened, header: Plan, state: WorkspaceState, options: PlanOptions) -> Plan:
+    # Where a record moves to says whether it may be destroyed.
+    state, former, _ = moved_state(state, opened.configuration, opened.evaluator.nodes)
+    targets = named(sorted(state.results, key=str), options.targets, "-target")
+    deleted = tuple(replace(c, moved_from=former.get(c.addr, "")) for c in plan_destroy(state, targets))
+    forbidden = protected(deleted, opened.evaluator.nodes)
+    return replace(header, changes=deleted, diagnostics=(*opened.diagnostics, *forbidden))
+
+
+def _planned(world: World, options: PlanOptions, listener: Listener, header: Plan, state: WorkspaceState) -> Plan:
+    opened, inputs, providers = world.opened, world.inputs, world.providers
+    configuration = opened.configuration
+    state, former, unmovable = moved_state(state, configuration, opened.evaluator.nodes)
+    references = {addr: node.references for addr, node in opened.evaluator.nodes.items()}
+    selection = select(opened.order, references, options.targets, options.excludes)
+    refresher = Refresher(
+        inputs.root,
+        inputs.data_dir / "cache",
+        state=state,
+        providers=providers,
+        code=opened.code,
+        listener=listener,
+        refresh=options.refresh,
+    )
+    request = Request(
+        selection=selection,
+        evaluator=opened.evaluator,
+        state=state,
+        observed=refresher.observe(_first_look(opened, selection), world.storage),
+        find_result=ResultFinder(world.store, world.storage, state, (inputs.workspace,)),
+        endpoint=lambda desired: providers.endpoint(desired.addr.type, desired.config.provider),
+        replace=check_addresses(opened.order, options.replace, "-replace"),
+        moved=former,
+        removed=[removed for module in configuration.modules() for removed in module.removed],
+        forget_others=not (options.targets or options.excludes),
+    )
+    planned = plan(request, list(configuration.outputs))
+    # What instances a block has may follow from results, so that planning finds nodes that nobody has looked at.
+    while unseen := [node for addr, node in planned.desired.items() if not refresher.has_seen(addr)]:
+        request = replace(request, observed=refresher.observe(unseen, None))
+        planned = plan(request, list(configuration.outputs))
+    diagnostics = [*opened.diagnostics, *unmovable, *refresher.diagnostics, *planned.diagnostics]
+    if options.targets or options.excludes:
+        diagnostics.append(_targeted())
+    changes = tuple(planned.changes)
+    return replace(
+        header,
+        changes=changes,
+        outputs=tuple(planned.outputs),
+        code=_archives(changes, request.observed),
+        read=opened.libraries.read,
+        providers=providers.versions(),
+        diagnostics=tuple(dict.fromkeys(diagnostics)),
+    )
+
+
+def _first_look(opened: Opened, selection: Selection) -> list[Desired]:
+    """What to observe as far as it is known while no result is."""
+    found = []
+    for block in selection.order:
+        instances = opened.evaluator.instances(block, {})
+        for addr in () if instances.open else instances.addresses:
+            desired, _ = opened.evaluator.node(addr, {})
+            if desired is not None and desired.enabled and selection.holds(addr):
+                found.append(desired)
+    return found
+
+
+def _archives(changes: tuple[Change, ...], observed: Observed) -> dict[str, CodeArchive]:
+    """The code of every step that runs or may run, so that what was planned is what runs."""
+    wanted = (Action.RUN, Action.MAY_RUN)
+    return {
+        change.address: archive(observed.closures[change.addr])
+        for change in changes
+        if change.action in wanted and change.addr in observed.closures
+    }
+
+
+def plain_variables(opened: Opened) -> dict[str, Any]:
+    """The variables' values as plain data; sensitive ones are left out and must be given again at apply."""
+    found = {}
+    for name, value in opened.variables.items():
+        if opened.configuration.variables[name].stored:
+            found[name] = plain(to_python(value))
+    return found
+
+
+def _targeted() -> Diagnostic:
+    return warning(
+        "targeted",
+        "Only a part of the configuration is planned",
+        "-target and -exclude are for exceptional situations; plan without them afterwards to see what is left.",
+    )

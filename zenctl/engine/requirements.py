@@ -1,0 +1,110 @@
+"""Says which providers a configuration uses, for what, and which versions its modules require."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from zenctl.config.configuration import Configuration, EndpointConfig
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange
+from zenctl.engine.opening import OpeningError, open_configuration
+from zenctl.engine.providers import EMBEDDED
+from zenctl.engine.requests import Inputs
+from zenctl.provider.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a provider is used for, and where that stands; without a range it is used by default."""
+
+    what: str
+    range: SourceRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A version constraint (empty for any version) of a module; the root module's path is empty."""
+
+    constraint: str
+    module: tuple[str, ...]
+    range: SourceRange
+
+
+@dataclass(frozen=True, slots=True)
+class UsedProvider:
+    """A provider that a configuration uses or requires. `version` is the installed one."""
+
+    name: str
+    version: str
+    requirements: tuple[Requirement, ...] = ()
+    uses: tuple[Use, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidersOutcome:
+    """The providers of a configuration, or only diagnostics.
+
+    `others` are the versions of those that are installed and not used, empty where one cannot be loaded.
+    """
+
+    used: tuple[UsedProvider, ...] | None
+    others: Mapping[str, str] = field(default_factory=dict, hash=False)
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def configured_providers(inputs: Inputs) -> ProvidersOutcome:
+    """The providers of a folder's configuration; variables need no values."""
+    try:
+        opened = open_configuration(inputs, values_required=False)
+    except OpeningError as problem:
+        return ProvidersOutcome(None, {}, problem.diagnostics, problem.sources)
+    registry = opened.registry
+    used = used_providers(opened.configuration, registry)
+    names = {provider.name for provider in used}
+    others = {name: _version(registry, name) for name in registry.provider_names() if name not in names}
+    return ProvidersOutcome(tuple(used), others, opened.diagnostics, opened.sources)
+
+
+def used_providers(configuration: Configuration, registry: Registry) -> list[UsedProvider]:
+    """The providers that the modules of a configuration use or require, by name."""
+    uses = _uses(configuration, registry)
+    requirements: dict[str, list[Requirement]] = {}
+    for module in configuration.modules():
+        for name, required in module.settings.required_providers.items():
+            found = Requirement(required.constraint, module.path, required.range)
+            requirements.setdefault(name, []).append(found)
+    return [
+        UsedProvider(name, _version(registry, name), tuple(requirements.get(name, ())), tuple(uses.get(name, ())))
+        for name in sorted({*uses, *requirements})
+    ]
+
+
+def _uses(configuration: Configuration, registry: Registry) -> dict[str, list[Use]]:
+    uses: dict[str, list[Use]] = {}
+
+    def use(provider: str, what: str, place: SourceRange | None = None) -> None:
+        uses.setdefault(provider, []).append(Use(what, place))
+
+    for provider in configuration.providers.values():
+        use(provider.name, f'provider "{provider.name}"', provider.range)
+    artifacts = configuration.settings.artifacts
+    if configuration.store_provider:
+        use(configuration.store_provider, f'artifacts "{artifacts.type}"', artifacts.range)
+    for backend in configuration.backends.values():
+        use(backend.provider, str(backend.addr), backend.range)
+    nodes = configuration.all_nodes().values()
+    for node in nodes:
+        if isinstance(node, EndpointConfig):
+            use(node.provider, str(node.addr), node.range)
+    placed = [node.meta.backend is not None for node in nodes if not isinstance(node, EndpointConfig)]
+    if not all(placed) and "orchestrator" not in configuration.settings.defaults:
+        use(registry.backend_type(EMBEDDED.type)[0], "steps that name no backend")
+    return uses
+
+
+def _version(registry: Registry, name: str) -> str:
+    try:
+        return registry.provider(name).version
+    except DiagnosticError:
+        return ""
