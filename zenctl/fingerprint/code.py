@@ -94,6 +94,7 @@ class _Collector:
         self.facts: dict[str, FileFacts | None] = {}
         self.declared: dict[str, bytes] = {}
         self.third_party: set[str] = set()
+        self.read_as_data: set[str] = set()
         self.optional: set[str] = set()
         self.folders: dict[str, list[str]] = {}
         self.missing: list[tuple[str, Import, str]] = []
@@ -228,11 +229,16 @@ class _Collector:
             self.declared.update({path: data for path, data in contents.items() if data is not None})
 
     def _undeclared(self, sources: Mapping[str, bytes]) -> None:
-        """A file that the code names in a call but does not declare will not be there when the step runs."""
+        """A file that the code names in a call but does not declare will not be there when the step runs.
+
+        If it is there as code, all of it counts, as it may be read like any other file.
+        """
         told: set[tuple[str, str]] = set()
         for path, uses in self._reached_uses():
             for text, line in uses.literals if path not in self.optional else ():
                 name = self._project_file(path, text, uses)
+                if name in sources:
+                    self.read_as_data.add(name)
                 if not name or name in sources or name in self.declared or (path, name) in told:
                     continue
                 told.add((path, name))
@@ -260,9 +266,11 @@ class _Collector:
         if exists(self.tree, name):
             return name
         facts = self.facts[path]
-        beside = join(path.rpartition("/")[0], name)
-        tells = "place" in uses.marks or (facts is not None and "place" in facts.top.marks)
-        return beside if tells and exists(self.tree, beside) else ""
+        marks = uses.marks | (facts.top.marks if facts is not None else frozenset())
+        folders = [path.rpartition("/")[0]] if "place" in marks else []
+        if "resources" in marks:
+            folders += sorted({file.rpartition("/")[0] for file in self.reach.files})
+        return next((place for folder in folders if exists(self.tree, place := join(folder, name))), "")
 
     def _digests(
         self, sources: Mapping[str, bytes], entry: Sequence[Target]
@@ -277,7 +285,7 @@ class _Collector:
                 shadowed = [e.module.partition(".")[0] for e in facts.entries if e.module and self._is_ours(e.module)]
                 found = count(path, facts, self.reach, contracts, shadowed)
                 digests[path], definitions[path] = found.digest, found.definitions
-            if facts is None or raw:
+            if facts is None or raw or path in self.read_as_data:
                 digests[path] = sha256_bytes(sources[path])
                 definitions[path] = {**definitions.get(path, {}), WHOLE: digests[path][:SHORT]}
         for path, data in self.declared.items():

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from zenctl.fingerprint.definitions.facts import Call, Import
 from zenctl.fingerprint.definitions.names import Bindings, Resolution, Target
-from zenctl.fingerprint.definitions.watched import EVALUATING, LISTS_NAMES, LITERAL_IMPORTS, NAMED, READS_NAMES
-from zenctl.fingerprint.definitions.widening import Widening
+from zenctl.fingerprint.definitions.watched import EVALUATING, LISTS_NAMES, LITERAL_IMPORTS, NAMED, READS_NAMES, VARS
+from zenctl.fingerprint.definitions.widening import AS_A_VALUE, EVERY_NAME, Widening
 
 if TYPE_CHECKING:
     from zenctl.fingerprint.definitions.reach import Reach
-
-_EVERY_NAME = "can reach every name of the module"
 
 
 def follow_call(reach: Reach, file: str, call: Call, local: Bindings) -> None:
@@ -33,7 +31,7 @@ def follow_call(reach: Reach, file: str, call: Call, local: Bindings) -> None:
         elif name == "sys.modules":
             _loaded(reach, file, call)
         elif name in LISTS_NAMES:
-            _list_names(reach, file, call, local)
+            _list_names(reach, file, call, name, local)
         elif name or target.kind != "unknown":
             reach.mention(file, call.name, call.line, local)
             if call.owner:
@@ -59,7 +57,7 @@ def _import_by_name(reach: Reach, file: str, call: Call, name: str) -> None:
         if not name.endswith("find_spec"):
             for ref in reach.modules.references(item.module, level, file)[0]:
                 if ref.file:
-                    reach.widen_file(ref.file, file, call.line, what, "hands the module on as a value")
+                    reach.widen_file(ref.file, file, call.line, what, AS_A_VALUE)
         return
     package = start.lstrip(".").rpartition(".")[0]
     if level and call.package:
@@ -109,24 +107,26 @@ def _named(reach: Reach, file: str, call: Call, names: list[str] | None) -> None
 def _loaded(reach: Reach, file: str, call: Call) -> None:
     """`sys.modules[__name__]`, or another name that is written out."""
     if call.text is None:
-        reach.widen_file(file, file, call.line, "sys.modules[__name__]", _EVERY_NAME)
+        reach.widen_file(file, file, call.line, "sys.modules[__name__]", EVERY_NAME)
         return
     for ref in reach.modules.references(call.text, 0, file)[0]:
         if ref.file:
-            reach.widen_file(ref.file, file, call.line, f'sys.modules["{call.text}"]', _EVERY_NAME)
+            reach.widen_file(ref.file, file, call.line, f'sys.modules["{call.text}"]', EVERY_NAME)
 
 
-def _list_names(reach: Reach, file: str, call: Call, local: Bindings) -> None:
+def _list_names(reach: Reach, file: str, call: Call, name: str, local: Bindings) -> None:
     """`vars(owner)` and its like."""
     what = f"{call.name[-1]}({'.'.join(call.owner)})"
     if not call.arguments:
-        reach.widen_file(file, file, call.line, what, _EVERY_NAME)
+        reach.widen_file(file, file, call.line, what, EVERY_NAME)
         return
     targets = reach.names.resolve(file, call.owner, local).targets if call.owner else (Target("unknown"),)
     for target in targets:
         if target.kind == "module":
-            reach.widen_module(target, file, call.line, what, _EVERY_NAME)
+            reach.widen_module(target, file, call.line, what, EVERY_NAME)
         else:
             if call.owner and target.kind != "outside":
                 reach.mention(file, call.owner, call.line, local)
             reach.all_methods("", Widening(file, call.line, what, "can reach every method", methods=True))
+            if name == VARS:
+                reach.attribute("__dict__", file, call.line)

@@ -27,6 +27,8 @@ class Calls(Expressions):
         for value in (*node.args, *(keyword.value for keyword in node.keywords)):
             self.literal(value)
         function = node.func
+        if _reads_itself(function, node.args):
+            self.marks.add("source")
         chain = self.chain(function)
         if chain is not None:
             return self._call_name(node, chain)
@@ -47,6 +49,9 @@ class Calls(Expressions):
             self.expression(node.func)
         if last in EVALUATORS:
             self._evaluate(node, chain)
+        if last == "dict" and node.args:
+            # It asks what it is given for `keys`, the only method without underscores that Python itself calls.
+            self.attributes.setdefault("keys", node.lineno)
         for place, atoms in self._arguments(node, owner):
             self.flow(atoms, f"p:{name}|{place}")
             if last in CONTAINING and len(chain) > 1:
@@ -111,6 +116,22 @@ class Calls(Expressions):
 
 
 Calls.EXPRESSIONS = {**Expressions.EXPRESSIONS, ast.Call: Calls._call}
+
+
+def _reads_itself(function: ast.expr, args: list[ast.expr]) -> bool:
+    """`open(__file__)`, `Path(__file__).read_text()`"""
+    name = getattr(function, "attr", getattr(function, "id", ""))
+    if name not in ("open", "read_bytes", "read_text"):
+        return False
+    places = [*args[:1], *([function.value] if isinstance(function, ast.Attribute) else ())]
+    while places:
+        place = places.pop()
+        if isinstance(place, ast.Name) and place.id == "__file__":
+            return True
+        if isinstance(place, ast.Call):
+            at = place.func.value if isinstance(place.func, ast.Attribute) else None
+            places += [*place.args[:1], *([at] if at is not None else ())]
+    return False
 
 
 def literal_start(node: ast.expr | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from zenctl.digests import sha256_json
@@ -33,19 +33,18 @@ def count(
     that modules of the project hide.
     """
     chosen: list[tuple[str, str]] = []
-    run: list[tuple[str, str]] = []
+    run: list[tuple[Entry, str]] = []
     for part in facts.entries:
         digest = _digest(file, part, reach, contracts, shadowed)
         if not digest:
             continue
-        if _only_binds(part):
-            run.append((part.key, digest))
+        if _only_binds(part) and not _is_listed(file, part, reach):
+            run.append((part, digest))
             continue
         # Definitions without an effect may stand in any order between those with one.
-        chosen += sorted(run, key=lambda item: item[0])
-        chosen.append((part.key, digest))
+        chosen += [*_in_order(run), (part.key, digest)]
         run = []
-    chosen += sorted(run, key=lambda item: item[0])
+    chosen += _in_order(run)
     by_key: dict[str, list[str]] = {}
     for key, digest in chosen:
         if digest != _PRESENT:
@@ -56,6 +55,29 @@ def count(
 
 def _only_binds(part: Entry) -> bool:
     return (part.kind == "function" and not part.head) or part.kind in ("constant", "name")
+
+
+def _is_listed(file: str, part: Entry, reach: Reach) -> bool:
+    """Whether the place of a definition among others shows: code may list the names of its module or class."""
+    owner, _, _ = part.key.rpartition(".") if part.kind == "function" else ("", "", "")
+    if not owner:
+        return file in reach.listed
+    return reach.lists_members or reach.lineage.of(Target("class", file, owner)).is_listed
+
+
+def _in_order(run: Sequence[tuple[Entry, str]]) -> list[tuple[str, str]]:
+    """Definitions without an effect, however they stand; of a name that several bind, the last one counts once more."""
+    found = sorted(((part.key, digest) for part, digest in run), key=lambda item: item[0])
+    last: dict[str, tuple[str, str]] = {}
+    several: set[str] = set()
+    for part, digest in run:
+        for name in part.names:
+            # `import os` and `import os.path` bind the same module.
+            what = name if part.module.partition(".")[0] == name else part.key
+            if last.get(name, (what,))[0] != what:
+                several.add(name)
+            last[name] = (what, digest)
+    return found + [(name, last[name][1]) for name in sorted(several)]
 
 
 def _digest(file: str, part: Entry, reach: Reach, contracts: Mapping[Target, str], shadowed: Collection[str]) -> str:

@@ -18,6 +18,9 @@ from zenctl.fingerprint.definitions.watched import CALLS, EFFECTFUL, STANDARD
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
 
+_METACLASS = ("metaclass", None)
+"""How a metaclass is given; None is `**arguments`."""
+
 _BODIES = ("body", "orelse", "finalbody")
 
 
@@ -124,6 +127,7 @@ class _Cutter:
             methods=tuple(dict.fromkeys(n.name for n in inner if not isinstance(n, ast.ClassDef))),
             inner=tuple(dict.fromkeys(n.name for n in inner if isinstance(n, ast.ClassDef))),
             fields=tuple(fields),
+            metaclass=next((self.decorators.chain(k.value) for k in node.keywords if k.arg in _METACLASS), None),
         )
         self.classes.setdefault(name, []).append(facts)
 

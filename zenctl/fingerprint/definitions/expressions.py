@@ -18,7 +18,7 @@ from zenctl.fingerprint.definitions.atoms import (
 )
 from zenctl.fingerprint.definitions.facts import Binding, Call, Chain
 from zenctl.fingerprint.definitions.scopes import COMPREHENSIONS, Scope
-from zenctl.fingerprint.definitions.watched import DOC_NAMES, HINT_NAMES, PLACE_NAMES, SOURCE_NAMES
+from zenctl.fingerprint.definitions.watched import DOC_NAMES, HINT_NAMES, PLACE_NAMES, RESOURCE_NAMES, SOURCE_NAMES
 
 WORD = re.compile(r"[^\W\d]\w*")
 _FORMULA = re.compile(r"[\w.() +:*-]+~")
@@ -29,6 +29,7 @@ _NAME_TO_MARK = {
     **dict.fromkeys(SOURCE_NAMES, "source"),
     **dict.fromkeys(HINT_NAMES, "hints"),
     **dict.fromkeys(DOC_NAMES, "docs"),
+    **dict.fromkeys(RESOURCE_NAMES, "resources"),
 }
 _LOADED = ("sys", "modules")
 _JOINING = frozenset({"Path", "PosixPath", "PurePath", "PurePosixPath", "join"})

@@ -69,7 +69,8 @@ class Uses:
       names that are assigned to; `words`: names inside of texts that a library looks up in the caller's module
     - `imports` in the order in which they stand; `bindings`: what those inside of a function bind
     - `calls` that are looked into
-    - `marks`: "docs", "hints", "source" (it may look at these), "place" (where its file stands may show)
+    - `marks`: "docs", "hints", "source" (it may look at these), "place" (where its file stands may show), "resources"
+      (it may read files that lie in packages)
     - `literals`: texts it hands to a call, which may be paths, with their lines
     - `flows`: what flows where, see `zenctl.fingerprint.definitions.flow`
     """
@@ -130,8 +131,8 @@ class FunctionFacts:
 class ClassFacts:
     """One class. `bases` and `decorators` are dotted names, () for one that is computed.
 
-    `keywords` says that it has a metaclass or other class arguments. `names` are methods, `inner` its nested classes,
-    `fields` its annotated attributes.
+    `keywords` says that it has a metaclass or other class arguments; `metaclass` is a dotted name too, None without
+    one. `methods` are names, `inner` its nested classes, `fields` its annotated attributes.
     """
 
     name: str
@@ -141,6 +142,7 @@ class ClassFacts:
     methods: tuple[str, ...]
     inner: tuple[str, ...]
     fields: tuple[str, ...]
+    metaclass: Chain | None = None
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from zenctl.fingerprint.definitions.facts import Chain
 from zenctl.fingerprint.definitions.names import Names, Target
-from zenctl.fingerprint.definitions.watched import BENIGN, BENIGN_BASES, EXCEPTIONS, MORE_EXCEPTIONS
+from zenctl.fingerprint.definitions.watched import BENIGN, BENIGN_BASES, EXCEPTIONS, MORE_EXCEPTIONS, QUIET_METACLASSES
 
 _HOOKS = frozenset({"__init_subclass__", "__prepare__", "mro"})
+_GIVEN = frozenset({"__init__", "__new__", "__prepare__"})
+"""Methods of a metaclass that are given what stands in a class."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +20,14 @@ class Heritage:
 
     `is_open`: code from outside may call any of its methods, as one of its bases is from outside or not known.
     `is_noticed`: to define it has an effect (a metaclass, `__init_subclass__`), so that it needs no name to be used.
+    `is_listed`: a metaclass is given what stands in the class, in its order, and may do with it what it likes.
     `is_enum`: its attributes may be its objects. `touched` are the names that its bases were found by.
     """
 
     ancestors: tuple[Target, ...]
     is_open: bool
     is_noticed: bool
+    is_listed: bool
     is_enum: bool
     touched: frozenset[tuple[str, str]]
 
@@ -39,7 +43,7 @@ class Lineage:
         """The heritage of a class."""
         if target not in self._known:
             # A class that inherits from itself by way of others cannot run; it ends here.
-            self._known[target] = Heritage((), False, False, False, frozenset())
+            self._known[target] = Heritage((), False, False, False, False, frozenset())
             self._known[target] = self._heritage(target)
         return self._known[target]
 
@@ -48,6 +52,7 @@ class Lineage:
         touched: set[tuple[str, str]] = set()
         is_open = is_enum = False
         is_noticed = any(found.keywords for found in self._names.classes(target))
+        is_listed = self._is_given_on(target)
         for base in self._bases(target, touched):
             if base.kind == "class":
                 above = self.of(base)
@@ -55,12 +60,31 @@ class Lineage:
                 touched |= above.touched
                 is_open |= above.is_open
                 is_noticed |= above.is_noticed or self._hooks(base)
+                is_listed |= above.is_listed
                 is_enum |= above.is_enum
             elif base.kind == "outside" and base.name.startswith("enum."):
                 is_enum = True
             elif not (base.kind == "outside" and is_benign_base(base.name)):
                 is_open = is_noticed = True
-        return Heritage(tuple(ancestors), is_open, is_noticed, is_enum, frozenset(touched))
+        is_open |= is_listed
+        return Heritage(tuple(ancestors), is_open, is_noticed, is_listed, is_enum, frozenset(touched))
+
+    def _is_given_on(self, target: Target) -> bool:
+        """Whether a class has a metaclass of its own that is given what stands in it."""
+        chains = [found.metaclass for found in self._names.classes(target) if found.metaclass is not None]
+        return any(not self._is_quiet(target.file, chain) for chain in chains)
+
+    def _is_quiet(self, file: str, chain: Chain) -> bool:
+        """Whether a metaclass does not look at what stands in a class."""
+        for meta in self._names.resolve(file, chain).targets if chain else (Target("unknown"),):
+            if meta.kind == "outside" and meta.name in QUIET_METACLASSES:
+                continue
+            found = self._names.classes(meta) if meta.kind == "class" else ()
+            if not found or any(_GIVEN & set(facts.methods) or facts.metaclass is not None for facts in found):
+                return False
+            if not all(self._is_quiet(meta.file, base) for facts in found for base in facts.bases):
+                return False
+        return True
 
     def _bases(self, target: Target, touched: set[tuple[str, str]]) -> Iterator[Target]:
         for found in self._names.classes(target):

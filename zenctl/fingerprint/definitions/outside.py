@@ -14,8 +14,9 @@ from zenctl.fingerprint.definitions.watched import (
     OWN,
     PROCESSES,
     PROJECT,
+    VARS,
 )
-from zenctl.fingerprint.definitions.widening import Widening
+from zenctl.fingerprint.definitions.widening import EVERY_NAME, Widening
 
 if TYPE_CHECKING:
     from zenctl.fingerprint.definitions.reach import Reach
@@ -31,12 +32,14 @@ def follow_outside(reach: Reach, file: str, name: str, line: int, local: Binding
             why = "can reach any definition of a module that is loaded"
             reach.take_everything(Widening(file, line, shown, why))
         elif part in OWN:
-            reach.widen_file(file, file, line, f"{shown}()", "can reach every name of the module")
+            reach.widen_file(file, file, line, f"{shown}()", EVERY_NAME)
             for bound in local or ():
                 reach.mention(file, (bound,), line, local)
         elif part in NAMED or part in LISTS_NAMES:
             # Not called, or its call would have been looked into: it is handed on as a value.
             reach.all_methods("", Widening(file, line, shown, "looks up an attribute by a computed name", methods=True))
+            if part == VARS:
+                reach.attribute("__dict__", file, line)
         elif part in HINT_CALLS:
             reach.mark(frozenset({"hints"}))
         elif part in PROCESSES and not reach.main:

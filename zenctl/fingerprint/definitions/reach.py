@@ -14,11 +14,9 @@ from zenctl.fingerprint.definitions.facts import Chain, ClassFacts, FileFacts, F
 from zenctl.fingerprint.definitions.lineage import Lineage, is_held
 from zenctl.fingerprint.definitions.names import Bindings, Names, Resolution, Target
 from zenctl.fingerprint.definitions.outside import follow_outside
-from zenctl.fingerprint.definitions.watched import ALL_ATTRIBUTES, IMPORTED_ATTRIBUTES
-from zenctl.fingerprint.definitions.widening import Widening
+from zenctl.fingerprint.definitions.watched import ALL_ATTRIBUTES, IMPORTED_ATTRIBUTES, KNOWN_OF_MODULES
+from zenctl.fingerprint.definitions.widening import AS_A_VALUE, EVERY_NAME, LISTING, Widening
 from zenctl.fingerprint.modules import ModuleRef, Modules
-
-_KNOWN_OF_MODULES = frozenset({"__all__", "__doc__", "__file__", "__name__", "__package__", "__path__", "__version__"})
 
 
 class Reach:
@@ -49,6 +47,8 @@ class Reach:
         self.classes: dict[Target, tuple[ClassFacts, ...]] = {}
         self.open_classes: set[Target] = set()
         self.whole: set[str] = set()
+        self.listed: set[str] = set()
+        self.lists_members = False
         self.used: set[tuple[str, str]] = set()
         self.present: set[tuple[str, str]] = set()
         self.imported: set[str] = set()
@@ -112,12 +112,12 @@ class Reach:
             elif target.kind == "class":
                 self._class(target)
             elif target.kind == "module":
-                self.widen_module(target, file, line, ".".join(chain), "hands the module on as a value")
+                self.widen_module(target, file, line, ".".join(chain), AS_A_VALUE)
             elif target.kind == "outside":
                 follow_outside(self, file, target.name, line, local)
         for owner, name in resolution.missing:
-            if owner and name.startswith("__") and name not in _KNOWN_OF_MODULES:
-                self.widen_file(owner, file, line, ".".join(chain), "can reach every name of the module")
+            if owner and name.startswith("__") and name not in KNOWN_OF_MODULES:
+                self.widen_file(owner, file, line, ".".join(chain), EVERY_NAME)
 
     def touch(self, resolution: Resolution, file: str, line: int) -> None:
         """Take note of the names that a resolution passed by."""
@@ -195,7 +195,9 @@ class Reach:
     def _use_all_classes(self) -> None:
         for file, facts in list(self.files.items()):
             for name in facts.classes if facts is not None else ():
-                self._class(Target("class", file, name))
+                target = Target("class", file, name)
+                if self._owners or self.lineage.of(target).ancestors:
+                    self._class(target)
 
     def _is_called(self, name: str) -> bool:
         if name.startswith("_") and name.endswith("_"):
@@ -208,17 +210,14 @@ class Reach:
         if name in self._attributes:
             return
         self._attributes[name] = None
+        self.lists_members |= name == "__dict__"
         if name in IMPORTED_ATTRIBUTES:
             self.take_everything(Widening(file, line, name, "can reach any definition of a module that is loaded"))
         if name in ALL_ATTRIBUTES:
             self.all_methods("", Widening(file, line, name, "can reach every method", methods=True))
         if name == "__subclasses__":
             self._subclasses = True
-            for path, facts in list(self.files.items()):
-                for inner in facts.classes if facts is not None else ():
-                    target = Target("class", path, inner)
-                    if self.lineage.of(target).ancestors:
-                        self._class(target)
+            self._use_all_classes()
         for loose in list(self._loose):
             if self._is_bound(loose, name):
                 self.mention(loose, (name,), 0)
@@ -321,6 +320,8 @@ class Reach:
 
     def widen_file(self, widened: str, file: str, line: int, what: str, why: str) -> None:
         """Every definition of the file `widened` counts, because of a line in `file`."""
+        if why in LISTING:
+            self.listed.add(widened)
         if widened not in self.whole:
             self.whole.add(widened)
             self.widenings.append(Widening(file, line, what, why, file=widened))
@@ -346,9 +347,8 @@ class Reach:
         self.widenings.append(widening)
         if not self.everything:
             self.everything = True
-            for file, facts in list(self.files.items()):
-                if facts is not None:
-                    self._take_all(file)
+            for file in list(self.files):
+                self._take_all(file)
 
     def _take_all(self, file: str) -> None:
         """Every definition of a module counts, and all that its names stand for."""

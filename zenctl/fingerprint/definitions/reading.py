@@ -202,6 +202,8 @@ class Reader(Calls):
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
             self._imports.append(Import(alias.name, (), 0, node.lineno, self._guarded > 0))
+            for part in alias.name.split("."):
+                self.mark(part)
             module = alias.name if alias.asname else alias.name.partition(".")[0]
             self._bind(alias.asname or module, Binding("import", "", module))
 

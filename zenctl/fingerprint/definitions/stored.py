@@ -172,9 +172,10 @@ def _function(raw: list[Any]) -> FunctionFacts:
 
 
 def _class(raw: list[Any]) -> ClassFacts:
-    name, bases, decorators, keywords, methods, inner, fields = raw
+    name, bases, decorators, keywords, methods, inner, fields, metaclass = raw
     chains = tuple(map(tuple, bases)), tuple(map(tuple, decorators))
-    return ClassFacts(name, *chains, keywords, tuple(methods), tuple(inner), tuple(fields))
+    made = tuple(metaclass) if metaclass is not None else None
+    return ClassFacts(name, *chains, keywords, tuple(methods), tuple(inner), tuple(fields), made)
 
 
 @lru_cache(maxsize=1)

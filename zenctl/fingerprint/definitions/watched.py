@@ -101,6 +101,9 @@ IMPORTED = frozenset(
 IMPORTED_ATTRIBUTES = frozenset({"__globals__", "f_globals", "f_locals", "get_referrers"})
 """Attributes that do the same, whatever they are read of."""
 
+KNOWN_OF_MODULES = frozenset({"__all__", "__doc__", "__file__", "__name__", "__package__", "__path__", "__version__"})
+"""Attributes of modules that tell nothing of their other names."""
+
 OWN = frozenset({"builtins.globals", "builtins.locals"})
 """What gets hold of all names of its own module; `vars()` and `dir()` without arguments too."""
 
@@ -118,6 +121,7 @@ LISTS_NAMES = frozenset(
         "inspect.getmembers_static",
     }
 )
+VARS = "builtins.vars"
 ALL_ATTRIBUTES = frozenset({"__dict__", "__dir__", "__getattribute__", "__slots__"})
 """What can get hold of every method of a class."""
 
@@ -144,7 +148,7 @@ CALLS = frozenset(
 )
 """Last names of the calls that are looked into."""
 
-DOC_NAMES = frozenset({"__doc__", "getdoc", "cleandoc"})
+DOC_NAMES = frozenset({"__doc__", "cleandoc", "co_consts", "getdoc"})
 DOC_READERS = frozenset(
     {
         "click",
@@ -227,12 +231,16 @@ SOURCE_NAMES = frozenset(
         "getsource",
         "getsourcefile",
         "getsourcelines",
+        "lineno",
         "tb_lineno",
     }
 )
 SOURCE_READERS = frozenset({"linecache", "tokenize"})
 
 PLACE_NAMES = frozenset({"__file__", "__module__", "__package__", "__path__", "__spec__"})
+RESOURCE_NAMES = frozenset({"get_data", "resources"})
+"""What reads files that lie in packages: `pkgutil.get_data`, `importlib.resources`."""
+
 PLACE_READERS = frozenset({"cloudpickle", "dill", "joblib", "pickle", "shelve"})
 """Modules that write down where a function or class comes from."""
 
@@ -293,6 +301,9 @@ BENIGN = QUIET | frozenset(
 )
 """Decorators that put a function or class in no registry and call none of its methods by name."""
 
+QUIET_METACLASSES = frozenset({"abc.ABCMeta", "builtins.type", "enum.EnumMeta", "enum.EnumType"})
+"""Metaclasses from outside that hand what stands in a class to nobody."""
+
 BENIGN_BASES = frozenset(
     {
         "abc.ABC",
@@ -311,7 +322,7 @@ BENIGN_BASES = frozenset(
             for module in ("collections.abc", "typing")
             for name in (
                 *("AsyncIterable", "AsyncIterator", "Awaitable", "Callable", "Collection", "Container", "Hashable"),
-                *("Iterable", "Iterator", "Mapping", "Reversible", "Sequence", "Sized"),
+                *("Iterable", "Iterator", "Reversible", "Sequence", "Sized"),
             )
         ),
     }

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+EVERY_NAME = "can reach every name of the module"
+AS_A_VALUE = "hands the module on as a value"
+
+LISTING = frozenset({EVERY_NAME, AS_A_VALUE})
+"""Reasons for which the names of a module may be listed, so that their order shows."""
+
 
 @dataclass(frozen=True)
 class Widening:
