@@ -236,6 +236,7 @@ def _resource_change() -> Schema:
         "module_address": _TEXT,
         "index": {"type": ["string", "integer"]},
         "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "code_diff": _object({"files": {"type": "object", "additionalProperties": _TEXT}, "note": _TEXT}),
         "execution_id": {"type": "integer"},
     }
     return schema

@@ -12,7 +12,7 @@ from typing import Any
 from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, DiagnosticError, raise_errors
 from zenctl.engine.asserting import postconditions, validations_around
-from zenctl.engine.components import ignoring, plain, with_ignored
+from zenctl.engine.components import ignoring, plain, with_archive, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
@@ -192,11 +192,15 @@ class _Applier:
                 return "cut_off", "its inputs are unchanged"
             if found is not None:
                 self._end_running(addr, desired)
+                # Its source may be laid out in another way, but it is the code that made the result.
+                components = with_archive(components, found.components.get("code", {}).get("archive", ""))
                 self.context.recorder.reuse(
                     addr, found, components, digest, inputs, code_version=self.context.code_version
                 )
                 self._learn(addr, recorded_refs(addr, found, outputs))
                 return "reused", f"from apply {found.serial}"
+        archive = self.plan.code.get(str(addr))
+        components = with_archive(components, archive.digest if archive is not None else "")
         attempts = desired.retries + 1
         for attempt in range(1, attempts + 1):
             result = self._attempt(change, desired, components, digest, inputs)

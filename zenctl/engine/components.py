@@ -51,6 +51,13 @@ def step_components(desired: DesiredStep, closure: Closure | None, environment: 
     )
 
 
+def with_archive(components: Components, digest: str) -> Components:
+    """The components of a record that names the archive with the code's source. The fingerprint stays what it is."""
+    if not components.code or not digest:
+        return components
+    return replace(components, code={**components.code, "archive": digest})
+
+
 def environment_here(observed: Mapping[str, Any], recorded: Recorded | None) -> tuple[dict[str, Any], list[str]]:
     """The environment to plan with, and the packages that could not be checked here.
 

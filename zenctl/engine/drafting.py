@@ -7,6 +7,7 @@ from typing import Any
 
 import zenctl
 from zenctl.diagnostics import Diagnostic, warning
+from zenctl.engine.code_diffs import code_diffs
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired
 from zenctl.engine.events import Listener
@@ -100,6 +101,9 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         changes=changes,
         outputs=tuple(planned.outputs),
         code=_archives(changes, request.observed),
+        code_diffs=(
+            code_diffs(changes, request.observed.closures, state.results, world.storage) if options.code_diffs else {}
+        ),
         read=opened.libraries.read,
         providers=providers.versions(),
         diagnostics=tuple(dict.fromkeys(diagnostics)),

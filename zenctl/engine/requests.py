@@ -39,10 +39,11 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What changes a plan besides the configuration."""
+    """What changes a plan besides the configuration. With `code_diffs` it holds what changed in the source of steps."""
 
     destroy: bool = False
     refresh: bool = True
+    code_diffs: bool = False
     replace: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from zenctl.addrs import AddressError, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, Position, Severity, SourceRange, error
 from zenctl.digests import canonical_json, sha256_bytes
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
-from zenctl.plans.plan import Change, CodeArchive, FilesRead, OutputChange, Plan
+from zenctl.plans.plan import Change, CodeArchive, CodeDiff, FilesRead, OutputChange, Plan
 
 FORMAT = 1
 """Version of the plan file's form; a newer one is refused."""
@@ -126,6 +126,7 @@ def _encode(plan: Plan) -> dict[str, Any]:
             for folder, read in plan.read.items()
         },
         "code": {address: archive.digest for address, archive in plan.code.items()},
+        "code_diffs": {address: asdict(found) for address, found in plan.code_diffs.items()},
         "changes": [_encode_change(change) for change in plan.changes],
         "outputs": [asdict(output) for output in plan.outputs],
         "diagnostics": [encode_diagnostic(d) for d in plan.diagnostics],
@@ -147,6 +148,7 @@ def _decode(raw: Mapping[str, Any], files: Mapping[str, str], archives: Mapping[
         read={folder: _decode_read(read) for folder, read in raw.get("read", {}).items()},
         files=files,
         code={address: CodeArchive(digest, archives[digest]) for address, digest in raw["code"].items()},
+        code_diffs={address: CodeDiff(**found) for address, found in raw.get("code_diffs", {}).items()},
         changes=tuple(_decode_change(change) for change in raw["changes"]),
         outputs=tuple(OutputChange(**output) for output in raw["outputs"]),
         diagnostics=tuple(_decode_diagnostic(d) for d in raw["diagnostics"]),

@@ -9,7 +9,7 @@ from typing import Any
 from zenctl.addrs import NAME, Address
 from zenctl.diagnostics import Diagnostic, Position, has_errors
 from zenctl.plans.actions import Action
-from zenctl.plans.plan import Change, OutputChange, Plan
+from zenctl.plans.plan import Change, CodeDiff, OutputChange, Plan
 
 FORMAT_VERSION = "1.0"
 """Version of the document. A new minor version only adds keys; a new major one is to be refused by old readers."""
@@ -45,7 +45,7 @@ def plan_document(plan: Plan) -> Json:
         "complete": not has_errors(plan.diagnostics),
         "errored": has_errors(plan.diagnostics),
         "variables": {name: {"value": value} for name, value in sorted(plan.variables.items())},
-        "resource_changes": [resource_change(change) for change in plan.changes],
+        "resource_changes": [resource_change(change, plan.code_diffs.get(change.address)) for change in plan.changes],
         "output_changes": {output.name: output_change(output) for output in plan.outputs},
         "zenctl_summary": summary(plan.changes),
         "diagnostics": [diagnostic_json(diagnostic) for diagnostic in plan.diagnostics],
@@ -59,8 +59,8 @@ def terraform_actions(change: Change) -> tuple[str, ...]:
     return _WORDS[change.action]
 
 
-def resource_change(change: Change) -> Json:
-    """One address: what happens to it, before and after, and why."""
+def resource_change(change: Change, code_diff: CodeDiff | None = None) -> Json:
+    """One address: what happens to it, before and after, and why, with what changed in its source if that is known."""
     document: Json = {"address": change.address}
     if change.moved_from:
         document["previous_address"] = change.moved_from
@@ -85,6 +85,8 @@ def resource_change(change: Change) -> Json:
     document["stale_because"] = [
         {"reason": reason.code.value, "detail": reason.detail, "data": _plain(reason.data)} for reason in change.reasons
     ]
+    if code_diff is not None:
+        document["code_diff"] = {"files": dict(code_diff.files), "note": code_diff.note}
     document["depends_on"] = list(change.depends_on)
     if change.fingerprint:
         document["fingerprint"] = change.fingerprint

@@ -16,6 +16,7 @@ class ShowArguments:
 
     file: Path | None = None
     json: bool = False
+    diff_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from zenctl.cli import exits
-from zenctl.cli.arguments.options import JsonFlag, NoColor
+from zenctl.cli.arguments.options import DiffCode, JsonFlag, NoColor
 from zenctl.cli.arguments.state import ShowArguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views import plan as plan_view
+from zenctl.diagnostics import error
 from zenctl.plans.planjson import plan_document
 
 EPILOG = """
@@ -24,6 +25,7 @@ Examples:
 
   zenctl show                          # the state of the workspace
   zenctl show today.plan               # a plan saved with -out
+  zenctl show -diff-code today.plan    # with what changed in the steps' source
   zenctl show -json today.plan | jq '.resource_changes[] | .zenctl_action'
 
 Exit codes: 0 done, 1 error.
@@ -36,6 +38,7 @@ def show(
         str, typer.Argument(metavar="[FILE]", help="A plan file. Without it, the state is shown.", show_default=False)
     ] = "",
     json: JsonFlag = False,
+    diff_code: DiffCode = False,
     no_color: NoColor = False,
 ) -> int:
     """Show a saved plan, or what is recorded.
@@ -45,7 +48,10 @@ def show(
     and the outputs.
     """
     started = invocation(ctx, no_color)
-    return run(started, ShowArguments(started.path(file) if file else None, json))
+    if diff_code and not file:
+        detail = "It shows what changed in the source of a saved plan: zenctl show -diff-code FILE"
+        return started.report([error("bad_argument", "-diff-code without a plan file", detail)])
+    return run(started, ShowArguments(started.path(file) if file else None, json, diff_code))
 
 
 def run(run: Invocation, given: ShowArguments) -> int:
@@ -61,7 +67,7 @@ def _plan(run: Invocation, given: ShowArguments) -> int:
     if given.json:
         run.terminal.write(jsonlib.dumps(plan_document(plan), ensure_ascii=False))
         return exits.OK
-    plan_view.show(run.terminal, plan)
+    plan_view.show(run.terminal, plan, diff_code=given.diff_code)
     return run.report(plan.diagnostics, plan.files)
 
 
