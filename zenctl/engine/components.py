@@ -41,6 +41,7 @@ def step_components(desired: DesiredStep, closure: Closure | None, environment: 
             "digest": closure.digest,
             "files": dict(closure.files),
             **({"definitions": definitions} if definitions else {}),
+            **({"pin": dict(closure.pin)} if closure.pin else {}),
         }
     return Components(
         type=f"{kind.name}/{kind.version}",

@@ -21,6 +21,7 @@ from zenctl.engine.libraries import Libraries
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
 from zenctl.engine.sources import CodeSources
+from zenctl.fingerprint.repositories import Fetch
 from zenctl.lang.values import Value
 from zenctl.metadata.opening import open_store
 from zenctl.metadata.store import MetadataStore, StoreError
@@ -57,16 +58,17 @@ class OpeningError(DiagnosticError):
         self.sources = sources
 
 
-def open_configuration(inputs: Inputs, *, values_required: bool = True) -> Opened:
+def open_configuration(inputs: Inputs, *, values_required: bool = True, fetch: Fetch = Fetch.NEVER) -> Opened:
     """Load the folder's configuration; raises OpeningError with all that is wrong with it.
 
-    Without `values_required` a variable may have no value yet: it is then unknown.
+    Without `values_required` a variable may have no value yet: it is then unknown. `fetch` says when other hosts are
+    asked for code that is pinned there.
     """
     registry = discover()
     loaded = load(inputs.root, registry)
     given = VariableInputs(inputs.environment, inputs.variables, required=values_required, ask=inputs.ask)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    code = CodeSources(inputs.root, cache_dir=inputs.data_dir / "cache")
+    code = CodeSources(inputs.root, cache_dir=inputs.data_dir / "cache", fetch=fetch)
     return _open(loaded, registry, given, code, Libraries(inputs.root, now), inputs.workspace)
 
 
@@ -81,7 +83,8 @@ def open_planned(inputs: Inputs, plan: Plan, *, values_required: bool = True) ->
         inputs.environment, inputs.variables, plan.variables, required=values_required, ask=inputs.ask
     )
     modules = loaded.configuration.modules() if loaded.configuration is not None else ()
-    code = CodeSources.of_plan(inputs.root, plan, {module.path: module.folder for module in modules})
+    folders = {module.path: module.folder for module in modules}
+    code = CodeSources.of_plan(inputs.root, plan, folders, cache_dir=inputs.data_dir / "cache")
     libraries = Libraries(inputs.root, plan.timestamp)
     changed = libraries.changed(plan.read)
     if changed:

@@ -79,6 +79,7 @@ def _code(before: Components, wanted: Components) -> list[Reason]:
     parts = [file_line(path, names) for path, names in found.items()]
     if function_before != function:
         parts.insert(0, f"function {function_before} -> {function}")
+    parts += _pin(before.code.get("pin", {}), wanted.code.get("pin", {}))
     data = {
         "before": before.code.get("digest", ""),
         "after": wanted.code.get("digest", ""),
@@ -88,6 +89,23 @@ def _code(before: Components, wanted: Components) -> list[Reason]:
     if not parts and "definitions" not in before.code:
         parts = ["code changed since it was recorded, by a version that did not tell definitions apart"]
     return [Reason(ReasonCode.CODE_CHANGED, "; ".join(parts) or "code changed", data)]
+
+
+def _pin(before: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """What happened to the commit that code is pinned to."""
+    if before.get("commit") == wanted.get("commit"):
+        return []
+    if not wanted:
+        return [f"was pinned to {_pinned(before)}, is read from the working tree"]
+    if before and before["ref"] == wanted["ref"]:
+        return [f"{wanted['ref']} has moved: {before['commit'][:12]} -> {wanted['commit'][:12]}"]
+    return [f"pinned to {_pinned(before)} -> {_pinned(wanted)}" if before else f"pinned to {_pinned(wanted)}"]
+
+
+def _pinned(pin: Mapping[str, str]) -> str:
+    """`v1 (4f2e1ab01234)`"""
+    short = pin["commit"][:12]
+    return short if pin["commit"].startswith(pin["ref"]) else f"{pin['ref']} ({short})"
 
 
 def definition_changes(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -37,6 +37,7 @@ from zenctl.engine.requests import (
 )
 from zenctl.engine.session import run_apply
 from zenctl.engine.world import World
+from zenctl.fingerprint.repositories import Fetch
 from zenctl.jobs.storage import Storage
 from zenctl.metadata.lineage import lineage
 from zenctl.metadata.state import Recorded, WorkspaceState
@@ -64,10 +65,10 @@ __all__ = [
 ]
 
 
-def validate(inputs: Inputs) -> PlanOutcome:
-    """Check everything that can be known without state, data or network; the plan is None."""
+def validate(inputs: Inputs, *, fetch: Fetch = Fetch.NEVER) -> PlanOutcome:
+    """Check everything that can be known without state, data or (unless told so) network; the plan is None."""
     try:
-        opened = open_configuration(inputs, values_required=False)
+        opened = open_configuration(inputs, values_required=False, fetch=fetch)
     except OpeningError as problem:
         return PlanOutcome(None, problem.diagnostics, problem.sources)
     diagnostics = tuple(dict.fromkeys([*opened.diagnostics, *check(opened)]))
@@ -77,7 +78,7 @@ def validate(inputs: Inputs) -> PlanOutcome:
 def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanOutcome:
     """Compare the configuration with what is recorded and what is there; runs and writes nothing but caches."""
     try:
-        opened = open_configuration(inputs)
+        opened = open_configuration(inputs, fetch=Fetch.ALWAYS if options.refresh else Fetch.MISSING)
     except OpeningError as problem:
         return PlanOutcome(None, problem.diagnostics, problem.sources)
     try:
@@ -223,7 +224,7 @@ def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:
         modules = install_modules(inputs.root, upgrade=upgrade)
     except DiagnosticError as problem:
         return InitOutcome(tuple(created), found, {}, problem.diagnostics)
-    checked = validate(inputs)
+    checked = validate(inputs, fetch=Fetch.ALWAYS)
     providers: dict[str, str] = {}
     if not has_errors(checked.diagnostics):
         opened = open_configuration(inputs, values_required=False)

@@ -44,6 +44,7 @@ class Closure:
     - `digest` stands for all of them, the entry file's own path left out; `sources` are the files' bytes, whole
     - `third_party` are the top-level modules from outside (dotted below shared namespaces such as `google`)
     - `warnings` say, one line each, what could not be followed and what was done about it
+    - `pin` is {"repository", "ref", "commit"} of code that is read from git, else empty
     """
 
     entry: str
@@ -53,6 +54,7 @@ class Closure:
     third_party: frozenset[str]
     warnings: tuple[str, ...] = ()
     definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pin: Mapping[str, str] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=8192)

@@ -60,8 +60,9 @@ class Components:
 
     - `type`: the step type and its implementation version, `python/1`, `datasource.csv/1`
     - `code`: {"entry": "steps/fit.py:fit", "digest": hex, "files": {path: hex}, "definitions": {path: {name: hex}},
-      "archive": hex}, or {} for built-in steps; `digest` and the function's name decide. Only records have an archive,
-      that of the source in the artifact store; records of the first form hold no definitions
+      "archive": hex, "pin": {"repository", "ref", "commit"}}, or {} for built-in steps; `digest` and the function's
+      name decide. Only records have an archive, that of the source in the artifact store; only code from git a pin
+      (`repository` is "" for the configuration's own); records of the first form hold no definitions
     - `params`: the resolved parameters; `Unknown` values are written {"unknown": type}
     - `inputs`: {input name: content digest, "" while unknown}
     - `source`: {"digest": hex, "bytes": int, "rows": int} of a datasource, else {}; only `digest` counts
