@@ -45,6 +45,7 @@ def plan_schema() -> Schema:
                 "workspace": _TEXT,
                 "serial": _COUNT,
                 "timestamp": _TEXT,
+                "code_version": {"type": "object"},
                 "destroy": _FLAG,
                 "applyable": _FLAG,
                 "complete": _FLAG,

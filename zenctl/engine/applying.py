@@ -195,7 +195,7 @@ class _Applier:
                 # Its source may be laid out in another way, but it is the code that made the result.
                 components = with_archive(components, found.components.get("code", {}).get("archive", ""))
                 self.context.recorder.reuse(
-                    addr, found, components, digest, inputs, code_version=self.context.code_version
+                    addr, found, components, digest, inputs, code_version=self._code_version(components)
                 )
                 self._learn(addr, recorded_refs(addr, found, outputs))
                 return "reused", f"from apply {found.serial}"
@@ -247,7 +247,7 @@ class _Applier:
             digest,
             inputs,
             backend=str(desired.backend or "backend.local.embedded"),
-            code_version=context.code_version,
+            code_version=self._code_version(components),
         )
         order = Order(
             spec=self._spec(desired, job_id, components),
@@ -258,6 +258,15 @@ class _Applier:
         result = execute(order, context.services)
         self._record(execution_id, result)
         return result
+
+    def _code_version(self, components: Components) -> Mapping[str, Any]:
+        """Which commit the code is of: that of the configuration's folder, or the one that it is pinned to."""
+        pin = components.code.get("pin")
+        if not pin:
+            return self.context.code_version
+        own = self.context.code_version.get("remote", "")
+        remote = pin["repository"] or own
+        return {"commit": pin["commit"], "branch": "", "remote": remote, "dirty": False, "ref": pin["ref"]}
 
     def _end_running(self, addr: Address, desired: DesiredDatasource | DesiredStep) -> None:
         """End a job of an interrupted apply that nobody needs any more."""

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import zenctl
-from zenctl.diagnostics import Diagnostic, warning
+from zenctl.diagnostics import Diagnostic, has_errors, warning
+from zenctl.engine.clean_code import uncommitted
 from zenctl.engine.code_diffs import code_diffs
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired
@@ -22,6 +23,7 @@ from zenctl.engine.results import ResultFinder
 from zenctl.engine.selecting import Selection, check_addresses, named, select
 from zenctl.engine.world import World
 from zenctl.fingerprint.archive import archive
+from zenctl.fingerprint.git import code_version
 from zenctl.lang.values import to_python
 from zenctl.metadata.state import WorkspaceState, read_state
 from zenctl.plans.actions import Action
@@ -48,7 +50,16 @@ def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
     )
     if options.destroy:
         return _destroying(opened, header, state, options)
-    return _planned(world, options, listener, header, state)
+    clean = configuration.settings.require_clean_code
+    if clean or options.for_file:
+        header = replace(header, code_version=code_version(inputs.root))
+    made = _planned(world, options, listener, header, state)
+    if clean and not has_errors(made.diagnostics):
+        # Only apply refuses: a plan of what is being worked on is worth reading.
+        found = uncommitted(inputs.root, made, opened.folders)
+        refused = tuple(warning(d.code, d.summary, f"{d.detail} Apply refuses this.") for d in found)
+        made = replace(made, diagnostics=(*made.diagnostics, *refused))
+    return made
 
 
 def _destroying(opened: Opened, header: Plan, state: WorkspaceState, options: PlanOptions) -> Plan:
@@ -102,7 +113,9 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         outputs=tuple(planned.outputs),
         code=_archives(changes, request.observed),
         code_diffs=(
-            code_diffs(changes, request.observed.closures, state.results, world.storage) if options.code_diffs else {}
+            code_diffs(changes, request.observed.closures, state.results, world.storage)
+            if options.code_diffs or options.for_file
+            else {}
         ),
         read=opened.libraries.read,
         providers=providers.versions(),

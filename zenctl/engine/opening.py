@@ -49,6 +49,11 @@ class Opened:
         """Digest of the configuration's text."""
         return sha256_json(dict(self.configuration.files))
 
+    @property
+    def folders(self) -> dict[tuple[str, ...], str]:
+        """The modules' folders by path, relative to the root module's."""
+        return {module.path: module.folder for module in self.configuration.modules()}
+
 
 class OpeningError(DiagnosticError):
     """The configuration cannot be used; `sources` are the texts that the diagnostics point into."""

@@ -39,11 +39,14 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What changes a plan besides the configuration. With `code_diffs` it holds what changed in the source of steps."""
+    """What changes a plan besides the configuration. With `code_diffs` it holds what changed in the source of steps;
+    with `for_file` that too, and the commit it was made at.
+    """
 
     destroy: bool = False
     refresh: bool = True
     code_diffs: bool = False
+    for_file: bool = False
     replace: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()

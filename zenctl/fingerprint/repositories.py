@@ -117,8 +117,10 @@ def _not_fetched(url: str) -> Diagnostic:
 def _unreachable(url: str, problem: BaseException) -> Diagnostic:
     said = without_user(str(getattr(problem, "stderr", "") or problem)).strip()
     lines = [line.strip().strip("'").removeprefix("stderr: ").strip("'") for line in said.splitlines() if line.strip()]
+    telling = next((line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))), "")
+    telling = telling or (lines[-1] if lines else type(problem).__name__)
     detail = (
-        f"git says: {lines[-1] if lines else type(problem).__name__} Check the address, and that you may read it. "
+        f"git says: {telling}\nCheck the address, and that you may read it. "
         "With -refresh=false plan uses the copy that was fetched last."
     )
     return error("code_repository_unreachable", f"{without_user(url)} cannot be fetched", detail)

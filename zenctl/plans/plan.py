@@ -100,6 +100,7 @@ class Plan:
       address's current result then: a plan whose heads have moved is stale.
     - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
       sensitive; `code` the archive of each step that runs or may run, by address.
+    - `code_version` is {"commit", "branch", "remote", "dirty"} of the folder when it was made; empty if not looked at.
     - `code_diffs` are the differences of the steps' source, by address; empty where nobody asked for them.
     - `read` is what expressions read of files, by the module's folder.
     - `timestamp` is ISO 8601 in UTC.
@@ -118,6 +119,7 @@ class Plan:
     variables: Mapping[str, Any] = field(default_factory=dict, hash=False)
     heads: Mapping[str, int] = field(default_factory=dict, hash=False)
     code: Mapping[str, CodeArchive] = field(default_factory=dict, hash=False)
+    code_version: Mapping[str, Any] = field(default_factory=dict, hash=False)
     code_diffs: Mapping[str, CodeDiff] = field(default_factory=dict, hash=False)
     read: Mapping[str, FilesRead] = field(default_factory=dict, hash=False)
     providers: Mapping[str, str] = field(default_factory=dict, hash=False)

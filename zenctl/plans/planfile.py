@@ -126,6 +126,7 @@ def _encode(plan: Plan) -> dict[str, Any]:
             for folder, read in plan.read.items()
         },
         "code": {address: archive.digest for address, archive in plan.code.items()},
+        "code_version": dict(plan.code_version),
         "code_diffs": {address: asdict(found) for address, found in plan.code_diffs.items()},
         "changes": [_encode_change(change) for change in plan.changes],
         "outputs": [asdict(output) for output in plan.outputs],
@@ -148,6 +149,7 @@ def _decode(raw: Mapping[str, Any], files: Mapping[str, str], archives: Mapping[
         read={folder: _decode_read(read) for folder, read in raw.get("read", {}).items()},
         files=files,
         code={address: CodeArchive(digest, archives[digest]) for address, digest in raw["code"].items()},
+        code_version=raw.get("code_version", {}),
         code_diffs={address: CodeDiff(**found) for address, found in raw.get("code_diffs", {}).items()},
         changes=tuple(_decode_change(change) for change in raw["changes"]),
         outputs=tuple(OutputChange(**output) for output in raw["outputs"]),

@@ -40,6 +40,7 @@ def plan_document(plan: Plan) -> Json:
         "workspace": plan.workspace,
         "serial": plan.serial,
         "timestamp": plan.timestamp,
+        "code_version": dict(plan.code_version),
         "destroy": plan.destroy,
         "applyable": not plan.is_empty and not has_errors(plan.diagnostics),
         "complete": not has_errors(plan.diagnostics),

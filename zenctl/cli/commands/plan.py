@@ -122,8 +122,8 @@ def run(run: Invocation, given: PlanArguments) -> int:
 
     choice = given.choice
     inputs = run.inputs(choice.variables, asker(run.terminal, allowed=given.input and not given.json))
-    # A file keeps the differences for `show -diff-code`, which needs no store.
-    options = plan_options(choice, code_diffs=given.diff_code or given.out is not None)
+    # A file keeps differences and commit, for `show` and `apply` on another machine.
+    options = plan_options(choice, code_diffs=given.diff_code, for_file=given.out is not None)
     stream = JsonStream(run.terminal.out, run.sources()) if given.json else None
     if stream is not None:
         stream.version()
@@ -158,7 +158,7 @@ def run(run: Invocation, given: PlanArguments) -> int:
     return exits.CHANGES if given.detailed_exitcode and not made.is_empty else exits.OK
 
 
-def plan_options(choice: Choice, *, code_diffs: bool = False) -> PlanOptions:
+def plan_options(choice: Choice, *, code_diffs: bool = False, for_file: bool = False) -> PlanOptions:
     """The engine's options for what was chosen."""
     from zenctl.engine.workflow import PlanOptions
 
@@ -169,6 +169,7 @@ def plan_options(choice: Choice, *, code_diffs: bool = False) -> PlanOptions:
         targets=choice.targets,
         excludes=choice.excludes,
         code_diffs=code_diffs,
+        for_file=for_file,
     )
 
 
