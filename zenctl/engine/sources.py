@@ -12,6 +12,7 @@ from typing import Any
 from zenctl.config.files import join
 from zenctl.diagnostics import Diagnostic, DiagnosticError
 from zenctl.engine.desired import CodeRef
+from zenctl.fingerprint.borders import across
 from zenctl.fingerprint.code import Closure, closure, read_facts
 from zenctl.fingerprint.definitions.stored import FactsCache
 from zenctl.fingerprint.git import without_user
@@ -84,6 +85,11 @@ class CodeSources:
             try:
                 read = self._facts.facts if self._facts is not None else read_facts
                 made, found = closure(self._tree(ref), ref.file, ref.function, files, read)
+                if made is not None and ref.folder and not ref.ref:
+                    missing = [d.range for d in found if d.code == "code_import_missing"]
+                    wrong = across(made, self._tree_of(""), read, missing)
+                    told = [d.range for d in wrong]
+                    found = [*(d for d in found if d.range not in told), *wrong]
                 if made is not None and ref.ref:
                     pin = {"repository": without_user(ref.repository), "ref": ref.ref, "commit": self._pin(ref)[1]}
                     made = replace(made, pin=pin)

@@ -67,3 +67,37 @@ def test_what_files_say_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sources, "read_facts", lambda data: pytest.fail("it is read again"))
     again, _ = CodeSources(tmp_path, cache_dir=tmp_path / "cache").closure(REF, ())
     assert again == before
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"),
+    [
+        ("import common", "common is not in the module's folder"),
+        ("def fit():\n    from lib.deep import g\n    return g()", "lib.deep is not in the module's folder"),
+        ("from ...common import f", "...common is not in the module's folder"),
+        ("import own", None),
+        ("import nowhere_at_all", None),
+        ("import hypothesis", None),
+        ("try:\n    import common\nexcept ImportError:\n    common = None", None),
+        ("def other():\n    import common\n    from ...common import f", None),
+    ],
+)
+def test_a_module_cannot_import_what_lies_outside_of_it(text: str, summary: str | None, tmp_path: Path) -> None:
+    for name, content in {
+        "modules/m/steps/fit.py": f"{text}\n" if "def fit" in text else f"{text}\ndef fit():\n    return 1\n",
+        "modules/m/own.py": "",
+        "common.py": "def f(): ...\n",
+        "lib/deep.py": "def g(): ...\n",
+        "own.py": "",
+        # What is installed is found there, whatever lies in the project.
+        "hypothesis.py": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    ref = CodeRef("steps/fit.py", "fit", folder="modules/m")
+    _, diagnostics = CodeSources(tmp_path).closure(ref, ())
+    assert [d.summary for d in diagnostics] == ([summary] if summary else [])
+    for problem in diagnostics:
+        assert problem.is_error
+        assert problem.code == "code_outside_module"
+        assert str(problem.range).startswith("modules/m/steps/fit.py:")
