@@ -38,6 +38,12 @@ def _has_more(reach: Reach, target: Target) -> bool:
 class _Flow(Graph):
     """The graph with where values go."""
 
+    def __init__(self, reach: Reach, entry: set[Target]) -> None:
+        # Many classes have attributes of the same names: what is known of one is looked up once.
+        self._displays: dict[Node, bool] = {}
+        self._owners: dict[Node, list[Target]] = {}
+        super().__init__(reach, entry)
+
     def targets(self, unit: Unit, place: str) -> Iterator[Node]:
         """Where a value goes that is put to a place."""
         kind, rest = place[:2], place[2:]
@@ -173,18 +179,22 @@ class _Flow(Graph):
 
     def _is_display(self, unit: Unit, receiver: str) -> bool:
         """Whether an object is certainly a list, dict or set that the project has written out."""
-        atoms = {atom for _, atom in self._assigned(unit, receiver)}
-        return "l:" in atoms and not atoms & {"u:", "v:"}
+        node = self._assigned(unit, receiver)
+        if node is None:
+            return False
+        if node not in self._displays:
+            atoms = {atom for _, atom in self.raw.get(node, ())}
+            self._displays[node] = "l:" in atoms and not atoms & {"u:", "v:"}
+        return self._displays[node]
 
-    def _assigned(self, unit: Unit, receiver: str) -> list[tuple[Unit, str]]:
-        """All that is assigned to what an object is known as; nothing if it may be given otherwise."""
+    def _assigned(self, unit: Unit, receiver: str) -> Node | None:
+        """The variable or attribute that an object is known as, if it gets its value by assignments alone."""
         facts = unit.facts
         if facts is not None and receiver[2:] in [name.lstrip("*") for name in facts.parameters]:
-            return []
+            return None
         if receiver[:2] == "s:" and (self.sets or receiver[2:] in self.fields or self._is_outer(unit)):
-            return []
-        node = self._place(unit, receiver)
-        return self.raw.get(node, []) if node is not None else []
+            return None
+        return self._place(unit, receiver)
 
     def _is_outer(self, unit: Unit) -> bool:
         """Whether the class of a method is open: then code from outside may set its attributes."""
@@ -209,16 +219,25 @@ class _Flow(Graph):
                 return []
             owner = Target("class", unit.file, unit.facts.owner)
             return [owner, *self.below(owner)]
-        owners: list[Target] = []
-        for maker, atom in self._assigned(unit, receiver):
+        node = self._assigned(unit, receiver)
+        if node is None:
+            return []
+        if node not in self._owners:
+            self._owners[node] = self._made_of(node)
+        return self._owners[node]
+
+    def _made_of(self, node: Node) -> list[Target]:
+        """The classes of all that is assigned to a variable or attribute; none if one of them is not certain."""
+        owners: dict[Target, None] = {}
+        for maker, atom in self.raw.get(node, ()):
             if atom in ("u:", "l:"):
                 return []
             if atom not in ("k:", "v:"):
                 found = self.resolve(maker, tuple(atom[2:].split("."))).targets if atom[:2] == "c:" else ()
                 if not found or any(target.kind != "class" for target in found):
                     return []
-                owners += found
-        return owners
+                owners.update(dict.fromkeys(found))
+        return list(owners)
 
     def _has_method(self, owner: Target, name: str) -> bool:
         heritage = self.reach.lineage.of(owner)

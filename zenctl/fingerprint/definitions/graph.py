@@ -46,6 +46,10 @@ class Graph(ABC):
         self.methods: dict[str, list[Unit]] = defaultdict(list)
         self.made: set[Node] = set()
         self.units = list(self._units())
+        self._below: dict[Target, list[Target]] = {}
+        for target in reach.classes:
+            for ancestor in reach.lineage.of(target).ancestors:
+                self._below.setdefault(ancestor, []).append(target)
         self.fields = {field for found in reach.classes.values() for facts in found for field in facts.fields}
         # Then any attribute may be set by a name that is computed.
         self.sets = any(
@@ -142,7 +146,7 @@ class Graph(ABC):
 
     def below(self, owner: Target) -> list[Target]:
         """The classes that were reached and inherit from a class."""
-        return [target for target in self.reach.classes if owner in self.reach.lineage.of(target).ancestors]
+        return self._below.get(owner, [])
 
     def _flow(self, unit: Unit, atom: str, place: str) -> None:
         values, held = self._sources(unit, atom)

@@ -41,11 +41,12 @@ class Lineage:
 
     def of(self, target: Target) -> Heritage:
         """The heritage of a class."""
-        if target not in self._known:
+        known = self._known.get(target)
+        if known is None:
             # A class that inherits from itself by way of others cannot run; it ends here.
             self._known[target] = Heritage((), False, False, False, False, frozenset())
-            self._known[target] = self._heritage(target)
-        return self._known[target]
+            known = self._known[target] = self._heritage(target)
+        return known
 
     def _heritage(self, target: Target) -> Heritage:
         ancestors: dict[Target, None] = {}
