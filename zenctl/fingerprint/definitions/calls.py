@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Union
 
-from zenctl.fingerprint.definitions.atoms import OUTSIDE, Atoms, inside
+from zenctl.fingerprint.definitions.atoms import OUTSIDE, Atoms, holding, inside
 from zenctl.fingerprint.definitions.expressions import WORD, Expressions
 from zenctl.fingerprint.definitions.facts import Call, Chain
 from zenctl.fingerprint.definitions.watched import CALLS, CONTAINING, EVALUATORS, GIVING
@@ -30,7 +30,7 @@ class Calls(Expressions):
         if _reads_itself(function, node.args):
             self.marks.add("source")
         chain = self.chain(function)
-        if chain is not None:
+        if chain is not None and chain[-1] != "__class__":
             return self._call_name(node, chain)
         if isinstance(function, ast.Attribute):
             return self._call_method(node, function)
@@ -52,14 +52,18 @@ class Calls(Expressions):
         if last == "dict" and node.args:
             # It asks what it is given for `keys`, the only method without underscores that Python itself calls.
             self.attributes.setdefault("keys", node.lineno)
+        more: Atoms = ()
         for place, atoms in self._arguments(node, owner):
             self.flow(atoms, f"p:{name}|{place}")
+            if last == "iter" and place == 0 and len(node.args) > 1:
+                # With a second argument it gives what the first one gives when it is called.
+                more = holding(atoms)
             if last in CONTAINING and len(chain) > 1:
                 self.flow(atoms, f"+{last}|{self.receiver(node.func.value)}")  # type: ignore[attr-defined]
         if last == "getattr" and len(node.args) > 1:
             text = _text(node.args[1]) or "*"
             return (f"c:{name}", f"a:{text}", f"m:{text}")
-        return (f"c:{name}",)
+        return (f"c:{name}", *more)
 
     def _call_method(self, node: ast.Call, function: ast.Attribute) -> Atoms:
         atoms = self.expression(function.value)
@@ -72,7 +76,8 @@ class Calls(Expressions):
             self.flow(values, f"q:{name}|{place}|{receiver}")
             if name in CONTAINING:
                 self.flow(values, f"+{name}|{receiver}")
-        return (f"m:{name}", f"a:{name}", *(inside(atoms) if name in GIVING else ()))
+        same = atoms if name == "__class__" else ()
+        return (f"m:{name}", f"a:{name}", *same, *(inside(atoms) if name in GIVING else ()))
 
     def _arguments(self, node: ast.Call, owner: ast.expr | None = None) -> Iterable[tuple[Union[int, str], Atoms]]:
         """Read the arguments; each one's place is a number, `=name`, or `*` where it is not known."""

@@ -207,7 +207,8 @@ class Expressions:
             if self.chain(value) != _LOADED:
                 # Whether a module is loaded says nothing of what is in it.
                 self.expression(value)
-        return ()
+        # What `<` and the like give need not be true or false.
+        return ("d:",)
 
     def _name(self, node: ast.Name) -> Atoms:
         name = node.id
@@ -222,6 +223,10 @@ class Expressions:
         return (f"g:{name}",)
 
     def _attribute(self, node: ast.Attribute) -> Atoms:
+        if node.attr == "__class__":
+            # What is done with an object's class may be done with the object: it can be made anew.
+            self.attribute(node.attr, node.lineno)
+            return (*self.expression(node.value), "a:__class__")
         chain = self.chain(node)
         if chain is not None:
             self.chains.setdefault(chain, node.lineno)

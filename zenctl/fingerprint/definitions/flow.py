@@ -95,7 +95,14 @@ class _Flow(Graph):
         called: Node = (unit.key, f"c:{name}")
         for iterated in ITERATED:
             self.edge(iterated, contents(called))
-        if function not in COLLECTING or place[0] == "=":
+        if function == "dataclasses.replace" and place[0] == "=":
+            yield f"a:{place[1:]}"
+        # `next` and `sum` may return their second argument as it is.
+        if (
+            function not in COLLECTING
+            or place[0] == "="
+            or (place == "1" and function in ("builtins.next", "builtins.sum"))
+        ):
             yield called
             yield contents(called)
             return
@@ -114,6 +121,8 @@ class _Flow(Graph):
                 for field in found.fields if place[0] != "=" else ():
                     yield f"a:{field}"
         yield "a:args"
+        # An object that is iterated over may give what it was made with, as a NamedTuple does.
+        yield contents((target, ""))
         if place[0] == "=":
             yield f"a:{place[1:]}"
         if target in self.reach.open_classes or self.reach.lineage.of(target).is_noticed:
