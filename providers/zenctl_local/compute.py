@@ -68,6 +68,7 @@ class LocalCompute:
             "store": request.store_uri,
             "imports": [] if spec.entry.command else list(spec.imports),
             "preload": list(request.preload),
+            "fresh": request.fresh,
             "slots": self._slots,
             "lane": self._lane,
         }

@@ -157,7 +157,7 @@ class Launcher:
             self._hear(server)
             facts = {**order, "op": "start", "again": False, "python": python, "runner": str(runner)}
             # Objective-C does not bear a fork, and a library may use it.
-            facts["fresh"] = server.dead or sys.platform == "darwin"
+            facts["fresh"] = bool(order.get("fresh")) or server.dead or sys.platform == "darwin"
             if server.dead or (server.importing and server.importing[0] not in order["imports"] and not order["slots"]):
                 # Not to wait seconds for a module that others will need.
                 server = self._server(self._cold, python, runner)

@@ -49,7 +49,9 @@ class LocalEndpoint(BlockModel):
 
     model: ArtifactRef = attribute("The model to serve.")
     host: str = attribute("Address to listen on.", default="127.0.0.1", min_length=1)
-    port: int = attribute("Port to listen on; 0 takes any that is free and keeps it.", default=0, ge=0, le=65535)
+    port: int = attribute(
+        "Port to listen on; 0 takes any that is free and keeps it.", default=0, exclusive=True, ge=0, le=65535
+    )
 
 
 LOCAL = ProviderSchema(

@@ -16,7 +16,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests.conformance.metadata_store import HEAD, HOSTILE, MetadataStoreConformance, artifact, execution, fence
 from zenctl.metadata import types
-from zenctl.metadata.mlmd import MlmdStore, registration
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection, registration
 from zenctl.metadata.store import Context, Event, EventType, StoreError, Transition, Where
 from zenctl.metadata.types import TABLE, TypeTable
 
@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[MlmdStore]:
-    store = MlmdStore(path, create=True)
+    store = MlmdStore(SqliteConnection(path, create=True))
     yield store
     store.close()
 
@@ -65,7 +65,7 @@ def test_what_was_written_is_there_after_reopening(path: Path, store: MlmdStore)
     )
     store.close()
     for create in (True, False):
-        again = MlmdStore(path, create=create)
+        again = MlmdStore(SqliteConnection(path, create=create))
         [e] = again.executions(Where(properties={"head": HEAD}))
         assert e.properties == {"head": HEAD, "error": "".join(HOSTILE)}
         assert [event.key for event in again.events(execution_ids=[e.id])] == ["data"]
@@ -83,14 +83,14 @@ def test_opening_again_registers_nothing(path: Path, store: MlmdStore, monkeypat
 
     monkeypatch.setattr(metadata_store.MetadataStore, "_call", counted)
     for create in (True, False):
-        MlmdStore(path, create=create).close()
+        MlmdStore(SqliteConnection(path, create=create)).close()
     assert asked == ["GetContextByTypeAndName"] * 2
 
 
 def test_a_read_only_store_writes_nothing(path: Path, store: MlmdStore) -> None:
     store.commit(Transition(executions=(execution("j"),)))
     before, listing = path.read_bytes(), sorted(os.listdir(path.parent))
-    reader = MlmdStore(path, create=False)
+    reader = MlmdStore(SqliteConnection(path, create=False))
     assert len(reader.executions(Where())) == 1
     with pytest.raises(StoreError, match="reading only"):
         reader.commit(Transition(executions=(execution("k"),)))
@@ -105,7 +105,7 @@ def test_a_read_only_file_in_a_read_only_folder_can_be_read(path: Path, store: M
     path.chmod(0o444)
     path.parent.chmod(0o555)
     try:
-        reader = MlmdStore(path, create=False)
+        reader = MlmdStore(SqliteConnection(path, create=False))
         assert len(reader.executions(Where())) == 1
         reader.close()
     finally:
@@ -128,7 +128,7 @@ def test_a_damaged_database_is_an_error_that_helps(path: Path, store: MlmdStore,
     else:
         path.mkdir()
     with pytest.raises(StoreError) as caught:
-        MlmdStore(path, create=create)
+        MlmdStore(SqliteConnection(path, create=create))
     assert str(path) in str(caught.value)
     assert caught.value.hint
     assert "CREATE TABLE" not in str(caught.value)
@@ -137,16 +137,16 @@ def test_a_damaged_database_is_an_error_that_helps(path: Path, store: MlmdStore,
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made"):
-        MlmdStore(tmp_path / "file" / "metadata.db", create=True)
+        MlmdStore(SqliteConnection(tmp_path / "file" / "metadata.db", create=True))
 
 
 def test_a_newer_format_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registration, "FORMAT", types.FORMAT + 1)
-    MlmdStore(path, create=True).close()
+    MlmdStore(SqliteConnection(path, create=True)).close()
     monkeypatch.undo()
     for create in (True, False):
         with pytest.raises(StoreError, match=r"newer zenctl \(format 2; this one reads up to 1\)") as caught:
-            MlmdStore(path, create=create)
+            MlmdStore(SqliteConnection(path, create=create))
         assert "Update zenctl" in caught.value.hint
 
 
@@ -156,11 +156,11 @@ def test_a_store_of_an_older_table_grows_and_the_older_one_keeps_working(path: P
         artifacts={"Dataset": {"digest": str}},
         contexts={"Store": {"format": int, "types": str}},
     )
-    old = MlmdStore(path, create=True, table=older)
+    old = MlmdStore(SqliteConnection(path, create=True), table=older)
     old.commit(Transition(executions=(execution("j", head=HEAD),), artifacts=(artifact("d"),)))
     old.close()
 
-    reader = MlmdStore(path, create=False)
+    reader = MlmdStore(SqliteConnection(path, create=False))
     assert [e.name for e in reader.executions(Where(properties={"head": HEAD}))] == ["j"]
     assert reader.executions(Where(type="Evaluate")) == []
     assert reader.executions(Where(properties={"attempt": HEAD})) == []
@@ -168,12 +168,12 @@ def test_a_store_of_an_older_table_grows_and_the_older_one_keeps_working(path: P
     assert reader.context("Apply", "x") is None
     reader.close()
 
-    new = MlmdStore(path, create=True)
+    new = MlmdStore(SqliteConnection(path, create=True))
     [e] = new.executions(Where(properties={"head": HEAD}))
     new.commit(Transition(executions=(execution("k", "Evaluate", attempt=HEAD, serial=3),)))
     new.close()
 
-    old = MlmdStore(path, create=True, table=older)
+    old = MlmdStore(SqliteConnection(path, create=True), table=older)
     assert [e.name for e in old.executions(Where())] == ["j", "k"]
     [k] = old.executions(Where(name="k"))
     old.commit(Transition(executions=(k,)))
@@ -189,11 +189,11 @@ def test_another_programs_records_are_left_alone(path: Path) -> None:
     theirs = pb.Execution(type_id=type_id, name="theirs")
     theirs.properties["head"].string_value = HEAD
     [theirs_id] = other.put_executions([theirs])
-    reader = MlmdStore(path, create=False)
+    reader = MlmdStore(SqliteConnection(path, create=False))
     assert reader.executions(Where()) == []
     assert reader.executions(Where(properties={"head": HEAD})) == []
     reader.close()
-    store = MlmdStore(path, create=True)
+    store = MlmdStore(SqliteConnection(path, create=True))
     store.commit(Transition(executions=(execution("ours", head=HEAD),)))
     assert [e.name for e in store.executions(Where(properties={"head": HEAD}))] == ["ours"]
     assert [e.name for e in store.executions(Where())] == ["ours"]
@@ -225,10 +225,10 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.conformance.metadata_store import execution, fence
-from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.store import AlreadyExists, Transition
 path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-store = MlmdStore(path, create=True)
+store = MlmdStore(SqliteConnection(path, create=True))
 print("ready", flush=True)
 sys.stdin.readline()
 wins = 0
@@ -263,7 +263,7 @@ def test_two_processes_commit_at_once_while_a_third_reads(path: Path) -> None:
         assert writer.stdin is not None
         writer.stdin.write("go\n")
         writer.stdin.flush()
-    reader = MlmdStore(path, create=False)
+    reader = MlmdStore(SqliteConnection(path, create=False))
     seen = 0
     while any(writer.poll() is None for writer in writers):
         now = len(reader.executions(Where(type="Train")))
@@ -276,7 +276,7 @@ def test_two_processes_commit_at_once_while_a_third_reads(path: Path) -> None:
         assert (writer.returncode, err) == (0, "")
         wins += int(out)
     assert wins == rounds
-    store = MlmdStore(path, create=False)
+    store = MlmdStore(SqliteConnection(path, create=False))
     assert len(store.executions(Where())) == 3 * rounds
     store.close()
 
@@ -300,7 +300,7 @@ def test_a_writer_killed_halfway_is_rolled_back(path: Path, store: MlmdStore, cr
     store.close()
     run(KILLED, path).communicate(timeout=240)
     assert Path(f"{path}-journal").stat().st_size > 0
-    again = MlmdStore(path, create=create)
+    again = MlmdStore(SqliteConnection(path, create=create))
     assert [e.name for e in again.executions(Where())] == ["j"]
     again.close()
 
@@ -325,7 +325,7 @@ def test_a_reader_waits_for_a_commit_that_shuts_it_out(
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     tries = 0
-    get = store._connection.mlmd.get_executions
+    get = store._connection._mlmd.get_executions
 
     def let_go(options: object) -> object:
         nonlocal tries
@@ -334,7 +334,7 @@ def test_a_reader_waits_for_a_commit_that_shuts_it_out(
             holder.communicate("go\n", timeout=240)
         return get(options)
 
-    store._connection.mlmd.get_executions = let_go
+    store._connection._mlmd.get_executions = let_go
     assert [e.name for e in store.executions(Where())] == ["j"]
     assert tries >= 3
     assert capfd.readouterr().err == ""
@@ -343,9 +343,9 @@ def test_a_reader_waits_for_a_commit_that_shuts_it_out(
 def test_a_database_that_cannot_be_written_says_so_in_a_few_words(
     path: Path, store: MlmdStore, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    reader = MlmdStore(path, create=False)
+    reader = MlmdStore(SqliteConnection(path, create=False))
     # A file that another user may only read opens as this connection does: without complaint.
-    reader._read_only = False
+    reader._connection.read_only = False
     with pytest.raises(StoreError) as failure:
         reader.commit(Transition(create_contexts=(fence("f"),), executions=(execution("j"),)))
     assert str(failure.value) == (
@@ -363,18 +363,18 @@ def test_a_database_of_a_newer_ml_metadata_says_so(path: Path, store: MlmdStore)
     subprocess.run([sys.executable, "-c", f"{change}; db.commit()", str(path)], check=True)
     for create in (False, True):
         with pytest.raises(StoreError, match=r"was written by a newer ML Metadata \(its form is 99") as failure:
-            MlmdStore(path, create=create)
+            MlmdStore(SqliteConnection(path, create=create))
         assert "zenctl" in failure.value.hint
 
 
 FULL = """
 import pathlib, resource, sys
 from tests.conformance.metadata_store import execution
-from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.store import StoreError, Transition, Where
 
 path = pathlib.Path(sys.argv[1])
-store = MlmdStore(path, create=True)
+store = MlmdStore(SqliteConnection(path, create=True))
 most = resource.RLIM_INFINITY
 resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, most))
 for attempt in range(2):
@@ -449,7 +449,7 @@ def test_a_copied_store_is_the_same_store(path: Path, store: MlmdStore, tmp_path
     store.commit(Transition(executions=(execution("j", head=HEAD),)))
     store.close()
     shutil.copy(path, tmp_path / "moved.db")
-    moved = MlmdStore(tmp_path / "moved.db", create=False)
+    moved = MlmdStore(SqliteConnection(tmp_path / "moved.db", create=False))
     assert [e.name for e in moved.executions(Where(properties={"head": HEAD}))] == ["j"]
     moved.close()
 

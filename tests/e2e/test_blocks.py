@@ -49,7 +49,7 @@ step "python" "second" {
     project.ok(*APPLY, names)
     project.ok(*APPLY)
     project.ok(*APPLY, names, "-var=p=2")
-    assert "Apply complete: 2 ran, 1 reused, 2 up to date." in project.ok(*APPLY, "-var=n=2")
+    assert "Apply complete: 2 run, 1 reused, 2 up to date." in project.ok(*APPLY, "-var=n=2")
 
 
 def test_only_what_uses_a_failed_instance_is_skipped(project: Project) -> None:

@@ -55,6 +55,16 @@ def piped(project: Project, text: str, *words: str) -> subprocess.CompletedProce
     )  # fmt: skip
 
 
+def test_without_a_configuration_plain_expressions_have_values(project: Project) -> None:
+    done = piped(project, "1 + /* two\nlines */ 2\nupper(path.module)\nzenctl.workspace\n/*\n\n*/\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["3", '"."', '"default"']
+    assert list(project.root.iterdir()) == []
+    done = piped(project, "var.x\n")
+    assert done.returncode == 1
+    assert "There is no var.x" in done.stderr
+
+
 def test_one_expression_a_line(applied: Project) -> None:
     typed = """
 # what was applied
@@ -154,7 +164,7 @@ class Typist:
         return shown + text
 
     def interrupt(self, text: str) -> None:
-        """Press Control-C until the terminal shows this: Python hears of one before its next read only at the next key."""
+        """Press Control-C until the terminal shows this: one before its next read is heard at the next key."""
         deadline = time.monotonic() + 60
         while text not in self.seen:
             assert time.monotonic() < deadline, f"{text!r} never came: {self.seen!r}"

@@ -61,6 +61,36 @@ def answers(port: int) -> bool:
     return True
 
 
+def test_a_port_is_taken_after_it_was_given_up(project: Project) -> None:
+    first, second = free_ports()
+    project.write("s.py", FIT)
+    project.write("main.zen.hcl", MAIN + endpoint("a", first, ""))
+    project.ok(*APPLY)
+
+    # Renamed, on the same port: planned and done one after the other, with however many workers.
+    project.write("main.zen.hcl", MAIN + endpoint("b", first, ""))
+    project.ok("plan", "-out=p.plan")
+    changes = {c["address"]: c for c in project.json("show", "-json", "p.plan")["resource_changes"]}
+    assert changes["endpoint.local.b"]["depends_on"] == ["endpoint.local.a", "step.python.fit"]
+    done = project.ok("apply", "p.plan")
+    assert done.index("endpoint.local.a: deleted") < done.index("endpoint.local.b: created")
+    assert answers(first)
+
+    # One moves away, and another takes its place.
+    project.write("main.zen.hcl", MAIN + endpoint("b", second, "") + endpoint("c", first, ""))
+    done = project.ok(*APPLY)
+    assert done.index("endpoint.local.b: replaced") < done.index("endpoint.local.c: created")
+    assert answers(first)
+    assert answers(second)
+
+    # The other way round is asked for, which a port does not allow: what was there goes on.
+    taking = endpoint("d", first, "create_before_destroy = true")
+    project.write("main.zen.hcl", MAIN + endpoint("b", second, "") + taking)
+    said = project.fails(*APPLY)
+    assert "endpoint.local.c: skipped" in said
+    assert answers(first)
+
+
 def test_a_live_endpoint_is_moved_kept_replaced_without_a_gap_and_let_go(project: Project) -> None:
     first, second = free_ports()
     project.write("s.py", FIT)
@@ -93,6 +123,9 @@ def test_a_live_endpoint_is_moved_kept_replaced_without_a_gap_and_let_go(project
 
     # Replaced on another port there is no moment without one of the two.
     project.edit("main.zen.hcl", f"port  = {first}", f"port  = {second}")
+    planned = project.ok("plan")
+    assert "+/- create in its place, then delete" in planned
+    assert '+/- endpoint "local" "b" {' in planned
     process = project.start(*APPLY)
     try:
         while process.poll() is None:

@@ -79,7 +79,7 @@ def test_modules_and_instances_from_the_command_line(project: Project) -> None:
     assert '"for_each" of step.python.named is known only after apply' in project.fails("plan")
     project.ok("apply", "-auto-approve", "-target=step.python.names")
     applied = project.run("apply", "-auto-approve")
-    assert "Apply complete: 4 ran, 1 up to date." in applied.stdout
+    assert "Apply complete: 4 run, 1 up to date." in applied.stdout
     assert 'Check "small" failed' in applied.stdout + applied.stderr
     assert project.ok("state", "list").split() == [
         'module.sized["a"].step.python.double',
@@ -98,7 +98,7 @@ def test_a_saved_plan_carries_its_modules(project: Project) -> None:
     project.ok("plan", "-out=p.zenplan", "-target=module.sized")
     (project.root / "modules/sized/steps/factor.py").write_text("FACTOR = 50\n")
     (project.root / "modules/sized/sized.zen.hcl").write_text("broken")
-    assert "Apply complete: 2 ran" in project.ok("apply", "p.zenplan")
+    assert "Apply complete: 2 run" in project.ok("apply", "p.zenplan")
     write(project.root)
     project.ok("plan", "-detailed-exitcode", "-target=module.sized")
 

@@ -26,7 +26,9 @@ def plans(project: Project, *words: str) -> tuple[str, list[dict[str, Any]]]:
 
 
 def files(project: Project) -> dict[str, str]:
-    return {path.name: path.read_text() for path in project.root.glob("*.zen.*")}
+    """The texts of all modules' files, by their paths."""
+    found = sorted(project.root.rglob("*.zen.*"))
+    return {str(path.relative_to(project.root)): path.read_text() for path in found}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -34,15 +36,15 @@ def test_a_plan_of_the_twin_is_the_same(project: Project, example: Path) -> None
     shutil.copytree(example, project.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".zenctl"))
     before, made = files(project), plans(project)
     assert json.loads(made[0])["resource_changes"]
-    project.ok("convert", "-to=yaml", "-replace")
+    project.ok("convert", "-to=yaml", "-replace", *before)
     twins = files(project)
     assert all(name.endswith(".zen.yaml") for name in twins)
     project.ok("validate")
     assert plans(project) == made
-    project.ok("convert", "-to=hcl", "-replace")
+    project.ok("convert", "-to=hcl", "-replace", *twins)
     assert files(project).keys() == before.keys()
     assert plans(project) == made
-    project.ok("convert", "-replace")
+    project.ok("convert", "-replace", *before)
     assert files(project) == twins
 
 

@@ -116,6 +116,20 @@ def test_an_ephemeral_value_is_refused_where_it_would_be_written(tiny: Project) 
         assert CODE not in said.replace(f"default = {CODE}", "")
 
 
+def test_functions_cannot_be_called_in_values(project: Project) -> None:
+    project.write("main.zen.hcl", 'variable "a" {}\nvariable "b" { type = list(string) }\n')
+    project.write("zenctl.zenvars", 'a = upper("x")\n')
+    said = project.fails("plan", '-var=b=[lower("Y")]')
+    assert 'The value of variable "a" must be a literal value' in said
+    assert "on zenctl.zenvars:1:5" in said
+    assert "Functions cannot be called here." in said
+    assert 'given by -var b is not of type list(string): The value of variable "b" must be a literal value' in said
+    project.write("zenctl.zenvars", "a = true ? 1 + 1 : 0\n")
+    project.ok("plan", '-var=b=["y"]')
+    project.write("main.zen.hcl", 'variable "a" { default = lower("A") }\n')
+    assert "main.zen.hcl:1:26" in project.fails("validate")
+
+
 def test_mistakes_are_pointed_at(project: Project) -> None:
     type_ = "list(object({ name = string, port = optional(number, 80) }))"
     project.write("main.zen.hcl", f'variable "rules" {{ type = {type_} }}\n')
@@ -213,3 +227,46 @@ def test_input_false_asks_nothing(project: Project) -> None:
     assert "Enter a value" not in screen.said
     assert screen.said.count("has no value") == 2
     assert not (project.root / ".zenctl").exists()
+
+
+def test_what_is_recorded_can_be_read_whatever_is_wrong_with_the_configuration(tiny: Project) -> None:
+    tiny.ok("apply", "-auto-approve")
+    listed, outputs = tiny.ok("state", "list"), tiny.ok("output", "-json")
+    tiny.write(
+        "more.zen.hcl",
+        """\
+variable "needed" {}
+variable "checked" {
+  default = 1
+  validation {
+    condition     = var.checked > 1
+    error_message = "Too small."
+  }
+}
+locals { a = local.b }
+step "trian" "x" {}
+module "gone" { source = "./gone" }
+zenctl {
+  artifacts "elsewhere" {}
+}
+""",
+    )
+    tiny.environment["ZENCTL_VAR_top"] = "many"
+    assert "Too small" in tiny.fails("plan", "-input=false")
+    assert tiny.ok("state", "list") == listed
+    assert tiny.ok("output", "-json") == outputs
+    assert "step.python.tallest" in tiny.ok("state", "show", "step.python.tallest")
+    assert "step.python.tallest" in tiny.ok("show")
+    tiny.edit("more.zen.hcl", '  artifacts "elsewhere" {}\n', "")
+    assert "There is no log" not in tiny.ok("logs", "step.python.tallest")
+    tiny.write("more.zen.hcl", 'provider "local" { region = var.needed }\nvariable "needed" {}\n')
+    assert tiny.ok("state", "list") == listed
+    tiny.write("more.zen.hcl", "zenctl {\n")
+    said = tiny.fails("state", "list")
+    assert "Unclosed block" in said
+    assert "more.zen.hcl:1:1" in said
+    tiny.write("more.zen.hcl", 'zenctl {\n  metadata "sqlit" {}\n}\n')
+    for words in (["output"], ["state", "show", "step.python.tallest"], ["logs", "step.python.tallest"]):
+        said = tiny.fails(*words)
+        assert 'There is no metadata store type "sqlit"' in said
+        assert '  metadata "sqlit" {}' in said

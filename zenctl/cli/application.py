@@ -17,6 +17,7 @@ from zenctl.cli.commands import (
     graph,
     init,
     logs,
+    metadata_serve,
     output,
     plan,
     providers,
@@ -26,6 +27,11 @@ from zenctl.cli.commands import (
     state_show,
     validate,
     version,
+    workspace_delete,
+    workspace_list,
+    workspace_new,
+    workspace_select,
+    workspace_show,
 )
 from zenctl.cli.declare import HELP_NAMES, Command, Group
 
@@ -73,9 +79,30 @@ def build() -> typer.Typer:
     state.command("list", cls=Command, context_settings=HELP_NAMES, epilog=state_list.EPILOG)(state_list.state_list)
     state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
     app.add_typer(state, name="state", cls=Group)
+    app.add_typer(_workspaces(), name="workspace", cls=Group)
     app.add_typer(_config(), name="config", cls=Group)
+    metadata = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
+    metadata.callback()(_metadata_store)
+    serve = metadata.command("serve", cls=Command, context_settings=HELP_NAMES, epilog=metadata_serve.EPILOG)
+    serve(metadata_serve.metadata_serve)
+    app.add_typer(metadata, name="metadata", cls=Group)
     app.add_typer(_providers(), name="providers", cls=Group)
     return app
+
+
+def _workspaces() -> typer.Typer:
+    """The commands of `zenctl workspace`."""
+    group = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
+    group.callback()(_workspace)
+    for name, command, epilog in (
+        ("new", workspace_new.workspace_new, workspace_new.EPILOG),
+        ("list", workspace_list.workspace_list, workspace_list.EPILOG),
+        ("select", workspace_select.workspace_select, workspace_select.EPILOG),
+        ("show", workspace_show.workspace_show, workspace_show.EPILOG),
+        ("delete", workspace_delete.workspace_delete, workspace_delete.EPILOG),
+    ):
+        group.command(name, cls=Command, context_settings=HELP_NAMES, epilog=epilog)(command)
+    return group
 
 
 def _config() -> typer.Typer:
@@ -127,11 +154,22 @@ def _state() -> None:
     """Look into what is recorded of the workspace."""
 
 
+def _workspace() -> None:
+    """List, make, select and delete workspaces.
+
+    A workspace has results and endpoints of its own: a preview beside production.
+    """
+
+
 def _settings() -> None:
     """Show and set where records and artifacts are kept.
 
     What is set goes into the configuration, so that all who use it agree.
     """
+
+
+def _metadata_store() -> None:
+    """Work with the metadata store itself."""
 
 
 def _metadata() -> None:

@@ -83,7 +83,8 @@ def shape(command: Any, path: str) -> Shape:
             continue
         name = _name(param)
         if name not in ("help", "h"):
-            flags[name] = Flag(name, bool(param.is_flag), bool(param.is_flag and param.default), bool(param.multiple))
+            flag = Flag(name, bool(param.is_flag), bool(param.is_flag and param.default), bool(param.multiple))
+            flags |= {spelling.lstrip("-"): flag for spelling in param.opts}
     return Shape(path, flags, most)
 
 
@@ -162,8 +163,8 @@ def _explained(param: Any) -> str:
 
 
 def _name(param: Any) -> str:
-    """The flag's name without dashes; that of `-out, --out` is `out`."""
-    return str(max(param.opts, key=len)).lstrip("-")
+    """The flag's name without dashes; that of `-out, --out` is `out`. Of several spellings the first is the name."""
+    return str(next((opt for opt in param.opts if opt.startswith("--")), param.opts[0])).lstrip("-")
 
 
 def _path(ctx: Any) -> str:

@@ -11,7 +11,7 @@ from zenctl.cli import exits
 from zenctl.cli.terminal import Terminal
 from zenctl.cli.views import diagnostics as diagnostics_view
 from zenctl.cli.views.diagnostics import Sources
-from zenctl.diagnostics import Diagnostic
+from zenctl.diagnostics import Diagnostic, raise_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ class Invocation:
     """One run of the program. `command` is the command line as typed, with the values of `-var` left out.
 
     `order` are the names of the flags with a value, as they were typed: of `-var` and `-var-file` the later wins.
+    `workspace_from` is what chose the workspace, `ZENCTL_WORKSPACE` or `-workspace`; empty if `workspace select` did.
     """
 
     root: Path
@@ -32,6 +33,7 @@ class Invocation:
     workspace: str = "default"
     command: str = ""
     order: tuple[str, ...] = ()
+    workspace_from: str = ""
 
     def drawn(self, no_color: bool) -> Invocation:
         """The same run, without colour if that was asked for."""
@@ -75,8 +77,14 @@ class Invocation:
         return exits.exit_code(diagnostics)
 
 
-def invocation(ctx: Any, no_color: bool = False) -> Invocation:
-    """The run that a typer context belongs to."""
+def invocation(ctx: Any, no_color: bool = False, workspace: str = "") -> Invocation:
+    """The run that a typer context belongs to, in the workspace of the flag if it was given."""
+    from zenctl.config.selected import check_name
+
     run = ctx.find_root().obj
     assert isinstance(run, Invocation)
-    return run.drawn(no_color)
+    run = run.drawn(no_color)
+    if not workspace:
+        return run
+    raise_errors(check_name(workspace, f'-workspace="{workspace}"'))
+    return replace(run, workspace=workspace, workspace_from="-workspace")

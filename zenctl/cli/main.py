@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shlex
@@ -23,13 +24,13 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
 COMPLETE = "_ZENCTL_COMPLETE"
 """Set by the shell's completion script; typer then answers with completions instead of running anything."""
 
-WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,89}")
-
 _COMPLETION_FLAGS = ("install-completion", "show-completion")
 
 
 def main() -> None:
     """Run the program with the process's arguments and exit."""
+    # A large configuration is many objects that stay: to look for garbage in them again and again is a sixth of a plan.
+    gc.set_threshold(100_000, 50, 100)
     sys.exit(run(sys.argv[1:], terminal.standard()))
 
 
@@ -81,7 +82,8 @@ def _run(words: list[str], started: Invocation) -> int:
     typed = _take_apart(list(words), program)
     if typed.completion:
         return _code(program.main(args=list(typed.completion), prog_name="zenctl", standalone_mode=False))
-    root, workspace = _folder(typed.chdir), _workspace(screen.environment)
+    root = _folder(typed.chdir)
+    workspace, workspace_from = _workspace(screen.environment, root)
     if typed.version:
         typed = Typed(path=("version",))
     command = _command(program, typed.path)
@@ -93,7 +95,7 @@ def _run(words: list[str], started: Invocation) -> int:
         return _help(program, typed.path, screen)
     if line.diagnostics:
         return started.report(line.diagnostics)
-    invocation = Invocation(root, screen, workspace, _as_recorded(words), line.order)
+    invocation = Invocation(root, screen, workspace, _as_recorded(words), line.order, workspace_from)
     arguments = [*typed.path, *line.words]
     try:
         return _code(program.main(args=arguments, prog_name="zenctl", standalone_mode=False, obj=invocation))
@@ -189,14 +191,21 @@ def _folder(chdir: str) -> Path:
     return root
 
 
-def _workspace(environment: Mapping[str, str]) -> str:
-    name = environment.get("ZENCTL_WORKSPACE") or "default"
-    if not WORKSPACE.fullmatch(name):
-        detail = (
-            "A workspace's name has letters, digits, dots, dashes and underscores, and begins with a letter or digit."
-        )
-        raise _wrong(f'ZENCTL_WORKSPACE="{name}" is no name of a workspace', detail)
-    return name
+def _workspace(environment: Mapping[str, str], root: Path) -> tuple[str, str]:
+    """The workspace as far as no flag says otherwise, and the variable that says so if one does."""
+    from zenctl.config.selected import check_name, selected
+
+    variable = "ZENCTL_WORKSPACE"
+    name = environment.get(variable)
+    if name:
+        said = f'{variable}="{name}"'
+    else:
+        variable, name = "", selected(root / ".zenctl")
+        said = f'What .zenctl/environment holds ("{name}")'
+    found = check_name(name, said)
+    if found:
+        raise DiagnosticError(*found)
+    return name, variable
 
 
 def _as_recorded(words: Sequence[str]) -> str:

@@ -47,6 +47,7 @@ def plan_schema() -> Schema:
                 "timestamp": _TEXT,
                 "code_version": {"type": "object"},
                 "destroy": _FLAG,
+                "refresh_only": _FLAG,
                 "applyable": _FLAG,
                 "complete": _FLAG,
                 "errored": _FLAG,

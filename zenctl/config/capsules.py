@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from zenctl.addrs import Address
 from zenctl.config.conforming import RESULT, StepOutputs
 from zenctl.config.plain import LOCATION
-from zenctl.lang.model import object_value
+from zenctl.lang.model import Capsule, object_value
 from zenctl.lang.values import Value, from_python
 from zenctl.schema import ArtifactRef, OutputDecl, Unknown
 
@@ -19,7 +19,7 @@ OWN = ("digest", "type", "uri")
 
 
 @dataclass(frozen=True, slots=True)
-class ArtifactCapsule:
+class ArtifactCapsule(Capsule):
     """One artifact in an expression. Its type in the language is the artifact's type."""
 
     ref: ArtifactRef
@@ -71,7 +71,7 @@ def node_capsule(address: Address, refs: Mapping[str, ArtifactRef]) -> NodeCapsu
 
 
 @dataclass(frozen=True, slots=True)
-class NodeCapsule:
+class NodeCapsule(Capsule):
     """`step.T.N` or `datasource.T.N` in an expression: its outputs by name, and the only one's attributes."""
 
     address: Address

@@ -8,6 +8,7 @@ from dataclasses import replace
 from zenctl.addrs import Address, BackendAddr
 from zenctl.config.configuration import Configuration, EndpointConfig, Meta, ModuleCall, NodeConfig
 from zenctl.config.graph import enclosing, needs, value_graph
+from zenctl.config.lifecycle import check_moves
 from zenctl.config.references import (
     VALUES,
     backend_address,
@@ -43,7 +44,8 @@ def check_tree(configuration: Configuration) -> tuple[Configuration, list[Diagno
     graph, diagnostics = value_graph(configuration)
     configuration = replace(configuration, graph=graph)
     checked, found = _check_module(configuration, configuration)
-    return replace(checked, graph=graph), [*diagnostics, *found]
+    moves = check_moves(moved for module in configuration.modules() for moved in module.moved)
+    return replace(checked, graph=graph), [*diagnostics, *found, *moves]
 
 
 def check_expression(expression: Expression, root: Configuration) -> list[Diagnostic]:
@@ -82,7 +84,7 @@ class Checker:
             self._values(output_references(output))
         for backend in configuration.backends.values():
             self._static(body_references(backend.body), f"a backend ({backend.addr})")
-            self._provider(backend.provider, backend.range)
+            self._provider(backend.provider, backend.provider_range)
         for provider in configuration.providers.values():
             self._static(body_references(provider.body), f"provider {provider.name}")
         for variable in configuration.variables.values():
@@ -105,9 +107,9 @@ class Checker:
         self._own_conditions(node)
         for role, expression in placement_expressions(node):
             self._placement(role, expression)
-        self._depends_on(node.meta, node.range)
+        self._depends_on(node.meta)
         if isinstance(node, EndpointConfig):
-            self._provider(node.provider, node.range)
+            self._provider(node.provider, node.range if node.meta.provider is None else node.meta.provider.range)
         values, edges = needs(self.configuration, [*found, *expanding_references(node.meta)], node.meta)
         for item in [*values, *enclosing(node.addr)]:
             edges |= self.graph.leads.get(item, frozenset())
@@ -131,10 +133,12 @@ class Checker:
                         self.diagnostics.append(error("invalid_reference", summary, detail, range=reference.range))
 
     def _call(self, call: ModuleCall) -> None:
-        for expression in call.arguments.values():
-            self._values(references(expression), _expanding(call.meta))
+        for name, expression in call.arguments.items():
+            # What is given to a variable that is not there is wrong by that alone.
+            if name in call.module.variables:
+                self._values(references(expression), _expanding(call.meta))
         self._expanding(call.meta)
-        self._depends_on(call.meta, call.range)
+        self._depends_on(call.meta)
 
     def _expanding(self, meta: Meta) -> None:
         """`for_each` and `count` cannot use `each` and `count`."""
@@ -147,11 +151,11 @@ class Checker:
                 self.diagnostics.append(error("invalid_reference", summary, detail, range=reference.range))
         self._values(reference for reference in found if str(reference.path[0]) not in EXPANDED)
 
-    def _depends_on(self, meta: Meta, place: SourceRange) -> None:
-        for addr in meta.depends_on:
+    def _depends_on(self, meta: Meta) -> None:
+        for addr, place in meta.depends_on.items():
             if addr not in self.configuration.nodes and not self._left_out(addr):
                 self.diagnostics.append(self._undeclared(addr, self.configuration.nodes).at(place))
-        for name in meta.depends_on_modules:
+        for name, place in meta.depends_on_modules.items():
             if name not in self.configuration.calls and f"module.{name}" not in self.configuration.faulty:
                 hint = did_you_mean(name, self.configuration.calls).strip()
                 self.diagnostics.append(error("undeclared_module", f"There is no module.{name}", hint, range=place))
@@ -189,8 +193,7 @@ class Checker:
             detail = "It is the result of a step or datasource, in its postconditions."
             summary = '"self" is there only in postconditions'
             return [error("invalid_reference", summary, detail, range=reference.range)]
-        known = ", ".join(f"{name}." for name in ROOTS)
-        detail = f"An expression can refer to {known}{did_you_mean(root, ROOTS)}"
+        detail = f"An expression can refer to {', '.join(ROOTS[:-1])} and {ROOTS[-1]}.{did_you_mean(root, ROOTS)}"
         return [error("undeclared_reference", f'There is nothing named "{root}"', detail, range=reference.range)]
 
     def _named(self, reference: Reference, root: str, second: str | int | None) -> list[Diagnostic]:
@@ -274,9 +277,9 @@ class Checker:
     def _defaults(self) -> None:
         settings = self.configuration.settings
         for role, addr in settings.defaults.items():
-            self._role(role, addr, settings.range)
+            self._role(role, addr, settings.default_ranges[role])
 
-    def _role(self, role: str, addr: BackendAddr, place: SourceRange | None) -> None:
+    def _role(self, role: str, addr: BackendAddr, place: SourceRange) -> None:
         """A backend must be declared and able to do what it is named for."""
         backend = self.root.backends.get(addr)
         if backend is None:

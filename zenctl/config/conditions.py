@@ -28,7 +28,7 @@ def read_condition(block: Block, what: str, diagnostics: list[Diagnostic]) -> Co
     for name, expression in ((CONDITION[0], condition), (CONDITION[1], message)):
         if expression is None:
             summary = f'{what[:1].upper()}{what[1:]} has no "{name}"'
-            diagnostics.append(error("missing_attribute", summary, range=block.header_range))
+            reader.missing(name, error("missing_attribute", summary, range=block.header_range))
     if condition is None or message is None:
         return None
     if not references(condition):
@@ -48,7 +48,7 @@ def read_check(block: Block, diagnostics: list[Diagnostic]) -> CheckConfig | Non
     if not asserted:
         detail = "Add what must be true: assert { condition = ... error_message = ... }"
         summary = f'{what[:1].upper()}{what[1:]} has no "assert" block'
-        diagnostics.append(error("missing_block", summary, detail, range=block.header_range))
+        reader.missing("assert", error("missing_block", summary, detail, range=block.header_range))
     found = [read_condition(nested, f"assert of {what}", diagnostics) for nested in asserted]
     return CheckConfig(block.labels[0], tuple(c for c in found if c is not None), block.header_range)
 

@@ -32,15 +32,21 @@ class RequiredProvider:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`)."""
+    """The `zenctl {}` blocks. `defaults` gives a backend by role (`orchestrator`, `processing`, `training`), and
+    `default_ranges` where it is named.
+
+    `reuse_from` says whose results may be taken besides the workspace's own; still an expression.
+    """
 
     project: str
     required_version: str = ""
     metadata: StoreConfig = StoreConfig("sqlite")
     artifacts: StoreConfig = StoreConfig("local")
     defaults: Mapping[str, BackendAddr] = field(default_factory=dict, hash=False)
+    default_ranges: Mapping[str, SourceRange] = field(default_factory=dict, hash=False)
     required_providers: Mapping[str, RequiredProvider] = field(default_factory=dict, hash=False)
     require_clean_code: bool = False
+    reuse_from: Expression | None = None
     range: SourceRange | None = None
 
 
@@ -145,13 +151,17 @@ class ProviderConfig:
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
-    """A `backend` block; `provider` is the provider that offers its type, `gcp` or with its alias `gcp.eu`."""
+    """A `backend` block; `provider` is the provider that offers its type, `gcp` or with its alias `gcp.eu`.
+
+    `provider_range` is where the block names it, else that of the block.
+    """
 
     addr: BackendAddr
     type: BackendType
     provider: str
     body: Body
     range: SourceRange
+    provider_range: SourceRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +182,24 @@ class Lifecycle:
 class Meta:
     """Meta-arguments of a node or a module call, still expressions where they may be any.
 
-    `depends_on` are blocks of the same module, `depends_on_modules` names of its module calls.
+    `depends_on` are blocks of the same module, `depends_on_modules` names of its module calls, each with its place.
+    `on_change` are the aspects, of `code` and `environment`, whose change alone leaves a step's result in force.
     """
 
     for_each: Expression | None = None
     count: Expression | None = None
-    depends_on: tuple[Address, ...] = ()
-    depends_on_modules: tuple[str, ...] = ()
+    depends_on: Mapping[Address, SourceRange] = field(default_factory=dict, hash=False)
+    depends_on_modules: Mapping[str, SourceRange] = field(default_factory=dict, hash=False)
     enabled: Expression | None = None
     timeout: Expression | None = None
     retries: Expression | None = None
     backend: Expression | None = None
     processing: Expression | None = None
     provider: Expression | None = None
+    cache: Expression | None = None
+    reproducible: Expression | None = None
+    triggers_replace: Expression | None = None
+    on_change: tuple[str, ...] = ()
     lifecycle: Lifecycle = Lifecycle()
 
 

@@ -6,6 +6,7 @@ import types
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -65,7 +66,8 @@ class Conformed:
     unknown: bool = False
 
 
-def fields(model: type[BlockModel]) -> dict[str, FieldInfo]:
+@cache
+def fields(model: type[BlockModel]) -> Mapping[str, FieldInfo]:
     """A model's fields by the name the user writes."""
     return {info.alias or name: info for name, info in model.model_fields.items()}
 

@@ -44,10 +44,14 @@ def read_variable(block: Block, text: str, diagnostics: list[Diagnostic]) -> Var
     if expression is not None:
         given, problems = constant(expression, f'"default" of {what}')
         diagnostics += problems
+        sound = sound and given is not None
         if given is not None and sound:
             default, problem = _default(given, type_, nullable, what, expression)
-            if problem is not None:
-                diagnostics.append(problem)
+            diagnostics += [] if problem is None else [problem]
+            sound = problem is None
+    if block.body.broken or not sound:
+        # Nothing that follows from a type or a default that is wrong, or was not read, is told.
+        return None
     rules = [read_condition(nested, f"validation of {what}", diagnostics) for nested in reader.blocks("validation")]
     return VariableConfig(
         name=name,
@@ -135,9 +139,8 @@ def read_output(block: Block, diagnostics: list[Diagnostic]) -> OutputConfig | N
     value = reader.expression("value")
     if value is None:
         detail = "Say what it shows, for example: value = step.evaluate.NAME.metrics.accuracy"
-        diagnostics.append(
-            error("missing_attribute", f'{what[:1].upper()}{what[1:]} has no "value"', detail, range=block.header_range)
-        )
+        summary = f'{what[:1].upper()}{what[1:]} has no "value"'
+        reader.missing("value", error("missing_attribute", summary, detail, range=block.header_range))
         return None
     description, sensitive = reader.string("description"), reader.boolean("sensitive")
     read = [read_condition(nested, f"precondition of {what}", diagnostics) for nested in reader.blocks("precondition")]
@@ -187,11 +190,12 @@ def read_backend(block: Block, registry: Registry, diagnostics: list[Diagnostic]
     except DiagnosticError as problem:
         diagnostics += [d.at(block.label_ranges[0]) for d in problem.diagnostics]
         return None
-    body = block.body
+    body, place = block.body, block.header_range
     if "provider" not in found.model.model_fields and "provider" in body.attributes:
+        place = body.attributes["provider"].expression.range
         provider, wrong = chosen_provider(body.attributes["provider"].expression, provider)
         diagnostics += [] if wrong is None else [wrong]
         body = replace(body, attributes={n: a for n, a in body.attributes.items() if n != "provider"})
     problems = check_names(found.model, body, f'backend "{type_}" "{name}"', others=("provider",))
     diagnostics += [d.at(block.header_range) for d in problems]
-    return BackendConfig(BackendAddr(type_, name), found, provider, body, block.header_range)
+    return BackendConfig(BackendAddr(type_, name), found, provider, body, block.header_range, place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -74,18 +75,26 @@ def decode(
     wrong = bool(result.problems) or any(d.is_error for d in diagnostics)
     if not wrong and not result.unknown and not any(isinstance(value, Unknown) for value in data.values()):
         typed, found = _validate(model, data, what, reading)
-        diagnostics += found
+        # What was misspelt, or could not be read, may be what the model as a whole misses.
+        whole = not body.broken and body.attributes.keys() <= fields(model).keys()
+        diagnostics += [d for d in found if whole or d.range is not None]
     sensitive, located = tuple(reading.sensitive), tuple(reading.located)
     decoded = Decoded(typed, data, sensitive, located, reading.places, frozenset(faults))
     return decoded, diagnostics
 
 
+@cache
+def _telling(model: type[BlockModel]) -> tuple[tuple[str, bool, tuple[str, type[BlockModel]] | None], ...]:
+    """Of the fields that are secrets or may hold some: the name, whether it is one, and how it is written as blocks."""
+    found = [(name, is_sensitive(info), nested_model(info)) for name, info in fields(model).items()]
+    return tuple(field for field in found if field[1] or field[2] is not None)
+
+
 def _declared_secrets(model: type[BlockModel], data: Mapping[str, Any], at: Place = ()) -> Iterator[Place]:
     """The places of attributes that are secrets by their declaration."""
-    for name, info in fields(model).items():
+    for name, secret, nested in _telling(model):
         value = data.get(name)
-        nested = nested_model(info)
-        if is_sensitive(info) and value is not None:
+        if secret and value is not None:
             yield (*at, name)
         elif nested is not None and isinstance(value, (dict, list)):
             how, inner = nested

@@ -20,6 +20,8 @@ from zenctl.lang.values import DYNAMIC, Value
 BLOCK = "dynamic"
 ATTRIBUTES = ("for_each", "iterator", "labels")
 
+_CONTENT = "What each {} holds stands in one block: content {{ ... }}"
+
 MAX_BLOCKS = 10_000
 """How many blocks the dynamic blocks of one body may make."""
 
@@ -71,17 +73,17 @@ def read_dynamic(block: Block, what: str) -> tuple[DynamicBlock | None, list[Dia
     name = block.labels[0]
     inside = f'{BLOCK} "{name}" of {what}'
     reader = BodyReader(block.body, inside, diagnostics, attributes=ATTRIBUTES, blocks=("content",))
-    misspelt = has_errors(diagnostics)
     for_each, contents = reader.expression("for_each"), reader.blocks("content")
-    if for_each is None and not misspelt:
+    if for_each is None:
         detail = "Give it the list, set, map or object to go over: for_each = var.gates"
         problem = error("missing_attribute", f'{_capital(inside)} has no "for_each"', detail)
-        diagnostics.append(problem.at(block.header_range))
-    if len(contents) > 1 or (not contents and not misspelt):
-        detail = f"What each {name} holds stands in one block: content {{ ... }}"
-        summary = f'{_capital(inside)} {"has no" if not contents else "has more than one"} block "content"'
-        place = contents[1].header_range if contents else block.header_range
-        diagnostics.append(error("missing_block" if not contents else "duplicate", summary, detail, range=place))
+        reader.missing("for_each", problem.at(block.header_range))
+    if not contents:
+        summary = f'{_capital(inside)} has no block "content"'
+        reader.missing("content", error("missing_block", summary, _CONTENT.format(name), range=block.header_range))
+    elif len(contents) > 1:
+        summary = f'{_capital(inside)} has more than one block "content"'
+        diagnostics.append(error("duplicate", summary, _CONTENT.format(name), range=contents[1].header_range))
     iterator, problems = _iterator(reader.expression("iterator"), name)
     diagnostics += problems
     if for_each is None or not contents or has_errors(diagnostics):

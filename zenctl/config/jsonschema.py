@@ -13,10 +13,12 @@ from pydantic_core import core_schema
 
 from zenctl.config.conforming import fields
 from zenctl.config.declarations import VARIABLE_ATTRIBUTES
+from zenctl.config.lifecycle import ASPECTS, CHOICES
+from zenctl.config.metadata_stores import METADATA_STORES
 from zenctl.config.modules import MODULE_META
 from zenctl.config.names import nested_model
-from zenctl.config.nodes import ENDPOINT_META, META
-from zenctl.config.settings import METADATA_STORES, PROJECT, ROLES
+from zenctl.config.nodes import ENDPOINT_META, META, STEP_META
+from zenctl.config.settings import PROJECT, ROLES
 from zenctl.provider.registry import Registry, discover
 from zenctl.schema import BlockModel
 
@@ -40,6 +42,9 @@ META_SCHEMAS: dict[str, Schema] = {
     "enabled": {**FLAG, "description": "false leaves it out."},
     "timeout": {"anyOf": [{"type": "number"}, TEXT], "description": 'Seconds, or a text such as "30m".'},
     "retries": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION], "description": "How often to try again."},
+    "cache": {**TEXT, "description": 'How long a result counts: "always", "never" or "until 24h".'},
+    "reproducible": {**FLAG, "description": "true: each run is made twice, and fails if the bytes differ."},
+    "triggers_replace": {"description": "Any value; where it changes, the step runs again."},
     "alias": {**TEXT, "description": "Tells a second block of the same provider apart."},
     "provider": {**TEXT, "description": "The provider with its alias: ${provider.NAME.ALIAS}."},
     "backend": {**TEXT, "description": "Where it runs: ${backend.TYPE.NAME}."},
@@ -62,7 +67,7 @@ def configuration_schema(registry: Registry) -> Schema:
         "description": "A template with an expression: ${var.epochs}.",
     }
     metas = {
-        "step": META,
+        "step": STEP_META,
         "datasource": META,
         "endpoint": ENDPOINT_META,
         "backend": ("provider",),
@@ -165,6 +170,8 @@ def _with_meta(schema: Schema, meta: tuple[str, ...]) -> Schema:
     added = {name: META_SCHEMAS[name] for name in meta if name not in own}
     if "depends_on" in meta:
         added["lifecycle"] = LIFECYCLE
+    if meta == STEP_META:
+        added["on_change"] = ON_CHANGE
     return {**schema, "properties": {**own, **added}}
 
 
@@ -183,6 +190,7 @@ def _open(schema: Any) -> Any:
     inner |= {key: item for key, item in schema.items() if key in keep}
     inner.pop("x-fingerprint", None)
     inner.pop("x-sensitive", None)
+    inner.pop("x-exclusive", None)
     if "title" in inner and isinstance(inner["title"], str):
         del inner["title"]
     if "properties" in inner or not ({"type", "enum", "const"} & inner.keys()):
@@ -207,6 +215,10 @@ def _root(bodies: Mapping[tuple[str, str], JsonSchemaValue]) -> Schema:
         "required_version": TEXT,
         "project": {"type": "string", "pattern": f"^{PROJECT.pattern}$"},
         "require_clean_code": LITERAL_FLAG,
+        "reuse_from": {
+            "anyOf": [{"type": "array", "items": TEXT}, EXPRESSION],
+            "description": "Workspaces whose results may be taken: main, pr-*, or PROJECT/WORKSPACE.",
+        },
         "metadata": _object(types("metadata")),
         "artifacts": _object(types("artifacts")),
         "required_providers": {"type": "object", "additionalProperties": TEXT},
@@ -261,6 +273,12 @@ def _blocks(schema: Any) -> Schema:
 
 
 CONDITION = _object({"condition": TEXT, "error_message": TEXT}, required=["condition", "error_message"])
+ON_CHANGE = _object(
+    {
+        name: {"enum": list(CHOICES), "description": f"keep: another {name} alone does not make it run."}
+        for name in ASPECTS
+    }
+)
 LIFECYCLE = _object(
     {
         "prevent_destroy": LITERAL_FLAG,

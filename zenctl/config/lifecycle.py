@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from zenctl.addrs import KINDS, AddressError, ModuleInstance, canonical, without_keys
 from zenctl.config.conditions import read_condition
 from zenctl.config.configuration import Condition, Lifecycle, MovedConfig, RemovedConfig
 from zenctl.config.reading import BodyReader, check_labels
-from zenctl.config.references import traversal
+from zenctl.config.references import VALUES, traversal, whole_reference
 from zenctl.diagnostics import Diagnostic, did_you_mean, error
+from zenctl.lang.parser import parse_expression
 from zenctl.lang.syntax import (
     Block,
     Expression,
@@ -32,6 +33,13 @@ COMPONENTS = ("code", "environment", "source", "inputs", "params")
 """What the result of a step or datasource depends on, besides its type."""
 
 
+ASPECTS = ("code", "environment")
+"""What `on_change` can name."""
+
+CHOICES = ("rerun", "keep")
+"""What `on_change` can say of each."""
+
+
 def read_lifecycle(
     block: Block, what: str, attributes: tuple[str, ...], ignorable: Collection[str], diagnostics: list[Diagnostic]
 ) -> Lifecycle:
@@ -50,6 +58,25 @@ def read_lifecycle(
         preconditions=conditions["precondition"],
         postconditions=conditions["postcondition"],
     )
+
+
+def read_on_change(block: Block, what: str, diagnostics: list[Diagnostic]) -> tuple[str, ...]:
+    """The aspects that an `on_change` block says to keep a result in spite of."""
+    where = f"the block on_change of {what}"
+    reader = BodyReader(block.body, where, diagnostics, attributes=ASPECTS)
+    kept = []
+    for name, found in block.body.attributes.items():
+        if name not in ASPECTS:
+            continue
+        known = len(diagnostics)
+        choice = reader.data(name)
+        if choice not in CHOICES and len(diagnostics) == known:
+            detail = f'Write {name} = "keep", or {name} = "rerun", which is the default.'
+            summary = f'"{name}" of {where} must be "rerun" or "keep"'
+            diagnostics.append(error("wrong_value", summary, detail, range=found.expression.range))
+        elif choice == "keep":
+            kept.append(name)
+    return tuple(sorted(kept))
 
 
 def _ignored(
@@ -85,20 +112,28 @@ def _ignored(
 def _triggers(expression: Expression | None, diagnostics: list[Diagnostic]) -> tuple[Expression, ...]:
     if expression is None:
         return ()
-    detail = "Write replace_triggered_by = [step.TYPE.NAME, ...]"
+    detail = "Write replace_triggered_by = [step.TYPE.NAME, step.TYPE.NAME[each.key], ...]"
     if not isinstance(expression, TupleExpr):
         summary = "replace_triggered_by must be a list"
         diagnostics.append(error("wrong_type", summary, detail, range=expression.range))
         return ()
     found = []
     for item in expression.items:
-        names = traversal(item)
-        if names is None or len(names) < 3 or names[0] not in ("step", "datasource"):
+        named = _named(item)
+        reference = None if named is None else whole_reference(named)
+        if named is None or reference is None or reference.path[0] not in VALUES or len(reference.path) < 3:
             summary = "replace_triggered_by holds steps and datasources only"
             diagnostics.append(error("wrong_type", summary, detail, range=item.range))
         else:
-            found.append(item)
+            found.append(named)
     return tuple(found)
+
+
+def _named(item: Expression) -> Expression | None:
+    """The expression that a text stands for, so that YAML needs no `${}` where only an address can stand."""
+    if isinstance(item, Literal) and isinstance(item.value, str):
+        return parse_expression(item.value, item.range.filename, item.range.start)[0]
+    return item
 
 
 def read_moved(
@@ -120,6 +155,34 @@ def read_moved(
         diagnostics.append(error("invalid_move", "This cannot move there", detail, range=block.header_range))
         return None
     return MovedConfig(found["from"], found["to"], block.header_range)
+
+
+def check_moves(moves: Iterable[MovedConfig]) -> list[Diagnostic]:
+    """Moves of one address to two others, of two to one, and in a circle."""
+    found: list[Diagnostic] = []
+    from_: dict[str, MovedConfig] = {}
+    to: dict[str, MovedConfig] = {}
+    for move in moves:
+        one, other = from_.setdefault(move.source, move), to.setdefault(move.target, move)
+        if one.target != move.target:
+            detail = f"At {one.range} it moves to {one.target}. Keep the move that is meant."
+            summary = f"{move.source} moves to {one.target} and to {move.target}"
+            found.append(error("invalid_move", summary, detail, range=move.range))
+        elif other.source != move.source:
+            detail = f"At {other.range} {other.source} does. Only one of them can have moved there."
+            summary = f"{other.source} and {move.source} both move to {move.target}"
+            found.append(error("invalid_move", summary, detail, range=move.range))
+    told: set[str] = set()
+    for start in from_:
+        chain = [start]
+        while chain[-1] in from_ and from_[chain[-1]].target not in chain:
+            chain.append(from_[chain[-1]].target)
+        if chain[-1] in from_ and from_[chain[-1]].target == start and told.isdisjoint(chain):
+            told.update(chain)
+            names = " -> ".join([*chain, start])
+            detail = "Where an address stands at the end cannot be told. Remove one of these moves."
+            found.append(error("invalid_move", f"Moves go in a circle: {names}", detail, range=from_[start].range))
+    return found
 
 
 def read_removed(
@@ -148,7 +211,7 @@ def _address(
     expression = reader.expression(name)
     if expression is None:
         summary = f'{block.type[:1].upper()}{block.type[1:]} has no "{name}"'
-        diagnostics.append(error("missing_attribute", summary, range=block.header_range))
+        reader.missing(name, error("missing_attribute", summary, range=block.header_range))
         return ""
     text = _text(expression)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,7 @@ from zenctl.config.configuration import (
     OutputConfig,
     ProviderConfig,
     RemovedConfig,
+    Settings,
     VariableConfig,
 )
 from zenctl.config.declarations import (
@@ -39,7 +40,7 @@ from zenctl.config.reading import guess
 from zenctl.config.settings import SettingsReader
 from zenctl.config.shapes import ROOT
 from zenctl.config.texts import parse_text
-from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
+from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error, has_errors
 from zenctl.lang.syntax import Block, Body
 from zenctl.provider.registry import Registry
 
@@ -60,6 +61,13 @@ ELSEWHERE = {
 }
 """What users of Terraform may look for in a module block, and where it is."""
 
+FOREIGN = {
+    "terraform": "Settings stand in a block zenctl { ... }.",
+    "resource": 'What is made is a step, a datasource or an endpoint: step "TYPE" "NAME" { ... }.',
+    "data": 'Data is declared as datasource "TYPE" "NAME" { ... }.',
+}
+"""Blocks of Terraform that have another name here, or none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -74,9 +82,21 @@ class Loaded:
     missing: tuple[str, ...] = ()
 
 
-def load(root: Path, registry: Registry) -> Loaded:
-    """Load the configuration of a folder and the modules it calls. Never raises for what a user may have done."""
-    return _Loader(root, registry, FoldersOnDisk(root)).load()
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings alone, or what is wrong with them."""
+
+    settings: Settings | None
+    diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+def load(root: Path, registry: Registry, *, empty: bool = False) -> Loaded:
+    """Load the configuration of a folder and the modules it calls. Never raises for what a user may have done.
+
+    With `empty`, a folder without any file is an empty configuration and no mistake.
+    """
+    return _Loader(root, registry, FoldersOnDisk(root), empty=empty).load()
 
 
 def load_files(files: Mapping[str, str], root: Path, registry: Registry) -> Loaded:
@@ -84,13 +104,32 @@ def load_files(files: Mapping[str, str], root: Path, registry: Registry) -> Load
     return _Loader(root, registry, RecordedFolders(files)).load()
 
 
+def load_settings(root: Path, registry: Registry, wanted: Collection[str]) -> LoadedSettings:
+    """Only settings of these names, for commands that need no more; the rest of the configuration may be wrong.
+
+    A file that cannot be read to its end is an error all the same: a setting may stand in what was not read.
+    """
+    texts, found = FoldersOnDisk(root).read("")
+    diagnostics = list(found)
+    reader = SettingsReader(root, registry, diagnostics, wanted)
+    for name in sorted(texts):
+        body, problems = parse_text(name, texts[name])
+        diagnostics += problems
+        for block in body.blocks:
+            if block.type == "zenctl":
+                reader.read(block)
+    settings = None if has_errors(diagnostics) else reader.settings()
+    return LoadedSettings(settings, tuple(diagnostics), texts)
+
+
 class _Loader:
     """Reads a tree of modules; `files` and `diagnostics` grow."""
 
-    def __init__(self, root: Path, registry: Registry, folders: ModuleFolders) -> None:
+    def __init__(self, root: Path, registry: Registry, folders: ModuleFolders, *, empty: bool = False) -> None:
         self.root = root
         self.registry = registry
         self.folders = folders
+        self.empty = empty
         self.files: dict[str, str] = {}
         self.diagnostics: list[Diagnostic] = []
         self.complete = True
@@ -114,8 +153,9 @@ class _Loader:
     def module(self, folder: str, path: tuple[str, ...], around: tuple[str, ...]) -> Configuration | None:
         """The module of a folder. `around` are the folders of the modules that lead here."""
         texts, found = self.folders.read(folder)
-        self.diagnostics += found
-        if not texts:
+        nothing = self.empty and not path and [d.code for d in found] == ["no_configuration"]
+        self.diagnostics += [] if nothing else found
+        if not texts and not nothing:
             return None
         self.files |= texts
         reader = _Reader(self.root, self.registry, folder, path)
@@ -269,7 +309,8 @@ class _Reader:
             if self._new(_address(block), block.header_range):
                 self._labelled(block, text)
         else:
-            detail = guess(block.type, ROOT.blocks, f"There are {', '.join(ROOT.blocks)}.")
+            known = f"There are {', '.join(ROOT.blocks)}."
+            detail = FOREIGN.get(block.type) or guess(block.type, ROOT.blocks, known)
             summary = f'There is no block "{block.type}"'
             self.diagnostics.append(error("unknown_block", summary, detail, range=block.type_range))
             self.misspelt |= {".".join([kind, *block.labels]) for kind in ("var", "backend", *NODES)}

@@ -57,9 +57,8 @@ def read_module(block: Block, diagnostics: list[Diagnostic], module: tuple[Any, 
     read = read_meta(meta, what, diagnostics, module)
     if given is None:
         detail = 'Say where it lies: source = "./modules/NAME", or "git::URL//FOLDER?ref=TAG"'
-        diagnostics.append(
-            error("missing_attribute", f'Module "{name}" has no "source"', detail, range=block.header_range)
-        )
+        problem = error("missing_attribute", f'Module "{name}" has no "source"', detail, range=block.header_range)
+        diagnostics += [] if block.body.broken else [problem]
         return None
     source, problems = static_value(given.expression, f'"source" of {what}')
     diagnostics += problems
@@ -133,6 +132,18 @@ def lock_entries(text: str | None) -> dict[str, dict[str, str]]:
         if not entry["digest"].isalnum():
             raise ValueError(f"the digest of {source} is no digest")
     return modules
+
+
+def origin(filename: str, lock: str | None) -> str:
+    """The source from git that a file belongs to, by the lock file; "" for the configuration's own."""
+    if not filename.startswith(f"{INSTALLED}/"):
+        return ""
+    digest = filename.removeprefix(f"{INSTALLED}/").partition("/")[0]
+    try:
+        entries = lock_entries(lock)
+    except ValueError:
+        return ""
+    return next((source for source, entry in entries.items() if entry["digest"] == digest), "")
 
 
 def _installed(source: str, folders: ModuleFolders) -> tuple[str | None, Diagnostic | None]:

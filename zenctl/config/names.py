@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 from zenctl.config.conforming import Place, fields, plain_annotation
 from zenctl.config.dynamic import is_dynamic, read_dynamic
 from zenctl.config.reading import check_labels, unknown_attribute, unknown_block
-from zenctl.diagnostics import Diagnostic, SourceRange, error
+from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.lang.quoting import path_text
 from zenctl.lang.syntax import Block, Body
 from zenctl.schema import BlockModel
@@ -41,7 +41,9 @@ def nested_model(info: FieldInfo) -> tuple[str, type[BlockModel]] | None:
 
 
 class _Names:
-    """Checks one body. `given` are the fields that it writes as blocks, `once` the blocks that may not come again."""
+    """Checks one body. `given` are the fields that it writes as blocks, `once` the blocks that may not come again,
+    `meant` the fields whose names may be misspelt.
+    """
 
     def __init__(self, model: type[BlockModel], body: Body, what: str, others: Collection[str], at: Place) -> None:
         self.known = fields(model)
@@ -50,6 +52,7 @@ class _Names:
         self.others = others
         self.at = at
         self.given: set[str] = set()
+        self.meant: set[str] = set()
         self.once: dict[Place, SourceRange] = {}
         self.diagnostics: list[Diagnostic] = []
 
@@ -60,13 +63,15 @@ class _Names:
             else:
                 problem = unknown_attribute(attribute.name, self.what, [*self.known, *self.others])
                 self.diagnostics.append(problem.at(attribute.name_range))
+                self.meant |= {name for name in self.known if did_you_mean(attribute.name, [name])}
         for block in self.body.blocks:
             if is_dynamic(block, self.known):
                 self._dynamic(block)
             else:
                 self._block(block)
-        for name, info in self.known.items():
-            if info.is_required() and name not in self.body.attributes and name not in self.given:
+        # Where a part of the body could not be read, what seems to be missing may stand there.
+        for name, info in () if self.body.broken else self.known.items():
+            if info.is_required() and name not in self.body.attributes and name not in self.given | self.meant:
                 detail = f"{name}: {info.description}" if info.description else ""
                 summary = f'{self.what[:1].upper()}{self.what[1:]} has no "{name}"'
                 self.diagnostics.append(error("missing_attribute", summary, detail))

@@ -9,17 +9,21 @@ from typing import Any
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
 from zenctl.config.configuration import DatasourceConfig, EndpointConfig, Lifecycle, Meta, NodeConfig, StepConfig
 from zenctl.config.conforming import fields
-from zenctl.config.lifecycle import ATTRIBUTES, COMPONENTS, ENDPOINT_ATTRIBUTES, read_lifecycle
+from zenctl.config.lifecycle import ATTRIBUTES, COMPONENTS, ENDPOINT_ATTRIBUTES, read_lifecycle, read_on_change
 from zenctl.config.names import check_names
 from zenctl.config.reading import check_labels
 from zenctl.config.references import chosen_provider, traversal
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
+from zenctl.lang.references import references
 from zenctl.lang.syntax import Attribute, Block, Body, Expression, ObjectExpr, TupleExpr
 from zenctl.provider.registry import Registry
 from zenctl.schema import BlockModel
 
 META = ("for_each", "count", "depends_on", "enabled", "timeout", "retries", "backend", "processing")
-"""Meta-arguments of steps and datasources."""
+"""Meta-arguments of datasources, which steps have too."""
+
+STEP_META = (*META, "cache", "reproducible", "triggers_replace")
+"""Those of steps."""
 
 ENDPOINT_META = ("for_each", "count", "depends_on", "enabled", "provider")
 
@@ -41,7 +45,7 @@ def read_node(
     try:
         if block.type == "step":
             step = registry.step_type(type_)
-            meta, body = _split(block, step.model, META, diagnostics, module)
+            meta, body = _split(block, step.model, STEP_META, diagnostics, module)
             return StepConfig(StepAddr(type_, name, None, module), step, body, meta, block.header_range)
         if block.type == "datasource":
             source = registry.datasource_type(type_)
@@ -70,31 +74,35 @@ def _split(
     what = f'{block.type} "{block.labels[0]}" "{block.labels[1]}"'
     own: dict[str, Attribute] = {}
     meta: dict[str, Expression] = {}
+    nested_blocks = ("lifecycle", "on_change") if block.type == "step" else ("lifecycle",)
     for name, attribute in block.body.attributes.items():
         if name in model.model_fields:
             own[name] = attribute
         elif name in names:
             meta[name] = attribute.expression
-        elif name == "lifecycle" and isinstance(attribute.expression, ObjectExpr):
-            detail = "Write it as a block, without the equals sign: lifecycle { ... }"
-            summary = f'"lifecycle" of {what} is a block'
+        elif name in nested_blocks and isinstance(attribute.expression, ObjectExpr):
+            detail = f"Write it as a block, without the equals sign: {name} {{ ... }}"
+            summary = f'"{name}" of {what} is a block'
             diagnostics.append(error("unknown_attribute", summary, detail, range=attribute.name_range))
         else:
             own[name] = attribute
     lifecycle = Lifecycle()
+    on_change: tuple[str, ...] = ()
     blocks = []
     for nested in block.body.blocks:
         if nested.type == "lifecycle" and "lifecycle" not in model.model_fields:
             of_endpoint = block.type == "endpoint"
             allowed = ENDPOINT_ATTRIBUTES if of_endpoint else ATTRIBUTES
-            ignorable = {**dict.fromkeys(fields(model)), **dict.fromkeys(() if of_endpoint else COMPONENTS)}
+            ignorable = {**dict.fromkeys(fields(model)), **dict.fromkeys(_components(block.type))}
             lifecycle = read_lifecycle(nested, what, allowed, ignorable, diagnostics)
+        elif nested.type in nested_blocks and nested.type not in model.model_fields:
+            on_change = read_on_change(nested, what, diagnostics)
         else:
             blocks.append(nested)
     body = replace(block.body, attributes=own, blocks=tuple(blocks))
-    diagnostics += [d.at(block.header_range) for d in check_names(model, body, what, others=names)]
+    diagnostics += [d.at(block.header_range) for d in check_names(model, body, what, others=(*names, *nested_blocks))]
     made = read_meta(meta, what, diagnostics, module)
-    return replace(made, lifecycle=lifecycle), body
+    return replace(made, lifecycle=lifecycle, on_change=on_change), body
 
 
 def read_meta(
@@ -109,25 +117,39 @@ def read_meta(
     return replace(Meta(**given), depends_on=depends_on, depends_on_modules=modules)
 
 
+def _components(kind: str) -> tuple[str, ...]:
+    """What `ignore_changes` can name besides the attributes of a type."""
+    return {"endpoint": (), "step": (*COMPONENTS, "triggers_replace")}.get(kind, COMPONENTS)
+
+
 def _depends_on(
     expression: Expression | None, diagnostics: list[Diagnostic], module: tuple[ModuleInstance, ...]
-) -> tuple[tuple[Address, ...], tuple[str, ...]]:
-    """The blocks and the modules that are named."""
+) -> tuple[dict[Address, SourceRange], dict[str, SourceRange]]:
+    """The blocks and the modules that are named, each with its first place."""
+    found: dict[Address, SourceRange] = {}
+    modules: dict[str, SourceRange] = {}
     if expression is None:
-        return (), ()
+        return found, modules
     detail = "Write depends_on = [step.TYPE.NAME, module.NAME, ...]"
     if not isinstance(expression, TupleExpr):
         diagnostics.append(error("wrong_type", "depends_on must be a list", detail, range=expression.range))
-        return (), ()
-    found: list[Address] = []
-    modules: list[str] = []
+        return found, modules
     for item in expression.items:
         names = traversal(item)
         if names is not None and len(names) == 2 and names[0] == "module":
-            modules.append(names[1])
+            modules.setdefault(names[1], item.range)
         elif names is None or len(names) != 3 or names[0] not in DEPENDED:
             summary = "depends_on holds addresses of steps, datasources, endpoints and modules only"
-            diagnostics.append(error("wrong_type", summary, detail, range=item.range))
+            diagnostics.append(error("wrong_type", summary, _whole(item) or detail, range=item.range))
         else:
-            found.append(DEPENDED[names[0]](names[1], names[2], None, module))
-    return tuple(found), tuple(modules)
+            found.setdefault(DEPENDED[names[0]](names[1], names[2], None, module), item.range)
+    return found, modules
+
+
+def _whole(item: Expression) -> str:
+    """What to write in place of an instance or an attribute of something; empty if it is none."""
+    for reference in references(item):
+        length = 2 if reference.path[0] == "module" else 3 if reference.path[0] in DEPENDED else 0
+        if length and len(reference.path) > length:
+            return f"It waits for the whole: write {'.'.join(map(str, reference.path[:length]))}."
+    return ""

@@ -8,8 +8,8 @@ from typing import Any
 from zenctl.addrs import NAME
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.lang.evaluate import Scope, evaluate_expression
-from zenctl.lang.references import references
-from zenctl.lang.syntax import Block, Body, Expression
+from zenctl.lang.references import inner_expressions, references
+from zenctl.lang.syntax import Block, Body, Call, Expression
 from zenctl.lang.values import Value, is_unknown, to_python
 
 ISSUE = "It belongs to a later version of zenctl; remove it for now."
@@ -33,12 +33,15 @@ class BodyReader:
         self.body = body
         self.what = what
         self.diagnostics = diagnostics
+        self._unknown: list[str] = []
         for attribute in body.attributes.values():
             if attribute.name not in attributes:
+                self._unknown.append(attribute.name)
                 problem = unknown_attribute(attribute.name, what, attributes, blocks)
                 diagnostics.append(problem.at(attribute.name_range))
         for block in body.blocks:
             if block.type not in blocks:
+                self._unknown.append(block.type)
                 diagnostics.append(unknown_block(block.type, what, blocks, attributes).at(block.type_range))
 
     def blocks(self, type: str) -> list[Block]:
@@ -49,6 +52,11 @@ class BodyReader:
         """An attribute's expression, unevaluated."""
         attribute = self.body.attributes.get(name)
         return attribute.expression if attribute is not None else None
+
+    def missing(self, name: str, problem: Diagnostic) -> None:
+        """Report that a name is not there, unless it may be misspelt, or in a part of the body that was not read."""
+        if not self.body.broken and not any(did_you_mean(wrong, [name]) for wrong in self._unknown):
+            self.diagnostics.append(problem)
 
     def string(self, name: str, default: str = "") -> str:
         """A literal text."""
@@ -89,15 +97,33 @@ def static_value(expression: Expression, what: str) -> tuple[Any, list[Diagnosti
 
 
 def constant(expression: Expression, what: str) -> tuple[Value | None, list[Diagnostic]]:
-    """A literal's value. What refers to anything is an error: it is needed before anything is known."""
-    for reference in references(expression):
-        name = ".".join(str(part) for part in reference.path[:3])
-        detail = f"It is read before anything else is known, so it cannot refer to {name}."
-        return None, [error("not_literal", f"{what} must be a literal value", detail, range=reference.range)]
+    """A literal's value. What refers to anything or calls a function is an error: nothing is known when it is read."""
+    problem = not_literal(expression, what)
+    if problem is not None:
+        return None, [problem]
     value, found = evaluate_expression(expression, EMPTY)
     if any(d.is_error for d in found) or is_unknown(value):
         return None, found
     return value, found
+
+
+def not_literal(expression: Expression, what: str) -> Diagnostic | None:
+    """That an expression refers to something or calls a function, where it does."""
+    summary = f"{what} must be a literal value"
+    for reference in references(expression):
+        name = ".".join(str(part) for part in reference.path[:3])
+        detail = f"It is read before anything else is known, so it cannot refer to {name}."
+        if len(reference.path) == 1:
+            detail += f' If a text is meant, write it in quotes: "{name}".'
+        return error("not_literal", summary, detail, range=reference.range)
+    waiting = [expression]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Call):
+            detail = f"Functions cannot be called here. Write the result of {part.name}(), or call it in a local value."
+            return error("not_literal", summary, detail, range=part.name_range)
+        waiting += inner_expressions(part)
+    return None
 
 
 def check_labels(block: Block, wanted: tuple[str, ...], diagnostics: list[Diagnostic]) -> bool:

@@ -58,6 +58,16 @@ def traversal(expression: Expression) -> tuple[str, ...] | None:
             return None
 
 
+def whole_reference(expression: Expression) -> Reference | None:
+    """The reference that an expression is, up to the first computed key; None if it is anything else."""
+    while isinstance(expression, (Parentheses, TemplateWrap)):
+        expression = expression.expression
+    node: Expression = expression
+    while isinstance(node, (GetAttr, Index)):
+        node = node.source
+    return references(expression)[0] if isinstance(node, Variable) else None
+
+
 def node_address(reference: Reference, module: tuple[ModuleInstance, ...] = ()) -> Address | None:
     """The block of a step or datasource, of this module, that a reference leads to, or None."""
     path = reference.path
@@ -127,7 +137,8 @@ def body_references(body: Body) -> list[Reference]:
 def meta_expressions(node: NodeConfig) -> list[Expression]:
     """The meta-arguments that are evaluated, backends left out."""
     meta = node.meta
-    return [e for e in (meta.enabled, meta.timeout, meta.retries) if e is not None]
+    found = (meta.enabled, meta.timeout, meta.retries, meta.cache, meta.reproducible, meta.triggers_replace)
+    return [e for e in found if e is not None]
 
 
 def expanding_expressions(meta: Meta) -> list[Expression]:

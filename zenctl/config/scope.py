@@ -86,6 +86,25 @@ class Scopes:
         scope = self._values.scope(found, making, diagnostics, own)
         return Built(scope, tuple(diagnostics), making.reads, making.uses)
 
+    def problems(self, place: Place, node: NodeValue, off: Set[Address]) -> list[Diagnostic]:
+        """What is wrong with the values of an instance of a module, be they used or not, and with its calls.
+
+        Values made of blocks that are `off` are not judged: who is off too may use them. Outputs of the root are left
+        out.
+        """
+        module = self._modules[tuple(instance.name for instance in place)]
+        named: list[tuple[str, Iterable[str]]] = [("local", module.locals), ("call", module.calls)]
+        named += [("var", module.variables), ("output", module.outputs)] if place else []
+        items = [Item(module.path, kind, name) for kind, names in named for name in names]
+        wanted = [item for item in items if item not in self._graph.looped]
+        spots = [Spot(place, item) for item in wanted if off.isdisjoint(self._graph.leads.get(item, ()))]
+        self._values.settle(spots, node)
+        making = Making(place, node)
+        diagnostics: list[Diagnostic] = []
+        for spot in spots:
+            self._values.value(spot, making, diagnostics)
+        return diagnostics
+
     def place_uses(self, place: Place) -> Set[Address]:
         """The instances that decide whether an instance of a module is there, and what `each` is in its call."""
         found: set[Address] = set()

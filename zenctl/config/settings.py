@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,45 +11,36 @@ import zenctl
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import RequiredProvider, Settings, StoreConfig
 from zenctl.config.decoding import decode
-from zenctl.config.reading import EMPTY, BodyReader, check_labels, guess, static_value
+from zenctl.config.metadata_stores import METADATA_STORES
+from zenctl.config.reading import EMPTY, BodyReader, check_labels, guess, not_literal, static_value
 from zenctl.config.references import backend_address
 from zenctl.config.versions import ConstraintError, satisfies
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
-from zenctl.lang.references import references
 from zenctl.lang.syntax import Attribute, Block, Body
 from zenctl.provider.registry import Registry
-from zenctl.schema import BlockModel, StoreType, attribute
+from zenctl.schema import BlockModel, StoreType
 
 PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 """A project's name: it becomes part of records, labels and machine names."""
 
 ROLES = ("orchestrator", "processing", "training")
-ATTRIBUTES = ("required_version", "project", "require_clean_code")
+ATTRIBUTES = ("required_version", "project", "require_clean_code", "reuse_from")
 BLOCKS = ("metadata", "artifacts", "required_providers", "defaults")
 
 
-DEFAULT_DATABASE = ".zenctl/metadata.db"
-"""Where records are kept if nothing is set, relative to the configuration."""
-
-
-class SqliteStore(BlockModel):
-    """`metadata "sqlite" {}`"""
-
-    path: str | None = attribute(
-        f"The database file, relative to the configuration. Default: {DEFAULT_DATABASE}", default=None, min_length=1
-    )
-
-
-METADATA_STORES: dict[str, type[BlockModel]] = {"sqlite": SqliteStore}
-"""Types of metadata store, by the label of the `metadata` block."""
-
-
 class SettingsReader:
-    """Collects the settings of all `zenctl` blocks; each setting may be given once."""
+    """Collects the settings of all `zenctl` blocks; each setting may be given once. Only the `wanted` ones are read."""
 
-    def __init__(self, root: Path, registry: Registry, diagnostics: list[Diagnostic]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        registry: Registry,
+        diagnostics: list[Diagnostic],
+        wanted: Collection[str] = (*ATTRIBUTES, *BLOCKS),
+    ) -> None:
         self._registry = registry
         self._diagnostics = diagnostics
+        self._wanted = wanted
         self._given: dict[str, SourceRange] = {}
         self._values: dict[str, Any] = {"project": default_project(root)}
         self.store: StoreType | None = None
@@ -62,10 +54,10 @@ class SettingsReader:
         reader = BodyReader(block.body, "zenctl", self._diagnostics, attributes=ATTRIBUTES, blocks=BLOCKS)
         for name in ATTRIBUTES:
             found = block.body.attributes.get(name)
-            if found is not None and self._once(name, found.name_range):
+            if found is not None and name in self._wanted and self._once(name, found.name_range):
                 self._attribute(reader, found)
         for nested in block.body.blocks:
-            if nested.type in BLOCKS and self._once(nested.type, nested.header_range):
+            if nested.type in BLOCKS and nested.type in self._wanted and self._once(nested.type, nested.header_range):
                 self._block(nested)
 
     def read_required(self, block: Block) -> None:
@@ -87,7 +79,7 @@ class SettingsReader:
 
     def settings(self) -> Settings:
         """What was read; call after the last block."""
-        if "artifacts" not in self._given:
+        if "artifacts" in self._wanted and "artifacts" not in self._given:
             self._store_type("local", None)
         return Settings(**self._values)
 
@@ -102,7 +94,9 @@ class SettingsReader:
 
     def _attribute(self, reader: BodyReader, found: Attribute) -> None:
         place = found.expression.range
-        if found.name == "require_clean_code":
+        if found.name == "reuse_from":
+            self._values["reuse_from"] = found.expression
+        elif found.name == "require_clean_code":
             self._values["require_clean_code"] = reader.boolean("require_clean_code")
         elif found.name == "project":
             name = reader.string("project")
@@ -125,7 +119,7 @@ class SettingsReader:
             summary = f'This is {what} {ours}; the configuration needs "{wanted}"'
             detail = "Install a version that fits, or change the constraint."
             if what == "zenctl":
-                detail = f"Install a version that fits, or change the constraint: pip install 'zenctl{_pip(wanted)}'"
+                detail = f"Change the constraint, or install a version that fits:\n  pip install 'zenctl{_pip(wanted)}'"
             self._diagnostics.append(error("version_not_met", summary, detail, range=place))
         except ConstraintError as problem:
             self._diagnostics.append(error("invalid_version_constraint", str(problem), range=place))
@@ -165,10 +159,9 @@ class SettingsReader:
     def _decode(self, model: type[BlockModel], block: Block) -> dict[str, Any]:
         what = f'{block.type} "{block.labels[0]}"'
         for found in block.body.attributes.values():
-            for reference in references(found.expression)[:1]:
-                detail = "The stores are opened before anything is evaluated, so nothing can be referred to here."
-                summary = f'"{found.name}" of {what} must be a literal value'
-                self._diagnostics.append(error("not_literal", summary, detail, range=reference.range))
+            problem = not_literal(found.expression, f'"{found.name}" of {what}')
+            if problem is not None:
+                self._diagnostics.append(problem)
                 return {}
         decoded, problems = decode(model, block.body, EMPTY, what=what)
         self._diagnostics += [d.at(block.header_range) for d in problems]
@@ -177,6 +170,7 @@ class SettingsReader:
     def _defaults(self, body: Body) -> dict[str, BackendAddr]:
         BodyReader(body, "defaults", self._diagnostics, attributes=ROLES)
         found = {}
+        places = {}
         for attribute_ in body.attributes.values():
             addr = backend_address(attribute_.expression)
             if addr is None:
@@ -186,6 +180,8 @@ class SettingsReader:
                 self._diagnostics.append(problem)
             elif attribute_.name in ROLES:
                 found[attribute_.name] = addr
+                places[attribute_.name] = attribute_.expression.range
+        self._values["default_ranges"] = places
         return found
 
     def _required_providers(self, body: Body) -> dict[str, RequiredProvider]:

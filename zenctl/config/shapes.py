@@ -30,7 +30,7 @@ ROOT = BlockShape(
         "output": BlockShape(1, {"precondition": _CONDITION}),
         "backend": BlockShape(2, _TYPED),
         "datasource": BlockShape(2, _NODE),
-        "step": BlockShape(2, _NODE),
+        "step": BlockShape(2, {**_NODE, "on_change": BlockShape(0, {})}),
         "endpoint": BlockShape(2, _NODE),
         "module": BlockShape(1, {}),
         "moved": BlockShape(0, {}),

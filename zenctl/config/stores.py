@@ -11,8 +11,9 @@ from typing import Any, Literal
 from zenctl.config.configuration import Settings, StoreConfig
 from zenctl.config.conforming import fields
 from zenctl.config.files import HCL_SUFFIX, read_folder
+from zenctl.config.metadata_stores import METADATA_STORES
 from zenctl.config.reading import guess
-from zenctl.config.settings import DEFAULT_DATABASE, METADATA_STORES, SettingsReader
+from zenctl.config.settings import SettingsReader
 from zenctl.config.shapes import ROOT
 from zenctl.config.texts import parse_text, write_text
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error, raise_errors
@@ -228,9 +229,9 @@ def _before(texts: Mapping[str, str], root: Path, registry: Registry, kind: Kind
 def _store(settings: Settings, registry: Registry, kind: Kind) -> Store:
     config: StoreConfig = settings.metadata if kind == "metadata" else settings.artifacts
     if kind == "metadata":
-        default = DEFAULT_DATABASE
-    else:
-        model = fields(registry.store_type(config.type)[1].model)
-        default = next((str(model[name].default) for name in _LOCATIONS if name in model), "")
+        location = METADATA_STORES[config.type].model_validate(dict(config.config)).location()
+        return Store(config.type, location, config.range)
+    model = fields(registry.store_type(config.type)[1].model)
+    default = next((str(model[name].default) for name in _LOCATIONS if name in model), "")
     given = next((str(config.config[name]) for name in _LOCATIONS if config.config.get(name)), default)
     return Store(config.type, given, config.range)

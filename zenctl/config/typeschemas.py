@@ -10,9 +10,9 @@ from pydantic.fields import FieldInfo
 
 import zenctl
 from zenctl.config.conforming import LANGUAGE_TYPES, choices_of, fields, members_of, plain_annotation
+from zenctl.config.metadata_stores import METADATA_STORES
 from zenctl.config.names import nested_model
-from zenctl.config.nodes import ENDPOINT_META, META
-from zenctl.config.settings import METADATA_STORES
+from zenctl.config.nodes import ENDPOINT_META, META, STEP_META
 from zenctl.diagnostics import Diagnostic, DiagnosticError
 from zenctl.provider.registry import Registry
 from zenctl.schema import ArtifactRef, BackendRef, BlockModel, ProviderSchema, StepType
@@ -59,7 +59,7 @@ def type_schemas(registry: Registry) -> tuple[Json, list[Diagnostic]]:
         "metadata_store_schemas": {
             name: {"block": block_schema(model)} for name, model in sorted(METADATA_STORES.items())
         },
-        "meta_arguments": {"step": list(META), "datasource": list(META), "endpoint": list(ENDPOINT_META)},
+        "meta_arguments": {"step": list(STEP_META), "datasource": list(META), "endpoint": list(ENDPOINT_META)},
     }
     return document, problems
 

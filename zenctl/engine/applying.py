@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from zenctl.addrs import Address, EndpointAddr
-from zenctl.diagnostics import Diagnostic, DiagnosticError, raise_errors
+from zenctl.addrs import Address, EndpointAddr, parse
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors
 from zenctl.engine.asserting import postconditions, validations_around
-from zenctl.engine.components import ignoring, plain, with_archive, with_ignored
+from zenctl.engine.caching import compare, milliseconds, oldest, runs_always
+from zenctl.engine.components import plain, with_archive, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
@@ -21,6 +22,9 @@ from zenctl.engine.failures import failure_diagnostic
 from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
 from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
 from zenctl.engine.publishing import Publisher
+from zenctl.engine.reasons import elsewhere
+from zenctl.engine.repeating import repeated
+from zenctl.engine.results import ResultFinder
 from zenctl.engine.walk import walk
 from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.jobs.artifacts import remove_damaged
@@ -51,7 +55,7 @@ class Context:
 
     `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
     on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
-    recorded with each execution. `find_result` gives an intact recorded result with a fingerprint.
+    recorded with each execution. `results` finds intact recorded results by fingerprint, and the one a plan pinned.
     """
 
     root: Path
@@ -61,7 +65,7 @@ class Context:
     recorder: Recorder
     services: Services
     publisher: Publisher
-    find_result: Callable[[Address, str], Recorded | None]
+    results: ResultFinder
     code_version: Mapping[str, Any]
     locations: Mapping[Address, Mapping[str, str]]
     running: Mapping[Address, Recorded] = field(default_factory=dict)
@@ -88,6 +92,7 @@ class _Applier:
         self.listener = context.services.listener
         self.applied = Applied()
         self.lock = threading.Lock()
+        self.planned_ms = milliseconds(self.plan.timestamp)
         self.superseded: set[Address] = set()
         self.changes = {change.addr: change for change in self.plan.changes}
         self.by_text = {change.address: change for change in self.plan.changes}
@@ -158,6 +163,8 @@ class _Applier:
         if change.action is Action.FORGET:
             self.context.recorder.forget(change.addr)
             return "forgotten", ""
+        if change.action is Action.READ and isinstance(change.addr, EndpointAddr):
+            return self.context.publisher.record(change.addr)
         if change.action is Action.DELETE and isinstance(change.addr, EndpointAddr):
             self.listener(ChangeStarted(change.address, change.action))
             return "deleted", self.context.publisher.delete(change.addr)
@@ -174,31 +181,23 @@ class _Applier:
 
     def _produce(self, change: Change, desired: DesiredDatasource | DesiredStep) -> tuple[str, str]:
         addr = change.addr
+        if change.action is Action.REUSE:
+            return self._reuse_pinned(change, desired)
         outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
         head = self.context.state.results.get(addr)
         desired = with_ignored(desired, head)
-        components = self._components(change, desired)
-        ignored = ignoring(components, head, desired.config.meta.lifecycle.ignore_changes)
-        if head is not None and fingerprint(ignored) == head.fingerprint:
-            components = ignored
+        components = compare(desired, self._components(change, desired), head).components
         digest = fingerprint(components)
         if not digest:
             raise AssertionError(f"{addr} is run before all it needs is known")
         inputs = _input_records(desired)
         if not self._must_run(change, desired):
-            found = self.context.find_result(addr, digest)
+            found = self.context.results(addr, digest, oldest(desired, components, head, self.planned_ms))
             if found is not None and head is not None and found.execution_id == head.execution_id:
                 self._learn(addr, recorded_refs(addr, head, outputs))
-                return "cut_off", "its inputs are unchanged"
+                return "cut_off", ""
             if found is not None:
-                self._end_running(addr, desired)
-                # Its source may be laid out in another way, but it is the code that made the result.
-                components = with_archive(components, found.components.get("code", {}).get("archive", ""))
-                self.context.recorder.reuse(
-                    addr, found, components, digest, inputs, code_version=self._code_version(components)
-                )
-                self._learn(addr, recorded_refs(addr, found, outputs))
-                return "reused", f"from apply {found.serial}"
+                return self._reuse(desired, found, components, digest)
         archive = self.plan.code.get(str(addr))
         components = with_archive(components, archive.digest if archive is not None else "")
         attempts = desired.retries + 1
@@ -210,11 +209,36 @@ class _Applier:
         self._learn(addr, produced_refs(addr, result.outputs))
         return "ran", _note(result)
 
+    def _reuse_pinned(self, change: Change, desired: DesiredDatasource | DesiredStep) -> tuple[str, str]:
+        """Take the very result that the plan names; a plan whose result is gone is refused."""
+        found = None
+        if change.execution_id is not None:
+            found = self.context.results.pinned(change.execution_id, change.fingerprint)
+        if found is None or change.components is None:
+            summary = f"The plan is stale: the result that {change.address} was to reuse is gone or damaged"
+            raise DiagnosticError(error("plan_stale", summary, "Make a new plan and review it."))
+        return self._reuse(desired, found, change.components, change.fingerprint)
+
+    def _reuse(
+        self, desired: DesiredDatasource | DesiredStep, found: Recorded, components: Components, digest: str
+    ) -> tuple[str, str]:
+        """Record that a result stands for the address; gives the outcome and where it is from."""
+        addr = desired.addr
+        outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        self._end_running(addr, desired)
+        recorder = self.context.recorder
+        inputs = _input_records(desired)
+        # Its source may be laid out in another way, but it is the code that made the result.
+        components = with_archive(components, found.components.get("code", {}).get("archive", ""))
+        recorder.reuse(addr, found, components, digest, inputs, code_version=self._code_version(components))
+        self._learn(addr, recorded_refs(addr, found, outputs))
+        return "reused", elsewhere(found, addr, self.context.state).detail.removeprefix("REUSE ")
+
     def _must_run(self, change: Change, desired: DesiredDatasource | DesiredStep) -> bool:
         """Whether it runs also where a result is there: asked for, or triggered by something that has run."""
         with self.lock:
             ran = any(self.applied.outcomes.get(str(addr)) == "ran" for addr in desired.triggers)
-        return ran or any(reason.code is ReasonCode.REQUESTED for reason in change.reasons)
+        return ran or runs_always(desired) or any(reason.code is ReasonCode.REQUESTED for reason in change.reasons)
 
     def _attempt(
         self,
@@ -239,6 +263,7 @@ class _Applier:
         plan = self.plan
         job_id = new_job_id(plan.project, plan.workspace, context.recorder.serial, addr)
         self.listener(ChangeStarted(change.address, change.action, job_id))
+        repeats = isinstance(desired, DesiredStep) and desired.reproducible
         execution_id = context.recorder.start(
             addr,
             job_id,
@@ -248,6 +273,7 @@ class _Applier:
             inputs,
             backend=str(desired.backend or "backend.local.embedded"),
             code_version=self._code_version(components),
+            repeated=repeats,
         )
         order = Order(
             spec=self._spec(desired, job_id, components),
@@ -256,6 +282,8 @@ class _Applier:
             submitted=lambda handle: context.recorder.set_handle(execution_id, handle),
         )
         result = execute(order, context.services)
+        if repeats and result.ok:
+            result = self._repeat(order, result)
         self._record(execution_id, result)
         return result
 
@@ -264,9 +292,16 @@ class _Applier:
         pin = components.code.get("pin")
         if not pin:
             return self.context.code_version
-        own = self.context.code_version.get("remote", "")
-        remote = pin["repository"] or own
+        remote = pin["repository"] or self.context.code_version.get("remote", "")
         return {"commit": pin["commit"], "branch": "", "remote": remote, "dirty": False, "ref": pin["ref"]}
+
+    def _repeat(self, order: Order, first: JobResult) -> JobResult:
+        """Run a job once more, and give its first result only if both wrote the same."""
+        plan, spec, services = self.plan, order.spec, self.context.services
+        self.listener(Notice(f"{spec.address}: running a second time, to compare"))
+        job_id = new_job_id(plan.project, plan.workspace, self.context.recorder.serial, parse(spec.address))
+        second = execute(replace(order, spec=replace(spec, job_id=job_id), fresh=True), services)
+        return repeated(services.storage, first, second)
 
     def _end_running(self, addr: Address, desired: DesiredDatasource | DesiredStep) -> None:
         """End a job of an interrupted apply that nobody needs any more."""
@@ -313,7 +348,7 @@ class _Applier:
             # What is proved wrong is removed, so that the next plan sees that it has to be made anew.
             for artifact in _input_records(desired).values():
                 remove_damaged(self.context.services.storage, artifact.digest)
-        if last or stop.drain.is_set():
+        if last or stop.drain.is_set() or result.error.kind == "not_reproducible":
             raise _Failure(diagnostic)
         self.listener(Notice(f"{change.addr}: {result.error.message}; trying again"))
 
@@ -327,8 +362,9 @@ class _Applier:
         else:
             params = plain(desired.fingerprint_params)
             digests = {name: ref.digest or "" for name, ref in desired.inputs.items()}
-            components = replace(change.components, params=params, inputs=digests)
-        if is_unknown(components.params):
+            triggers = desired.triggers_replace
+            components = replace(change.components, params=params, inputs=digests, triggers_replace=triggers)
+        if is_unknown([components.params, components.triggers_replace]):
             raise AssertionError(f"{change.addr} has a parameter that is not known yet")
         return components
 

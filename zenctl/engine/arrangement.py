@@ -10,22 +10,32 @@ from zenctl.config.configuration import Meta
 from zenctl.config.plain import FAULTY, plain_value
 from zenctl.config.references import backend_address
 from zenctl.diagnostics import Diagnostic, error, has_errors
+from zenctl.engine.components import plain
 from zenctl.engine.durations import seconds
+from zenctl.engine.explaining import output_data
+from zenctl.engine.parameters import redacted
 from zenctl.lang.evaluate import Scope, evaluate_expression
-from zenctl.lang.model import EPHEMERAL
+from zenctl.lang.model import EPHEMERAL, SENSITIVE
 from zenctl.lang.syntax import Expression
 from zenctl.schema import Unknown
+
+TRIGGERS = "triggers_replace"
 
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """A node's meta-arguments. `timeout` is in seconds; what is wrong has its default."""
+    """A node's meta-arguments; what is wrong has its default.
+
+    `timeout` and `cache` are in seconds: how long a result counts, None for ever, 0 never.
+    """
 
     enabled: bool = True
     timeout: float | None = None
     retries: int = 0
     backend: BackendAddr | None = None
     processing: BackendAddr | None = None
+    cache: float | None = None
+    reproducible: bool = False
 
 
 def arrange(meta: Meta, scope: Scope) -> tuple[Arrangement, list[Diagnostic]]:
@@ -43,14 +53,36 @@ def arrange(meta: Meta, scope: Scope) -> tuple[Arrangement, list[Diagnostic]]:
     if retries is not None and (isinstance(retries, bool) or not isinstance(retries, int) or retries < 0):
         _wrong(meta.retries, '"retries" must be a whole number, 0 or more', diagnostics)
         retries = None
+    reproducible = _read(meta.reproducible, "reproducible", scope, diagnostics)
+    if reproducible is not None and not isinstance(reproducible, bool):
+        _wrong(meta.reproducible, '"reproducible" must be true or false', diagnostics)
     arrangement = Arrangement(
         enabled=enabled is not False,
         timeout=limit,
         retries=retries or 0,
         backend=backend_address(meta.backend) if meta.backend is not None else None,
         processing=backend_address(meta.processing) if meta.processing is not None else None,
+        cache=_cache(meta.cache, scope, diagnostics),
+        reproducible=reproducible is True,
     )
     return arrangement, diagnostics
+
+
+def _cache(expression: Expression | None, scope: Scope, diagnostics: list[Diagnostic]) -> float | None:
+    """How long a result counts, in seconds: None for ever, 0 never."""
+    given = _read(expression, "cache", scope, diagnostics)
+    if given is None or given == "always":
+        return None
+    if given == "never":
+        return 0.0
+    word, _, rest = given.partition(" ") if isinstance(given, str) else ("", "", "")
+    limit = seconds(rest) if word == "until" else None
+    if limit is None and expression is not None:
+        detail = 'Write cache = "always", which is the default, cache = "never" or cache = "until 24h".'
+        detail += f' Did you mean "until {given}"?' if seconds(given) is not None else ""
+        summary = '"cache" does not say how long a result counts'
+        diagnostics.append(error("wrong_value", summary, detail, range=expression.range))
+    return limit
 
 
 def _read(expression: Expression | None, name: str, scope: Scope, diagnostics: list[Diagnostic]) -> Any:
@@ -78,3 +110,25 @@ def _read(expression: Expression | None, name: str, scope: Scope, diagnostics: l
 def _wrong(expression: Expression | None, text: str, diagnostics: list[Diagnostic]) -> None:
     if expression is not None:
         diagnostics.append(error("wrong_type", text, range=expression.range))
+
+
+def replacing(expression: Expression | None, scope: Scope) -> tuple[Any, list[Diagnostic]]:
+    """The value of `triggers_replace` as plain data, {"unknown": type} where not known; secrets by their digest."""
+    if expression is None:
+        return None, []
+    value, found = evaluate_expression(expression, scope)
+    data, marks = plain_value(value)
+    if has_errors(found) or any(FAULTY in names for _, names in marks):
+        return None, found
+    if any(EPHEMERAL in names for _, names in marks):
+        detail = "It is compared with what it was before, and an ephemeral value is not kept."
+        summary = '"triggers_replace" cannot depend on an ephemeral value'
+        return None, [*found, error("ephemeral_value", summary, detail, range=expression.range)]
+    data, several = output_data(data)
+    if several is not None:
+        detail = "Name one of its outputs, such as step.python.fit.model."
+        summary = f'"triggers_replace" is {several}, which has several outputs'
+        return None, [*found, error("several_outputs", summary, detail, range=expression.range)]
+    secret = [(TRIGGERS, *place) for place, names in marks if SENSITIVE in names]
+    shown, _ = redacted({TRIGGERS: data}, secret)
+    return plain(shown[TRIGGERS]), found

@@ -121,9 +121,10 @@ class Builder:
             retries=arrangement.retries,
             enabled=arrangement.enabled,
             sensitive=sensitive,
+            cache_seconds=arrangement.cache,
+            reproducible=arrangement.reproducible,
         )
-        if not config.body.attributes.keys() <= fields(type_.model).keys():
-            # A misspelt name has been reported; what is missing because of it is not told a second time.
+        if incomplete(config):
             diagnostics = [d for d in diagnostics if not d.code.startswith("missing_")]
         return desired, diagnostics
 
@@ -157,6 +158,11 @@ class Builder:
         shown, sensitive = redacted(data, decoded.sensitive)
         desired = DesiredEndpoint(cast(EndpointAddr, addr), config, served, data, shown, arrangement.enabled, sensitive)
         return desired, diagnostics
+
+
+def incomplete(config: NodeConfig) -> bool:
+    """Whether a misspelt name or a slip in the block's form has been reported: what seems missing is not told again."""
+    return config.body.broken or not config.body.attributes.keys() <= fields(config.type.model).keys()
 
 
 def block_name(addr: Address) -> str:

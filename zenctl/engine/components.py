@@ -49,6 +49,7 @@ def step_components(desired: DesiredStep, closure: Closure | None, environment: 
         params=plain(desired.fingerprint_params),
         inputs={name: ref.digest or "" for name, ref in desired.inputs.items()},
         environment=environment,
+        triggers_replace=desired.triggers_replace,
     )
 
 
@@ -81,7 +82,8 @@ def environment_here(observed: Mapping[str, Any], recorded: Recorded | None) -> 
 def ignoring(wanted: Components, recorded: Recorded | None, paths: Sequence[Sequence[str]]) -> Components:
     """The components with what `ignore_changes` names as it was recorded: changes of these alone make nothing stale.
 
-    A path begins with `code`, `environment`, `source`, `inputs` or `params`; any other is one of the parameters.
+    A path begins with `code`, `environment`, `source`, `inputs`, `triggers_replace` or `params`; any other is one of
+    the parameters.
     """
     if recorded is None or not paths:
         return wanted
@@ -90,7 +92,7 @@ def ignoring(wanted: Components, recorded: Recorded | None, paths: Sequence[Sequ
         if not path:
             return before if before.type == wanted.type else wanted
         name, *rest = path
-        if name not in ("code", "environment", "source", "inputs", "params"):
+        if name not in ("code", "environment", "source", "inputs", "triggers_replace", "params"):
             name, rest = "params", list(path)
         old, new = getattr(before, name), getattr(wanted, name)
         wanted = replace(wanted, **{name: _restored(new, old, rest)})
@@ -106,7 +108,9 @@ def with_ignored(desired: N, recorded: Recorded | None) -> N:
     params, shown = desired.params, desired.fingerprint_params
     for path in paths:
         inside = path[1:] if path[:1] == ("params",) else path
-        if path[:1] in (("code",), ("environment",), ("source",), ("inputs",)) or _is_secret(before, inside):
+        if path[:1] in (("code",), ("environment",), ("source",), ("inputs",), ("triggers_replace",)) or _is_secret(
+            before, inside
+        ):
             continue
         params, shown = _restored(params, before, inside), _restored(shown, before, inside)
     return replace(desired, params=params, fingerprint_params=shown)

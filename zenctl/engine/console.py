@@ -62,14 +62,17 @@ class ConsoleOutcome:
 
 
 def open_console(inputs: Inputs) -> ConsoleOutcome:
-    """Read the configuration and the records of the workspace, once. Takes no lock and keeps nothing open."""
+    """Read the configuration and the records of the workspace, once. Takes no lock and keeps nothing open.
+
+    Without a configuration, expressions that need none can be evaluated all the same.
+    """
     try:
-        opened = open_configuration(inputs)
+        opened = open_configuration(inputs, empty=True)
     except OpeningError as problem:
         return ConsoleOutcome(None, problem.diagnostics, problem.sources)
     configuration = opened.configuration
     try:
-        with closing(open_metadata(opened, inputs, create=False)) as store:
+        with closing(open_metadata(configuration.settings, inputs, create=False)) as store:
             recorded = read_state(store, configuration.settings.project, inputs.workspace)
         state, _, unmovable = moved_state(recorded, configuration, opened.evaluator.nodes)
     except DiagnosticError as problem:

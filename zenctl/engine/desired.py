@@ -64,6 +64,8 @@ class DesiredStep:
     """A step; `params`, `fingerprint_params`, `sensitive`, `model`, `timeout` and `references` are as for a datasource.
 
     `as_types` says what each input's parameter is annotated with (`Dataset`, `Path`, ...); empty for built-in steps.
+    `cache_seconds` is how long a result counts, None for ever, 0 never; a `reproducible` step is run twice and its
+    results compared. `triggers_replace` is a value whose change makes it run again, secrets in it by their digest.
     `returned` is the output that is the function's return value, or ''. `code` is None for built-in steps; `files`
     are glob patterns that belong to it.
     """
@@ -87,6 +89,9 @@ class DesiredStep:
     sensitive: tuple[str, ...] = ()
     references: tuple[Address, ...] = ()
     triggers: tuple[Address, ...] = ()
+    cache_seconds: float | None = None
+    reproducible: bool = False
+    triggers_replace: Any = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import zenctl
-from zenctl.diagnostics import Diagnostic, has_errors, warning
+from zenctl.addrs import Address
+from zenctl.config.selected import DEFAULT
+from zenctl.diagnostics import Diagnostic, did_you_mean, has_errors, warning
+from zenctl.engine.caching import milliseconds
 from zenctl.engine.clean_code import uncommitted
 from zenctl.engine.code_diffs import code_diffs
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired
+from zenctl.engine.drifting import plan_refresh
 from zenctl.engine.events import Listener
 from zenctl.engine.moving import moved_state
 from zenctl.engine.observed import Observed
@@ -20,18 +26,25 @@ from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
 from zenctl.engine.results import ResultFinder
+from zenctl.engine.reusing import examples, missing
 from zenctl.engine.selecting import Selection, check_addresses, named, select
+from zenctl.engine.trusting import Trust
 from zenctl.engine.world import World
 from zenctl.fingerprint.archive import archive
 from zenctl.fingerprint.git import code_version
 from zenctl.lang.values import to_python
-from zenctl.metadata.state import WorkspaceState, read_state
+from zenctl.metadata.state import Recorded, WorkspaceState, read_state
+from zenctl.metadata.store import MetadataStore
+from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Change, CodeArchive, Plan
 
 
-def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
-    """The plan of a configuration, with all diagnostics; with errors among them it is incomplete."""
+def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust | None = None) -> Plan:
+    """The plan of a configuration, with all diagnostics; with errors among them it is incomplete.
+
+    `trusted` is what it is held to, if it is not trusted itself.
+    """
     opened, inputs = world.opened, world.inputs
     configuration = opened.configuration
     state = read_state(world.store, configuration.settings.project, inputs.workspace)
@@ -43,6 +56,7 @@ def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
         zenctl_version=zenctl.__version__,
         changes=(),
         destroy=options.destroy,
+        refresh_only=options.refresh_only,
         configuration_digest=opened.digest,
         files=dict(configuration.files),
         variables=plain_variables(opened),
@@ -50,28 +64,80 @@ def draft(world: World, options: PlanOptions, listener: Listener) -> Plan:
     )
     if options.destroy:
         return _destroying(opened, header, state, options)
+    if options.refresh_only:
+        return _refreshing(world, options, listener, header, state)
     clean = configuration.settings.require_clean_code
     if clean or options.for_file:
         header = replace(header, code_version=code_version(inputs.root))
-    made = _planned(world, options, listener, header, state)
+    made = _planned(world, options, listener, header, state, trusted)
+    notes = _workspace_notes(world.store, header.project, header.workspace)
     if clean and not has_errors(made.diagnostics):
         # Only apply refuses: a plan of what is being worked on is worth reading.
         found = uncommitted(inputs.root, made, opened.folders)
-        refused = tuple(warning(d.code, d.summary, f"{d.detail} Apply refuses this.") for d in found)
-        made = replace(made, diagnostics=(*made.diagnostics, *refused))
-    return made
+        notes += [warning(d.code, d.summary, f"{d.detail} Apply refuses this.") for d in found]
+    return replace(made, diagnostics=(*made.diagnostics, *notes))
+
+
+def _workspace_notes(store: MetadataStore, project: str, name: str) -> list[Diagnostic]:
+    """What to know of a workspace that is planned and not there, or whose time is over."""
+    if name == DEFAULT:
+        return []
+    found = workspace(store, project, name)
+    if found is None:
+        others = [DEFAULT, *(item.name for item in workspaces(store, project))]
+        detail = (
+            "It is planned as one in which nothing has run yet, and apply makes it. "
+            f"`zenctl workspace list` lists those that are there.{did_you_mean(name, others)}"
+        )
+        return [warning("workspace_new", f'There is no workspace "{name}" yet', detail)]
+    if found.expired(time.time_ns() // 1_000_000):
+        detail = "`zenctl workspace delete -expired` would remove it and its endpoints. An apply renews it."
+        return [warning("workspace_expired", f'The time of workspace "{name}" is over', detail)]
+    return []
 
 
 def _destroying(opened: Opened, header: Plan, state: WorkspaceState, options: PlanOptions) -> Plan:
     # Where a record moves to says whether it may be destroyed.
     state, former, _ = moved_state(state, opened.configuration, opened.evaluator.nodes)
-    targets = named(sorted(state.results, key=str), options.targets, "-target")
-    deleted = tuple(replace(c, moved_from=former.get(c.addr, "")) for c in plan_destroy(state, targets))
+    addresses = _chosen(state, options)
+    deleted = tuple(replace(c, moved_from=former.get(c.addr, "")) for c in plan_destroy(state, addresses))
     forbidden = protected(deleted, opened.evaluator.nodes)
     return replace(header, changes=deleted, diagnostics=(*opened.diagnostics, *forbidden))
 
 
-def _planned(world: World, options: PlanOptions, listener: Listener, header: Plan, state: WorkspaceState) -> Plan:
+def _chosen(state: WorkspaceState, options: PlanOptions) -> frozenset[Address]:
+    """The recorded addresses that the flags leave: those targeted, or all, without those excluded."""
+    addresses = sorted(state.results, key=str)
+    wanted = named(addresses, options.targets, "-target") if options.targets else frozenset(addresses)
+    return wanted - named(addresses, options.excludes, "-exclude")
+
+
+def _refreshing(world: World, options: PlanOptions, listener: Listener, header: Plan, state: WorkspaceState) -> Plan:
+    wanted = _chosen(state, options)
+    refresher = Refresher(
+        world.inputs.root,
+        world.inputs.data_dir / "cache",
+        state=state,
+        providers=world.providers,
+        code=world.opened.code,
+        listener=listener,
+    )
+    changes, found = plan_refresh(state, refresher.observe_recorded(wanted, world.storage), wanted)
+    diagnostics = [*world.opened.diagnostics, *refresher.diagnostics, *found]
+    if has_errors(refresher.diagnostics):
+        changes = []
+    versions = world.providers.versions()
+    return replace(header, changes=tuple(changes), providers=versions, diagnostics=tuple(diagnostics))
+
+
+def _planned(
+    world: World,
+    options: PlanOptions,
+    listener: Listener,
+    header: Plan,
+    state: WorkspaceState,
+    trusted: Trust | None,
+) -> Plan:
     opened, inputs, providers = world.opened, world.inputs, world.providers
     configuration = opened.configuration
     state, former, unmovable = moved_state(state, configuration, opened.evaluator.nodes)
@@ -85,13 +151,16 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         code=opened.code,
         listener=listener,
         refresh=options.refresh,
+        allowed=trusted.source if trusted is not None else None,
     )
     request = Request(
         selection=selection,
         evaluator=opened.evaluator,
         state=state,
         observed=refresher.observe(_first_look(opened, selection), world.storage),
-        find_result=ResultFinder(world.store, world.storage, state, (inputs.workspace,)),
+        find_result=ResultFinder(world.store, world.storage, state, opened.trusted),
+        examples=_examples(world, state),
+        now_ms=milliseconds(header.timestamp),
         endpoint=lambda desired: providers.endpoint(desired.addr.type, desired.config.provider),
         replace=check_addresses(opened.order, options.replace, "-replace"),
         moved=former,
@@ -104,6 +173,8 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         request = replace(request, observed=refresher.observe(unseen, None))
         planned = plan(request, list(configuration.outputs))
     diagnostics = [*opened.diagnostics, *unmovable, *refresher.diagnostics, *planned.diagnostics]
+    diagnostics += trusted.secret_references(planned.desired) if trusted is not None else []
+    diagnostics += missing(opened.trusted, configuration, world.store)
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
     changes = tuple(planned.changes)
@@ -121,6 +192,14 @@ def _planned(world: World, options: PlanOptions, listener: Listener, header: Pla
         providers=providers.versions(),
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def _examples(world: World, state: WorkspaceState) -> Mapping[Address, Recorded]:
+    """What other workspaces have at addresses that have no record in this one, as far as any is without."""
+    recorded = {addr.block for addr in state.results}
+    if world.opened.evaluator.nodes.keys() <= recorded:
+        return {}
+    return examples(world.opened.trusted, world.store)
 
 
 def _first_look(opened: Opened, selection: Selection) -> list[Desired]:

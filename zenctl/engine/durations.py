@@ -6,6 +6,7 @@ import re
 
 SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
+UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
 
@@ -24,3 +25,14 @@ def seconds(value: object) -> float | None:
         return None
     total = sum(float(number) * SECONDS[unit] for number, unit in PART.findall(text))
     return total if total > 0 else None
+
+
+def text_of_seconds(value: float) -> str:
+    """A duration in its two greatest units, `1d2h`; milliseconds below one second."""
+    left = int(value)
+    parts = []
+    for unit, size in UNITS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2]) or f"{round(value * 1000)}ms"

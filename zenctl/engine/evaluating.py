@@ -8,19 +8,25 @@ from dataclasses import replace
 from typing import Union
 
 from zenctl.addrs import Address, Key
-from zenctl.config.capsules import node_capsule
+from zenctl.config.capsules import NodeCapsule, node_capsule
 from zenctl.config.conditions import check_conditions, ephemeral_output
 from zenctl.config.configuration import Configuration, Lifecycle, ModuleCall, NodeConfig, StepConfig
 from zenctl.config.decoding import decode
 from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
 from zenctl.config.plain import faulty, plain_value
-from zenctl.config.references import expanding_references, node_address, node_references, output_references
+from zenctl.config.references import (
+    expanding_references,
+    node_address,
+    node_references,
+    output_references,
+    whole_reference,
+)
 from zenctl.config.scope import Built, Scopes
-from zenctl.config.selecting import expanding_uses
+from zenctl.config.selecting import expanding_uses, selected
 from zenctl.config.settling import Place
 from zenctl.diagnostics import Diagnostic, error, has_errors
-from zenctl.engine.arrangement import arrange
-from zenctl.engine.building import Builder, Signatures, block_name
+from zenctl.engine.arrangement import arrange, replacing
+from zenctl.engine.building import Builder, Signatures, block_name, incomplete
 from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
 from zenctl.engine.explaining import explained, output_data, unknown_instances
 from zenctl.engine.freshness import Freshness, KnownResults
@@ -109,6 +115,20 @@ class Evaluator:
             _, found = decode(model, provider.body, scope, what=what, names_checked=True, stored=False)
             diagnostics += [d.at(provider.range) for d in found]
         return diagnostics
+
+    def values(self, known: KnownResults, told: Iterable[Diagnostic] = ()) -> list[Diagnostic]:
+        """What is wrong with values of any module, also with those that nobody uses; the root's outputs left out.
+
+        What has been `told` already, of whatever address, is not told again.
+        """
+        self._use(known)
+        self._declare(self.nodes)
+        off = {block for block, instances in self._off.items() if instances}
+        modules = self._modules
+        places = [place for path in modules for place in self._scopes.places(path, self._value)[0]]
+        before = {replace(d, address=None) for d in told}
+        found = dict.fromkeys(d for place in places for d in self._scopes.problems(place, self._value, off))
+        return [d for d in found if d not in before]
 
     def output(self, name: str, known: KnownResults) -> tuple[DesiredOutput, list[Diagnostic]]:
         """A root output's value as far as it is known."""
@@ -203,14 +223,14 @@ class Evaluator:
         addresses: list[Address] = []
         open_ = waiting is not None
         for place in places:
-            placed = replace(block, module=place)
+            placed = block if not place else replace(block, module=place)
             expanded = self._expansion(placed)
             diagnostics += expanded.diagnostics
             if not expanded.expansion.known and not expanded.expansion.wrong:
                 open_ = True
                 if waiting is None:
                     diagnostics.append(self._unknown_instances(config, str(block), block.module_path))
-            addresses += [replace(placed, key=key) for key in expanded.expansion.instances]
+            addresses += [placed if key is None else replace(placed, key=key) for key in expanded.expansion.instances]
         placed_problems = tuple(dict.fromkeys(d.at(config.range, str(block)) for d in diagnostics))
         return Instances(tuple(addresses), placed_problems, open_)
 
@@ -263,13 +283,19 @@ class Evaluator:
             desired = replace(
                 desired,
                 references=self._needed(addr, config, built.uses),
-                triggers=self._triggers(addr, config.meta.lifecycle),
+                triggers=self._triggers(addr, config.meta.lifecycle, built.scope, diagnostics),
             )
+        if isinstance(desired, DesiredStep):
+            value, wrong_value = replacing(config.meta.triggers_replace, built.scope)
+            desired = replace(desired, triggers_replace=value)
+            problems += wrong_value
         diagnostics += self._explained(problems, addr.module_path, found)
         conditions = config.meta.lifecycle.preconditions
         diagnostics += check_conditions(conditions, built.scope, f"A precondition of {addr} failed")
         outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
-        wrong = isinstance(config, StepConfig) and (desired is None or has_errors([*built.diagnostics, *diagnostics]))
+        wrong = isinstance(config, StepConfig) and (
+            desired is None or incomplete(config) or has_errors([*built.diagnostics, *diagnostics])
+        )
         declared = Declared(outputs, wrong, arrangement.enabled)
         # An equal declaration is kept: values and locals made from it stay valid.
         if self._declared.get(addr) != declared:
@@ -309,17 +335,25 @@ class Evaluator:
                     found.update({replace(used, key=key): None for key in instances})
         return tuple(found)
 
-    def _triggers(self, addr: Address, lifecycle: Lifecycle) -> tuple[Address, ...]:
+    def _triggers(
+        self, addr: Address, lifecycle: Lifecycle, scope: Scope, diagnostics: list[Diagnostic]
+    ) -> tuple[Address, ...]:
         """The instances that `replace_triggered_by` names: one with its key, or all of a block."""
         found: list[Address] = []
         for expression in lifecycle.replace_triggered_by:
-            for reference in references(expression):
-                block = node_address(reference, addr.block.module)
-                if block is None or block not in self.nodes:
-                    continue
-                instances = self._instances(block, addr.module).addresses
-                keyed = [a for a in instances if len(reference.path) > 3 and a.key == reference.path[3]]
-                found += keyed or instances
+            reference = whole_reference(expression)
+            block = None if reference is None else node_address(reference, addr.block.module)
+            if reference is None or block is None or block not in self.nodes:
+                continue
+            instances = self._instances(block, addr.module)
+            key = selected(self.nodes[block].meta, reference, 3, scope)
+            keyed = [instance for instance in instances.addresses if instance.key == key]
+            if key is not None and not keyed and not instances.open:
+                known = ", ".join(str(instance) for instance in instances.addresses[:5])
+                detail = f"There are: {known}." if known else "It has no instances."
+                summary = f"replace_triggered_by names {replace(block, key=key)}, which is not there"
+                diagnostics.append(error("unknown_address", summary, detail, range=expression.range))
+            found += instances.addresses if key is None else keyed
         return tuple(found)
 
     def _refers_to_disabled(self, path: tuple[str, ...], found: Iterable[Reference]) -> list[Address]:
@@ -365,5 +399,8 @@ class Evaluator:
             outputs = {name: ArtifactRef(addr, name, decl.type) for name, decl in declared.outputs.items()}
             outputs |= {name: ref for name, ref in (refs or {}).items() if name in outputs}
             value = from_python(node_capsule(addr, outputs))
+            # Where nothing is told but what was unknown before, all that was made of it holds.
+            if cached is not None and isinstance(cached[2].raw, NodeCapsule) and cached[2].raw.refs == outputs:
+                value = cached[2]
         self._values[addr] = (refs, declared, value)
         return value

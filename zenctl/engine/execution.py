@@ -42,12 +42,16 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One job to run. `submitted` is told the backend's handle as soon as there is one, so that it can be recorded."""
+    """One job to run. `submitted` is told the backend's handle as soon as there is one, so that it can be recorded.
+
+    `fresh` asks for a process that shares nothing with earlier ones.
+    """
 
     spec: JobSpec
     compute: Compute
     code: CodeArchive | None
     submitted: Callable[[JobHandle], None]
+    fresh: bool = False
 
 
 @dataclass(slots=True)
@@ -67,7 +71,7 @@ def execute(order: Order, services: Services) -> JobResult:
         if order.code is not None:
             services.storage.put(code_path(order.code.digest), order.code.data)
         services.storage.put(job_path(spec.job_id), spec_to_json(spec))
-        request = SubmitRequest(spec, services.storage.uri, services.runner, services.preload)
+        request = SubmitRequest(spec, services.storage.uri, services.runner, services.preload, order.fresh)
         handle = _submit(order.compute, request, services.stop)
     except ProviderError as problem:
         return _failed(spec, "backend", problem.message, problem.hint)

@@ -15,6 +15,7 @@ SUMMARIES = {
     "source_changed": "The source of {address} changed while it was read",
     "bad_data": "{address} cannot use its data",
     "gate_failed": "{address} did not pass a gate",
+    "not_reproducible": "{address} is not reproducible",
     "timeout": "{address} took longer than its timeout",
     "canceled": "{address} was interrupted",
     "storage": "{address} could not be stored",
@@ -24,7 +25,9 @@ SUMMARIES = {
 }
 """One line for each kind of job error."""
 
-SPEAK_FOR_THEMSELVES = frozenset({"storage", "backend", "bad_data", "source_changed", "input_corrupt"})
+SPEAK_FOR_THEMSELVES = frozenset(
+    {"not_reproducible", "storage", "backend", "bad_data", "source_changed", "input_corrupt"}
+)
 """Kinds of which the job's log has no more to say: they point at the data, or come from before the job ran."""
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from zenctl.addrs import Address
-from zenctl.config.configuration import Configuration
+from zenctl.config.configuration import Configuration, Settings
 from zenctl.config.graph import order
-from zenctl.config.loader import Loaded, load, load_files
+from zenctl.config.loader import Loaded, load, load_files, load_settings
 from zenctl.config.variables import VariableInputs, resolve
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error, has_errors
 from zenctl.digests import sha256_json
@@ -20,6 +21,7 @@ from zenctl.engine.known import DATA, Known, unknown_refs
 from zenctl.engine.libraries import Libraries
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
+from zenctl.engine.reusing import Trusted, trusted
 from zenctl.engine.sources import CodeSources
 from zenctl.fingerprint.repositories import Fetch
 from zenctl.lang.values import Value
@@ -32,7 +34,10 @@ from zenctl.provider.registry import Registry, discover
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A configuration that can be evaluated. `order` has the blocks of all modules, dependencies first."""
+    """A configuration that can be evaluated. `order` has the blocks of all modules, dependencies first.
+
+    `trusted` says whose results may be taken in the workspace that it was opened for.
+    """
 
     configuration: Configuration
     registry: Registry
@@ -41,6 +46,7 @@ class Opened:
     evaluator: Evaluator
     code: CodeSources
     libraries: Libraries
+    trusted: Trusted
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
 
@@ -63,18 +69,38 @@ class OpeningError(DiagnosticError):
         self.sources = sources
 
 
-def open_configuration(inputs: Inputs, *, values_required: bool = True, fetch: Fetch = Fetch.NEVER) -> Opened:
+def open_configuration(
+    inputs: Inputs,
+    *,
+    values_required: bool = True,
+    sound: bool = True,
+    empty: bool = False,
+    fetch: Fetch = Fetch.NEVER,
+) -> Opened:
     """Load the folder's configuration; raises OpeningError with all that is wrong with it.
 
-    Without `values_required` a variable may have no value yet: it is then unknown. `fetch` says when other hosts are
-    asked for code that is pinned there.
+    Without `values_required` a variable may have no value yet: it is then unknown. Where it need not be `sound`, errors
+    are no obstacle: what they concern is left out or unknown. It may be `empty`: without any file. `fetch` says when
+    other hosts are asked for code that is pinned there.
     """
     registry = discover()
-    loaded = load(inputs.root, registry)
+    loaded = load(inputs.root, registry, empty=empty)
     given = VariableInputs(inputs.environment, inputs.variables, required=values_required, ask=inputs.ask)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     code = CodeSources(inputs.root, cache_dir=inputs.data_dir / "cache", fetch=fetch)
-    return _open(loaded, registry, given, code, Libraries(inputs.root, now), inputs.workspace)
+    libraries = Libraries(inputs.root, now)
+    return _open(loaded, registry, given, code, libraries, inputs.workspace, sound=sound)
+
+
+def open_settings(inputs: Inputs) -> tuple[Settings, Mapping[str, str]]:
+    """What is needed to read records: the project and its store, and the texts. Raises OpeningError.
+
+    What is recorded can be read whatever else is wrong with the configuration.
+    """
+    loaded = load_settings(inputs.root, discover(), ("required_version", "project", "metadata"))
+    if loaded.settings is None:
+        raise OpeningError(loaded.diagnostics, loaded.sources)
+    return loaded.settings, loaded.sources
 
 
 def open_planned(inputs: Inputs, plan: Plan, *, values_required: bool = True) -> Opened:
@@ -98,7 +124,14 @@ def open_planned(inputs: Inputs, plan: Plan, *, values_required: bool = True) ->
 
 
 def _open(
-    loaded: Loaded, registry: Registry, given: VariableInputs, code: CodeSources, libraries: Libraries, workspace: str
+    loaded: Loaded,
+    registry: Registry,
+    given: VariableInputs,
+    code: CodeSources,
+    libraries: Libraries,
+    workspace: str,
+    *,
+    sound: bool = True,
 ) -> Opened:
     """All that is wrong with a configuration is told at once: after an error the rest is still checked."""
     configuration = loaded.configuration
@@ -109,10 +142,21 @@ def _open(
     nodes, cycles = order(configuration)
     diagnostics += [*found, *cycles]
     evaluator = Evaluator(configuration, variables, registry, code.signature, workspace=workspace, functions=libraries)
+    allowed, found = trusted(configuration, evaluator, workspace)
+    diagnostics += found
     opened = Opened(
-        configuration, registry, variables, tuple(nodes), evaluator, code, libraries, tuple(diagnostics), loaded.sources
+        configuration=configuration,
+        registry=registry,
+        variables=variables,
+        order=tuple(nodes),
+        evaluator=evaluator,
+        code=code,
+        libraries=libraries,
+        trusted=allowed,
+        diagnostics=tuple(diagnostics),
+        sources=loaded.sources,
     )
-    if has_errors(diagnostics):
+    if sound and has_errors(diagnostics):
         if not cycles:
             diagnostics += check(opened)
         texts = code.texts(d.range.filename for d in diagnostics if d.range)
@@ -135,6 +179,7 @@ def check(opened: Opened) -> list[Diagnostic]:
                 outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
                 known[addr] = unknown_refs(addr, outputs)
     diagnostics += validations(opened.evaluator, known)
+    diagnostics += opened.evaluator.values(known, diagnostics)
     for name in opened.configuration.outputs:
         diagnostics += opened.evaluator.output(name, known)[1]
     return diagnostics
@@ -148,13 +193,23 @@ def open_providers(opened: Opened, inputs: Inputs) -> Providers:
     return Providers(opened.registry, opened.configuration, opened.evaluator.scope, context)
 
 
-def open_metadata(opened: Opened, inputs: Inputs, *, create: bool) -> MetadataStore:
+def open_metadata(settings: Settings, inputs: Inputs, *, create: bool) -> MetadataStore:
     """The metadata store. Without `create` nothing is made: a store that is not there reads as empty."""
-    settings = opened.configuration.settings.metadata
+    metadata = settings.metadata
     try:
-        return open_store(settings.type, settings.config, inputs.data_dir, create=create)
+        return open_store(metadata.type, metadata.config, inputs.data_dir, create=create)
     except StoreError as problem:
-        raise DiagnosticError(store_failure(problem, settings.range)) from problem
+        raise DiagnosticError(store_failure(problem, metadata.range)) from problem
+
+
+@contextmanager
+def opened_store(settings: Settings, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
+    """The metadata store, closed at the end; what fails in it is a diagnostic."""
+    with closing(open_metadata(settings, inputs, create=create)) as store:
+        try:
+            yield store
+        except StoreError as problem:
+            raise DiagnosticError(store_failure(problem)) from problem
 
 
 def store_failure(problem: StoreError, range: SourceRange | None = None) -> Diagnostic:

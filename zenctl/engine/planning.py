@@ -10,23 +10,23 @@ from zenctl.addrs import Address, covers
 from zenctl.config.configuration import RemovedConfig
 from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors, warning
 from zenctl.engine.asserting import checks, postconditions, validations
+from zenctl.engine.caching import Compared, compare, oldest, runs_always, too_old
 from zenctl.engine.components import (
     concealed,
     datasource_components,
     environment_here,
-    ignoring,
     plain,
     served_as_recorded,
     step_components,
     with_ignored,
 )
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
-from zenctl.engine.endpoints import plan_endpoint
+from zenctl.engine.endpoints import in_turn, plan_endpoint
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.freshness import KnownResults
 from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
 from zenctl.engine.observed import Observed
-from zenctl.engine.reasons import changed, damaged, failed_before, pending
+from zenctl.engine.reasons import damaged, elsewhere, failed_before, pending
 from zenctl.engine.removing import Configured, before, gone, protected, still_configured
 from zenctl.engine.selecting import Selection
 from zenctl.fingerprint.digest import fingerprint, is_unknown
@@ -42,22 +42,25 @@ class Request:
     """Everything a plan is made from.
 
     `selection` are the blocks to plan, dependencies first; `replace` names instances to make anew. `find_result` gives
-    a recorded, intact result with a fingerprint from this workspace or one it may reuse from. `endpoint` gives an
-    endpoint type's implementation (its `plan` is pure). `moved` gives the former address of each record that a `moved`
-    block has brought to another one (in `state` already). `forget_others` is off when only a part is planned
-    (`-target`).
+    a recorded, intact result with a fingerprint, not produced before a time, from this workspace or one it may reuse
+    from. `endpoint` gives an endpoint type's implementation (its `plan` is pure). `examples` are results of other
+    workspaces at addresses that have no record in this one. `moved` gives the former address of each record that a
+    `moved` block has brought to another one (in `state` already). `forget_others` is off when only a part is planned
+    (`-target`). `now_ms` is when the plan is made, in ms since 1970: by then results are too old or not.
     """
 
     selection: Selection
     evaluator: Evaluator
     state: WorkspaceState
     observed: Observed
-    find_result: Callable[[Address, str], Recorded | None]
+    find_result: Callable[[Address, str, int], Recorded | None]
     endpoint: Callable[[DesiredEndpoint], Endpoint]
     replace: Sequence[str] = ()
+    examples: Mapping[Address, Recorded] = field(default_factory=dict)
     moved: Mapping[Address, str] = field(default_factory=dict)
     removed: Sequence[RemovedConfig] = ()
     forget_others: bool = True
+    now_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -99,7 +102,10 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
         configured = Configured(
             request.evaluator.nodes, set(request.selection.order), result.instances, set(result.desired)
         )
+        result.diagnostics += request.evaluator.check()
+        result.diagnostics += request.evaluator.values(known, result.diagnostics)
         result.changes += gone(request.state, configured, request.removed, request.moved)
+    result.changes = in_turn(result.changes, result.desired, request.state)
     result.diagnostics += protected(result.changes, request.evaluator.nodes)
     result.outputs = _outputs(request, output_names, known, result.diagnostics)
     result.diagnostics += checks(request.evaluator, known)
@@ -137,7 +143,8 @@ def _node(
     addr = desired.addr
     recorded = request.state.results.get(addr)
     desired = with_ignored(desired, recorded)
-    environment, unchecked = environment_here(request.observed.environments.get(addr, {}), recorded)
+    example = request.examples.get(addr) if recorded is None else None
+    environment, unchecked = environment_here(request.observed.environments.get(addr, {}), recorded or example)
     if isinstance(desired, DesiredDatasource):
         components = datasource_components(desired, request.observed.sources.get(addr), environment)
         outputs: Mapping[str, OutputDecl] = DATA
@@ -146,18 +153,16 @@ def _node(
         components = step_components(desired, request.observed.closures.get(addr), environment)
         outputs = desired.outputs
         known_source = True
-    ignored = ignoring(components, recorded, desired.config.meta.lifecycle.ignore_changes)
-    if recorded is not None and fingerprint(ignored) == recorded.fingerprint:
-        components = ignored
-    complete = known_source and all(components.inputs.values()) and not is_unknown(components.params)
-    digest = fingerprint(components) if complete else ""
+    compared = compare(desired, components, recorded, example)
+    components = compared.components
+    digest = fingerprint(components) if known_source else ""
     waiting = [
         str(reference)
         for reference in desired.references
         if any(ref.digest is None for ref in known.get(reference, {}).values())
     ]
     triggers = _triggered(desired, result)
-    action, reasons, found = _decide(request, desired, components, digest, recorded, waiting, triggers)
+    action, reasons, found = _decide(request, desired, compared, digest, waiting, triggers)
     refs = recorded_refs(addr, found, outputs) if found else unknown_refs(addr, outputs)
     change = Change(
         addr=addr,
@@ -179,9 +184,8 @@ def _node(
 def _decide(
     request: Request,
     desired: DesiredDatasource | DesiredStep,
-    components: Components,
+    compared: Compared,
     digest: str,
-    recorded: Recorded | None,
     waiting: Collection[str],
     triggers: Sequence[Change],
 ) -> tuple[Action, list[Reason], Recorded | None]:
@@ -190,6 +194,7 @@ def _decide(
     `waiting` are its references without a result, `triggers` what makes it run again and does so itself.
     """
     addr = desired.addr
+    recorded = request.state.results.get(addr)
     inputs = desired.inputs if isinstance(desired, DesiredStep) else {}
     attempt = request.state.attempts.get(addr)
     damage = request.observed.damage.get(addr)
@@ -199,20 +204,20 @@ def _decide(
     if recorded is not None and triggers:
         certain = [change for change in triggers if change.action is not Action.MAY_RUN]
         action = Action.RUN if certain else Action.MAY_RUN
-        return action, [*_trigger_reasons(certain or triggers), *changed(recorded, components, inputs), *waits], None
-    if recorded is not None and digest and digest == recorded.fingerprint and damage is None:
-        return Action.NO_OP, [], recorded
-    reasons = changed(recorded, components, inputs) if recorded else []
+        return action, [*_trigger_reasons(certain or triggers), *compared.stale, *waits], None
+    old = too_old(desired, recorded, request.now_ms)
+    if recorded is not None and digest and digest == recorded.fingerprint and damage is None and not old:
+        return Action.NO_OP, list(compared.kept), recorded
+    reasons = [*compared.stale, *old]
     if damage is not None:
         reasons.append(damaged(damage))
-    if digest:
-        found = request.find_result(addr, digest)
+    if digest and not runs_always(desired):
+        found = request.find_result(addr, digest, oldest(desired, compared.components, recorded, request.now_ms))
         if found is not None:
-            where = Reason(ReasonCode.RECORDED_ELSEWHERE, f"{found.addr} of apply {found.serial} has this result")
-            return Action.REUSE, [*reasons, where], found
+            return Action.REUSE, [*reasons, *compared.kept, elsewhere(found, addr, request.state)], found
     if recorded is None:
         first = failed_before(attempt) or [Reason(ReasonCode.NEVER_RAN, "has never run")]
-        return Action.RUN, [*first, *waits], None
+        return Action.RUN, [*first, *compared.beside, *waits], None
     if not reasons and not digest:
         return Action.MAY_RUN, [*waits, *failed_before(attempt)], None
     return Action.RUN, [*reasons, *failed_before(attempt), *waits], None
@@ -268,6 +273,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         depends_on=tuple(str(a) for a in desired.references),
         execution_id=recorded.execution_id if recorded and action is Action.NO_OP else None,
         moved_from=request.moved.get(desired.addr, ""),
+        create_first=action is Action.REPLACE and desired.config.meta.lifecycle.create_before_destroy,
     )
 
 
@@ -296,6 +302,8 @@ def _after(
     if components.code:
         after["code"] = components.code["entry"]
     after["params"] = dict(components.params)
+    if components.triggers_replace is not None:
+        after["triggers_replace"] = components.triggers_replace
     if components.inputs:
         after["inputs"] = {name: digest or None for name, digest in components.inputs.items()}
     after["outputs"] = {name: result.outputs[name].digest if result else None for name in outputs}
@@ -306,6 +314,7 @@ def _unknown_paths(
     components: Components, outputs: Mapping[str, OutputDecl], result: Recorded | None
 ) -> tuple[str, ...]:
     paths = [f"params.{name}" for name, value in components.params.items() if is_unknown(value)]
+    paths += ["triggers_replace"] if is_unknown(components.triggers_replace) else []
     paths += [f"inputs.{name}" for name, digest in components.inputs.items() if not digest]
     if result is None:
         paths += [f"outputs.{name}" for name in outputs]

@@ -18,6 +18,9 @@ EMBEDDED = BackendAddr("local", "embedded")
 """The backend of steps that name none and have no default: processes on this machine."""
 
 
+_VALIDATE = "`zenctl validate` tells what is wrong with it."
+
+
 class Providers:
     """The configured providers of one command. Each is made at its first use and closed with this object."""
 
@@ -73,14 +76,17 @@ class Providers:
 
     def _backend(self, addr: BackendAddr) -> tuple[str, str, Mapping[str, Any]]:
         configured = self._configuration.backends.get(addr)
+        if configured is None and str(addr) in self._configuration.faulty:
+            raise DiagnosticError(error("backend_unknown", f"{addr} is not declared rightly", _VALIDATE))
         if configured is None:
             provider_name, backend = self._registry.backend_type(addr.type)
             return provider_name, addr.type, backend.model().model_dump()
         decoded, diagnostics = decode(configured.type.model, configured.body, self._scope, stored=False)
         raise_errors([d.at(configured.range, str(addr)) for d in diagnostics])
         if decoded.model is None:
-            summary = f"{addr} depends on a value that is known only after apply"
-            raise DiagnosticError(error("backend_unknown", summary, range=configured.range, address=str(addr)))
+            summary = f"{addr} depends on a variable that has no value, or a wrong one"
+            place = configured.range
+            raise DiagnosticError(error("backend_unknown", summary, _VALIDATE, range=place, address=str(addr)))
         return configured.provider, addr.type, decoded.model.model_dump()
 
     def _provider(self, name: str) -> Provider:
@@ -88,10 +94,15 @@ class Providers:
             provider = self._registry.instance(name)
             block = self._configuration.providers.get(name)
             config: Mapping[str, Any] = {}
+            if block is None and f"provider.{name}" in self._configuration.faulty:
+                raise DiagnosticError(error("provider_unknown", f"Provider {name} is not declared rightly", _VALIDATE))
             if block is not None:
                 decoded, diagnostics = decode(provider.schema().config, block.body, self._scope, stored=False)
                 raise_errors([d.at(block.range) for d in diagnostics])
-                config = decoded.model.model_dump() if decoded.model is not None else {}
+                if decoded.model is None:
+                    summary = f"Provider {name} depends on a variable that has no value, or a wrong one"
+                    raise DiagnosticError(error("provider_unknown", summary, _VALIDATE, range=block.range))
+                config = decoded.model.model_dump()
             try:
                 provider.configure(config, self._context)
             except ProviderError as problem:

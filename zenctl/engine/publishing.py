@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zenctl.addrs import EndpointAddr
+from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import DiagnosticError, error
 from zenctl.engine.components import plain, served_as_recorded
 from zenctl.engine.desired import DesiredEndpoint
@@ -16,12 +17,13 @@ from zenctl.engine.endpoints import ACTIONS, endpoint_name, live_name
 from zenctl.engine.execution import store_hint
 from zenctl.engine.jobs import input_record, new_job_id
 from zenctl.engine.providers import Providers, provider_diagnostic
-from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree
+from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree, tree_path
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import WorkspaceState
+from zenctl.metadata.state import RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components
 from zenctl.plans.plan import Change, Plan
+from zenctl.plans.planfile import decode_components
 from zenctl.provider import Endpoint, EndpointRequest, EndpointState, ProviderError
 
 OUTCOMES = {
@@ -38,6 +40,12 @@ SUCCEEDS = (
     "leave out the port, or create_before_destroy."
 )
 """What to know where an endpoint cannot be made beside the one that it replaces."""
+
+PREVIEWS = (
+    "Each workspace has an endpoint of its own, and two cannot share a port: leave it out in previews, as in "
+    'port = zenctl.workspace == "default" ? 8501 : null.'
+)
+"""What to know where an endpoint of another workspace than the default one cannot be made."""
 
 
 class Publisher:
@@ -117,6 +125,25 @@ class Publisher:
         self._recorder.endpoint_deleted(addr)
         return ""
 
+    def record(self, addr: EndpointAddr) -> tuple[str, str]:
+        """Record the endpoint as it is now, or that it is gone; gives the outcome and its URL."""
+        recorded = self._state.results[addr]
+        name = live_name(addr, self._state)
+        try:
+            seen = self._providers.endpoint(addr.type, str(recorded.attributes.get("provider", ""))).read(name)
+        except ProviderError as problem:
+            raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+        if seen is None:
+            self._recorder.endpoint_deleted(addr)
+            return "forgotten", ""
+        if not seen.ready or seen.model_digest is None:
+            return "unchanged", seen.url
+        model = RecordedArtifact(0, "Model", tree_path(seen.model_digest), seen.model_digest)
+        components = replace(decode_components(recorded.components), inputs={"model": seen.model_digest})
+        attributes = {**recorded.attributes, "url": seen.url, **seen.attributes}
+        self._recorder.endpoint(addr, components, attributes, {"model": model}, code_version=self._code_version)
+        return "recorded", seen.url
+
     def _successor(self, addr: EndpointAddr) -> str:
         """The name of the endpoint that replaces one while that is still there."""
         return f"{endpoint_name(addr, self._plan.workspace)}-{self._recorder.serial}"
@@ -138,7 +165,8 @@ class Publisher:
             try:
                 made = provider.create(ready)
             except ProviderError as problem:
-                problem.hint = f"{problem.hint} {SUCCEEDS}".strip() if succeeds else problem.hint
+                more = SUCCEEDS if succeeds else PREVIEWS if self._plan.workspace != DEFAULT else ""
+                problem.hint = f"{problem.hint} {more}".strip()
                 raise
             if succeeds and prior is not None:
                 provider.delete(prior.name)

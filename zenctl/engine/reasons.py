@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from zenctl.addrs import Address
 from zenctl.fingerprint.code import WHOLE
 from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.environment import compare
 from zenctl.jobs.artifacts import CorruptArtifact
-from zenctl.metadata.state import Recorded
+from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
 from zenctl.plans.actions import Components, Reason, ReasonCode
 from zenctl.plans.difference import differences
@@ -33,6 +34,7 @@ def changed(recorded: Recorded, wanted: Components, inputs: Mapping[str, Artifac
         *_inputs(before, wanted, inputs),
         *_source(before, wanted),
         *_environment(before, wanted),
+        *_triggers(before, wanted),
     ]
 
 
@@ -40,6 +42,24 @@ def damaged(damage: CorruptArtifact) -> Reason:
     """A recorded output that is not in the store as it was written."""
     code = ReasonCode.OUTPUT_MISSING if damage.missing else ReasonCode.OUTPUT_CORRUPT
     return Reason(code, str(damage), {"path": damage.path})
+
+
+def elsewhere(found: Recorded, addr: Address, state: WorkspaceState) -> Reason:
+    """Where the recorded result stands that is taken instead of a run."""
+    where = ""
+    if found.project != state.project:
+        where = f"workspace {found.workspace} of project {found.project}, "
+    elif found.workspace != state.workspace:
+        where = f"workspace {found.workspace}, "
+    of = f" of {found.addr}" if found.addr != addr else ""
+    data = {
+        "project": found.project,
+        "workspace": found.workspace,
+        "serial": found.serial,
+        "address": str(found.addr),
+        "execution_id": found.execution_id,
+    }
+    return Reason(ReasonCode.RECORDED_ELSEWHERE, f"REUSE from {where}apply {found.serial}{of}", data)
 
 
 def pending(inputs: Mapping[str, ArtifactRef], others: Iterable[str]) -> list[Reason]:
@@ -201,3 +221,11 @@ def _source(before: Components, wanted: Components) -> list[Reason]:
 def _environment(before: Components, wanted: Components) -> list[Reason]:
     changes = [str(change) for change in compare(before.environment, wanted.environment)]
     return [Reason(ReasonCode.ENVIRONMENT_CHANGED, ", ".join(changes), {"changes": changes})] if changes else []
+
+
+def _triggers(before: Components, wanted: Components) -> list[Reason]:
+    return [
+        Reason(ReasonCode.TRIGGER_CHANGED, str(difference), {"path": difference.path})
+        for difference in differences(before.triggers_replace, wanted.triggers_replace, "triggers_replace")
+        if not is_unknown(difference.after)
+    ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from zenctl.addrs import Address
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.addrs import Address, EndpointAddr
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.endpoints import live_name
 from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
@@ -27,7 +27,10 @@ from zenctl.schema.types import Observe
 
 
 class Refresher:
-    """Collects Observed and diagnostics. `cache_dir` is the only place it writes to."""
+    """Collects Observed and diagnostics. `cache_dir` is the only place it writes to.
+
+    `allowed` says what is wrong with reading a datasource, before anything of it is read.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Refresher:
         code: CodeSources,
         listener: Listener,
         refresh: bool = True,
+        allowed: Callable[[DesiredDatasource], list[Diagnostic]] | None = None,
     ) -> None:
         self.root = root
         self.cache_dir = cache_dir
@@ -47,6 +51,7 @@ class Refresher:
         self.code = code
         self.listener = listener
         self.refresh = refresh
+        self.allowed = allowed
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[Address] = set()
         self._sources: dict[Address, SourceState] = {}
@@ -54,6 +59,7 @@ class Refresher:
         self._environments: dict[Address, Mapping[str, Any]] = {}
         self._damage: dict[Address, CorruptArtifact] = {}
         self._endpoints: dict[Address, EndpointState] = {}
+        self._installed: dict[tuple[str, ...], Mapping[str, Any]] = {}
 
     def observe(self, desired: Iterable[Desired], storage: Storage | None) -> Observed:
         """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
@@ -72,6 +78,16 @@ class Refresher:
             self._outputs(storage)
         return Observed(self._sources, self._closures, self._environments, self._damage, self._endpoints)
 
+    def observe_recorded(self, wanted: Collection[Address], storage: Storage) -> Observed:
+        """Look at recorded endpoints and outputs, whatever the configuration says of them."""
+        for addr in wanted:
+            recorded = self.state.results[addr]
+            if isinstance(addr, EndpointAddr):
+                provider = str(recorded.attributes.get("provider", ""))
+                self._read(addr, provider, live_name(addr, self.state), None)
+        self._outputs(storage)
+        return Observed(damage=self._damage, endpoints=self._endpoints)
+
     def has_seen(self, addr: Address) -> bool:
         """Whether a node was observed."""
         return addr in self._seen
@@ -84,6 +100,10 @@ class Refresher:
         if not self.refresh and recorded is not None and recorded.components.get("source"):
             facts = recorded.components["source"]
             self._sources[node.addr] = SourceState(facts["digest"], facts.get("bytes", 0), facts.get("rows"))
+            return
+        refused = self.allowed(node) if self.allowed is not None else []
+        if refused:
+            self.diagnostics += refused
             return
         observe = cast(Observe, load_attribute(node.config.type.observe))
         self.listener(RefreshStarted(str(node.addr)))
@@ -111,7 +131,9 @@ class Refresher:
             self._environments[node.addr] = self._environment(tuple(sorted(closure.third_party)))
 
     def _environment(self, packages: tuple[str, ...]) -> Mapping[str, Any]:
-        return installed(packages, self.cache_dir)
+        if packages not in self._installed:
+            self._installed[packages] = installed(packages, self.cache_dir)
+        return self._installed[packages]
 
     def _outputs(self, storage: Storage) -> None:
         checked: dict[str, CorruptArtifact | None] = {}
@@ -130,14 +152,16 @@ class Refresher:
             if recorded is not None:
                 self._endpoints[node.addr] = recorded_endpoint(name, recorded)
             return
+        self._read(node.addr, node.config.provider, name, node.config.range)
+
+    def _read(self, addr: EndpointAddr, provider: str, name: str, place: SourceRange | None) -> None:
         try:
-            state = self.providers.endpoint(node.addr.type, node.config.provider).read(name)
+            state = self.providers.endpoint(addr.type, provider).read(name)
         except ProviderError as problem:
-            diagnostic = provider_diagnostic(problem, str(node.addr), range=node.config.range, address=str(node.addr))
-            self.diagnostics.append(diagnostic)
+            self.diagnostics.append(provider_diagnostic(problem, str(addr), range=place, address=str(addr)))
             return
         if state is not None:
-            self._endpoints[node.addr] = state
+            self._endpoints[addr] = state
 
 
 def damage(storage: Storage, digest: str) -> CorruptArtifact | None:

@@ -14,12 +14,12 @@ from zenctl.plans.actions import Action, Reason, ReasonCode
 from zenctl.plans.plan import Change
 
 
-def plan_destroy(state: WorkspaceState, targets: frozenset[Address] = frozenset()) -> list[Change]:
-    """Delete every recorded endpoint (or the targeted ones); records and artifacts stay."""
+def plan_destroy(state: WorkspaceState, wanted: Collection[Address]) -> list[Change]:
+    """Delete the recorded endpoints that are wanted gone; records and artifacts stay."""
     return [
         _delete(recorded, Reason(ReasonCode.REQUESTED, "destroy was requested"))
         for addr, recorded in sorted(state.results.items(), key=lambda item: str(item[0]))
-        if isinstance(addr, EndpointAddr) and (not targets or addr in targets)
+        if isinstance(addr, EndpointAddr) and addr in wanted
     ]
 
 
@@ -105,6 +105,8 @@ def before(recorded: Recorded | None) -> dict[str, Any] | None:
     if components.get("code"):
         shown["code"] = components["code"].get("entry", "")
     shown["params"] = components.get("params", {})
+    if components.get("triggers_replace") is not None:
+        shown["triggers_replace"] = components["triggers_replace"]
     if components.get("inputs"):
         shown["inputs"] = dict(components["inputs"])
     shown["outputs"] = {name: artifact.digest for name, artifact in recorded.outputs.items()}

@@ -39,8 +39,12 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What changes a plan besides the configuration. With `code_diffs` it holds what changed in the source of steps;
-    with `for_file` that too, and the commit it was made at.
+    """What changes a plan besides the configuration.
+
+    `trusted_config` is the commit, tag or branch that says where credentials may go; empty if the configuration itself
+    is trusted. `refresh_only` looks at what is recorded, and plans to record what has become of it.
+    With `code_diffs` it holds what changed in the source of steps; with `for_file` that too, and the commit it was made
+    at.
     """
 
     destroy: bool = False
@@ -50,6 +54,8 @@ class PlanOptions:
     replace: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    trusted_config: str = ""
+    refresh_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ class LogsOutcome:
 
     chunks: Iterator[str] | None
     diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +133,4 @@ class LineageOutcome:
 
     node: LineageNode | None
     diagnostics: tuple[Diagnostic, ...]
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)

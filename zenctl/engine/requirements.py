@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from zenctl.config.configuration import Configuration, EndpointConfig
-from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange
-from zenctl.engine.opening import OpeningError, open_configuration
+from zenctl.config.loader import load
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, has_errors
 from zenctl.engine.providers import EMBEDDED
 from zenctl.engine.requests import Inputs
-from zenctl.provider.registry import Registry
+from zenctl.provider.registry import Registry, discover
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,14 @@ class ProvidersOutcome:
 
 def configured_providers(inputs: Inputs) -> ProvidersOutcome:
     """The providers of a folder's configuration; variables need no values."""
-    try:
-        opened = open_configuration(inputs, values_required=False)
-    except OpeningError as problem:
-        return ProvidersOutcome(None, {}, problem.diagnostics, problem.sources)
-    registry = opened.registry
-    used = used_providers(opened.configuration, registry)
+    registry = discover()
+    loaded = load(inputs.root, registry)
+    if loaded.configuration is None or has_errors(loaded.diagnostics):
+        return ProvidersOutcome(None, {}, loaded.diagnostics, loaded.sources)
+    used = used_providers(loaded.configuration, registry)
     names = {provider.name for provider in used}
     others = {name: _version(registry, name) for name in registry.provider_names() if name not in names}
-    return ProvidersOutcome(tuple(used), others, opened.diagnostics, opened.sources)
+    return ProvidersOutcome(tuple(used), others, loaded.diagnostics, loaded.sources)
 
 
 def used_providers(configuration: Configuration, registry: Registry) -> list[UsedProvider]:

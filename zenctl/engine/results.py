@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 from zenctl.addrs import Address
 from zenctl.engine.refreshing import damage
+from zenctl.engine.reusing import Trusted
 from zenctl.jobs.storage import Storage
-from zenctl.metadata.state import Recorded, WorkspaceState, find_results
+from zenctl.metadata.state import Recorded, WorkspaceState, find_results, read_recorded
 from zenctl.metadata.store import MetadataStore
 
 
 class ResultFinder:
-    """Looks up results of a project: the address's own current one first, then the newest of the workspaces given."""
+    """Looks up results: the address's own current one first, then the newest of its workspace, then of others."""
 
-    def __init__(
-        self, store: MetadataStore, storage: Storage | None, state: WorkspaceState, workspaces: tuple[str, ...]
-    ) -> None:
+    def __init__(self, store: MetadataStore, storage: Storage | None, state: WorkspaceState, allowed: Trusted) -> None:
         self._store = store
         self._storage = storage
         self._state = state
-        self._workspaces = workspaces
+        self._allowed = allowed
         self._intact: dict[str, bool] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, addr: Address, fingerprint: str) -> Recorded | None:
-        """An intact result with this fingerprint, or None."""
+    def __call__(self, addr: Address, fingerprint: str, not_before_ms: int = 0) -> Recorded | None:
+        """An intact result with this fingerprint that was produced at that time or later, or None."""
+        for result in self._candidates(addr, fingerprint):
+            if result.produced_ms >= not_before_ms and self._whole(result):
+                return result
+        return None
+
+    def _candidates(self, addr: Address, fingerprint: str) -> Iterator[Recorded]:
+        """The results with this fingerprint, best first; what is here needs no query."""
         head = self._state.results.get(addr)
-        if head is not None and head.fingerprint == fingerprint and self._whole(head):
-            return head
-        for found in find_results(self._store, self._state.project, fingerprint, self._workspaces):
-            if self._whole(found):
+        if head is not None and head.fingerprint == fingerprint:
+            yield head
+        found = find_results(self._store, fingerprint, self._allowed.allows)
+        yield from sorted(found, key=lambda result: not self._allowed.is_own(result))
+
+    def pinned(self, execution_id: int, fingerprint: str) -> Recorded | None:
+        """The result that a plan has pinned, if it is still there, intact and with the same fingerprint."""
+        for found in read_recorded(self._store, self._store.executions_by_id([execution_id])):
+            if found.is_result and found.fingerprint == fingerprint and self._whole(found):
                 return found
         return None
 

@@ -55,6 +55,7 @@ def run_apply(
             holder,
             lease_seconds=LEASE_SECONDS,
             timeout=lock_timeout,
+            renew=not (plan.destroy or plan.refresh_only),
             on_wait=lambda held: listener(Notice(f"waiting for the lock: {held}")),
         )
     except LockHeld as held:
@@ -70,7 +71,9 @@ def run_apply(
         applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism)
         outputs, problems = _outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
-        applied.diagnostics += [] if plan.destroy else checks(world.opened.evaluator, applied.known)
+        applied.diagnostics += (
+            [] if plan.destroy or plan.refresh_only else checks(world.opened.evaluator, applied.known)
+        )
         interrupted = stop.drain.is_set()
         outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
         result = _outcome(world.opened, recorder.serial, plan, applied, outputs, interrupted=interrupted)
@@ -126,7 +129,7 @@ def _apply(
         publisher=Publisher(
             plan, state, recorder, world.providers, world.storage, inputs.data_dir.absolute() / "work", version
         ),
-        find_result=ResultFinder(world.store, world.storage, state, (plan.workspace,)),
+        results=ResultFinder(world.store, world.storage, state, opened.trusted),
         code_version=version,
         locations=locations,
         running=settled.running,
@@ -212,7 +215,7 @@ def _outputs(
     opened: Opened, plan: Plan, applied: Applied, state: WorkspaceState
 ) -> tuple[dict[str, Any], list[Diagnostic]]:
     """The root outputs after the apply; one that still waits for something keeps its former value."""
-    if plan.destroy:
+    if plan.destroy or plan.refresh_only:
         return dict(state.outputs), []
     known = {**recorded_results(state), **applied.known}
     outputs: dict[str, Any] = {}

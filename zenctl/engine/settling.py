@@ -35,7 +35,8 @@ def settle(
 ) -> Settled:
     """Go through the attempts that are recorded as running; the lock says that no apply is looking after them.
 
-    A job that still runs is left to be waited for if its address is `wanted` by the plan, else canceled.
+    A job that still runs is left to be waited for if its address is `wanted` by the plan, else canceled. One of two
+    runs that were to be compared proves nothing: it is not kept.
     """
     found = Settled()
     for addr, attempt in state.attempts.items():
@@ -49,7 +50,7 @@ def settle(
             continue
         compute = providers.compute(backend_of(attempt))
         result = read_result(storage, attempt.job_id)
-        if result is not None and verified(storage, result).ok:
+        if result is not None and not attempt.repeated and verified(storage, result).ok:
             recorder.complete(attempt.execution_id, output_records(result), environment=dict(result.environment))
             if attempt.handle:
                 compute.release(attempt.handle)
@@ -59,7 +60,7 @@ def settle(
             )
             continue
         if attempt.handle and compute.status(attempt.handle).state in (JobState.PENDING, JobState.RUNNING):
-            if addr in wanted:
+            if addr in wanted and not attempt.repeated:
                 found.running[addr] = attempt
                 continue
             compute.cancel(attempt.handle)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from zenctl.addrs import AddressError, EndpointAddr, parse
 from zenctl.config.files import SUFFIXES
-from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, raise_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.initialising import ignore_data, write_starter
@@ -18,10 +19,10 @@ from zenctl.engine.opening import (
     OpeningError,
     check,
     open_configuration,
-    open_metadata,
     open_planned,
     open_providers,
-    store_failure,
+    open_settings,
+    opened_store,
 )
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import (
@@ -36,13 +37,14 @@ from zenctl.engine.requests import (
     Stop,
 )
 from zenctl.engine.session import run_apply
+from zenctl.engine.trusting import Trust, trust
 from zenctl.engine.world import World
 from zenctl.fingerprint.repositories import Fetch
 from zenctl.jobs.storage import Storage
 from zenctl.metadata.lineage import lineage
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.state import read_state as read_workspace
-from zenctl.metadata.store import MetadataStore, StoreError
+from zenctl.metadata.store import MetadataStore
 from zenctl.plans.plan import Plan
 
 __all__ = [
@@ -77,13 +79,33 @@ def validate(inputs: Inputs, *, fetch: Fetch = Fetch.NEVER) -> PlanOutcome:
 
 def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanOutcome:
     """Compare the configuration with what is recorded and what is there; runs and writes nothing but caches."""
+    with ExitStack() as held:
+        try:
+            ref = options.trusted_config
+            trusted = held.enter_context(trust(inputs, ref)) if ref else None
+            opened = open_configuration(inputs, fetch=_fetch(options))
+        except OpeningError as problem:
+            return PlanOutcome(None, problem.diagnostics, problem.sources)
+        except DiagnosticError as problem:
+            return PlanOutcome(None, problem.diagnostics)
+        return _make_plan(opened, inputs, options, listener, trusted)
+
+
+def _fetch(options: PlanOptions) -> Fetch:
+    """When a plan asks other hosts for pinned code; a configuration that is not trusted names none to ask."""
+    if options.trusted_config:
+        return Fetch.NEVER
+    return Fetch.ALWAYS if options.refresh else Fetch.MISSING
+
+
+def _make_plan(
+    opened: Opened, inputs: Inputs, options: PlanOptions, listener: Listener, trusted: Trust | None
+) -> PlanOutcome:
     try:
-        opened = open_configuration(inputs, fetch=Fetch.ALWAYS if options.refresh else Fetch.MISSING)
-    except OpeningError as problem:
-        return PlanOutcome(None, problem.diagnostics, problem.sources)
-    try:
+        # Before a store is opened or a provider asked for anything.
+        raise_errors(trusted.differences(opened) if trusted is not None else [])
         with _world(opened, inputs, create=False) as (store, providers, storage):
-            made = draft(World(opened, inputs, store, providers, storage), options, listener)
+            made = draft(World(opened, inputs, store, providers, storage), options, listener, trusted)
     except DiagnosticError as problem:
         return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
     texts = {**opened.sources, **code_texts(opened, made.diagnostics)}
@@ -100,20 +122,10 @@ def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[Me
     """Metadata store, providers and artifact store of a configuration, closed at the end."""
     providers = open_providers(opened, inputs)
     try:
-        with _store(opened, inputs, create=create) as store:
+        with opened_store(opened.configuration.settings, inputs, create=create) as store:
             yield store, providers, providers.storage()
     finally:
         providers.close()
-
-
-@contextmanager
-def _store(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[MetadataStore]:
-    """The metadata store, closed at the end; what fails in it is a diagnostic."""
-    with closing(open_metadata(opened, inputs, create=create)) as store:
-        try:
-            yield store
-        except StoreError as problem:
-            raise DiagnosticError(store_failure(problem)) from problem
 
 
 def apply_plan(
@@ -126,6 +138,7 @@ def apply_plan(
     lock_timeout: float = 0.0,
 ) -> ApplyOutcome:
     """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
+    inputs = replace(inputs, workspace=plan.workspace)
     try:
         opened = open_planned(inputs, plan)
     except OpeningError as problem:
@@ -143,27 +156,30 @@ def apply_plan(
 def read_state(inputs: Inputs) -> StateOutcome:
     """What is recorded for the workspace."""
     try:
-        opened = open_configuration(inputs, values_required=False)
+        settings, sources = open_settings(inputs)
     except OpeningError as problem:
         return StateOutcome(None, problem.diagnostics, problem.sources)
     try:
-        with _store(opened, inputs, create=False) as store:
-            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
+        with opened_store(settings, inputs, create=False) as store:
+            state = read_workspace(store, settings.project, inputs.workspace)
     except DiagnosticError as problem:
-        return StateOutcome(None, problem.diagnostics, opened.sources)
-    return StateOutcome(state, (), opened.sources)
+        return StateOutcome(None, problem.diagnostics, sources)
+    return StateOutcome(state, (), sources)
 
 
 def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
     """An address's current record and all it came from."""
+    sources: Mapping[str, str] = {}
     try:
-        opened = open_configuration(inputs, values_required=False)
-        with _store(opened, inputs, create=False) as store:
-            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
+        settings, sources = open_settings(inputs)
+        with opened_store(settings, inputs, create=False) as store:
+            state = read_workspace(store, settings.project, inputs.workspace)
             recorded = recorded_at(state, address, results_only=False)
             return LineageOutcome(lineage(store, recorded.execution_id), ())
+    except OpeningError as problem:
+        return LineageOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
-        return LineageOutcome(None, problem.diagnostics)
+        return LineageOutcome(None, problem.diagnostics, sources)
 
 
 def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> Recorded:
@@ -183,8 +199,11 @@ def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> R
 
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
     """What the newest attempt of a step, or an endpoint's server, printed; `follow` waits for more while it runs."""
+    sources: Mapping[str, str] = {}
     try:
-        opened = open_configuration(inputs, values_required=False)
+        _, sources = open_settings(inputs)
+        # A log lies in the artifact store, and whether it grows its backend tells: the rest may be wrong.
+        opened = open_configuration(inputs, values_required=False, sound=False)
         with ExitStack() as open_things:
             store, providers, storage = open_things.enter_context(_world(opened, inputs, create=False))
             state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
@@ -198,8 +217,10 @@ def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
                     job_id = execution.name
                 chunks = job_log(recorded, job_id, providers, storage, follow=follow)
             return LogsOutcome(_with(open_things.pop_all(), chunks), ())
+    except OpeningError as problem:
+        return LogsOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
-        return LogsOutcome(None, problem.diagnostics)
+        return LogsOutcome(None, problem.diagnostics, sources)
 
 
 def _with(open_things: ExitStack, chunks: Iterator[str]) -> Iterator[str]:

@@ -312,8 +312,8 @@ class _Collector:
 def missing_file(tree: SourceTree, path: str) -> Diagnostic:
     """The diagnostic for a code file that is not there, with the nearest one that is."""
     known = [p for p in walk(tree) if p.endswith(".py")]
-    summary = f"there is no file {path}"
-    detail = "The path of a step's code is relative to the configuration's folder."
+    summary = f"There is no file {path}"
+    detail = "The path of a step's code is relative to the folder of the module that the step stands in."
     by_name = [p for p in known if p.rpartition("/")[2] == path.rpartition("/")[2]]
     hint = f' Did you mean "{by_name[0]}"?' if by_name else did_you_mean(path, known)
     return error("code_file_missing", summary, detail + hint)

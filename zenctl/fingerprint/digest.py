@@ -19,7 +19,9 @@ def fingerprint(components: Components) -> str:
     files included, the entry file's path not), the parameters, the digests of inputs and source, and the environment.
     Raises TypeError or ValueError if a parameter has no JSON form.
     """
-    if is_unknown(components.params) or any(not digest for digest in components.inputs.values()):
+    if is_unknown([components.params, components.triggers_replace]) or any(
+        not digest for digest in components.inputs.values()
+    ):
         return ""
     if components.source and not components.source.get("digest"):
         return ""
@@ -36,6 +38,8 @@ def fingerprint(components: Components) -> str:
                 "python": components.environment.get("python", ""),
                 "distributions": components.environment.get("distributions", {}),
             },
+            # Left out where there is none: results recorded without it keep their fingerprint.
+            **({} if components.triggers_replace is None else {"triggers_replace": components.triggers_replace}),
         }
     )
 

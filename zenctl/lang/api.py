@@ -60,17 +60,11 @@ def evaluate(
     """Compute an expression, a template, or (with `syntax="yaml"`) a whole YAML document.
 
     `variables` are plain data as `from_python` takes it. `functions` replace the standard library: callables over
-    plain data; what they raise is a diagnostic. Raises TypeError for variables that are no plain data, and ValueError
-    for numbers out of range.
+    plain data; what they raise is a diagnostic. Raises TypeError for variables that are no plain data or a source that
+    is no text, and ValueError for numbers out of range or a mode or syntax that there is not.
     """
-    if syntax == "yaml":
-        from zenctl.lang.yaml import parse_yaml_value  # PyYAML costs time that most commands can spare
-
-        expression, problems = parse_yaml_value(source, filename)
-    elif mode == "template":
-        expression, problems = parse_template(source, filename)
-    else:
-        expression, problems = parse_expression(source, filename)
+    _one_of("mode", mode, ("expression", "template"))
+    expression, problems = _expression(source, mode, syntax, filename)
     known = {nfc(name): from_python(value) for name, value in (variables or {}).items()}
     own = None
     if functions is not None:
@@ -90,8 +84,13 @@ def parse(
     shape: BlockShape | None = None,
     filename: str = "<input>",
 ) -> ParseResult:
-    """Read a text without evaluating it. For YAML, `shape` says which keys are blocks (none, unless given)."""
+    """Read a text without evaluating it. For YAML, `shape` says which keys are blocks (none, unless given).
+
+    Raises TypeError for a source that is no text, and ValueError for a mode or syntax that there is not.
+    """
+    _one_of("mode", mode, ("config", "expression", "template"))
     if mode == "config":
+        _checked(source, syntax)
         if syntax == "yaml":
             from zenctl.lang.yaml import parse_yaml
 
@@ -99,15 +98,28 @@ def parse(
         else:
             body, problems = parse_config(source, filename)
         return ParseResult(body, None, problems)
+    expression, problems = _expression(source, mode, syntax, filename)
+    return ParseResult(None, expression, problems)
+
+
+def _expression(source: str, mode: str, syntax: str, filename: str) -> tuple[Expression | None, list[Diagnostic]]:
+    _checked(source, syntax)
     if syntax == "yaml":
         from zenctl.lang.yaml import parse_yaml_value  # PyYAML costs time that most commands can spare
 
-        expression, problems = parse_yaml_value(source, filename)
-    elif mode == "template":
-        expression, problems = parse_template(source, filename)
-    else:
-        expression, problems = parse_expression(source, filename)
-    return ParseResult(None, expression, problems)
+        return parse_yaml_value(source, filename)
+    return parse_template(source, filename) if mode == "template" else parse_expression(source, filename)
+
+
+def _checked(source: str, syntax: str) -> None:
+    if not isinstance(source, str):
+        raise TypeError(f"the source must be a text, not {type(source).__name__}")
+    _one_of("syntax", syntax, ("hcl", "yaml"))
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"there is no {name} {value!r}; there are {', '.join(known)}")
 
 
 def references(source: str, *, mode: Literal["expression", "template", "config"] = "expression") -> list[Reference]:

@@ -28,9 +28,8 @@ def parse_tuple(parser: ExpressionParser) -> Expression:
         elif parser.kind == "eof":
             parser.fail("missing_bracket", "Unclosed list", 'This "[" is never closed.', opening)
         elif parser.kind != "]":
-            parser.fail(
-                "missing_comma", "Missing item separator", "The items of a list are separated by commas.", missing=True
-            )
+            detail = 'The items of a list are separated by commas, and a "]" ends it.'
+            parser.fail("missing_comma", "Missing item separator", detail, missing=True)
     parser.newlines = outer
     parser.advance()
     parser.grow(height + 1, start)

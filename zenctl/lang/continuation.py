@@ -1,4 +1,4 @@
-"""Tells of an expression that is typed line by line whether it goes on: a bracket or a heredoc in it is still open."""
+"""Tells of an expression that is typed line by line whether it goes on: a bracket, heredoc or comment is still open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _OPENS = {"(": "(", "[": "[", "{": "{", "interp": "sequence", "control": "sequen
 
 
 class Continuation:
-    """Follows one expression. `goes_on` says whether more lines must follow; `blank` that nothing was typed yet.
+    """Follows one expression. `goes_on` says whether more lines must follow; `blank` that there were only comments yet.
 
     Where brackets do not match, more lines would not help: the expression ends there and the parser says what is wrong.
     """
@@ -30,7 +30,7 @@ class Continuation:
             elif kind == "badnewline" or (kind in _CLOSES and self._unmatched(kind)):
                 self.goes_on = False
                 return
-        self.goes_on = bool(self._opened)
+        self.goes_on = bool(self._opened) or self._scanner.in_comment
 
     def _unmatched(self, kind: str) -> bool:
         return not self._opened or self._opened.pop() != _CLOSES[kind]

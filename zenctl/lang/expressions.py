@@ -219,12 +219,8 @@ class ExpressionParser(Cursor):
                 detail = f"The parenthesis of this call of {word} is never closed."
                 self.fail("missing_parenthesis", "Unclosed function call", detail, opening)
             elif self.kind != ")":
-                self.fail(
-                    "missing_comma",
-                    "Missing argument separator",
-                    "Arguments of a function are separated by commas.",
-                    missing=True,
-                )
+                detail = 'The arguments of a function are separated by commas, and a ")" ends them.'
+                self.fail("missing_comma", "Missing argument separator", detail, missing=True)
         self.newlines = outer
         self.advance()
         self.grow(height + 1, start)

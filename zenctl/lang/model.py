@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from zenctl.lang.normal_form import nfc
 from zenctl.lang.types import (
@@ -45,27 +46,27 @@ class _Unknown:
 UNKNOWN = _Unknown()
 
 
-@runtime_checkable
-class Capsule(Protocol):
+class Capsule(ABC):
     """An opaque object as a value: what it is, what can be read from it with a dot, and the object itself."""
 
+    __slots__ = ()
     type_name: str
 
+    @abstractmethod
     def attribute(self, name: str) -> Value | None:
         """The value of an attribute, unknown if it is known only after apply; None if there is no such attribute."""
-        ...
 
+    @abstractmethod
     def attribute_names(self) -> tuple[str, ...]:
         """The attributes there are, for did-you-mean."""
-        ...
 
+    @abstractmethod
     def unwrap(self) -> object:
         """The object."""
-        ...
 
+    @abstractmethod
     def content(self) -> Value | None:
         """The plain value it stands for where one is needed, unknown if it is known only after apply; None if none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ class Tokens:
         self.starts.append(start)
         self.ends.append(end)
 
+    def drop(self, at: int) -> None:
+        """Remove a token."""
+        del self.kinds[at], self.starts[at], self.ends[at]
+
 
 _IDENT_FIRST = r"[A-Za-z_\x80-\U0010ffff]"
 _NORMAL = re.compile(
@@ -91,19 +95,27 @@ def scan(text: str, mode: Mode = Mode.NORMAL, *, comments: bool = False) -> Toke
 
 
 class LineScanner:
-    """Scans a text that comes line by line: heredocs and templates stay open from one line to the next.
+    """Scans a text that comes line by line: heredocs, templates and comments stay open from one line to the next.
 
-    A comment between /* and */ must end on its line.
+    `in_comment` says that the last line ended between /* and */.
     """
 
     def __init__(self) -> None:
         self._modes: list[_String | _Sequence | _Heredoc | _Bare] = []
+        self.in_comment = False
 
     def line(self, text: str) -> Tokens:
         """The tokens of the next line, given without its end."""
+        if self.in_comment:
+            text = f"/*{text}"
         scanner = _Scanner(text + "\n", Mode.NORMAL, False)
         scanner.modes = self._modes
-        return scanner.run()
+        tokens = scanner.run()
+        last = len(tokens.kinds) - 2
+        self.in_comment = last >= 0 and tokens.kinds[last] == "bad" and text.startswith("/*", tokens.starts[last])
+        if self.in_comment:
+            tokens.drop(last)
+        return tokens
 
 
 class _Scanner:

@@ -103,6 +103,8 @@ def decode_execution(
         source=_number(properties, "source"),
         started_ms=_number(properties, "started_ms"),
         ended_ms=_number(properties, "ended_ms"),
+        produced_ms=_number(properties, "produced_ms") or _number(properties, "ended_ms"),
+        repeated=bool(_number(properties, "repeated")),
         environment=_object(properties, "environment"),
         producers=_object(properties, "producers"),
         operation=_text(properties, "operation") or "run",

@@ -11,23 +11,28 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
 from zenctl.metadata.holder import Holder, decode_holder, encode_holder, is_gone
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
+    Artifact,
     Committed,
     Context,
+    Execution,
     MetadataStore,
     PropertyValue,
     StoreError,
     Transition,
+    Where,
 )
 from zenctl.metadata.types import APPLY, TRANSITION, WORKSPACE
+from zenctl.metadata.workspaces import renewed
 
 __all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlock"]
 
@@ -38,6 +43,8 @@ CONTESTED = 1000
 """Races lost in a row before that is taken for a fault of the store."""
 
 ACTIVE, FINISHED, ABANDONED = "active", "finished", "abandoned"
+
+Node = TypeVar("Node", Execution, Artifact)
 
 _log = logging.getLogger(__name__)
 
@@ -91,10 +98,13 @@ class ApplyLock:
         """Whether the lock is known to have been taken away; running steps had better be stopped."""
         return isinstance(self._error, LockLost)
 
-    def commit(self, transition: Transition) -> Committed:
-        """Write a transition if the lock is still held. Raises LockLost, AlreadyExists or StoreError."""
+    def commit(self, transition: Transition, workspace: Mapping[str, PropertyValue] | None = None) -> Committed:
+        """Write a transition if the lock is still held, and with it these properties of the workspace itself.
+
+        Raises LockLost, AlreadyExists or StoreError.
+        """
         with self._guard:
-            return self._commit(transition, {})
+            return self._commit(transition, {}, workspace or {})
 
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
         """End the apply and give the lock back. `outputs` None leaves those of an earlier apply in force."""
@@ -114,36 +124,46 @@ class ApplyLock:
         if threading.current_thread() is not self._renewer:
             self._renewer.join()
 
-    def _commit(self, transition: Transition, changes: Mapping[str, PropertyValue]) -> Committed:
+    def _commit(
+        self,
+        transition: Transition,
+        changes: Mapping[str, PropertyValue],
+        of_workspace: Mapping[str, PropertyValue] = MappingProxyType({}),
+    ) -> Committed:
         if self._error is not None:
             raise self._error
-        # Twice at most: a put whose answer got lost has used up a number, and is recognised by the token.
         for _ in range(CONTESTED):
             number = int(self._apply.properties["transitions"]) + 1
             lease_ms = int(float(self._apply.properties["lease_seconds"]) * 1000)
             properties = {**self._apply.properties, **changes, "transitions": number}
             apply = replace(self._apply, properties={**properties, "lease_until_ms": _now_ms() + lease_ms})
-            fence = Context(TRANSITION, context_name(self.project, self.workspace, self.serial, number))
-            fence = replace(fence, properties={"token": self._token})
-            members = (apply, self._workspace) if transition.executions or transition.artifacts else (apply,)
+            token = f"{self._token}.{secrets.token_hex(8)}"
+            fence = Context(
+                TRANSITION, context_name(self.project, self.workspace, self.serial, number), {"token": token}
+            )
+            group = replace(self._workspace, properties={**self._workspace.properties, **of_workspace})
+            grouped = transition.executions or transition.artifacts or of_workspace
+            fenced = replace(
+                transition,
+                create_contexts=(fence, *transition.create_contexts),
+                update_contexts=(apply, *((group,) if grouped else ()), *transition.update_contexts),
+            )
+            committed: Committed | None = None
             try:
-                committed = self._store.commit(
-                    replace(
-                        transition,
-                        create_contexts=(fence, *transition.create_contexts),
-                        update_contexts=(*members, *transition.update_contexts),
-                    )
-                )
+                committed = self._store.commit(fenced)
             except AlreadyExists:
                 taken = self._store.context(TRANSITION, fence.name)
                 if taken is None:
                     raise
-                if taken.properties.get("token") != self._token:
+                found = str(taken.properties.get("token"))
+                if not found.startswith(f"{self._token}."):
                     self._error = LockLost(self.project, self.workspace, self.serial)
                     self._ended.set()
                     raise self._error from None
-                committed = None
-            self._apply = apply
+                # This very put has landed, and its answer got lost; or that of a former one, which used up the number.
+                if found == token:
+                    committed = _landed(self._store, fenced)
+            self._apply, self._workspace = apply, group
             if committed is not None:
                 return committed
         raise StoreError(f"the metadata store does not keep the numbers of apply {self.serial}")
@@ -174,8 +194,11 @@ def acquire(
     lease_seconds: float = 60.0,
     timeout: float = 0.0,
     on_wait: Callable[[LockHeld], None] | None = None,
+    renew: bool = True,
 ) -> ApplyLock:
-    """Take the lock: begin the workspace's next apply.
+    """Take the lock: begin the workspace's next apply. That makes the workspace if it is not there.
+
+    With `renew` the time to live of a workspace that has one begins anew.
 
     Waits up to `timeout` seconds for a live holder, telling `on_wait` once, then raises LockHeld. A holder is dead if
     it ran on this machine and its process is gone, or ran elsewhere and has not renewed its lease; its lock is taken
@@ -190,7 +213,7 @@ def acquire(
         if newest is None or newest.properties.get("state") != ACTIVE:
             serial = int(newest.properties["serial"]) + 1 if newest else 1
             try:
-                lock = _insert(store, project, workspace, serial, holder, lease_seconds)
+                lock = _insert(store, project, workspace, serial, holder, lease_seconds, renew)
             except AlreadyExists:
                 races += 1
                 continue
@@ -230,7 +253,7 @@ def force_unlock(store: MetadataStore, project: str, workspace: str, serial: int
 
 
 def _insert(
-    store: MetadataStore, project: str, workspace: str, serial: int, holder: Holder, lease_seconds: float
+    store: MetadataStore, project: str, workspace: str, serial: int, holder: Holder, lease_seconds: float, renew: bool
 ) -> ApplyLock:
     identity: dict[str, PropertyValue] = {
         "project": project,
@@ -239,6 +262,7 @@ def _insert(
     }
     name = context_name(project, workspace)
     group = store.context(WORKSPACE, name)
+    token = secrets.token_hex(16)
     apply = Context(
         APPLY,
         context_name(project, workspace, serial),
@@ -246,19 +270,45 @@ def _insert(
             **identity,
             **encode_holder(holder),
             "serial": serial,
+            "token": token,
             "state": ACTIVE,
             "transitions": 0,
             "lease_seconds": float(lease_seconds),
             "lease_until_ms": _now_ms() + int(lease_seconds * 1000),
         },
     )
-    if group is None:
-        group = Context(WORKSPACE, name, identity)
-        ids = store.commit(Transition(create_contexts=(apply, group))).context_ids
-        group = replace(group, id=ids[1])
-    else:
-        ids = store.commit(Transition(create_contexts=(apply,))).context_ids
-    return ApplyLock(store, replace(apply, id=ids[0]), group, secrets.token_hex(16))
+    after = renewed(group, _now_ms()) if group and renew else group
+    creating = (apply,) if group else (apply, Context(WORKSPACE, name, identity))
+    changed = (after,) if after and after != group else ()
+    try:
+        store.commit(Transition(create_contexts=creating, update_contexts=changed))
+    except AlreadyExists:
+        found = store.context(APPLY, apply.name)
+        # Its answer got lost, and the store was asked again.
+        if found is None or found.properties.get("token") != token:
+            raise
+    held, group = store.context(APPLY, apply.name), store.context(WORKSPACE, name)
+    if held is None or group is None:
+        raise StoreError("the metadata store does not keep what was just written to it")
+    return ApplyLock(store, replace(apply, id=held.id), group, token)
+
+
+def _landed(store: MetadataStore, transition: Transition) -> Committed:
+    """The ids of what a transition wrote whose answer got lost. Raises StoreError if they cannot be found."""
+    contexts = [store.context(c.type, c.name) for c in transition.create_contexts]
+    executions = [e if e.id else _only(store.executions(Where(e.type, name=e.name))) for e in transition.executions]
+    artifacts = [a if a.id else _only(store.artifacts(Where(a.type, name=a.name))) for a in transition.artifacts]
+    if None in contexts or None in executions or None in artifacts:
+        raise StoreError("the connection to the metadata store was lost while it wrote", "Run `zenctl apply` again.")
+    return Committed(
+        (*(c.id for c in contexts if c), *(c.id for c in transition.update_contexts)),
+        tuple(e.id for e in executions if e),
+        tuple(a.id for a in artifacts if a),
+    )
+
+
+def _only(found: Sequence[Node]) -> Node | None:
+    return found[0] if len(found) == 1 else None
 
 
 def _abandon(store: MetadataStore, apply: Context) -> bool:

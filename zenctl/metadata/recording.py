@@ -28,6 +28,7 @@ from zenctl.metadata.store import (
     Transition,
     Where,
 )
+from zenctl.metadata.workspaces import MARKED_DELETED
 from zenctl.plans.actions import Components
 from zenctl.plans.planfile import encode_components
 
@@ -71,8 +72,13 @@ class Recorder:
         inputs: Mapping[str, RecordedArtifact],
         backend: str = "",
         code_version: Mapping[str, Any] | None = None,
+        *,
+        repeated: bool = False,
     ) -> int:
-        """Record an attempt as RUNNING, with its inputs; gives the execution's id. The head stays what it is."""
+        """Record an attempt as RUNNING, with its inputs; gives the execution's id. The head stays what it is.
+
+        `repeated` says that its job is run twice: no later apply takes what the first wrote for its result.
+        """
         with self._consistent():
             self._check_not_running(addr)
             old = self._attempts.get(address_key(addr))
@@ -83,6 +89,7 @@ class Recorder:
                 components=json_text(encode_components(components)),
                 fingerprint=fingerprint,
                 backend=backend,
+                repeated=1 if repeated else None,
                 code_version=json_text(code_version) if code_version else None,
             )
             return self._put(new, [old] if old else [], inputs)[0].id
@@ -147,6 +154,7 @@ class Recorder:
                 source=origin,
                 environment=json_text(source.environment) if source.environment else None,
                 code_version=json_text(code_version) if code_version else None,
+                produced_ms=source.produced_ms,
                 started_ms=now,
                 ended_ms=now,
             )
@@ -162,6 +170,20 @@ class Recorder:
                 self._lock.commit(Transition(executions=tuple(cleared)))
                 self._heads.pop(key, None)
                 self._attempts.pop(key, None)
+
+    def delete_workspace(self) -> None:
+        """Record in one put that the workspace is gone: no address has a result or an attempt in it any more.
+
+        What was recorded stays. Raises ValueError if an attempt is recorded as running.
+        """
+        with self._consistent():
+            marked = {e.id: e for e in (*self._heads.values(), *self._attempts.values())}
+            for execution in marked.values():
+                if execution.state is ExecutionState.RUNNING:
+                    raise ValueError(f"execution {execution.id} is recorded as running")
+            cleared = tuple(_with(old, head=None, attempt=None) for old in marked.values())
+            self._lock.commit(Transition(executions=cleared), MARKED_DELETED)
+            self._heads, self._attempts = {}, {}
 
     def move(self, recorded: Recorded, to: Address) -> int:
         """Record in one put that an address's current result stands at another address now; gives the execution's id.

@@ -34,7 +34,9 @@ class Recorded:
     `components` are those of the fingerprint (see `zenctl.plans.actions.Components`, as plain JSON); `environment` is
     what the job really ran with. `attributes` is what a provider reported of an endpoint. `source` names the recorded
     execution that a CACHED one stands for, `producers` the executions that made the inputs, by input name, where known.
-    `operation` is `run`, `reuse`, `publish` or `delete` (of an endpoint).
+    `operation` is `run`, `reuse`, `publish` or `delete` (of an endpoint). `produced_ms` is when its outputs were made:
+    of a CACHED one, when that execution ended. `repeated` is an attempt whose job is run twice, so that the first's
+    result alone does not complete it.
     """
 
     addr: Address
@@ -55,6 +57,8 @@ class Recorded:
     source: int = 0
     started_ms: int = 0
     ended_ms: int = 0
+    produced_ms: int = 0
+    repeated: bool = False
     environment: Mapping[str, Any] = field(default_factory=dict, hash=False)
     producers: Mapping[str, int] = field(default_factory=dict, hash=False)
     operation: str = "run"

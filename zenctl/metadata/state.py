@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from zenctl.addrs import Address
@@ -57,17 +57,17 @@ def history(store: MetadataStore, project: str, workspace: str, addr: Address) -
     return read_recorded(store, store.executions(where)[::-1])
 
 
-def find_results(store: MetadataStore, project: str, fingerprint: str, workspaces: Iterable[str]) -> list[Recorded]:
-    """Results with this fingerprint in any of these workspaces, newest first.
+def find_results(store: MetadataStore, fingerprint: str, allowed: Callable[[str, str], bool]) -> list[Recorded]:
+    """Results with this fingerprint in workspaces that are allowed, newest first.
 
-    A result is left out once one of its outputs is marked as deleted. An empty fingerprint has no results.
+    `allowed` is asked with a project and a workspace of it. A result is left out once one of its outputs is marked as
+    deleted. An empty fingerprint has no results.
     """
     if not fingerprint:
         return []
-    keys = {workspace_key(project, workspace) for workspace in workspaces}
     results = (ExecutionState.COMPLETE, ExecutionState.CACHED)
     found = store.executions(Where(properties={"fingerprint": fingerprint}, states=results))
-    executions = [e for e in found[::-1] if e.properties.get("workspace_key") in keys]
+    executions = [e for e in found[::-1] if allowed(*(str(e.properties.get(n, "")) for n in ("project", "workspace")))]
     events, artifacts = _artifacts_of(store, executions)
     gone = {artifact.id for artifact in artifacts if artifact.state is not ArtifactState.LIVE}
     lost = {event.execution for event in events if event.type is EventType.OUTPUT and event.artifact in gone}

@@ -44,6 +44,8 @@ _EXECUTION: PropertyKinds = {
     "error": str,
     "source": int,
     "producers": str,
+    "produced_ms": int,
+    "repeated": int,
     "started_ms": int,
     "ended_ms": int,
 }
@@ -51,13 +53,21 @@ _EXECUTION: PropertyKinds = {
 _ARTIFACT: PropertyKinds = {"digest": str, "bytes": int, "properties": str}
 
 _CONTEXTS: Mapping[str, PropertyKinds] = {
-    STORE: {"format": int, "types": str},
-    WORKSPACE: {"project": str, "workspace": str, "workspace_key": str},
+    STORE: {"format": int, "types": str, "dialect": str},
+    WORKSPACE: {
+        "project": str,
+        "workspace": str,
+        "workspace_key": str,
+        "state": str,
+        "ttl_seconds": int,
+        "expires_ms": int,
+    },
     APPLY: {
         "project": str,
         "workspace": str,
         "workspace_key": str,
         "serial": int,
+        "token": str,
         "state": str,
         "outcome": str,
         "outputs": str,

@@ -9,7 +9,10 @@ from typing import Any
 
 
 class Action(str, Enum):
-    """What apply does with an address. The first five are for datasources and steps, the rest for endpoints."""
+    """What apply does with an address. The first five are for datasources and steps, the rest for endpoints.
+
+    READ records an endpoint as it is, and leaves it alone.
+    """
 
     RUN = "RUN"
     MAY_RUN = "MAY_RUN"
@@ -20,10 +23,11 @@ class Action(str, Enum):
     UPDATE = "UPDATE"
     REPLACE = "REPLACE"
     DELETE = "DELETE"
+    READ = "READ"
 
 
 class ReasonCode(str, Enum):
-    """Why an address is not up to date."""
+    """Why an address is not up to date; KEPT stands with what is: something differs and does not count."""
 
     NEVER_RAN = "NEVER_RAN"
     CODE_CHANGED = "CODE_CHANGED"
@@ -43,6 +47,10 @@ class ReasonCode(str, Enum):
     REMOVED = "REMOVED"
     RECORDED_ELSEWHERE = "RECORDED_ELSEWHERE"
     TRIGGERED = "TRIGGERED"
+    TRIGGER_CHANGED = "TRIGGER_CHANGED"
+    NOT_CACHED = "NOT_CACHED"
+    CACHE_EXPIRED = "CACHE_EXPIRED"
+    KEPT = "KEPT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class Components:
     - `inputs`: {input name: content digest, "" while unknown}
     - `source`: {"digest": hex, "bytes": int, "rows": int} of a datasource, else {}; only `digest` counts
     - `environment`: {"python": "3.11", "distributions": {name: version}}
+    - `triggers_replace`: any JSON value, None where the step has none
     """
 
     type: str
@@ -75,3 +84,4 @@ class Components:
     inputs: Mapping[str, str] = field(default_factory=dict, hash=False)
     source: Mapping[str, Any] = field(default_factory=dict, hash=False)
     environment: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    triggers_replace: Any = field(default=None, hash=False)

@@ -22,7 +22,8 @@ class Change:
     `code`, ...). `after_unknown` lists the paths in `after` that are known only after apply, `sensitive` those that
     are never shown. `depends_on` are the addresses whose results it needs. `fingerprint` is empty while an input is
     unknown. `execution_id` pins the recorded execution that NO_OP and REUSE stand on. `moved_from` is the address that
-    its record has until now (a `moved` block says so).
+    its record has until now (a `moved` block says so). `create_first` says of a replacement that what it replaces is
+    removed only after it stands.
     """
 
     addr: Address
@@ -37,6 +38,7 @@ class Change:
     fingerprint: str = ""
     execution_id: int | None = None
     moved_from: str = ""
+    create_first: bool = False
 
     @property
     def address(self) -> str:
@@ -103,7 +105,7 @@ class Plan:
     - `code_version` is {"commit", "branch", "remote", "dirty"} of the folder when it was made; empty if not looked at.
     - `code_diffs` are the differences of the steps' source, by address; empty where nobody asked for them.
     - `read` is what expressions read of files, by the module's folder.
-    - `timestamp` is ISO 8601 in UTC.
+    - `timestamp` is ISO 8601 in UTC. One that is `refresh_only` changes records and nothing else.
     """
 
     project: str
@@ -114,6 +116,7 @@ class Plan:
     changes: tuple[Change, ...]
     outputs: tuple[OutputChange, ...] = ()
     destroy: bool = False
+    refresh_only: bool = False
     configuration_digest: str = ""
     files: Mapping[str, str] = field(default_factory=dict, hash=False)
     variables: Mapping[str, Any] = field(default_factory=dict, hash=False)

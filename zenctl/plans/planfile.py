@@ -113,6 +113,7 @@ def _encode(plan: Plan) -> dict[str, Any]:
         "timestamp": plan.timestamp,
         "zenctl_version": plan.zenctl_version,
         "destroy": plan.destroy,
+        "refresh_only": plan.refresh_only,
         "configuration_digest": plan.configuration_digest,
         "variables": dict(plan.variables),
         "providers": dict(plan.providers),
@@ -142,6 +143,7 @@ def _decode(raw: Mapping[str, Any], files: Mapping[str, str], archives: Mapping[
         timestamp=raw["timestamp"],
         zenctl_version=raw["zenctl_version"],
         destroy=raw["destroy"],
+        refresh_only=raw.get("refresh_only", False),
         configuration_digest=raw["configuration_digest"],
         variables=raw["variables"],
         providers=raw["providers"],
@@ -176,6 +178,7 @@ def _encode_change(change: Change) -> dict[str, Any]:
         "fingerprint": change.fingerprint,
         "execution_id": change.execution_id,
         "moved_from": change.moved_from,
+        "create_first": change.create_first,
     }
 
 
@@ -198,6 +201,7 @@ def _decode_change(raw: Mapping[str, Any]) -> Change:
         fingerprint=raw["fingerprint"],
         execution_id=raw["execution_id"],
         moved_from=raw.get("moved_from", ""),
+        create_first=raw.get("create_first", False),
     )
 
 
@@ -210,6 +214,7 @@ def encode_components(components: Components) -> dict[str, Any]:
         "inputs": dict(components.inputs),
         "source": dict(components.source),
         "environment": dict(components.environment),
+        **({} if components.triggers_replace is None else {"triggers_replace": components.triggers_replace}),
     }
 
 
@@ -222,6 +227,7 @@ def decode_components(raw: Mapping[str, Any]) -> Components:
         inputs=raw.get("inputs", {}),
         source=raw.get("source", {}),
         environment=raw.get("environment", {}),
+        triggers_replace=raw.get("triggers_replace"),
     )
 
 

@@ -17,7 +17,7 @@ FORMAT_VERSION = "1.0"
 Json = dict[str, Any]
 """A JSON object. Its shape is `schemas/plan.v1.schema.json`."""
 
-COUNTED = ("run", "may_run", "reuse", "create", "update", "replace", "delete", "forget", "no_op")
+COUNTED = ("run", "may_run", "reuse", "create", "update", "replace", "delete", "read", "forget", "no_op")
 """The keys of `zenctl_summary`, in the order in which a person reads them."""
 
 _WORDS = {
@@ -28,6 +28,7 @@ _WORDS = {
     Action.UPDATE: ("update",),
     Action.REPLACE: ("delete", "create"),
     Action.DELETE: ("delete",),
+    Action.READ: ("read",),
 }
 
 
@@ -42,6 +43,7 @@ def plan_document(plan: Plan) -> Json:
         "timestamp": plan.timestamp,
         "code_version": dict(plan.code_version),
         "destroy": plan.destroy,
+        "refresh_only": plan.refresh_only,
         "applyable": not plan.is_empty and not has_errors(plan.diagnostics),
         "complete": not has_errors(plan.diagnostics),
         "errored": has_errors(plan.diagnostics),
@@ -57,7 +59,8 @@ def terraform_actions(change: Change) -> tuple[str, ...]:
     """The action in Terraform's words. RUN and REUSE are `create` where the address has no record here."""
     if change.action in (Action.RUN, Action.REUSE):
         return ("create",) if change.before is None else ("update",)
-    return _WORDS[change.action]
+    words = _WORDS[change.action]
+    return tuple(reversed(words)) if change.create_first else words
 
 
 def resource_change(change: Change, code_diff: CodeDiff | None = None) -> Json:

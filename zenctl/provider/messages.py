@@ -30,13 +30,15 @@ class SubmitRequest:
     """Start this job. `job_id` in the spec is unique for the attempt: the same one again must not start it twice.
 
     `runner` is the local path of the runner's zipapp. `store_uri` is the artifact store as the job reaches it
-    (`file:///...`, `gs://...`). `preload` are modules that later jobs of this apply will want.
+    (`file:///...`, `gs://...`). `preload` are modules that later jobs of this apply will want. `fresh` asks for a
+    process that shares nothing with earlier ones, not even the seed of its hashes.
     """
 
     spec: JobSpec
     store_uri: str
     runner: Path
     preload: tuple[str, ...] = ()
+    fresh: bool = False
 
 
 JobHandle = Mapping[str, Any]

@@ -18,20 +18,37 @@ class BlockModel(BaseModel):
 
 
 def attribute(
-    description: str, *, default: Any = ..., fingerprint: bool = True, sensitive: bool = False, **constraints: Any
+    description: str,
+    *,
+    default: Any = ...,
+    fingerprint: bool = True,
+    sensitive: bool = False,
+    exclusive: bool = False,
+    **constraints: Any,
 ) -> Any:
     """Declare an attribute: what it means, its default (none = required), and pydantic constraints (`gt=0` ...).
 
     `fingerprint=False` marks what cannot change the result (a path, a port, a name): editing it makes nothing stale.
-    `sensitive=True` marks a secret, which is never shown, whatever value it is given.
+    `sensitive=True` marks a secret, which is never shown, whatever value it is given. `exclusive=True` marks what only
+    one live endpoint can have at a time (a port): another takes it after it is given up. The default stands for none.
     """
-    extra: dict[str, Any] = {"x-fingerprint": fingerprint, **({"x-sensitive": True} if sensitive else {})}
+    extra: dict[str, Any] = {"x-fingerprint": fingerprint}
+    extra |= {name: True for name, on in (("x-sensitive", sensitive), ("x-exclusive", exclusive)) if on}
     return Field(default, description=description, json_schema_extra=extra, **constraints)
 
 
 def is_sensitive(info: FieldInfo) -> bool:
     """Whether an attribute was declared as a secret."""
-    return isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("x-sensitive") is True
+    return _declared(info, "x-sensitive")
+
+
+def is_exclusive(info: FieldInfo) -> bool:
+    """Whether only one live endpoint can have a value of the attribute."""
+    return _declared(info, "x-exclusive")
+
+
+def _declared(info: FieldInfo, name: str) -> bool:
+    return isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get(name) is True
 
 
 def is_fingerprinted(info: FieldInfo) -> bool:

@@ -155,7 +155,7 @@ def penguins() -> Any:
         Change(
             StepAddr("transform", "penguins"),
             Action.REUSE,
-            (Reason(ReasonCode.RECORDED_ELSEWHERE, "step.transform.penguins of apply 3 has this result"),),
+            (Reason(ReasonCode.RECORDED_ELSEWHERE, "REUSE from workspace pr-42, apply 17"),),
             after={"type": "transform/1", "params": {}, "outputs": {"t": old}},
             fingerprint=new,
             execution_id=7,
@@ -176,6 +176,14 @@ def penguins() -> Any:
             (Reason(ReasonCode.CONFIG_CHANGED, "port: 8501 -> 8502"),),
             before={"model": old, "port": 8501},
             after={"model": old, "port": 8502},
+        ),
+        Change(
+            EndpointAddr("local", "blue"),
+            Action.REPLACE,
+            (Reason(ReasonCode.CONFIG_CHANGED, "port: 8504 -> 8505"),),
+            before={"model": old, "port": 8504},
+            after={"model": old, "port": 8505},
+            create_first=True,
         ),
         Change(
             EndpointAddr("local", "gone", key="a b"),

@@ -207,7 +207,7 @@ def test_only_yes_approves(zenctl, planned, answer):
 def test_yes_approves(zenctl, planned):
     ran = zenctl("apply", answers="yes\n")
     assert ran.code == 0
-    assert "Apply complete: 1 ran." in ran.out
+    assert "Apply complete: 1 run." in ran.out
 
 
 def test_nothing_to_do_asks_nothing(zenctl, planned, penguins):

@@ -47,7 +47,7 @@ def test_an_empty_folder_gets_a_settings_file(zenctl, tmp_path):
     ("words", "said"),
     [
         (["metadata", "set"], "The type of the store is missing"),
-        (["metadata", "set", "mysql"], 'There is no metadata store type "mysql"'),
+        (["metadata", "set", "oracle"], 'There is no metadata store type "oracle"'),
         (["metadata", "set", "sqlite", "-path="], '"path" must have at least 1 character'),
         (["artifacts", "set"], "The place is missing"),
         (["artifacts", "set", ""], "The place is missing"),
@@ -90,7 +90,7 @@ def test_json(zenctl, folder):
         "file": "a.zen.hcl",
         "changed": True,
     }
-    ran = zenctl("config", "metadata", "set", "mysql", "-json")
+    ran = zenctl("config", "metadata", "set", "oracle", "-json")
     assert ran.code == 1
     assert json.loads(ran.out)["diagnostics"][0]["code"] == "unknown_metadata_store_type"
     (folder / "a.zen.hcl").write_text("zenctl {\n")

@@ -55,6 +55,7 @@ def test_actions_in_terraforms_words(penguins):
         "step.python.old": ["forget"],
         "endpoint.local.penguins": ["update"],
         "endpoint.local.other": ["delete", "create"],
+        "endpoint.local.blue": ["create", "delete"],
         'endpoint.local.gone["a b"]': ["delete"],
         "endpoint.local.first": ["create"],
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zenctl.config.loader import load_files
-from zenctl.config.nodes import ENDPOINT_META, META
+from zenctl.config.nodes import ENDPOINT_META, STEP_META
 from zenctl.config.shapes import ROOT
 from zenctl.provider.registry import discover
 
@@ -31,5 +31,5 @@ def test_every_example_is_tested() -> None:
 
 
 def test_every_block_and_meta_argument_is_there() -> None:
-    for name in (*ROOT.blocks, *META, *ENDPOINT_META, "lifecycle"):
+    for name in (*ROOT.blocks, *STEP_META, *ENDPOINT_META, "lifecycle", "on_change"):
         assert f"`{name}`" in TEXT

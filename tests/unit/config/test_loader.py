@@ -121,7 +121,7 @@ def test_yaml_means_the_same(load_text: Load) -> None:
     assert made is not None
     fit = made.nodes[StepAddr("train", "fit")]
     assert fit.references == (DatasourceAddr("csv", "penguins"), StepAddr("split", "penguins"))
-    assert fit.meta.depends_on == (DatasourceAddr("csv", "penguins"), StepAddr("split", "penguins"))
+    assert tuple(fit.meta.depends_on) == (DatasourceAddr("csv", "penguins"), StepAddr("split", "penguins"))
     assert made.nodes[StepAddr("split", "penguins")].meta.lifecycle.prevent_destroy
     assert made.variables["epochs"].type == "number"
 

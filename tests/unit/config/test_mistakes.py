@@ -11,6 +11,11 @@ from zenctl.config.loader import Loaded
 Load = Callable[..., Loaded]
 Show = Callable[..., list[str]]
 
+
+def moves(source: str, target: str) -> str:
+    return f"moved {{\n  from = step.train.{source}\n  to = step.train.{target}\n}}\n"
+
+
 BAD: list[tuple[str, str, str]] = [
     ("unknown block", 'stpe "train" "x" {}', '1:1 unknown_block: There is no block "stpe"'),
     ("attribute outside", "a = 1", '1:1 unknown_attribute: There is no attribute "a" outside blocks'),
@@ -49,6 +54,21 @@ BAD: list[tuple[str, str, str]] = [
         "moved {\n  from = endpoint.local.a\n  to = endpoint.other.a\n}",
         "1:1 invalid_move: This cannot move there",
     ),
+    (
+        "moved to two",
+        moves("a", "b") + moves("a", "c"),
+        "5:1 invalid_move: step.train.a moves to step.train.b and to step.train.c",
+    ),
+    (
+        "moved from two",
+        moves("a", "c") + moves("b", "c"),
+        "5:1 invalid_move: step.train.a and step.train.b both move to step.train.c",
+    ),
+    (
+        "moved in a circle",
+        moves("a", "b") + moves("b", "a"),
+        "1:1 invalid_move: Moves go in a circle: step.train.a -> step.train.b -> step.train.a",
+    ),
     ("moved without to", "moved { from = step.train.a }", '1:1 missing_attribute: Moved has no "to"'),
     (
         "moved to another kind",
@@ -85,7 +105,7 @@ BAD: list[tuple[str, str, str]] = [
     (
         "provider alias undeclared",
         'backend "local" "x" { provider = provider.local.eu }',
-        "1:1 undeclared_provider: There is no provider.local.eu",
+        "1:34 undeclared_provider: There is no provider.local.eu",
     ),
     (
         "provider of another type",
@@ -101,7 +121,7 @@ BAD: list[tuple[str, str, str]] = [
     (
         "depends on an undeclared module",
         'datasource "csv" "x" {\n  path = "p"\n  depends_on = [module.eu]\n}',
-        "1:1 undeclared_module: There is no module.eu",
+        "3:17 undeclared_module: There is no module.eu",
     ),
     (
         "ignored changes",
@@ -131,8 +151,8 @@ BAD: list[tuple[str, str, str]] = [
     ("provider", 'provider "gcp" {}', '1:10 unknown_provider: There is no provider "gcp"'),
     (
         "metadata type",
-        'zenctl {\n  metadata "mysql" {}\n}',
-        '2:12 unknown_metadata_store_type: There is no metadata store type "mysql"',
+        'zenctl {\n  metadata "oracle" {}\n}',
+        '2:12 unknown_metadata_store_type: There is no metadata store type "oracle"',
     ),
     (
         "store type",
@@ -254,7 +274,30 @@ BAD: list[tuple[str, str, str]] = [
     (
         "depends_on undeclared",
         'datasource "csv" "x" {\n  path = "p"\n  depends_on = [step.train.y]\n}',
-        "1:1 undeclared_step: There is no step.train.y",
+        "3:17 undeclared_step: There is no step.train.y",
+    ),
+    (
+        "depends_on an instance",
+        'datasource "csv" "x" {\n  path = "p"\n  depends_on = [datasource.csv.y[0]]\n}\n'
+        'datasource "csv" "y" {\n  path = "q"\n  count = 1\n}',
+        "3:17 wrong_type: depends_on holds addresses of steps, datasources, endpoints and modules only",
+    ),
+    (
+        "default undeclared",
+        "zenctl {\n  defaults { orchestrator = backend.local.x }\n}",
+        "2:29 undeclared_backend: There is no backend.local.x",
+    ),
+    (
+        "endpoint's provider alias undeclared",
+        'variable "m" {}\nendpoint "local" "x" {\n  model = var.m\n  provider = provider.local.eu\n}',
+        "4:14 undeclared_provider: There is no provider.local.eu",
+    ),
+    (
+        "key of a trigger",
+        'datasource "csv" "x" {\n  path = "p"\n  lifecycle {\n'
+        "    replace_triggered_by = [datasource.csv.y[each.key]]\n  }\n}\n"
+        'datasource "csv" "y" {\n  path = "q"\n  count = 1\n}',
+        '4:46 invalid_reference: "each" is there only in blocks that have "for_each"',
     ),
     (
         "variable type",
@@ -287,3 +330,46 @@ def test_bad_input_is_one_diagnostic(load_text: Load, show: Show, text: str, exp
 
     [found] = show(load_text(text).diagnostics)
     assert found.startswith(expected.replace("{version}", zenctl.__version__))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'output "o" {\n  value = \n}',
+        'datasource "csv" "x" {\n  path = "p\n}',
+        'module "m" {\n  source = ./m\n}',
+        "moved {\n  from = step.train.a\n  to = \n}",
+        'check "c" {\n  assert {\n    condition = var.a ==\n    error_message = "no"\n  }\n}',
+        'check "c" {\n  assert [\n}',
+        'variable "a" {\n  validation {\n    condition = var.a > 0\n    error_message = no no\n  }\n}',
+        'datasource "csv" "x" {\n  path = "p"\n  dynamic "auth" {\n    for_each = [\n    content {}\n  }\n}',
+        'backend "local" "b" {\n  path = \n}',
+    ],
+)
+def test_what_could_not_be_read_is_not_said_to_be_missing(load_text: Load, text: str) -> None:
+    found = load_text(text).diagnostics
+    assert found
+    assert not [d.summary for d in found if "has no" in d.summary or "needs" in d.summary]
+
+
+def test_a_variable_that_could_not_be_read_is_not_asked_for(load_text: Load, show: Show) -> None:
+    files = {
+        "main.zen.hcl": 'module "m" {\n  source = "./m"\n  b = 1\n}\n',
+        "m/main.zen.hcl": 'variable "a" {\n  default =\n}\nvariable "b" {\n  type =\n}\noutput "o" { value = var.a }\n',
+    }
+    assert show(load_text(files=files).diagnostics) == [
+        "2:12 missing_expression: Missing expression",
+        "5:9 missing_expression: Missing expression",
+    ]
+
+
+def test_what_could_not_be_read_in_yaml_is_not_said_to_be_missing(load_text: Load) -> None:
+    found = load_text(files={"main.zen.yaml": "output:\n  o:\n    value: '${'\n    <<: 1\n"}).diagnostics
+    assert found
+    assert not [d.summary for d in found if "has no" in d.summary]
+
+
+def test_a_trigger_is_checked_where_it_is_a_text_of_yaml(load_text: Load, show: Show) -> None:
+    text = "datasource:\n  csv:\n    x:\n      path: p\n      lifecycle: {replace_triggered_by: [datasource.csv.z]}\n"
+    found = show(load_text(files={"main.zen.yaml": text}).diagnostics)
+    assert found == ["5:42 undeclared_datasource: There is no datasource.csv.z"]

@@ -73,13 +73,13 @@ def test_permissions_and_links_are_kept(tmp_path: Path, registry: Registry) -> N
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.zen.hcl", "elsewhere.hcl"]
 
 
-@pytest.mark.parametrize("type_", ["mysql", "sqlit", ""])
+@pytest.mark.parametrize("type_", ["oracle", "sqlit", ""])
 def test_types_that_there_are_not(type_: str) -> None:
     with pytest.raises(DiagnosticError) as caught:
         metadata_store(type_, {})
     [problem] = caught.value.diagnostics
     assert problem.code == "unknown_metadata_store_type"
-    assert "Available: sqlite." in problem.detail
+    assert "Available: grpc, mysql, postgresql, sqlite." in problem.detail
 
 
 def test_places_of_artifacts(registry: Registry) -> None:
@@ -118,8 +118,8 @@ def test_settings_that_would_be_wrong_are_not_written(tmp_path: Path, registry: 
 
 
 def test_a_wrong_store_is_mended(tmp_path: Path, registry: Registry) -> None:
-    (tmp_path / "a.zen.hcl").write_text('zenctl {\n  metadata "mysql" {\n    host = "x" # there\n  }\n}\n')
-    with pytest.raises(DiagnosticError, match='no metadata store type "mysql"'):
+    (tmp_path / "a.zen.hcl").write_text('zenctl {\n  metadata "oracle" {\n    host = "x" # there\n  }\n}\n')
+    with pytest.raises(DiagnosticError, match='no metadata store type "oracle"'):
         get_store(tmp_path, registry, "metadata")
     edited = set_store(tmp_path, registry, SQLITE)
     assert edited.before is None

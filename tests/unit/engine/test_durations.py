@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zenctl.engine.durations import seconds
+from zenctl.engine.durations import seconds, text_of_seconds
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,12 @@ from zenctl.engine.durations import seconds
 )
 def test_seconds(value: Any, expected: float | None) -> None:
     assert seconds(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.25, "250ms"), (1, "1s"), (90, "1m30s"), (5400, "1h30m"), (86400, "1d"), (93784, "1d2h"), (0, "0ms")],
+)
+def test_text_of_seconds(value: float, expected: str) -> None:
+    assert text_of_seconds(value) == expected
+    assert seconds(expected) == (int(value) // 3600 * 3600 if value > 86400 else value or None)

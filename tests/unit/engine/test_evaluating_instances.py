@@ -353,6 +353,54 @@ def test_an_instance_waits_for_the_instances_that_it_uses(tmp_path: Path, addres
     assert [str(a) for a in desired.references] == expected
 
 
+TRIGGERED = """
+locals { keys = toset(["a", "b"]) }
+datasource "csv" "d" {
+  for_each = local.keys
+  path     = each.key
+}
+datasource "csv" "n" {
+  count = 2
+  path  = "n"
+}
+step "split" "s" {
+  for_each = local.keys
+  inputs   = { data = datasource.csv.n[0] }
+  ratio    = { train = 1 }
+  lifecycle {
+    replace_triggered_by = [TRIGGER]
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("trigger", "expected"),
+    [
+        ("datasource.csv.d[each.key]", ['datasource.csv.d["b"]']),
+        ('datasource.csv.d[each.value == "b" ? "a" : "b"].digest', ['datasource.csv.d["a"]']),
+        ("datasource.csv.d", ['datasource.csv.d["a"]', 'datasource.csv.d["b"]']),
+        ("datasource.csv.n[1]", ["datasource.csv.n[1]"]),
+        ('datasource.csv.d["a"]', ['datasource.csv.d["a"]']),
+    ],
+)
+def test_a_trigger_may_name_an_instance_by_a_computed_key(tmp_path: Path, trigger: str, expected: list[str]) -> None:
+    world = World(TRIGGERED.replace("TRIGGER", trigger), tmp_path)
+    assert world.loaded == []
+    desired, found = world.evaluator.node(parse('step.split.s["b"]'), {})
+    assert found == []
+    assert desired is not None
+    assert [str(a) for a in desired.triggers] == expected
+    assert set(desired.triggers) <= set(desired.references)
+
+
+def test_a_trigger_that_is_not_there_is_told(tmp_path: Path) -> None:
+    world = World(TRIGGERED.replace("TRIGGER", 'datasource.csv.n[each.key == "b" ? 2 : 0]'), tmp_path)
+    assert [d.summary for d in world.evaluator.node(parse('step.split.s["a"]'), {})[1]] == []
+    [problem] = world.evaluator.node(parse('step.split.s["b"]'), {})[1]
+    assert problem.summary == "replace_triggered_by names datasource.csv.n[2], which is not there"
+
+
 def test_time_grows_with_the_number_of_instances_and_not_with_its_square(tmp_path: Path) -> None:
     text = """
 datasource "csv" "d" {

@@ -283,3 +283,18 @@ def test_an_argument_in_a_damaged_file_is_not_missed(tmp_path: Path) -> None:
     text = 'module "m" {\n  source = "./m"\n  v = 1}\n'
     found = World(text, tmp_path, {"m/main.zen.hcl": 'variable "v" {}'}).problems()
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'step "python" "p" {\n  code = "s.py:fit"\n  inputs = { train = datasource.csv. }\n}',
+        'step "split" "s" {\n  inputs = { data = }\n  ratio = { a = 1 }\n}',
+        'step "split" "s" {\n  inputs = { data = datasource.csv.rows }\n  ratio = { a = 1, }}\n}\n'
+        'output "o" { value = step.split.s.a.digest }',
+        'step "split" "s" {\n  inputs = { data = datasource.csv.rows }\n  ration = { a = 1 }\n}\n'
+        'output "o" { value = step.split.s.a.digest }',
+    ],
+)
+def test_nothing_is_missed_that_could_not_be_read_or_is_misspelt(world: Make, text: str) -> None:
+    assert len(world(f'datasource "csv" "rows" {{ path = "rows.csv" }}\n{text}').problems()) == 1

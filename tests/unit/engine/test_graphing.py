@@ -43,7 +43,7 @@ def made(root: Path, *, detailed: bool) -> BlockGraph:
     world = World(TEXT, root, {"again/main.zen.hcl": AGAIN})
     unused: Any = None
     blocks = tuple(order(world.configuration)[0])
-    opened = Opened(world.configuration, unused, {}, blocks, world.evaluator, unused, unused, (), {})
+    opened = Opened(world.configuration, unused, {}, blocks, world.evaluator, unused, unused, unused, (), {})
     return configuration_graph(opened, detailed=detailed)
 
 

@@ -41,7 +41,6 @@ A, B = "step.python.a", "step.python.b"
         ({f"{A}[0]": f'{A}["x"]'}, [f"{A}[0]", f"{A}[1]"], {f'{A}["x"]': f"{A}[0]", f"{A}[1]": ""}),
         ({A: B, B: "step.python.c"}, [A], {"step.python.c": A}),
         ({B: "step.python.c", A: B}, [A], {"step.python.c": A}),
-        ({A: B, B: A}, [A], {A: ""}),
         ({A: "step.train.a"}, [A], {"step.train.a": A}),
         ({A: f"module.m.{A}"}, [A], {f"module.m.{A}": A}),
         ({f"module.m.{A}": A}, [f"module.m.{A}"], {A: f"module.m.{A}"}),

@@ -56,12 +56,12 @@ class Left:
         return (state.results.get(FIT) or state.attempts[FIT]).state
 
 
-@pytest.fixture
-def left(tmp_path: Path) -> Any:
+@pytest.fixture(params=[False])
+def left(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     store = MemoryStore()
     lock = acquire(store, "p", "default", Holder.here("zenctl apply"))
     recorder = Recorder(store, lock)
-    execution = recorder.start(FIT, "job-1", "Train", Components(type="python/1"), "1" * 64, {})
+    execution = recorder.start(FIT, "job-1", "Train", Components(type="python/1"), "1" * 64, {}, repeated=request.param)
     backend = FakeBackend(lambda request: FakeRun(looks=None))
     spec = JobSpec("job-1", str(FIT), Entry(file="fit.py", function="fit"))
     handle = FakeCompute(backend).submit(SubmitRequest(spec, "file:///x", tmp_path / "runner"))
@@ -85,5 +85,16 @@ def test_a_job_that_is_wanted_is_waited_for(left: Left) -> None:
 
 def test_a_job_that_nobody_wants_is_ended_and_released(left: Left) -> None:
     assert left.settle().ended == [FIT]
+    assert left.state() is ExecutionState.CANCELED
+    assert left.backend.jobs == {}
+
+
+@pytest.mark.parametrize("left", [True], indirect=True)
+@pytest.mark.parametrize("finished", [True, False])
+def test_one_of_two_runs_that_were_to_be_compared_is_not_kept(left: Left, finished: bool) -> None:
+    if finished:
+        left.storage.put(result_path("job-1"), result_to_json(JobResult("job-1")))
+    settled = left.settle(FIT)
+    assert (settled.adopted, settled.running, settled.ended) == ([], {}, [FIT])
     assert left.state() is ExecutionState.CANCELED
     assert left.backend.jobs == {}

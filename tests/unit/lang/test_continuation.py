@@ -29,10 +29,16 @@ def follow(text: str) -> list[bool]:
         ("<<EOT\n)\nEOT", [True, True, False]),
         ("f(<<-E\n(\n  E\n)", [True, True, True, False]),
         ("<<E\n${\n1\n}\nE", [True, True, True, True, False]),
+        ("1 /* a\n(\n*/ + 2", [True, True, False]),
+        ("/*\n/*\n*/ max( /*\n*/ 1)", [True, True, True, False]),
+        ("(/*)\n*/)", [True, False]),
         # What is in texts and comments is no bracket.
         ('"("', [False]),
         ("1 # (", [False]),
         ('"$${"', [False]),
+        ('"/*"', [False]),
+        ("1 # /*", [False]),
+        ("1 /* ( */", [False]),
         # More lines would not help.
         ("(]", [False]),
         (")", [False]),
@@ -55,3 +61,12 @@ def test_comments_are_no_expression(text: str, blank: bool) -> None:
 @given(st.text(alphabet="()[]{}\"'$%<-EOT\n \\a1#/*~", max_size=40))
 def test_any_text_is_taken(text: str) -> None:
     assert len(follow(text)) == text.count("\n") + 1
+
+
+def test_a_comment_over_lines_is_no_expression() -> None:
+    following = Continuation()
+    for line, goes_on in (("/* a", True), ("b", True), ("*/ # c", False)):
+        following.feed(line)
+        assert (following.blank, following.goes_on) == (True, goes_on)
+    following.feed("1")
+    assert not following.blank

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from zenctl.lang.constraints import parse_type
 from zenctl.lang.conversion import unify
 from zenctl.lang.types import Type
-from zenctl.lang.values import Sensitive, Value, convert, from_python, is_unknown, to_python
+from zenctl.lang.values import Capsule, Sensitive, Value, convert, from_python, is_unknown, to_python
 from zenctl.schema import Unknown
 
 TYPES = [
@@ -241,7 +241,7 @@ def test_deep_plain_data_is_refused() -> None:
         from_python(data)
 
 
-class Snapshot:
+class Snapshot(Capsule):
     """A capsule as another package would define it."""
 
     type_name = "Dataset"

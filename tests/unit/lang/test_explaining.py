@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from zenctl.lang import Sensitive, Unknown, evaluate
 from zenctl.lang.explaining import LIMIT, MOST, shown, statement
 from zenctl.lang.model import EPHEMERAL, capsule_value
-from zenctl.lang.values import from_python
+from zenctl.lang.values import Capsule, from_python
 
 VALUES: list[tuple[Any, str]] = [
     (-1, "is -1"),
@@ -54,7 +54,7 @@ def test_other_marks() -> None:
     assert shown(from_python([faulty])) == "[(not shown)]"
 
 
-class Thing:
+class Thing(Capsule):
     type_name = "Thing"
 
     def attribute(self, name: str) -> Any:

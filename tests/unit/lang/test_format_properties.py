@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.measuring import peer_seconds
-from tests.unit.lang.test_lang_limits import HOSTILE
 from tests.unit.lang.random_hcl import Writer
+from tests.unit.lang.test_lang_limits import HOSTILE
 from tests.unit.lang.test_lang_properties import anything
 from zenctl.engine.initialising import STARTER
 from zenctl.lang import format, parse

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -157,3 +158,20 @@ def test_importing_loads_nothing_heavy() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert shown.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda: evaluate("1", mode="tempalte"), ValueError),  # type: ignore[arg-type]
+        (lambda: evaluate("1", mode="config"), ValueError),  # type: ignore[arg-type]
+        (lambda: evaluate("1", syntax="json"), ValueError),  # type: ignore[arg-type]
+        (lambda: evaluate(1), TypeError),  # type: ignore[arg-type]
+        (lambda: parse("a = 1", mode="file"), ValueError),  # type: ignore[arg-type]
+        (lambda: parse("a = 1", syntax="json"), ValueError),  # type: ignore[arg-type]
+        (lambda: parse(b"a = 1"), TypeError),  # type: ignore[arg-type]
+    ],
+)
+def test_misuse_is_no_answer(call: Callable[[], object], problem: type[Exception]) -> None:
+    with pytest.raises(problem):
+        call()

@@ -58,7 +58,7 @@ DIFFERENT: dict[str, list[str]] = {
         "setproduct(set, [unk])",
         "toset([unk])",
     ],
-    "what decides is known": ["alltrue([unkbool, false])", "issensitive(unk)", "try(unk, 1)"],
+    "what decides is known": ["alltrue([unkbool, false])", "issensitive(unk)"],
     "texts of YAML are written otherwise": [
         'yamlencode({x = " a\\nb"})',
         'yamlencode({x = "\\n"})',

@@ -84,7 +84,11 @@ RESULTS: list[tuple[str, Any]] = [
     ("jsonencode(two)", Unknown("string")),
     ("toset(part)", Unknown("set(number)")),
     ("tonumber(str)", Unknown("number")),
-    ("try(str, 1)", Unknown("string")),
+    ("try(str, 1)", Unknown("any")),
+    ("try({a = str, b = 1}, {b = 2}).b", Unknown("any")),
+    ("try(two, 1)", Unknown("any")),
+    ("try(two.known, 1)", 1),
+    ("try(str.x, two.known)", 1),
     ("can(str)", Unknown("bool")),
     ("sum(part)", Unknown("number")),
 ]

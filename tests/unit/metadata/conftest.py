@@ -9,7 +9,7 @@ import pytest
 
 from zenctl.metadata.lock import ApplyLock, Holder, acquire
 from zenctl.metadata.memory import MemoryStore
-from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.store import MetadataStore, StoreError
 
@@ -19,7 +19,9 @@ Begin = Callable[..., Recorder]
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MetadataStore]:
     store: MetadataStore = (
-        MemoryStore() if request.param == "memory" else MlmdStore(tmp_path / "metadata.db", create=True)
+        MemoryStore()
+        if request.param == "memory"
+        else MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
     )
     yield store
     store.close()

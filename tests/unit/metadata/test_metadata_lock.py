@@ -18,11 +18,12 @@ from zenctl.metadata import lock as lock_module
 from zenctl.metadata.holder import Holder, is_gone
 from zenctl.metadata.lock import ApplyLock, LockHeld, LockLost, acquire, force_unlock
 from zenctl.metadata.memory import MemoryStore
-from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
+    Artifact,
     Context,
     Execution,
     ExecutionState,
@@ -224,6 +225,28 @@ def test_an_answer_that_was_lost_does_not_lose_the_lock() -> None:
         lock.commit(one("c"))
 
 
+def test_a_commit_that_was_made_again_after_a_lost_answer_lands_once() -> None:
+    store = MemoryStore()
+    # What a connection to a server does: it asks again, and hears that all of it exists.
+    store.fail("commit", AlreadyExists("asked again"), after=True)
+    lock = acquire(store, "p", "w", Holder.here())
+    assert (lock.serial, lock.recovered) == (1, ())
+    store.fail("commit", AlreadyExists("asked again"), after=True)
+    done = lock.commit(
+        Transition(
+            executions=(Execution("Train", "job-1", ExecutionState.RUNNING),),
+            artifacts=(Artifact("Model", "trees/d", name="d"),),
+        )
+    )
+    [execution] = store.executions(Where())
+    [artifact] = store.artifacts(Where())
+    assert (done.execution_ids, done.artifact_ids) == ((execution.id,), (artifact.id,))
+    lock.commit(one("b"))
+    store.fail("commit", AlreadyExists("asked again"), after=True)
+    lock.finish("complete")
+    assert acquire(store, "p", "w", Holder.here()).serial == 2
+
+
 def test_what_exists_already_is_no_lost_lock(store: MetadataStore, take: Take) -> None:
     lock = take()
     lock.commit(one("a"))
@@ -307,8 +330,8 @@ RACER = """
 import sys, time
 from pathlib import Path
 from zenctl.metadata.lock import Holder, LockHeld, acquire
-from zenctl.metadata.mlmd import MlmdStore
-store = MlmdStore(Path(sys.argv[1]), create=True)
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
+store = MlmdStore(SqliteConnection(Path(sys.argv[1]), create=True))
 print("ready", flush=True)
 for line in sys.stdin:
     try:
@@ -365,7 +388,7 @@ def test_the_lock_of_a_killed_process_is_taken_over_by_one_of_two(tmp_path: Path
     victim = Racer(path, "victim")
     victim.go("w")
     assert victim.read() == "won 1"
-    store = MlmdStore(path, create=True)
+    store = MlmdStore(SqliteConnection(path, create=True))
     with pytest.raises(LockHeld, match="zenctl apply victim"):
         acquire(store, "p", "w", Holder.here())
     victim.kill()
@@ -392,16 +415,16 @@ import os, sys
 from pathlib import Path
 from zenctl.addrs import parse
 from zenctl.metadata.lock import Holder, acquire
-from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import Recorder
 from zenctl.plans.actions import Components
-store = MlmdStore(Path(sys.argv[1]), create=True)
+store = MlmdStore(SqliteConnection(Path(sys.argv[1]), create=True))
 recorder = Recorder(store, acquire(store, "p", "w", Holder.here("zenctl apply")))
 recorder.start(parse("step.train.fit"), "job-1", "Train", Components("train/1"), "f" * 64, {})
 os.kill(os.getpid(), 9)
 """
     subprocess.run([sys.executable, "-c", code, str(path)], timeout=240, check=False)
-    store = MlmdStore(path, create=True)
+    store = MlmdStore(SqliteConnection(path, create=True))
     lock = acquire(store, "p", "w", Holder.here())
     assert [held.holder.command for held in lock.recovered] == ["zenctl apply"]
     [execution] = store.executions(Where())

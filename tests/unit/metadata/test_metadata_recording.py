@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -38,6 +38,11 @@ COMPONENTS = Components(
     inputs={"train": "e" * 64},
     environment={"python": "3.11", "distributions": {"numpy": "2.0"}},
 )
+
+
+def of(workspaces: Collection[str], project: str = "penguins") -> Callable[[str, str], bool]:
+    """What `find_results` is told of whose results may be taken."""
+    return lambda other, workspace: other == project and workspace in workspaces
 
 
 def output(digest: str = "a", type: str = "Model", **properties: object) -> OutputRecord:
@@ -145,7 +150,7 @@ def test_after_reuse_the_cached_execution_is_head(store: MetadataStore, begin: B
     other = begin("pr-1")
     other.complete(start(other, "job-1"), {"model": output("a", accuracy=1)}, environment={"python": "3.11"})
     other.finish("complete")
-    [source] = find_results(store, "penguins", F1, ["pr-1"])
+    [source] = find_results(store, F1, of(["pr-1"]))
 
     recorder = begin()
     recorder.fail(start(recorder, "job-2"), "no")
@@ -176,7 +181,7 @@ def test_after_forget_there_is_nothing_but_history(store: MetadataStore, begin: 
     state = read_state(store, "penguins", "default")
     assert (state.results, state.attempts) == ({}, {})
     assert [r.job_id for r in history(store, "penguins", "default", FIT)] == ["job-2", "job-1"]
-    assert [r.job_id for r in find_results(store, "penguins", F1, ["default"])] == ["job-1"]
+    assert [r.job_id for r in find_results(store, F1, of(["default"]))] == ["job-1"]
 
 
 def test_addresses_and_workspaces_keep_apart(store: MetadataStore, begin: Begin) -> None:
@@ -217,12 +222,12 @@ def test_a_content_written_again_is_live_where_it_was_written(store: MetadataSto
     store.commit(
         Transition(artifacts=(Artifact("Model", old.uri, ArtifactState.DELETED, old.properties, old.name, old.id),))
     )
-    assert find_results(store, "penguins", F1, ["default"]) == []
+    assert find_results(store, F1, of(["default"])) == []
     again = OutputRecord("Model", "a" * 64, "elsewhere/a", 100, {})
     recorder.complete(start(recorder, "job-2"), {"model": again})
     [now] = store.artifacts(Where())
     assert (now.id, now.uri, now.state) == (old.id, "elsewhere/a", ArtifactState.LIVE)
-    assert [r.job_id for r in find_results(store, "penguins", F1, ["default"])] == ["job-2", "job-1"]
+    assert [r.job_id for r in find_results(store, F1, of(["default"]))] == ["job-2", "job-1"]
 
 
 def test_two_workspaces_that_record_one_content_at_once_share_it(begin: Begin) -> None:
@@ -286,7 +291,7 @@ def test_what_a_dead_apply_left_running_can_be_adopted_or_failed(store: Metadata
 def test_a_running_attempt_is_not_lost_by_starting_another(store: MetadataStore, begin: Begin) -> None:
     recorder = begin()
     recorder.complete(start(recorder, "job-0"), {"model": output("a")})
-    [source] = find_results(store, "penguins", F1, ["default"])
+    [source] = find_results(store, F1, of(["default"]))
     execution_id = start(recorder, "job-1")
     for act in (
         lambda: start(recorder, "job-2"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from zenctl.addrs import StepAddr
 from zenctl.metadata.encoding import address_key, json_text, workspace_key
 from zenctl.metadata.lock import Holder, acquire
 from zenctl.metadata.memory import MemoryStore
-from zenctl.metadata.mlmd import MlmdStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import OutputRecord, Recorder
 from zenctl.metadata.state import find_results, history, read_state
 from zenctl.metadata.store import (
@@ -35,6 +35,11 @@ Begin = Callable[..., Recorder]
 FIT = StepAddr("python", "fit")
 F1, F2 = "1" * 64, "2" * 64
 PORT = ("executions", "executions_by_id", "artifacts", "artifacts_by_id", "events", "context", "contexts", "commit")
+
+
+def of(workspaces: Collection[str], project: str = "penguins") -> Callable[[str, str], bool]:
+    """What `find_results` is told of whose results may be taken."""
+    return lambda other, workspace: other == project and workspace in workspaces
 
 
 class Counting:
@@ -91,7 +96,7 @@ def test_an_empty_store_has_an_empty_state(store: MetadataStore) -> None:
     state = read_state(store, "penguins", "default")
     assert (state.serial, state.results, state.attempts, state.outputs) == (0, {}, {}, {})
     assert history(store, "penguins", "default", FIT) == []
-    assert find_results(store, "penguins", F1, ["default"]) == []
+    assert find_results(store, F1, of(["default"])) == []
 
 
 def test_reading_costs_the_same_however_long_the_history(store: MetadataStore, begin: Begin) -> None:
@@ -113,7 +118,7 @@ def test_reading_costs_the_same_however_long_the_history(store: MetadataStore, b
 
 
 def test_a_thousand_addresses_are_read_at_once(tmp_path: Path) -> None:
-    store = MlmdStore(tmp_path / "metadata.db", create=True)
+    store = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
     fill(store, 1000, versions=2)
     began = time.perf_counter()
     state = read_state(store, "penguins", "default")
@@ -188,7 +193,7 @@ def test_results_are_found_in_the_workspaces_named_only(store: MetadataStore, be
     run(other, "foreign")
 
     def found(fingerprint: str, *workspaces: str) -> list[tuple[str, str]]:
-        return [(r.workspace, r.job_id) for r in find_results(store, "penguins", fingerprint, workspaces)]
+        return [(r.workspace, r.job_id) for r in find_results(store, fingerprint, of(workspaces))]
 
     assert found(F1, "one", "two") == [("two", "job-1"), ("one", "job-0")]
     assert found(F1, "three") == [("three", "job-2")]
@@ -208,14 +213,14 @@ def test_an_address_that_cannot_be_read_is_an_error(store: MetadataStore) -> Non
 
 @pytest.mark.benchmark
 def test_five_thousand_executions(tmp_path: Path) -> None:
-    store = MlmdStore(tmp_path / "metadata.db", create=True)
+    store = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
     began = time.perf_counter()
     fill(store, 500, versions=10)
     written = time.perf_counter()
     state = read_state(store, "penguins", "default")
     read = time.perf_counter()
     store.close()
-    reopened = MlmdStore(tmp_path / "metadata.db", create=False)
+    reopened = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=False))
     opened = time.perf_counter()
     reopened.close()
     size = (tmp_path / "metadata.db").stat().st_size
@@ -230,7 +235,7 @@ def test_five_thousand_executions(tmp_path: Path) -> None:
 
 @pytest.mark.benchmark
 def test_a_run_costs_few_milliseconds(tmp_path: Path) -> None:
-    store = MlmdStore(tmp_path / "metadata.db", create=True)
+    store = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
     recorder = Recorder(store, acquire(store, "penguins", "default", Holder.here()))
     fill(store, 500, versions=4)
     began = time.perf_counter()

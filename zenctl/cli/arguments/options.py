@@ -18,6 +18,16 @@ NoColor = Annotated[
     bool,
     typer.Option("-no-color", "--no-color", help="No colour. NO_COLOR and a pipe do the same.", show_default=False),
 ]
+WorkspaceFlag = Annotated[
+    str,
+    typer.Option(
+        "-workspace",
+        "--workspace",
+        metavar="NAME",
+        help="Work in this workspace, not in the selected one.",
+        show_default=False,
+    ),
+]
 CompactWarnings = Annotated[
     bool,
     typer.Option(
@@ -63,6 +73,14 @@ Refresh = Annotated[
         "-refresh/-no-refresh",
         "--refresh/--no-refresh",
         help="Trust what was last recorded; look at no datasource and no endpoint.",
+    ),
+]
+RefreshOnly = Annotated[
+    bool,
+    typer.Option(
+        "-refresh-only",
+        "--refresh-only",
+        help="Only compare what is recorded with what is there, and record that; run and change nothing.",
     ),
 ]
 Input = Annotated[

@@ -23,6 +23,8 @@ class Choice:
     replace: tuple[str, ...] = ()
     refresh: bool = True
     destroy: bool = False
+    trusted_config: str = ""
+    refresh_only: bool = False
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -33,6 +35,7 @@ class Choice:
             ("-replace", self.replace),
             ("-refresh=false", not self.refresh),
             ("-destroy", self.destroy),
+            ("-refresh-only", self.refresh_only),
         ]
         return tuple(flag for flag, is_given in found if is_given)
 
@@ -78,6 +81,8 @@ def choice(
     replace: Sequence[str] = (),
     refresh: bool = True,
     destroy: bool = False,
+    trusted_config: str = "",
+    refresh_only: bool = False,
     found: list[Diagnostic],
 ) -> Choice:
     """Check the flags that choose what to plan; `order` are the names of all flags as they were typed."""
@@ -88,11 +93,20 @@ def choice(
         replace=values.addresses("-replace", replace, found),
         refresh=refresh,
         destroy=destroy,
+        trusted_config=trusted_config,
+        refresh_only=refresh_only,
     )
     if target and exclude:
         found.append(
             error("bad_argument", "-target and -exclude together", "Say either what to plan or what to leave out.")
         )
+    if refresh_only:
+        others = [("-destroy", destroy), ("-replace", replace), ("-refresh=false", not refresh)]
+        found += [
+            error("bad_argument", f"-refresh-only with {flag}", "It changes records only, to what it finds by looking.")
+            for flag, given in others
+            if given
+        ]
     if replace and destroy:
         found.append(error("bad_argument", "-replace with a destroy", "What is destroyed cannot be replaced as well."))
     return chosen

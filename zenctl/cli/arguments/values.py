@@ -9,7 +9,7 @@ from zenctl.addrs import NAME, AddressError, canonical, parse
 from zenctl.config.given import VariableArgument, VariableFile, VariableText
 from zenctl.diagnostics import Diagnostic, error
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 MAX_PARALLELISM = 256
 
 
@@ -60,15 +60,15 @@ def address(before: str, text: str, found: list[Diagnostic], *, read: Callable[[
 
 
 def seconds(flag: str, text: str, found: list[Diagnostic]) -> float:
-    """A duration such as `30s`, `5m`, `1h30m`, `0`; in seconds."""
+    """A duration such as `30s`, `5m`, `1h30m`, `3d`, `0`; in seconds."""
     if text == "0":
         return 0.0
     match = _DURATION.fullmatch(text)
     if match is None or not text:
         found.append(_bad(f'{flag}="{text}" is not a duration', "Write a number and a unit: 30s, 5m, 1h30m."))
         return 0.0
-    hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + rest
+    days, hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return days * 86400 + hours * 3600 + minutes * 60 + rest
 
 
 def parallelism(text: str, found: list[Diagnostic]) -> int:
@@ -95,3 +95,21 @@ def missing(what: str, detail: str) -> Diagnostic:
 
 def _bad(summary: str, detail: str) -> Diagnostic:
     return error("bad_argument", summary, detail)
+
+
+def port(flag: str, text: str, found: list[Diagnostic]) -> int:
+    """A port number; 0 if it is none."""
+    if text.isascii() and text.isdigit() and 0 < int(text) < 65536:
+        return int(text)
+    found.append(_bad(f'{flag}="{text}" is no port', "A port is a number from 1 to 65535."))
+    return 0
+
+
+def host_and_port(flag: str, text: str, found: list[Diagnostic]) -> tuple[str, int]:
+    """`host:port`, `[::1]:port`; port 0 is any that is free."""
+    host, colon, number = text.rpartition(":")
+    host = host[1:-1] if host[:1] == "[" and host[-1:] == "]" else host
+    if colon and host and number.isascii() and number.isdigit() and int(number) < 65536:
+        return host, int(number)
+    found.append(_bad(f'{flag}="{text}" is not HOST:PORT', f"For example: {flag}=127.0.0.1:8080"))
+    return "", 0

@@ -21,10 +21,12 @@ from zenctl.cli.arguments.options import (
     NoColor,
     Parallelism,
     Refresh,
+    RefreshOnly,
     Replace,
     Target,
     Var,
     VarFile,
+    WorkspaceFlag,
 )
 from zenctl.cli.arguments.plan import DEFAULT_PARALLELISM, ApplyArguments
 from zenctl.cli.commands.plan import plan_options
@@ -78,11 +80,13 @@ def apply(
     exclude: Exclude = [],  # noqa: B006
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
+    refresh_only: RefreshOnly = False,
     compact_warnings: CompactWarnings = False,
     input: Input = True,
     lock: Lock = True,
     lock_timeout: LockTimeout = "0s",
     parallelism: Parallelism = DEFAULT_PARALLELISM,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Do what there is to do.
@@ -93,7 +97,7 @@ def apply(
     """
     found: list[Diagnostic] = []
     values.lock(lock, found)
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     given = ApplyArguments(
         choice=arguments.choice(
             var=var,
@@ -104,6 +108,7 @@ def apply(
             replace=replace,
             refresh=refresh,
             destroy=destroy,
+            refresh_only=refresh_only,
             found=found,
         ),
         plan_file=started.path(planfile) if planfile else None,
@@ -176,7 +181,12 @@ class _Apply:
         if self._given.plan_file is not None:
             from zenctl.plans import planfile
 
-            return planfile.read(self._given.plan_file), exits.OK
+            saved = planfile.read(self._given.plan_file)
+            if self._run.workspace_from == "-workspace" and saved.workspace != self._run.workspace:
+                detail = f'It was made for workspace "{saved.workspace}" and is applied there: leave out -workspace.'
+                summary = f'This plan is not for workspace "{self._run.workspace}"'
+                return None, self._report((error("wrong_workspace", summary, detail),), {})
+            return saved, exits.OK
         from zenctl.engine import workflow
 
         choice = self._given.choice

@@ -34,14 +34,20 @@ def show(run: Invocation, kind: Kind, json: bool) -> int:
     return exits.OK
 
 
-def change(run: Invocation, block: Callable[[Registry], BlockData], json: bool) -> int:
-    """Set the store that a block describes; gives the exit code."""
+def change(
+    run: Invocation, block: Callable[[Registry], BlockData], json: bool, prepare: Callable[[], str] | None = None
+) -> int:
+    """Set the store that a block describes; gives the exit code.
+
+    `prepare` is called when the block is known to be right, before it is written, and gives what to tell of that.
+    """
     from zenctl.config.stores import EditError, set_store, write
     from zenctl.provider.registry import discover
 
     registry = discover()
     try:
         edited = set_store(run.root, registry, block(registry))
+        told = prepare() if prepare else ""
         write(run.root, edited)
     except EditError as problem:
         return _failed(run, problem, json, problem.texts)
@@ -52,6 +58,8 @@ def change(run: Invocation, block: Callable[[Registry], BlockData], json: bool) 
         run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
     else:
         _tell(run, edited)
+        if told:
+            run.terminal.write(told)
     return exits.OK
 
 

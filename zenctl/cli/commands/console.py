@@ -9,7 +9,7 @@ import typer
 
 from zenctl.cli import exits
 from zenctl.cli.arguments import values
-from zenctl.cli.arguments.options import JsonFlag, NoColor, Var, VarFile
+from zenctl.cli.arguments.options import JsonFlag, NoColor, Var, VarFile, WorkspaceFlag
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views.questions import asker
 from zenctl.config.given import VariableArgument
@@ -60,6 +60,7 @@ def console(
     json: JsonFlag = False,
     var: Var = [],  # noqa: B006 - typer reads the default and copies it
     var_file: VarFile = [],  # noqa: B006
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Evaluate expressions over what is recorded.
@@ -70,7 +71,7 @@ def console(
     of your code.
     """
     found: list[Diagnostic] = []
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     variables = values.variables(var, var_file, started.order, found)
     return started.report(found) if found else run(started, variables, json)
 
@@ -147,7 +148,7 @@ class _Session:
 def _expression(lines: Lines) -> tuple[str, int] | None:
     """The next expression and the number of its first line; None at the end, or on `exit`.
 
-    It is one line, or several while a bracket or a heredoc is open.
+    It is one line, or several while a bracket, a heredoc or a comment is open.
     """
     from zenctl.lang.continuation import Continuation
 
@@ -161,8 +162,8 @@ def _expression(lines: Lines) -> tuple[str, int] | None:
         if not typed and line.strip() == "exit":
             return None
         following.feed(line)
-        if following.blank:
-            following = Continuation()
+        if following.blank and not following.goes_on:
+            following, typed, begins = Continuation(), [], 0
             continue
         begins = begins or lines.number
         typed.append(line)

@@ -20,6 +20,7 @@ from zenctl.cli.arguments.options import (
     Target,
     Var,
     VarFile,
+    WorkspaceFlag,
 )
 from zenctl.cli.arguments.plan import DEFAULT_PARALLELISM, ApplyArguments
 from zenctl.cli.commands import apply as apply_command
@@ -53,6 +54,7 @@ def destroy(
     lock: Lock = True,
     lock_timeout: LockTimeout = "0s",
     parallelism: Parallelism = DEFAULT_PARALLELISM,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Remove the endpoints of this workspace.
@@ -62,7 +64,7 @@ def destroy(
     running any step again. The same as `zenctl apply -destroy`.
     """
     found: list[Diagnostic] = []
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     values.lock(lock, found)
     given = ApplyArguments(
         choice=arguments.choice(

@@ -10,7 +10,7 @@ from zenctl.cli import exits
 from zenctl.cli.arguments import graph as arguments
 from zenctl.cli.arguments import values
 from zenctl.cli.arguments.graph import GraphArguments
-from zenctl.cli.arguments.options import NoColor, Var, VarFile
+from zenctl.cli.arguments.options import NoColor, Var, VarFile, WorkspaceFlag
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.diagnostics import Diagnostic
 
@@ -54,6 +54,7 @@ def graph(
     ] = "",
     var: Var = [],  # noqa: B006 - typer reads the default and copies it
     var_file: VarFile = [],  # noqa: B006
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Draw what depends on what.
@@ -64,7 +65,7 @@ def graph(
     """
     found: list[Diagnostic] = []
     arguments.check_choices(format, type, bool(plan), found)
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     variables = values.variables(var, var_file, started.order, found)
     given = GraphArguments(format, type or arguments.TYPES[0], started.path(plan) if plan else None, variables)
     return started.report(found) if found else run(started, given)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zenctl.cli import exits
-from zenctl.cli.arguments.options import JsonFlag, NoColor
+from zenctl.cli.arguments.options import JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import AddressArguments, address_arguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.diagnostics import Diagnostic
@@ -32,6 +32,7 @@ def logs(
     ] = "",
     follow: Annotated[bool, typer.Option("-follow", "--follow", help="Go on until it ends.")] = False,
     json: JsonFlag = False,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Show what a step or an endpoint printed.
@@ -43,7 +44,7 @@ def logs(
     """
     found: list[Diagnostic] = []
     given = address_arguments("logs", [address] if address else [], json, found, follow=follow)
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     return started.report(found) if found else run(started, given)
 
 
@@ -52,7 +53,7 @@ def run(run: Invocation, given: AddressArguments) -> int:
     from zenctl.engine import workflow
 
     outcome = workflow.logs(run.inputs(), given.address, follow=given.follow)
-    code = run.report(outcome.diagnostics)
+    code = run.report(outcome.diagnostics, outcome.sources)
     if outcome.chunks is None:
         return code or exits.ERROR
     if given.json:

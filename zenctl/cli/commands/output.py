@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zenctl.cli import exits
-from zenctl.cli.arguments.options import JsonFlag, NoColor
+from zenctl.cli.arguments.options import JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import OutputArguments, output_arguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views import outputs as view
@@ -37,12 +37,13 @@ def output(
     raw: Annotated[
         bool, typer.Option("-raw", "--raw", help="The bare text of one output, without quotes or a line end.")
     ] = False,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Show the outputs of the last apply."""
     found: list[Diagnostic] = []
     given = output_arguments(name, json, raw, found)
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     return started.report(found) if found else run(started, given)
 
 

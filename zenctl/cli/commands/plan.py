@@ -21,10 +21,12 @@ from zenctl.cli.arguments.options import (
     NoColor,
     Parallelism,
     Refresh,
+    RefreshOnly,
     Replace,
     Target,
     Var,
     VarFile,
+    WorkspaceFlag,
 )
 from zenctl.cli.arguments.plan import DEFAULT_PARALLELISM, Choice, PlanArguments
 from zenctl.cli.invocation import Invocation, invocation
@@ -53,6 +55,7 @@ Examples:
   zenctl plan -target=step.train.penguins
   zenctl plan -replace=step.train.penguins  # once more, though it is fresh
   zenctl plan -diff-code               # with what changed in the steps' source
+  zenctl plan -trusted-config=origin/main   # of a fork: docs/security.md
   zenctl plan -detailed-exitcode       # for scripts: 2 if there is work to do
 
 Exit codes: 0 done; 1 error; with -detailed-exitcode 0 nothing to do, 2 changes.
@@ -82,11 +85,22 @@ def plan(
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
     diff_code: DiffCode = False,
+    refresh_only: RefreshOnly = False,
+    trusted_config: Annotated[
+        str,
+        typer.Option(
+            "-trusted-config",
+            "--trusted-config",
+            metavar="REV",
+            help="For pull requests from forks: settings, providers, secrets and hosts must be as in this commit.",
+        ),
+    ] = "",
     compact_warnings: CompactWarnings = False,
     input: Input = True,
     lock: Lock = True,
     lock_timeout: LockTimeout = "0s",
     parallelism: Parallelism = DEFAULT_PARALLELISM,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Show what apply would do, and why.
@@ -96,7 +110,7 @@ def plan(
     or input. Nothing is run and nothing is changed.
     """
     found: list[Diagnostic] = []
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     choice = arguments.choice(
         var=var,
         var_file=var_file,
@@ -106,6 +120,8 @@ def plan(
         replace=replace,
         refresh=refresh,
         destroy=destroy,
+        trusted_config=trusted_config,
+        refresh_only=refresh_only,
         found=found,
     )
     del lock  # taken for the sake of scripts, as the help says
@@ -151,10 +167,9 @@ def run(run: Invocation, given: PlanArguments) -> int:
     code = exits.exit_code(problems)
     if code != exits.OK or made is None:
         return code or exits.ERROR
+    command = "destroy" if made.destroy else "apply -refresh-only" if made.refresh_only else "apply"
     if stream is None and not run.terminal.in_automation and (saved or not made.is_empty):
-        run.terminal.write(
-            view.footer(run.terminal, _typed(given.out, run.root) if saved else "", destroy=made.destroy)
-        )
+        run.terminal.write(view.footer(run.terminal, _typed(given.out, run.root) if saved else "", command=command))
     return exits.CHANGES if given.detailed_exitcode and not made.is_empty else exits.OK
 
 
@@ -170,6 +185,8 @@ def plan_options(choice: Choice, *, code_diffs: bool = False, for_file: bool = F
         excludes=choice.excludes,
         code_diffs=code_diffs,
         for_file=for_file,
+        trusted_config=choice.trusted_config,
+        refresh_only=choice.refresh_only,
     )
 
 

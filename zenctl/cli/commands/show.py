@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zenctl.cli import exits
-from zenctl.cli.arguments.options import DiffCode, JsonFlag, NoColor
+from zenctl.cli.arguments.options import DiffCode, JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import ShowArguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views import plan as plan_view
@@ -39,6 +39,7 @@ def show(
     ] = "",
     json: JsonFlag = False,
     diff_code: DiffCode = False,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Show a saved plan, or what is recorded.
@@ -47,7 +48,7 @@ def show(
     not needed. Without one, lists what each address of the workspace last produced,
     and the outputs.
     """
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     if diff_code and not file:
         detail = "It shows what changed in the source of a saved plan: zenctl show -diff-code FILE"
         return started.report([error("bad_argument", "-diff-code without a plan file", detail)])

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zenctl.cli import exits
-from zenctl.cli.arguments.options import JsonFlag, NoColor
+from zenctl.cli.arguments.options import JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import ListArguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.diagnostics import did_you_mean, error
@@ -32,10 +32,11 @@ def state_list(
         typer.Argument(metavar="[ADDRESS...]", help="Only these, or those that begin so.", show_default=False),
     ] = [],  # noqa: B006 - typer reads the default and copies it
     json: JsonFlag = False,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """List the addresses that have a recorded result."""
-    return run(invocation(ctx, no_color), ListArguments(tuple(addresses), json))
+    return run(invocation(ctx, no_color, workspace), ListArguments(tuple(addresses), json))
 
 
 def run(run: Invocation, given: ListArguments) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zenctl.cli import exits
-from zenctl.cli.arguments.options import JsonFlag, NoColor
+from zenctl.cli.arguments.options import JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import AddressArguments, address_arguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.diagnostics import Diagnostic
@@ -31,6 +31,7 @@ def state_show(
         str, typer.Argument(metavar="ADDRESS", help="A step, datasource or endpoint.", show_default=False)
     ] = "",
     json: JsonFlag = False,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
     """Show a recorded result and where it comes from.
@@ -41,7 +42,7 @@ def state_show(
     """
     found: list[Diagnostic] = []
     given = address_arguments("state show", [address] if address else [], json, found)
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     return started.report(found) if found else run(started, given)
 
 
@@ -52,7 +53,7 @@ def run(run: Invocation, given: AddressArguments) -> int:
     from zenctl.engine import workflow
 
     outcome = workflow.state_lineage(run.inputs(), given.address)
-    code = run.report(outcome.diagnostics)
+    code = run.report(outcome.diagnostics, outcome.sources)
     if outcome.node is None:
         return code or exits.ERROR
     if given.json:

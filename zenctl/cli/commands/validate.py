@@ -8,7 +8,7 @@ import typer
 
 from zenctl.cli import exits
 from zenctl.cli.arguments import values
-from zenctl.cli.arguments.options import JsonFlag, NoColor, Var, VarFile
+from zenctl.cli.arguments.options import JsonFlag, NoColor, Var, VarFile, WorkspaceFlag
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views.style import plural
 from zenctl.config.given import VariableArgument
@@ -28,6 +28,7 @@ Exit codes: 0 valid (warnings allowed), 1 not valid.
 def validate(
     ctx: typer.Context,
     json: JsonFlag = False,
+    workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
     var: Var = [],  # noqa: B006 - typer reads the default and copies it
     var_file: VarFile = [],  # noqa: B006
@@ -40,7 +41,7 @@ def validate(
     variables. All problems are told at once, each with its file and line.
     """
     found: list[Diagnostic] = []
-    started = invocation(ctx, no_color)
+    started = invocation(ctx, no_color, workspace)
     variables = values.variables(var, var_file, started.order, found)
     return started.report(found) if found else run(started, variables, json)
 

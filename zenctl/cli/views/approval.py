@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zenctl.cli.terminal import Terminal
 
 
@@ -14,6 +16,11 @@ def ask(terminal: Terminal, *, destroy: bool, workspace: str) -> bool:
     else:
         question = f"Do you want to do all of this{where}?"
         explained = ["zenctl will do what is shown above, and nothing else."]
+    return approved(terminal, question, explained)
+
+
+def approved(terminal: Terminal, question: str, explained: Sequence[str]) -> bool:
+    """Put a question, with what it means below it."""
     lines = [
         "",
         terminal.style.bold(question),

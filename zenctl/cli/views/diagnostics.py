@@ -33,6 +33,14 @@ class Sources:
                 return None
         return self._texts.get(filename)
 
+    def origin(self, filename: str) -> str:
+        """Where a file of a module from git comes from; "" for the configuration's own files."""
+        if not filename.startswith("."):
+            return ""
+        from zenctl.config.modules import LOCK_FILE, origin
+
+        return origin(filename, self.text(LOCK_FILE))
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -107,12 +115,14 @@ def _place(diagnostic: Diagnostic, sources: Sources, style: Style, colour: Calla
     address = diagnostic.address
     if where is None:
         return [f"  with {address}"] if address else []
-    head = f"  on {where}" + (f", in {address}" if address else "")
+    head = [f"  on {where}" + (f", in {address}" if address else "")]
+    origin = sources.origin(where.filename)
+    head += [f"  of {printable(origin)}"] if origin else []
     text = sources.text(where.filename)
     lines = text.split("\n") if text is not None else []
     if not 0 < where.start.line <= len(lines):
-        return [head]
-    return [head, *_snippet(lines[where.start.line - 1], where, style, colour)]
+        return head
+    return [*head, *_snippet(lines[where.start.line - 1], where, style, colour)]
 
 
 def _snippet(line: str, where: SourceRange, style: Style, colour: Callable[[str], str]) -> list[str]:

@@ -16,14 +16,14 @@ from zenctl.diagnostics import has_errors
 if TYPE_CHECKING:
     from zenctl.engine.workflow import ApplyOutcome
 
-_ENDPOINTS = ("created", "updated", "replaced", "deleted", "unchanged")
+_ENDPOINTS = ("created", "updated", "replaced", "deleted", "recorded", "unchanged")
 
 
 def counts(outcome: ApplyOutcome) -> dict[str, int]:
     """How many addresses ended how, by the words of the summary line, in its order."""
     endpoints = Counter(outcome.endpoints.values())
     found = {
-        "ran": len(outcome.ran),
+        "run": len(outcome.ran),
         "cut off": len(outcome.cut_off),
         "reused": len(outcome.reused),
         **{word: endpoints[word] for word in _ENDPOINTS[:-1]},
@@ -37,7 +37,7 @@ def counts(outcome: ApplyOutcome) -> dict[str, int]:
 
 
 def headline(outcome: ApplyOutcome, *, destroy: bool = False) -> str:
-    """`Apply complete: 3 ran, 1 cut off, 4 up to date.`"""
+    """`Apply complete: 2 run, 3 cut off, 4 up to date.`"""
     name = "Destroy" if destroy else "Apply"
     if outcome.interrupted:
         word = "was interrupted"

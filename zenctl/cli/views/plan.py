@@ -20,8 +20,10 @@ LEGEND = {
     "?": "may run: only if a result before it turns out different",
     "=": "reuse a result that is already recorded",
     "-": "delete",
+    "<=": "record as it is now; nothing is done to it",
     "-/+": "delete, then create in its place",
-    ".": "forget: no longer in the configuration, records and artifacts stay",
+    "+/-": "create in its place, then delete",
+    ".": "forget: the address has no result any more; records and artifacts stay",
 }
 """What each symbol means, in the order in which they are listed."""
 
@@ -35,7 +37,9 @@ _HEADLINES = {
     ("CREATE", "create"): "will be created",
     ("UPDATE", "update"): "will be updated in place",
     ("REPLACE", "delete"): "must be replaced",
+    ("REPLACE", "create"): "must be replaced",
     ("DELETE", "delete"): "will be deleted",
+    ("READ", "read"): "has changed outside of zenctl, and will be recorded as it is",
 }
 
 _REASONS = {
@@ -57,6 +61,10 @@ _REASONS = {
     "REMOVED": "is no longer in the configuration",
     "RECORDED_ELSEWHERE": "the same result is recorded already",
     "TRIGGERED": "replace_triggered_by names something that runs",
+    "TRIGGER_CHANGED": "triggers_replace changed",
+    "NOT_CACHED": "is never cached",
+    "CACHE_EXPIRED": "its result is too old",
+    "KEPT": "something differs that does not count",
 }
 _LABELLED = {"DATA_CHANGED": "data", "ENVIRONMENT_CHANGED": "environment", "CODE_CHANGED": "code"}
 
@@ -68,6 +76,7 @@ _SUMMARY = {
     "update": "to update",
     "replace": "to replace",
     "delete": "to delete",
+    "read": "to record",
     "forget": "to forget",
     "no_op": "up to date",
 }
@@ -76,7 +85,9 @@ _SUMMARY = {
 def symbol(change: Document) -> str:
     """The symbol of a `resource_changes` item; empty for no-op."""
     action = change["zenctl_action"]
-    fixed = {"MAY_RUN": "?", "REUSE": "=", "FORGET": ".", "DELETE": "-", "REPLACE": "-/+", "NO_OP": ""}
+    fixed = {"MAY_RUN": "?", "REUSE": "=", "FORGET": ".", "DELETE": "-", "READ": "<=", "NO_OP": ""}
+    if action == "REPLACE":
+        return "+/-" if change["change"]["actions"][0] == "create" else "-/+"
     return fixed[action] if action in fixed else ("+" if change["change"]["actions"] == ["create"] else "~")
 
 
@@ -121,13 +132,15 @@ def lines(document: Document, style: Style, *, diff_code: bool = False) -> list[
     """The lines of a plan document."""
     changes = [c for c in document["resource_changes"] if c["zenctl_action"] != "NO_OP" or "previous_address" in c]
     outputs = {name: output for name, output in document["output_changes"].items() if output["actions"] != ["no-op"]}
+    kept = _kept_lines(document["resource_changes"])
     if not changes and not outputs:
-        return ["", _no_changes(document, style)]
+        return ["", _no_changes(document, style), *kept]
     drawn: list[str] = []
     if changes:
         drawn += ["", *_legend(changes, style)]
         verb = "planned this much before it met an error" if document["errored"] else "will do the following"
-        drawn += [f"zenctl {verb}:", ""]
+        where = "" if document["workspace"] == "default" else f" in workspace {document['workspace']}"
+        drawn += [f"zenctl {verb}{where}:", ""]
         code = CodeDiffs(style) if diff_code else None
         for change in changes:
             drawn += [*_change(change, style), *(code.of(change) if code is not None else ()), ""]
@@ -136,7 +149,18 @@ def lines(document: Document, style: Style, *, diff_code: bool = False) -> list[
         drawn += ["", "Changes to outputs:", *output_lines(outputs, style)]
         if not changes:
             drawn += ["", "Nothing has to run: apply only records these values."]
-    return drawn
+    return [*drawn, *kept]
+
+
+def _kept_lines(changes: Sequence[Document]) -> list[str]:
+    """What differs and leaves results in force all the same."""
+    kept = [
+        f"  {change['address']}: {reason_line(reason)}"
+        for change in changes
+        if change["zenctl_action"] == "NO_OP"
+        for reason in change["stale_because"]
+    ]
+    return ["", "Up to date in spite of a change:", *kept] if kept else []
 
 
 def output_lines(outputs: Mapping[str, Document], style: Style) -> list[str]:
@@ -154,13 +178,12 @@ def output_lines(outputs: Mapping[str, Document], style: Style) -> list[str]:
     return drawn
 
 
-def footer(terminal: Terminal, out: str, *, destroy: bool = False) -> str:
+def footer(terminal: Terminal, out: str, *, command: str = "apply") -> str:
     """What to type next: with the plan file if one was written, else that the plan was not kept."""
     rule = terminal.style.dim("─" * min(terminal.width, 100))
     if out:
         name = out if " " not in out else f'"{out}"'
         return f"\n{rule}\n\nThe plan is saved in {name}. To do exactly this:\n\n    zenctl apply {name}"
-    command = "destroy" if destroy else "apply"
     return (
         f"\n{rule}\n\nThis plan was not saved (-out=FILE was not given): `zenctl {command}` makes its own,\n"
         "which can differ if code, data or configuration change in between."
@@ -171,6 +194,8 @@ def _no_changes(document: Document, style: Style) -> str:
     if document["errored"]:
         return style.bold(style.red("Planning failed.")) + " The errors are below."
     head = style.bold(style.green("No changes."))
+    if document["refresh_only"]:
+        return f"{head} Everything that is recorded is still there as it was left."
     if document["destroy"]:
         return f"{head} There is nothing to destroy: no endpoint of this workspace is recorded."
     count = document["zenctl_summary"]["no_op"]
@@ -186,10 +211,16 @@ def _legend(changes: Sequence[Document], style: Style) -> list[str]:
 def coloured(sign: str, style: Style, width: int = 0) -> str:
     """A symbol in its colour, right-aligned in `width` columns."""
     blank = " " * max(0, width - len(sign))
-    if sign == "-/+":
-        return blank + style.red("-") + "/" + style.green("+")
-    draw = {"+": style.green, "~": style.yellow, "?": style.yellow, "=": style.cyan, "-": style.red, ".": style.dim}
-    return blank + draw[sign](sign)
+    draw = {
+        "+": style.green,
+        "~": style.yellow,
+        "?": style.yellow,
+        "=": style.cyan,
+        "<=": style.cyan,
+        "-": style.red,
+        ".": style.dim,
+    }
+    return blank + "/".join(draw[part](part) for part in sign.split("/"))
 
 
 def _change(change: Document, style: Style) -> list[str]:

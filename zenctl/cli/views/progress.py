@@ -39,6 +39,7 @@ DOING = {
     Action.UPDATE: "updating",
     Action.REPLACE: "replacing",
     Action.DELETE: "deleting",
+    Action.READ: "recording as it is",
 }
 """What is being done to an address, by its action."""
 
@@ -52,6 +53,7 @@ _DONE = {
     "updated": "updated",
     "replaced": "replaced",
     "deleted": "deleted",
+    "recorded": "recorded as it is",
 }
 
 

@@ -107,7 +107,7 @@ def _facts(recorded: Recorded) -> Iterator[tuple[str, str]]:
         yield "took", duration((recorded.ended_ms - recorded.started_ms) / 1000)
     yield "apply", f"{recorded.serial} (execution {recorded.execution_id})"
     if recorded.source:
-        yield "result of", f"execution {recorded.source}"
+        yield "result of", f"execution {recorded.source}, produced {moment(recorded.produced_ms)}"
     if recorded.backend:
         yield "backend", recorded.backend
     source = recorded.components.get("source", {})

@@ -37,6 +37,7 @@ _STREAM_WORDS = {
     Action.MAY_RUN: "update",
     Action.REUSE: "update",
     Action.FORGET: "remove",
+    Action.READ: "read",
     Action.NO_OP: "noop",
     Action.CREATE: "create",
     Action.UPDATE: "update",

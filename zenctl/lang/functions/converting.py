@@ -8,7 +8,7 @@ from zenctl.diagnostics import Diagnostic
 from zenctl.lang.calls import FunctionProblem, Parameter
 from zenctl.lang.conversion import ConversionError, convert_value
 from zenctl.lang.functions.declaring import Group
-from zenctl.lang.model import EPHEMERAL, SENSITIVE, Value, all_marks, boolean, string, unknown, wholly_known
+from zenctl.lang.model import DYNAMIC, EPHEMERAL, SENSITIVE, Value, all_marks, boolean, string, unknown, wholly_known
 from zenctl.lang.types import ANY, BOOL, NUMBER, STRING, ListType, MapType, SetType, Type
 
 CONVERTING = Group()
@@ -51,7 +51,8 @@ def _try(*thunks: Thunk) -> Value:
     for thunk in thunks:
         value, found = thunk()
         if not found:
-            return value
+            # What is unknown in a value may still turn out to be a problem, and then another argument counts.
+            return value if wholly_known(value) else DYNAMIC.with_marks(all_marks(value))
         problems += found
     details = " ".join(dict.fromkeys(f"{problem.summary}: {problem.detail}" for problem in problems))
     raise FunctionProblem(f"None of its arguments can be computed. {details}")

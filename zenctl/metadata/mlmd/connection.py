@@ -1,7 +1,6 @@
-"""A connection to a SQLite file through MLMD: opens it, waits for its turn, and turns MLMD's errors into StoreError.
+"""A connection to ML Metadata: opened when it is needed, waited for where that helps, its errors given a meaning.
 
-Writers of one file take turns by a file lock beside it, because MLMD's SQLite knows no waiting: a held lock would cost
-seconds of blind retries. Reads take no lock; the moments in which a commit shuts them out are waited for here.
+Each kind of store is a subclass in a module of its own: `sqlite`, `server` (MySQL, PostgreSQL) and `remote` (gRPC).
 """
 
 from __future__ import annotations
@@ -9,29 +8,27 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from filelock import FileLock, Timeout
 from ml_metadata import errors
-from ml_metadata.metadata_store import metadata_store
-from ml_metadata.proto import metadata_store_pb2 as pb
 
+from zenctl.metadata.mlmd.dialects import SQLITE
 from zenctl.metadata.store import AlreadyExists, StoreError
 
 BUSY_SECONDS = 60.0
-"""How long to wait for another process that writes, before it is an error."""
-
-_READ_ONLY, _READ_WRITE, _CREATE = 1, 2, 3
-"""MLMD's connection modes."""
+"""How long to wait for another process that writes, or for a server that is away, before it is an error."""
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 
 class _NotOfMlmd(logging.Filter):
-    """Keeps MLMD from telling stderr of its errors: this module waits them out, or reports them."""
+    """Keeps MLMD from telling stderr of its errors: this package waits them out, or reports them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return Path(record.pathname).parent.name not in ("ml_metadata", "metadata_store")
@@ -40,126 +37,103 @@ class _NotOfMlmd(logging.Filter):
 logging.getLogger("absl").addFilter(_NotOfMlmd())
 
 
-class Connection:
-    """One process's connection to one file. Not thread-safe: its owner calls it under a lock.
+class Unreachable(StoreError):
+    """The server does not answer; it may again."""
 
-    With `create` the file and its folder are made where they are missing; without it nothing is ever written.
+
+class Connection(ABC):
+    """One process's connection to one store. Not thread-safe: its owner calls it under a lock.
+
+    With `create` the store is made where it is missing; without it nothing is ever written. `name` is what messages
+    call it, such as `the metadata database /home/me/project/.zenctl/metadata.db`; `dialect` is that of a new store.
     """
 
-    def __init__(self, path: Path, *, create: bool) -> None:
-        self.path = path.absolute()
-        self._turn = FileLock(f"{self.path}.lock", thread_local=False)
-        self._mode = _READ_WRITE if create else _READ_ONLY
-        self._stuck = False
-        self._mlmd: Any = self._create() if create else self._open_to_read()
+    def __init__(self, name: str, *, create: bool) -> None:
+        self.name = name
+        self.read_only = not create
+        self.dialect = SQLITE
+        self._closed = False
+        self._mlmd: Any = None
 
-    @property
-    def mlmd(self) -> Any:
-        """MLMD's own store; StoreError once closed."""
-        if self._mlmd is None:
-            raise StoreError(f"the metadata store {self.path} is closed")
-        if self._stuck:
-            self._mlmd = self._connect(self._mode)
-            self._stuck = False
-        return self._mlmd
+    def open(self, patience: float) -> None:
+        """Connect, waiting so many seconds where the store is busy or its server does not answer. Raises StoreError."""
+        self.ask(lambda _: None, patience)
+
+    @abstractmethod
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for the turn to write; StoreError if it does not come."""
+
+    @abstractmethod
+    def alone(self) -> AbstractContextManager[None]:
+        """Wait until no other process makes the store or its types; StoreError if that does not end."""
+
+    @abstractmethod
+    def _open(self) -> Any:
+        """MLMD's own store, newly connected; raises StoreError, or what MLMD raises."""
+
+    @abstractmethod
+    def _failure(self, problem: Exception) -> StoreError:
+        """What an error of MLMD means: Unreachable if it may pass."""
 
     def close(self) -> None:
-        """Let go of the file. May be called twice."""
+        """Let go of files and connections. May be called twice."""
+        self._closed = True
         self._mlmd = None
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for the turn to write; StoreError after `BUSY_SECONDS`."""
-        try:
-            self._turn.acquire(timeout=BUSY_SECONDS, poll_interval=0.005)
-        except Timeout as problem:
-            raise StoreError(
-                f"another process has been writing to {self.path} for {BUSY_SECONDS:.0f} seconds",
-                f"Look for a zenctl that hangs: it has {self.path}.lock open.",
-            ) from problem
-        except OSError as problem:
-            raise StoreError(
-                f"{self.path}.lock cannot be written: {problem.strerror}", "Check the permissions of its folder."
-            ) from problem
-        try:
-            yield
-        finally:
-            self._turn.release()
+    def ask(self, call: Callable[[Any], T], patience: float | None = None) -> T:
+        """The answer of a call to MLMD's store; raises AlreadyExists or StoreError.
 
-    def ask(self, call: Callable[[], T]) -> T:
-        """The answer of a call to MLMD; raises AlreadyExists or StoreError."""
-        deadline = time.monotonic() + BUSY_SECONDS
-        pause = 0.002
+        Where a server went away the call is made again: one that writes must bring a unique context, so that it lands
+        once.
+        """
+        deadline = time.monotonic() + (BUSY_SECONDS if patience is None else patience)
+        pause, told = 0.002, False
         while True:
             try:
-                return call()
+                if self._closed:
+                    raise StoreError(f"{self.name} is closed")
+                if self._mlmd is None:
+                    self._mlmd = self._open()
+                return call(self._mlmd)
+            except errors.AlreadyExistsError as problem:
+                raise AlreadyExists(_what_exists(problem)) from problem
             except errors.AbortedError as problem:
                 if time.monotonic() >= deadline:
                     raise self._failure(problem) from problem
-                time.sleep(pause)
-                pause = min(2 * pause, 0.1)
-            except errors.AlreadyExistsError as problem:
-                raise AlreadyExists(_what_exists(problem)) from problem
+            except Unreachable as away:
+                told = self._await(away, deadline, told)
             except (RuntimeError, errors.StatusError) as problem:
-                # After a full disk MLMD holds its transaction for open that SQLite has rolled back, and takes no other.
-                self._stuck = True
-                raise self._failure(problem) from problem
+                # A connection that failed is not used again: after a full disk MLMD holds a transaction for open that
+                # SQLite has rolled back, and after a lost MySQL server it crashes.
+                self._mlmd = None
+                failure = self._failure(problem)
+                if not isinstance(failure, Unreachable):
+                    raise failure from problem
+                told = self._await(failure, deadline, told)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.1)
 
-    def _create(self) -> Any:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise StoreError(f"the folder {self.path.parent} cannot be made: {problem.strerror}") from problem
-        with self.turn():
-            return self._connect(_CREATE)
+    def _await(self, failure: Unreachable, deadline: float, told: bool) -> bool:
+        """Raise the failure if there is no time left; else say once that it is waited out."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise failure
+        if not told:
+            _log.warning("%s; waiting for it up to %.0f seconds", failure, left)
+        return True
 
-    def _open_to_read(self) -> Any:
-        try:
-            return self._connect(_READ_ONLY)
-        except StoreError:
-            # A writer that was killed leaves a journal, which only a connection that may write can roll back.
-            if not Path(f"{self.path}-journal").exists():
-                raise
-        with self.turn():
-            self._connect(_READ_WRITE)
-        return self._connect(_READ_ONLY)
 
-    def _connect(self, mode: int) -> Any:
-        config = pb.ConnectionConfig()
-        config.sqlite.filename_uri = str(self.path)
-        config.sqlite.connection_mode = mode
-        config.retry_options.max_num_retries = 1
-        return self.ask(lambda: metadata_store.MetadataStore(config))
-
-    def _failure(self, problem: Exception) -> StoreError:
-        reason = _first_line(problem)
-        where = f"the metadata database {self.path}"
-        if "not a database" in reason or "malformed" in reason:
-            return StoreError(
-                f"{where} is damaged, or is no database ({reason})",
-                "Restore it from a backup; or move it away and apply again: "
-                "what it recorded is then lost, and every step runs anew.",
-            )
-        newer = re.search(r"database version (\d+) is greater than library version (\d+)", reason)
-        if newer:
-            return StoreError(
-                f"{where} was written by a newer ML Metadata (its form is {newer[1]}, this one knows up to {newer[2]})",
-                "Use the zenctl that wrote it, or a newer one.",
-            )
-        if "unable to open" in reason:
-            return StoreError(f"{where} cannot be opened", "Is it a file that you may read and write?")
-        if "readonly database" in reason or "disk" in reason:
-            return StoreError(f"{where} cannot be written ({reason})", "Check permissions and the space on the disk.")
-        return StoreError(f"{where} failed: {reason}")
+def newer_schema(where: str, reason: str) -> StoreError | None:
+    """The error of a database that a newer MLMD has written, if that is what MLMD complains of."""
+    newer = re.search(r"database version (\d+) is greater than library version (\d+)", reason)
+    if newer is None:
+        return None
+    return StoreError(
+        f"{where} was written by a newer ML Metadata (its form is {newer[1]}, this one knows up to {newer[2]})",
+        "Use the zenctl that wrote it, or a newer one.",
+    )
 
 
 def _what_exists(problem: Exception) -> str:
     """`Given node already exists: type_id: 10 name: "j1"`"""
     return " ".join(str(problem).partition("INTERNAL:")[0].split())
-
-
-def _first_line(problem: Exception) -> str:
-    """What the database says, without the node that MLMD puts before it and the SQL after it."""
-    text = str(problem).strip()
-    found = re.search(r"Error when executing query: (.*?) query:", text)
-    return found[1] if found else text.partition("\n")[0] or type(problem).__name__

@@ -8,6 +8,7 @@ from typing import Any, Union
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from zenctl.metadata.mlmd.dialects import read_integer, read_text, unescape
 from zenctl.metadata.mlmd.registration import Ids, Registered
 from zenctl.metadata.store import (
     Artifact,
@@ -31,10 +32,11 @@ EventEdge = tuple[int, int, Any]
 
 
 class Messages:
-    """Translates with the type ids of one store."""
+    """Translates with the type ids of one store, and with what it can hold."""
 
     def __init__(self, registered: Registered) -> None:
         self._registered = registered
+        self._dialect = registered.dialect
         self._execution_types = _names(registered.executions)
         self._artifact_types = _names(registered.artifacts)
         self._context_types = _names(registered.contexts)
@@ -43,17 +45,48 @@ class Messages:
         """MLMD's Execution."""
         type_id = self._registered.executions[execution.type]
         state = pb.Execution.State.Value(execution.state.value)
-        return _fill(pb.Execution(type_id=type_id, last_known_state=state), execution)
+        return self._fill(pb.Execution(type_id=type_id, last_known_state=state), execution)
 
     def artifact(self, artifact: Artifact) -> Any:
         """MLMD's Artifact."""
         type_id = self._registered.artifacts[artifact.type]
         state = pb.Artifact.State.Value(artifact.state.value)
-        return _fill(pb.Artifact(type_id=type_id, state=state, uri=_escape(artifact.uri)), artifact)
+        return self._fill(pb.Artifact(type_id=type_id, state=state, uri=self._dialect.escape(artifact.uri)), artifact)
 
     def context(self, context: Context) -> Any:
         """MLMD's Context."""
-        return _fill(pb.Context(type_id=self._registered.contexts[context.type]), context)
+        return self._fill(pb.Context(type_id=self._registered.contexts[context.type]), context)
+
+    def event_edges(self, transition: Transition) -> list[EventEdge]:
+        """MLMD's events with the indices they join. Of a type there is one for a pair; its path has all keys."""
+        same: dict[tuple[str, int], int] = {}
+        first = [same.setdefault((a.type, a.id), i) if a.id else i for i, a in enumerate(transition.artifacts)]
+        groups: dict[tuple[int, int, EventType], dict[str, None]] = defaultdict(dict)
+        for event in transition.events:
+            groups[event.execution, first[event.artifact], event.type][event.key] = None
+        edges = []
+        for (execution, artifact, type_), keys in groups.items():
+            message = pb.Event(type=pb.Event.Type.Value(type_.value))
+            for key in keys:
+                message.path.steps.add().key = self._dialect.escape(key)
+            edges.append((execution, artifact, message))
+        return edges
+
+    def name(self, name: str) -> str:
+        """A name as it is stored."""
+        return self._dialect.escape_name(name)
+
+    def filter_query(self, where: Where) -> str | None:
+        """The conditions in MLMD's query language. `where` has been checked: its strings need no quoting."""
+        terms = [f"type = '{PREFIX}{where.type}'"] if where.type else []
+        if where.name:
+            terms.append(f"name = '{self.name(where.name)}'")
+        for name, value in where.properties.items():
+            text = f"'{value}'" if isinstance(value, str) else repr(value)
+            terms.append(f"properties.{name}.{_VALUE_FIELDS[type(value)]} = {text}")
+        if where.states:
+            terms.append("(" + " OR ".join(f"last_known_state = {state.value}" for state in where.states) + ")")
+        return " AND ".join(terms) or None
 
     def read_execution(self, node: Any) -> Execution | None:
         """The port's Execution; None for one of another program."""
@@ -62,7 +95,7 @@ class Messages:
             return None
         return Execution(
             type=type_,
-            name=_unescape(node.name),
+            name=self._dialect.unescape_name(node.name),
             state=ExecutionState(pb.Execution.State.Name(node.last_known_state)),
             properties=_properties(node),
             id=node.id,
@@ -77,10 +110,10 @@ class Messages:
             return None
         return Artifact(
             type=type_,
-            uri=_unescape(node.uri),
+            uri=unescape(node.uri),
             state=ArtifactState(pb.Artifact.State.Name(node.state)),
             properties=_properties(node),
-            name=_unescape(node.name),
+            name=self._dialect.unescape_name(node.name),
             id=node.id,
             created_ms=node.create_time_since_epoch,
         )
@@ -92,28 +125,26 @@ class Messages:
             return None
         return Context(
             type=type_,
-            name=_unescape(node.name),
+            name=self._dialect.unescape_name(node.name),
             properties=_properties(node),
             id=node.id,
             created_ms=node.create_time_since_epoch,
             updated_ms=node.last_update_time_since_epoch,
         )
 
-
-def event_edges(transition: Transition) -> list[EventEdge]:
-    """MLMD's events with the indices they join. MLMD keeps one event of a type for a pair; its path has all keys."""
-    same: dict[tuple[str, int], int] = {}
-    first = [same.setdefault((a.type, a.id), i) if a.id else i for i, a in enumerate(transition.artifacts)]
-    groups: dict[tuple[int, int, EventType], dict[str, None]] = defaultdict(dict)
-    for event in transition.events:
-        groups[event.execution, first[event.artifact], event.type][event.key] = None
-    edges = []
-    for (execution, artifact, type_), keys in groups.items():
-        message = pb.Event(type=pb.Event.Type.Value(type_.value))
-        for key in keys:
-            message.path.steps.add().key = _escape(key)
-        edges.append((execution, artifact, message))
-    return edges
+    def _fill(self, message: Any, node: Union[Execution, Artifact, Context]) -> Any:
+        if node.id:
+            message.id = node.id
+        if node.name:
+            message.name = self._dialect.escape_name(node.name)
+        for name, value in node.properties.items():
+            if isinstance(value, str):
+                self._dialect.write_text(message, name, value)
+            elif isinstance(value, int):
+                self._dialect.write_integer(message, name, value)
+            else:
+                message.properties[name].double_value = value
+        return message
 
 
 def read_events(message: Any) -> Iterator[Event]:
@@ -121,40 +152,11 @@ def read_events(message: Any) -> Iterator[Event]:
     type_ = _EVENTS.get(message.type)
     if type_ is not None:
         for step in message.path.steps:
-            yield Event(message.execution_id, message.artifact_id, type_, _unescape(step.key))
-
-
-def filter_query(where: Where) -> str | None:
-    """The conditions in MLMD's query language. `where` has been checked: its strings need no quoting."""
-    terms = [f"type = '{PREFIX}{where.type}'"] if where.type else []
-    if where.name:
-        terms.append(f"name = '{where.name}'")
-    for name, value in where.properties.items():
-        text = f"'{value}'" if isinstance(value, str) else repr(value)
-        terms.append(f"properties.{name}.{_VALUE_FIELDS[type(value)]} = {text}")
-    if where.states:
-        terms.append("(" + " OR ".join(f"last_known_state = {state.value}" for state in where.states) + ")")
-    return " AND ".join(terms) or None
-
-
-def escape_name(name: str) -> str:
-    """A name as it is stored."""
-    return _escape(name)
+            yield Event(message.execution_id, message.artifact_id, type_, unescape(step.key))
 
 
 def _names(ids: Ids) -> dict[int, str]:
     return {id_: name for name, id_ in ids.items()}
-
-
-def _fill(message: Any, node: Union[Execution, Artifact, Context]) -> Any:
-    if node.id:
-        message.id = node.id
-    if node.name:
-        message.name = _escape(node.name)
-    for name, value in node.properties.items():
-        stored = _escape(value) if isinstance(value, str) else value
-        setattr(message.properties[name], _VALUE_FIELDS[type(value)], stored)
-    return message
 
 
 def _properties(message: Any) -> Mapping[str, PropertyValue]:
@@ -162,20 +164,9 @@ def _properties(message: Any) -> Mapping[str, PropertyValue]:
     for name, value in message.properties.items():
         kind = value.WhichOneof("value")
         if kind == "string_value":
-            found[name] = _unescape(value.string_value)
-        elif kind in ("int_value", "double_value"):
-            found[name] = getattr(value, kind)
+            found[name] = read_text(message, name)
+        elif kind == "int_value":
+            found[name] = read_integer(message, name)
+        elif kind == "double_value":
+            found[name] = value.double_value
     return found
-
-
-def _escape(text: str) -> str:
-    # MLMD cuts a text at its first NUL. U+001A (substitute) marks what stands for one, and is doubled with a 1 itself.
-    if "\0" not in text and "\x1a" not in text:
-        return text
-    return text.replace("\x1a", "\x1a1").replace("\0", "\x1a0")
-
-
-def _unescape(text: str) -> str:
-    if "\x1a" not in text:
-        return text
-    return text.replace("\x1a0", "\0").replace("\x1a1", "\x1a")

@@ -10,6 +10,7 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from zenctl.metadata.mlmd.connection import Connection
+from zenctl.metadata.mlmd.dialects import DIALECTS, SQLITE, Dialect, read_text
 from zenctl.metadata.store import StoreError
 from zenctl.metadata.types import (
     ARTIFACT_BASES,
@@ -40,35 +41,35 @@ class Registered:
     executions: Ids
     artifacts: Ids
     contexts: Ids
-
-
-NOTHING = Registered(TypeTable({}, {}, {}), {}, {}, {})
+    dialect: Dialect
 
 
 def read(connection: Connection) -> Registered:
-    """What is registered, NOTHING if zenctl never wrote there; StoreError if a newer zenctl did in a newer format."""
+    """What is registered, nothing if zenctl never wrote there; StoreError if a newer zenctl did in a newer format."""
     found = _record(connection)
     if found is None:
-        return NOTHING
+        return Registered(TypeTable({}, {}, {}), {}, {}, {}, connection.dialect)
     written = found.properties["format"].int_value
-    if written > FORMAT:
+    # Stores of before there were dialects are in that of SQLite.
+    dialect = DIALECTS.get(found.properties["dialect"].string_value or SQLITE.name)
+    if written > FORMAT or dialect is None:
         raise StoreError(
-            f"{connection.path} was written by a newer zenctl (format {written}; this one reads up to {FORMAT})",
+            f"{connection.name} was written by a newer zenctl (format {written}; this one reads up to {FORMAT})",
             "Update zenctl: pip install --upgrade zenctl",
         )
-    types = json.loads(found.properties["types"].string_value)
+    types = json.loads(read_text(found, "types"))
     return Registered(
-        TypeTable(*(_table(types[kind]) for kind in ("executions", "artifacts", "contexts"))),
-        *(
-            {name: entry["id"] for name, entry in types[kind].items()}
-            for kind in ("executions", "artifacts", "contexts")
-        ),
+        TypeTable(*(_table(types[kind]) for kind in _NODES)),
+        _ids(types["executions"]),
+        _ids(types["artifacts"]),
+        _ids(types["contexts"]),
+        dialect,
     )
 
 
 def register(connection: Connection, table: TypeTable) -> Registered:
     """Register what is missing of a table, under the turn to write; every call may be repeated after a crash."""
-    with connection.turn():
+    with connection.alone():
         registered = read(connection)
         if registered.table.covers(table):
             return registered
@@ -80,16 +81,18 @@ def register(connection: Connection, table: TypeTable) -> Registered:
         }
         record = pb.Context(type_id=types["contexts"][STORE]["id"], name=RECORD)
         record.properties["format"].int_value = FORMAT
-        record.properties["types"].string_value = json.dumps(types, sort_keys=True)
+        if "dialect" in whole.contexts[STORE]:
+            record.properties["dialect"].string_value = registered.dialect.name
+        registered.dialect.write_text(record, "types", json.dumps(types, sort_keys=True))
         known = _record(connection)
         if known is not None:
             record.id = known.id
-        connection.ask(lambda: connection.mlmd.put_contexts([record]))
+        connection.ask(lambda mlmd: mlmd.put_contexts([record]))
         return read(connection)
 
 
 def _record(connection: Connection) -> Any:
-    return connection.ask(lambda: connection.mlmd.get_context_by_type_and_name(PREFIX + STORE, RECORD))
+    return connection.ask(lambda mlmd: mlmd.get_context_by_type_and_name(PREFIX + STORE, RECORD))
 
 
 def _put_execution_type(connection: Connection, name: str, kinds: PropertyKinds) -> dict[str, Any]:
@@ -97,8 +100,8 @@ def _put_execution_type(connection: Connection, name: str, kinds: PropertyKinds)
     base = EXECUTION_BASES.get(name)
     if base:
         message.base_type = pb.ExecutionType.SystemDefinedBaseType.Value(base)
-    put = connection.mlmd.put_execution_type
-    return _entry(connection.ask(lambda: put(message, can_add_fields=True, can_omit_fields=True)), kinds)
+    id_ = connection.ask(lambda mlmd: mlmd.put_execution_type(message, can_add_fields=True, can_omit_fields=True))
+    return _entry(id_, kinds)
 
 
 def _put_artifact_type(connection: Connection, name: str, kinds: PropertyKinds) -> dict[str, Any]:
@@ -106,14 +109,14 @@ def _put_artifact_type(connection: Connection, name: str, kinds: PropertyKinds) 
     base = ARTIFACT_BASES.get(name)
     if base:
         message.base_type = pb.ArtifactType.SystemDefinedBaseType.Value(base)
-    put = connection.mlmd.put_artifact_type
-    return _entry(connection.ask(lambda: put(message, can_add_fields=True, can_omit_fields=True)), kinds)
+    id_ = connection.ask(lambda mlmd: mlmd.put_artifact_type(message, can_add_fields=True, can_omit_fields=True))
+    return _entry(id_, kinds)
 
 
 def _put_context_type(connection: Connection, name: str, kinds: PropertyKinds) -> dict[str, Any]:
     message = pb.ContextType(name=PREFIX + name, properties=_properties(kinds))
-    put = connection.mlmd.put_context_type
-    return _entry(connection.ask(lambda: put(message, can_add_fields=True, can_omit_fields=True)), kinds)
+    id_ = connection.ask(lambda mlmd: mlmd.put_context_type(message, can_add_fields=True, can_omit_fields=True))
+    return _entry(id_, kinds)
 
 
 def _properties(kinds: PropertyKinds) -> dict[str, int]:
@@ -122,6 +125,10 @@ def _properties(kinds: PropertyKinds) -> dict[str, int]:
 
 def _entry(id_: int, kinds: PropertyKinds) -> dict[str, Any]:
     return {"id": id_, "properties": {name: kind.__name__ for name, kind in kinds.items()}}
+
+
+def _ids(types: Mapping[str, Any]) -> Ids:
+    return {name: entry["id"] for name, entry in types.items()}
 
 
 def _table(types: Mapping[str, Any]) -> dict[str, PropertyKinds]:

@@ -1,16 +1,15 @@
-"""MlmdStore: a MetadataStore in a SQLite file, through ML Metadata."""
+"""MlmdStore: a MetadataStore on any connection to ML Metadata."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from ml_metadata.metadata_store import metadata_store
 
 from zenctl.metadata.mlmd.connection import Connection
-from zenctl.metadata.mlmd.messages import Messages, escape_name, event_edges, filter_query, read_events
+from zenctl.metadata.mlmd.messages import Messages, read_events
 from zenctl.metadata.mlmd.registration import read, register
 from zenctl.metadata.store import (
     Artifact,
@@ -34,37 +33,35 @@ Node = TypeVar("Node", Execution, Artifact, Context)
 
 
 class MlmdStore:
-    """A SQLite file under ML Metadata. Thread-safe by one lock; any number of processes may use the file.
+    """A store of ML Metadata. Thread-safe by one lock; any number of processes may use it.
 
-    `create` makes the file and its types where they are missing; without it the file is opened for reading only, and
-    nothing is written. Raises StoreError for a file that cannot be read, or that a newer zenctl wrote.
+    A connection that may write gets the types where they are missing; one that may not writes nothing. Takes charge of
+    the connection. Raises StoreError for a store that cannot be read, or that a newer zenctl wrote.
     """
 
-    def __init__(self, path: Path, *, create: bool, table: TypeTable = TABLE) -> None:
+    def __init__(self, connection: Connection, *, table: TypeTable = TABLE) -> None:
         self._lock = threading.RLock()
-        self._read_only = not create
-        self._connection = Connection(path, create=create)
-        registered = read(self._connection)
-        if create and not registered.table.covers(table):
-            registered = register(self._connection, table)
+        self._connection = connection
+        registered = read(connection)
+        if not connection.read_only and not registered.table.covers(table):
+            registered = register(connection, table)
         self._table = registered.table.union(table)
         self._messages = Messages(registered)
 
     def commit(self, transition: Transition) -> Committed:
         """Write it atomically; raises AlreadyExists or StoreError."""
         with self._lock:
-            mlmd = self._connection.mlmd
-            if self._read_only:
-                raise StoreError(f"{self._connection.path} was opened for reading only")
+            if self._connection.read_only:
+                raise StoreError(f"{self._connection.name} was opened for reading only")
             check_transition(self._table, transition)
             messages = self._messages
             contexts = [messages.context(c) for c in (*transition.create_contexts, *transition.update_contexts)]
             executions = [messages.execution(e) for e in transition.executions]
             artifacts = [messages.artifact(a) for a in transition.artifacts]
-            edges = event_edges(transition)
+            edges = messages.event_edges(transition)
             with self._connection.turn():
                 execution_ids, artifact_ids, context_ids = self._connection.ask(
-                    lambda: mlmd.put_lineage_subgraph(executions, artifacts, contexts, edges)
+                    lambda mlmd: mlmd.put_lineage_subgraph(executions, artifacts, contexts, edges)
                 )
             return Committed(tuple(context_ids), tuple(execution_ids), tuple(artifact_ids))
 
@@ -72,33 +69,32 @@ class MlmdStore:
         """Executions that match, oldest first (newest first with `newest`)."""
         with self._lock:
             check_where(self._table.executions, where)
-            return self._query(self._connection.mlmd.get_executions, where, self._messages.read_execution)
+            return self._query("get_executions", where, self._messages.read_execution)
 
     def executions_by_id(self, ids: Sequence[int]) -> list[Execution]:
         """Executions by id, in the order of their ids; unknown ids are left out."""
         with self._lock:
-            return self._by_id(self._connection.mlmd.get_executions_by_id, ids, self._messages.read_execution)
+            return self._by_id("get_executions_by_id", ids, self._messages.read_execution)
 
     def artifacts(self, where: Where) -> list[Artifact]:
         """Artifacts that match (`where.states` is ignored)."""
         with self._lock:
             check_where(self._table.artifacts, where)
             wanted = Where(where.type, where.properties, (), where.name, where.newest)
-            return self._query(self._connection.mlmd.get_artifacts, wanted, self._messages.read_artifact)
+            return self._query("get_artifacts", wanted, self._messages.read_artifact)
 
     def artifacts_by_id(self, ids: Sequence[int]) -> list[Artifact]:
         """Artifacts by id, in the order of their ids; unknown ids are left out."""
         with self._lock:
-            return self._by_id(self._connection.mlmd.get_artifacts_by_id, ids, self._messages.read_artifact)
+            return self._by_id("get_artifacts_by_id", ids, self._messages.read_artifact)
 
     def events(self, *, execution_ids: Sequence[int] = (), artifact_ids: Sequence[int] = ()) -> list[Event]:
         """Events of any of these executions or artifacts (with real ids), each once."""
         with self._lock:
-            mlmd = self._connection.mlmd
             found: dict[Event, None] = {}
             for message in (
-                *self._in_parts(mlmd.get_events_by_execution_ids, execution_ids),
-                *self._in_parts(mlmd.get_events_by_artifact_ids, artifact_ids),
+                *self._in_parts("get_events_by_execution_ids", execution_ids),
+                *self._in_parts("get_events_by_artifact_ids", artifact_ids),
             ):
                 found.update(dict.fromkeys(read_events(message)))
             return list(found)
@@ -106,10 +102,9 @@ class MlmdStore:
     def context(self, type: str, name: str) -> Context | None:
         """One context, or None."""
         with self._lock:
-            mlmd = self._connection.mlmd
             check_type(self._table.contexts, type)
-            stored = escape_name(name)
-            found = self._connection.ask(lambda: mlmd.get_context_by_type_and_name(PREFIX + type, stored))
+            stored = self._messages.name(name)
+            found = self._connection.ask(lambda mlmd: mlmd.get_context_by_type_and_name(PREFIX + type, stored))
             return None if found is None else self._messages.read_context(found)
 
     def contexts(self, type: str, where: Properties, *, newest: int = 0) -> list[Context]:
@@ -117,33 +112,29 @@ class MlmdStore:
         with self._lock:
             wanted = Where(type=type, properties=where, newest=newest)
             check_where(self._table.contexts, wanted)
-            return self._query(self._connection.mlmd.get_contexts, wanted, self._messages.read_context)
+            return self._query("get_contexts", wanted, self._messages.read_context)
 
     def close(self) -> None:
-        """Let go of the file; every later call is a StoreError. May be called twice."""
+        """Let go of files and connections; every later call is a StoreError. May be called twice."""
         with self._lock:
             self._connection.close()
 
-    def _query(
-        self, get: Callable[[Any], Sequence[Any]], where: Where, translate: Callable[[Any], Node | None]
-    ) -> list[Node]:
+    def _query(self, get: str, where: Where, translate: Callable[[Any], Node | None]) -> list[Node]:
         options = metadata_store.ListOptions(
             limit=where.newest or None,
             order_by=metadata_store.OrderByField.ID,
             is_asc=not where.newest,
-            filter_query=filter_query(where),
+            filter_query=self._messages.filter_query(where),
         )
-        found = map(translate, self._connection.ask(lambda: get(options)))
+        found = map(translate, self._connection.ask(lambda mlmd: getattr(mlmd, get)(options)))
         return [node for node in found if node is not None]
 
-    def _by_id(
-        self, get: Callable[[Any], Sequence[Any]], ids: Sequence[int], translate: Callable[[Any], Node | None]
-    ) -> list[Node]:
+    def _by_id(self, get: str, ids: Sequence[int], translate: Callable[[Any], Node | None]) -> list[Node]:
         found = (node for node in map(translate, self._in_parts(get, ids)) if node is not None)
         return sorted(found, key=lambda node: node.id)
 
-    def _in_parts(self, get: Callable[[Any], Sequence[Any]], ids: Sequence[int]) -> Iterator[Any]:
+    def _in_parts(self, get: str, ids: Sequence[int]) -> Iterator[Any]:
         wanted = sorted(set(ids))
         for start in range(0, len(wanted), IDS_AT_ONCE):
             part = wanted[start : start + IDS_AT_ONCE]
-            yield from self._connection.ask(lambda part=part: get(part))  # type: ignore[misc]
+            yield from self._connection.ask(lambda mlmd, part=part: getattr(mlmd, get)(part))  # type: ignore[misc]

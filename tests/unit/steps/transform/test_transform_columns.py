@@ -168,7 +168,8 @@ def test_state_survives_its_json(tmp_path: Any) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.one_of(st.none(), st.floats(-1e6, 1e6, width=32)),
+            # Of numbers next to zero single precision keeps a few bits only.
+            st.one_of(st.none(), st.floats(-1e6, 1e6, width=32, allow_subnormal=False)),
             st.one_of(st.none(), st.sampled_from(["a", "b", "ü", ""])),
         ),
         min_size=1,

@@ -50,6 +50,7 @@ ACTIONS = {
     Action.CREATE: Look("create", "create", "#e6f6e8", "#2e9e44", "#1c6b2c"),
     Action.UPDATE: Look("update", "update", "#fff4d6", "#d19a00", "#7a5900"),
     Action.REPLACE: Look("replace", "replace", "#ffeadb", "#dd7420", "#8f4107"),
+    Action.READ: Look("read", "record", "#e2f5fb", "#2196b6", "#12647a"),
     Action.DELETE: Look("delete", "delete", "#fde8e8", "#d64545", "#962525"),
 }
 

@@ -1,0 +1,243 @@
+"""MlmdStore passes the conformance suite on MariaDB, PostgreSQL and over gRPC, and shares them with others and time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.metadata_store import HEAD, MetadataStoreConformance, execution, fence
+from tests.servers import PASSWORD, USER, DatabaseServer
+from zenctl.metadata.memory import MemoryStore
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
+from zenctl.metadata.mlmd.remote import Remote, RemoteConnection
+from zenctl.metadata.mlmd.serving import MetadataServer
+from zenctl.metadata.opening import open_store
+from zenctl.metadata.servers import ServerAddress
+from zenctl.metadata.store import AlreadyExists, MetadataStore, StoreError, Transition, Where
+
+BOTH = ["mysql", "postgresql"]
+
+
+@pytest.fixture(params=BOTH)
+def server(request: pytest.FixtureRequest) -> DatabaseServer:
+    found: DatabaseServer = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def config(server: DatabaseServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.setenv("PASSWORD", PASSWORD)
+    return {**server.config(server.database()), "password": "env:PASSWORD"}
+
+
+def opened(server: DatabaseServer, config: dict[str, Any], folder: Path, *, create: bool = True) -> MetadataStore:
+    return open_store(server.type, config, folder / ".zenctl", create=create)
+
+
+class TestOnServers(MetadataStoreConformance):
+    @pytest.fixture
+    def store(self, server: DatabaseServer, config: dict[str, Any], tmp_path: Path) -> Iterator[MetadataStore]:
+        store = opened(server, config, tmp_path)
+        yield store
+        store.close()
+
+
+class TestOverGrpc(MetadataStoreConformance):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[MlmdStore]:
+        connection = SqliteConnection(tmp_path / "metadata.db", create=True)
+        served = MetadataServer(connection, ServerAddress(port=0))
+        store = MlmdStore(RemoteConnection(Remote("127.0.0.1", served.port), create=True))
+        yield store
+        store.close()
+        served.stop()
+
+
+# ---------------------------------------------------------------- opening
+
+
+def test_reading_makes_no_table(server: DatabaseServer, config: dict[str, Any], tmp_path: Path) -> None:
+    store = opened(server, config, tmp_path, create=False)
+    assert isinstance(store, MemoryStore)
+    assert store.executions(Where()) == []
+    missing = {**config, "database": f"{config['database']}_missing"}
+    assert isinstance(opened(server, missing, tmp_path, create=False), MemoryStore)
+    assert isinstance(opened(server, config, tmp_path, create=False), MemoryStore)
+
+
+def test_a_missing_database_is_made(server: DatabaseServer, config: dict[str, Any], tmp_path: Path) -> None:
+    missing = {**config, "database": f"{config['database']}_new"}
+    store = opened(server, missing, tmp_path)
+    store.commit(Transition(executions=(execution("j", head=HEAD),)))
+    store.close()
+    again = opened(server, missing, tmp_path, create=False)
+    assert [e.name for e in again.executions(Where(properties={"head": HEAD}))] == ["j"]
+    with pytest.raises(StoreError, match="opened for reading only"):
+        again.commit(Transition(executions=(execution("k"),)))
+    again.close()
+
+
+def test_a_wrong_password_and_a_server_that_is_down_are_told_apart(
+    server: DatabaseServer, config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for create in (False, True):
+        monkeypatch.setenv("PASSWORD", "wrong-one")
+        with pytest.raises(StoreError, match=f"does not let {USER} in") as refused:
+            opened(server, config, tmp_path, create=create)
+        assert "config metadata set" in refused.value.hint
+        assert "wrong-one" not in str(refused.value) + refused.value.hint
+        with pytest.raises(StoreError, match=r"cannot be reached: .*refused"):
+            opened(server, {**config, "port": 1}, tmp_path, create=create)
+        monkeypatch.delenv("PASSWORD")
+        with pytest.raises(StoreError, match="environment variable PASSWORD is not set"):
+            opened(server, config, tmp_path, create=create)
+
+
+def test_nothing_of_ml_metadata_reaches_stderr(
+    server: DatabaseServer, config: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store = opened(server, config, tmp_path)
+    store.commit(Transition(create_contexts=(fence("f"),)))
+    with pytest.raises(StoreError):
+        store.commit(Transition(create_contexts=(fence("f"),)))
+    store.close()
+    assert capfd.readouterr() == ("", "")
+
+
+# ---------------------------------------------------------------- several processes, and time
+
+OPENER = """
+import json, sys
+from pathlib import Path
+from tests.conformance.metadata_store import execution, fence
+from zenctl.metadata.opening import open_store
+from zenctl.metadata.store import AlreadyExists, Transition
+type, config, folder, name = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
+print("ready", flush=True)
+sys.stdin.readline()
+store = open_store(type, config, folder / ".zenctl", create=True)
+wins = 0
+for i in range(30):
+    store.commit(Transition(executions=(execution(f"{name}-{i}"),)))
+    try:
+        store.commit(Transition(create_contexts=(fence(f"f{i}"),), executions=(execution(f"{name}-win-{i}"),)))
+        wins += 1
+    except AlreadyExists:
+        pass
+print(wins, flush=True)
+"""
+
+
+def test_processes_that_make_the_tables_at_once_do_not_collide(
+    server: DatabaseServer, config: dict[str, Any], tmp_path: Path
+) -> None:
+    import json
+
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, server.type, json.dumps(config), str(tmp_path), name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for name in "abc"
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    wins = 0
+    for process in processes:
+        out, err = process.communicate(timeout=240)
+        assert (process.returncode, err) == (0, "")
+        wins += int(out)
+    assert wins == 30
+    store = opened(server, config, tmp_path, create=False)
+    assert len(store.executions(Where())) == 3 * 30 + 30
+    store.close()
+
+
+def test_a_server_that_is_started_again_is_waited_for(
+    server: DatabaseServer, config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    store = opened(server, config, tmp_path)
+    store.commit(Transition(executions=(execution("before"),)))
+    server.stop()
+    try:
+        monkeypatch.setattr("zenctl.metadata.mlmd.connection.BUSY_SECONDS", 0.2)
+        with pytest.raises(StoreError, match="cannot be reached"):
+            store.commit(Transition(executions=(execution("lost"),)))
+        assert "waiting for it" in caplog.text
+        monkeypatch.undo()
+    finally:
+        server.start()
+    monkeypatch.setenv("PASSWORD", PASSWORD)
+    store.commit(Transition(create_contexts=(fence("f"),), executions=(execution("after"),)))
+    assert [e.name for e in store.executions(Where())] == ["before", "after"]
+    store.close()
+
+
+def test_a_reader_needs_no_right_to_write(server: DatabaseServer, config: dict[str, Any], tmp_path: Path) -> None:
+    store = opened(server, config, tmp_path)
+    store.commit(Transition(executions=(execution("j", head=HEAD),)))
+    store.close()
+    database = config["database"]
+    if server.type == "mysql":
+        server.run(  # type: ignore[attr-defined]
+            "create user if not exists reader@'127.0.0.1' identified by 'r'",
+            "create user if not exists reader@localhost identified by 'r'",
+            f"grant select on {database}.* to reader@'127.0.0.1'",
+            f"grant select on {database}.* to reader@localhost",
+        )
+    else:
+        if not server.run("select 1 from pg_roles where rolname = 'reader'"):  # type: ignore[attr-defined]
+            server.run("create role reader login password 'r'")  # type: ignore[attr-defined]
+        server.run("grant pg_read_all_data to reader")  # type: ignore[attr-defined]
+    secret = tmp_path / "password"
+    secret.write_text("r\n")
+    reader = opened(server, {**config, "user": "reader", "password": "file:password"}, tmp_path, create=False)
+    assert [e.name for e in reader.executions(Where(properties={"head": HEAD}))] == ["j"]
+    reader.close()
+
+
+def test_a_store_keeps_its_dialect_whoever_opens_it(tmp_path: Path) -> None:
+    """What was written over gRPC is found in the file, and the other way round."""
+    connection = SqliteConnection(tmp_path / "metadata.db", create=True)
+    served = MetadataServer(connection, ServerAddress(port=0))
+    remote = MlmdStore(RemoteConnection(Remote("127.0.0.1", served.port), create=True))
+    remote.commit(Transition(create_contexts=(fence("A"),)))
+    local = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
+    assert local.context("Transition", "A") is not None
+    with pytest.raises(AlreadyExists):
+        local.commit(Transition(create_contexts=(fence("A"),)))
+    local.commit(Transition(create_contexts=(fence("a"),)))
+    assert remote.context("Transition", "a") is not None
+    for store in (local, remote):
+        store.close()
+    served.stop()
+
+
+def test_a_server_that_only_reads_refuses_to_write(tmp_path: Path) -> None:
+    MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True)).close()
+    served = MetadataServer(SqliteConnection(tmp_path / "metadata.db", create=False), ServerAddress(port=0))
+    store = MlmdStore(RemoteConnection(Remote("127.0.0.1", served.port), create=True))
+    assert store.executions(Where()) == []
+    with pytest.raises(StoreError, match=r"may only be read from: .*-read-only") as refused:
+        store.commit(Transition(executions=(execution("j"),)))
+    assert refused.value.hint
+    store.close()
+    served.stop()
+
+
+def test_a_port_that_is_taken_is_an_error(tmp_path: Path) -> None:
+    first = MetadataServer(SqliteConnection(tmp_path / "a.db", create=True), ServerAddress(port=0))
+    with pytest.raises(StoreError, match="cannot listen on"):
+        MetadataServer(SqliteConnection(tmp_path / "b.db", create=True), ServerAddress(port=first.port))
+    first.stop()
