@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 BIN := .venv/bin
 
-.PHONY: help setup servers demo test check lint types imports unit benchmark search format constraints schemas clean
+.PHONY: help setup servers demo test check lint types imports unit benchmark peers search format constraints schemas clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -41,6 +41,11 @@ benchmark: setup ## Measurements
 search: setup ## Compare the language with Go's at length, and try more random input
 	ZENCTL_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -n 2 --dist worksteal tests/unit/lang -m "not benchmark"
 
+peers: setup ## Changes of code that dvc, snakemake and redun miss, beside ours (they get a .venv-peers)
+	@test -x .venv-peers/bin/dvc || { $(BIN)/python -m venv .venv-peers && \
+	  .venv-peers/bin/python -m pip install --quiet --requirement tests/staleness/peers/requirements.txt; }
+	$(BIN)/python -m pytest -m benchmark -s tests/staleness/test_peers.py
+
 format: setup ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -52,4 +57,4 @@ constraints: setup ## Resolve all versions anew and pin them
 	sh scripts/constraints.sh
 
 clean: ## Remove what make made (state of the examples included)
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache examples/*/.zenctl
+	rm -rf .venv .venv-peers .mypy_cache .pytest_cache .ruff_cache examples/*/.zenctl

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
+import zipfile
 
 import pytest
 
@@ -115,6 +117,25 @@ def test_equal_bytes_cut_off_what_follows(tiny: Project) -> None:
     assert "step.python.tallest: ran" in printed
     assert "step.python.count: ran" not in printed
     tiny.ok("plan", "-detailed-exitcode")
+
+
+def test_a_function_that_no_step_reaches_is_carried_and_does_not_count(tiny: Project) -> None:
+    """Whole files are what runs; definitions are what makes a result stale, or finds it again."""
+    tiny.ok("apply", "-auto-approve")
+    path = tiny.root / "steps/order.py"
+    path.write_text(path.read_text() + "\n\ndef by_name(rows):\n    return sorted(rows, key=str)\n")
+    assert tiny.stale() == {}
+    assert tiny.stale("-var", "top=3") == {"step.python.tallest": "RUN", "step.python.count": "MAY_RUN"}
+    tiny.ok("plan", "-out=p.zenplan", "-var", "top=3")
+    tiny.edit("steps/order.py", "key=str", "key=repr")
+    with zipfile.ZipFile(tiny.root / "p.zenplan") as plan:
+        codes = [zipfile.ZipFile(io.BytesIO(plan.read(name))) for name in plan.namelist() if name.startswith("code/")]
+    texts = [code.read(name).decode() for code in codes for name in code.namelist() if name.endswith("order.py")]
+    assert texts
+    assert all("key=str" in text for text in texts)
+    assert "step.python.tallest: ran" in tiny.ok("apply", "p.zenplan")
+    assert tiny.stale("-var", "top=3") == {}
+    assert tiny.stale()["step.python.tallest"] == "REUSE"
 
 
 def test_logs_are_what_the_step_printed(tiny: Project) -> None:

@@ -33,6 +33,7 @@ def plan_schema() -> Schema:
                 "workspace": TEXT,
                 "serial": COUNT,
                 "timestamp": TEXT,
+                "code_version": {"type": "object"},
                 "destroy": FLAG,
                 "refresh_only": FLAG,
                 "applyable": FLAG,
@@ -170,6 +171,7 @@ def _resource_change() -> Schema:
         "action_reason": {"enum": _ACTION_REASONS},
         "index": {"type": ["string", "integer"]},
         "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "code_diff": fields({"files": {"type": "object", "additionalProperties": TEXT}, "note": TEXT}),
         "execution_id": {"type": "integer"},
     }
     return schema

@@ -13,7 +13,7 @@ from zenctl.addrs import Address, EndpointAddr, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors
 from zenctl.engine.asserting import postconditions, validations_around
 from zenctl.engine.caching import compare, milliseconds, oldest, runs_always
-from zenctl.engine.components import plain, source_facts, with_ignored
+from zenctl.engine.components import plain, source_facts, with_archive, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
@@ -200,6 +200,8 @@ class _Applier:
                 return "cut_off", ""
             if found is not None:
                 return self._reuse(desired, found, components, digest)
+        archive = self.plan.code.get(str(addr))
+        components = with_archive(components, archive.digest if archive is not None else "")
         attempts = desired.retries + 1
         for attempt in range(1, attempts + 1):
             result = self._attempt(change, desired, components, digest, inputs)
@@ -228,7 +230,9 @@ class _Applier:
         self._end_running(addr, desired)
         recorder = self.context.recorder
         inputs = _input_records(desired)
-        recorder.reuse(addr, found, components, digest, inputs, code_version=self.context.code_version)
+        # Its source may be laid out in another way, but it is the code that made the result.
+        components = with_archive(components, found.components.get("code", {}).get("archive", ""))
+        recorder.reuse(addr, found, components, digest, inputs, code_version=self._code_version(components))
         self._learn(addr, recorded_refs(addr, found, outputs))
         return "reused", elsewhere(found, addr, self.context.state).detail.removeprefix("REUSE ")
 
@@ -270,7 +274,7 @@ class _Applier:
             digest,
             inputs,
             backend=str(desired.backend or "backend.local.embedded"),
-            code_version=context.code_version,
+            code_version=self._code_version(components),
             repeated=repeats,
         )
         order = Order(
@@ -284,6 +288,14 @@ class _Applier:
             result = self._repeat(order, result)
         self._record(execution_id, result)
         return result
+
+    def _code_version(self, components: Components) -> Mapping[str, Any]:
+        """Which commit the code is of: that of the configuration's folder, or the one that it is pinned to."""
+        pin = components.code.get("pin")
+        if not pin:
+            return self.context.code_version
+        remote = pin["repository"] or self.context.code_version.get("remote", "")
+        return {"commit": pin["commit"], "branch": "", "remote": remote, "dirty": False, "ref": pin["ref"]}
 
     def _repeat(self, order: Order, first: JobResult) -> JobResult:
         """Run a job once more, and give its first result only if both wrote the same."""

@@ -15,11 +15,9 @@ from zenctl.config.reading import describe, guess
 from zenctl.diagnostics import Diagnostic, did_you_mean, error
 from zenctl.engine.desired import CodeRef
 from zenctl.engine.inputs import wrong_input
+from zenctl.fingerprint.git import parse_code_ref
 from zenctl.fingerprint.signature import Signature
 from zenctl.schema import ArtifactRef, OutputDecl, Unknown
-
-CODE = re.compile(r"(?P<file>[^:?]+\.py):(?P<function>[^\W\d]\w*)")
-PINNED = re.compile(r"git::(?P<repository>.*)//(?P<file>[^:?]+\.py):(?P<function>[^\W\d]\w*)\?ref=(?P<ref>[^\s&?]+)")
 
 UNTYPED = frozenset({"Artifact", "Path"})
 """Annotations that take an artifact of any type."""
@@ -82,28 +80,22 @@ def read_code(decoded: Decoded, folder: str = "") -> tuple[CodeRef | None, list[
         return None, [error("unknown_code", '"code" is known only after apply', detail, range=place)]
     if not isinstance(text, str):
         return None, []
-    pinned = PINNED.fullmatch(text)
-    found = pinned or CODE.fullmatch(text)
-    if found is None:
-        detail = 'Write "path/file.py:function", or "git::.//path/file.py:function?ref=<commit, tag or branch>".'
-        return None, [error("invalid_code", f'"{text}" does not name a function', detail, range=place)]
-    if pinned is not None and folder.startswith(INSTALLED):
+    found, problem = parse_code_ref(text)
+    if problem is not None or found is None:
+        return None, [problem.at(place)] if problem is not None else []
+    if found.ref and folder.startswith(INSTALLED):
         detail = "The module is pinned to a commit by its source already. Name the file alone."
         return None, [error("invalid_code", "Code of a module from git cannot be pinned", detail, range=place)]
-    if pinned is not None and pinned["repository"] not in (".", ""):
-        detail = 'Only the repository of the configuration is supported yet: "git::.//path/file.py:function?ref=..."'
-        summary = f'Code cannot be read from "{pinned["repository"]}"'
-        return None, [error("not_supported_yet", summary, detail, range=place)]
     # `${path.module}/` may stand before it: the folder is the module's anyway.
-    file = found["file"].replace("\\", "/").removeprefix(f"{folder}/" if folder else "")
+    repository = "" if found.repository == "." else found.repository
+    file = found.file.replace("\\", "/").removeprefix(f"{folder}/" if folder and not repository else "")
     parts = [part for part in file.split("/") if part not in ("", ".")]
     if file.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", file):
         detail = "Give its path relative to the folder of the module; code must lie inside that folder."
         return None, [error("invalid_code", f'"{file}" is outside the configuration', detail, range=place)]
-    ref = pinned["ref"] if pinned is not None else ""
     declared = _mapping(decoded.data.get("outputs"))
     outputs = tuple(sorted((name, type_) for name, type_ in declared.items() if isinstance(type_, str)))
-    return CodeRef("/".join(parts), found["function"], ref, place, outputs, folder), []
+    return CodeRef("/".join(parts), found.function, found.ref, place, outputs, folder, repository), []
 
 
 def resolve_call(arguments: Arguments) -> tuple[Call, list[Diagnostic]]:

@@ -41,7 +41,14 @@ def step_components(desired: DesiredStep, closure: Closure | None, environment: 
     kind = desired.config.type
     code: dict[str, Any] = {}
     if closure is not None:
-        code = {"entry": closure.entry, "digest": closure.digest, "files": dict(closure.files)}
+        definitions = {path: dict(found) for path, found in closure.definitions.items()}
+        code = {
+            "entry": closure.entry,
+            "digest": closure.digest,
+            "files": dict(closure.files),
+            **({"definitions": definitions} if definitions else {}),
+            **({"pin": dict(closure.pin)} if closure.pin else {}),
+        }
     return Components(
         type=f"{kind.name}/{kind.version}",
         code=code,
@@ -50,6 +57,13 @@ def step_components(desired: DesiredStep, closure: Closure | None, environment: 
         environment=environment,
         triggers_replace=desired.triggers_replace,
     )
+
+
+def with_archive(components: Components, digest: str) -> Components:
+    """The components of a record that names the archive with the code's source. The fingerprint stays what it is."""
+    if not components.code or not digest:
+        return components
+    return replace(components, code={**components.code, "archive": digest})
 
 
 def environment_here(observed: Mapping[str, Any], recorded: Recorded | None) -> tuple[dict[str, Any], list[str]]:

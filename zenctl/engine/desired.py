@@ -16,8 +16,9 @@ from zenctl.schema import ArtifactRef, BlockModel, OutputDecl
 class CodeRef:
     """`code = "file.py:function"`; `file` is relative to `folder`, that of the module, with forward slashes.
 
-    `ref` is the commit, tag or branch of `git::.//file.py:function?ref=...`, empty for the working tree. `outputs` are
-    the outputs that the block declares, (name, type) each: such a parameter needs no annotation.
+    `ref` is the commit, tag or branch of `git::.//file.py:function?ref=...`, empty for the working tree; `repository`
+    is where it is, empty for the configuration's own. `outputs` are the outputs that the block declares, (name, type)
+    each: such a parameter needs no annotation.
     """
 
     file: str
@@ -26,9 +27,11 @@ class CodeRef:
     range: SourceRange | None = field(default=None, compare=False)
     outputs: tuple[tuple[str, str], ...] = ()
     folder: str = ""
+    repository: str = ""
 
     def __str__(self) -> str:
-        return f"git::.//{self.file}:{self.function}?ref={self.ref}" if self.ref else f"{self.file}:{self.function}"
+        name = f"{self.file}:{self.function}"
+        return f"git::{self.repository or '.'}//{name}?ref={self.ref}" if self.ref else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from zenctl.addrs import Address, DatasourceAddr
 from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import Diagnostic, did_you_mean, has_errors, warning
 from zenctl.engine.caching import milliseconds
+from zenctl.engine.clean_code import uncommitted
+from zenctl.engine.code_diffs import code_diffs
 from zenctl.engine.components import plain
 from zenctl.engine.describing import described
 from zenctl.engine.desired import Desired, DesiredDatasource
@@ -34,6 +36,7 @@ from zenctl.engine.selecting import Selection, check_addresses, named, select
 from zenctl.engine.trusting import Trust
 from zenctl.engine.world import World
 from zenctl.fingerprint.archive import archive
+from zenctl.fingerprint.git import code_version
 from zenctl.lang.values import to_python
 from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.metadata.store import MetadataStore
@@ -70,8 +73,15 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
         return _destroying(opened, header, state, options)
     if options.refresh_only:
         return _refreshing(world, options, listener, header, state)
+    clean = configuration.settings.require_clean_code
+    if clean or options.for_file:
+        header = replace(header, code_version=code_version(inputs.root))
     made = _planned(world, options, listener, header, state, trusted)
     notes = _workspace_notes(world.store, header.project, header.workspace)
+    if clean and not has_errors(made.diagnostics):
+        # Only apply refuses: a plan of what is being worked on is worth reading.
+        found = uncommitted(inputs.root, made, opened.folders)
+        notes += [warning(d.code, d.summary, f"{d.detail} Apply refuses this.") for d in found]
     return replace(made, diagnostics=(*made.diagnostics, *notes))
 
 
@@ -212,6 +222,11 @@ def _planned(
         endpoints=seen_endpoints(request.observed) if options.refresh else {},
         drift=tuple(drift(state, request.observed)) if options.refresh else (),
         checks=tuple(planned.checks),
+        code_diffs=(
+            code_diffs(changes, request.observed.closures, state.results, world.storage)
+            if options.code_diffs or options.for_file
+            else {}
+        ),
         read=opened.libraries.read,
         providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),

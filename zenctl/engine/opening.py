@@ -23,6 +23,7 @@ from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
 from zenctl.engine.reusing import Trusted, trusted
 from zenctl.engine.sources import CodeSources
+from zenctl.fingerprint.repositories import Fetch
 from zenctl.lang.values import Value
 from zenctl.metadata.opening import open_store
 from zenctl.metadata.store import MetadataStore, StoreError
@@ -54,6 +55,11 @@ class Opened:
         """Digest of the configuration's text."""
         return sha256_json(dict(self.configuration.files))
 
+    @property
+    def folders(self) -> dict[tuple[str, ...], str]:
+        """The modules' folders by path, relative to the root module's."""
+        return {module.path: module.folder for module in self.configuration.modules()}
+
 
 class OpeningError(DiagnosticError):
     """The configuration cannot be used; `sources` are the texts that the diagnostics point into."""
@@ -64,18 +70,25 @@ class OpeningError(DiagnosticError):
 
 
 def open_configuration(
-    inputs: Inputs, *, values_required: bool = True, sound: bool = True, empty: bool = False
+    inputs: Inputs,
+    *,
+    values_required: bool = True,
+    sound: bool = True,
+    empty: bool = False,
+    fetch: Fetch = Fetch.NEVER,
 ) -> Opened:
     """Load the folder's configuration; raises OpeningError with all that is wrong with it.
 
     Without `values_required` a variable may have no value yet: it is then unknown. Where it need not be `sound`, errors
-    are no obstacle: what they concern is left out or unknown. It may be `empty`: without any file.
+    are no obstacle: what they concern is left out or unknown. It may be `empty`: without any file. `fetch` says when
+    other hosts are asked for code that is pinned there.
     """
     registry = discover()
     loaded = load(inputs.root, registry, empty=empty)
     given = VariableInputs(inputs.environment, inputs.variables, required=values_required, ask=inputs.ask)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    code, libraries = CodeSources(inputs.root), Libraries(inputs.root, now)
+    code = CodeSources(inputs.root, cache_dir=inputs.data_dir / "cache", fetch=fetch)
+    libraries = Libraries(inputs.root, now)
     return _open(loaded, registry, given, code, libraries, inputs.workspace, sound=sound)
 
 
@@ -101,7 +114,8 @@ def open_planned(inputs: Inputs, plan: Plan, *, values_required: bool = True) ->
         inputs.environment, inputs.variables, plan.variables, required=values_required, ask=inputs.ask
     )
     modules = loaded.configuration.modules() if loaded.configuration is not None else ()
-    code = CodeSources.of_plan(inputs.root, plan, {module.path: module.folder for module in modules})
+    folders = {module.path: module.folder for module in modules}
+    code = CodeSources.of_plan(inputs.root, plan, folders, cache_dir=inputs.data_dir / "cache")
     libraries = Libraries(inputs.root, plan.timestamp)
     changed = libraries.changed(plan.read)
     if changed:

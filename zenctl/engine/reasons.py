@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from zenctl.addrs import Address
+from zenctl.fingerprint.code import WHOLE
 from zenctl.fingerprint.data import RowsDifference
 from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.environment import compare
@@ -16,6 +17,12 @@ from zenctl.plans.actions import Components, Reason, ReasonCode
 from zenctl.plans.difference import differences
 from zenctl.plans.planfile import decode_components
 from zenctl.schema import ArtifactRef
+
+MOST_NAMES = 8
+"""Most definitions of one file that a reason names; its data names all."""
+
+ORDER = "order of statements"
+"""What is said to have changed where every definition is the same and their order is not."""
 
 
 def changed(
@@ -94,14 +101,81 @@ def _code(before: Components, wanted: Components) -> list[Reason]:
     function_before, function = _function(before.code), _function(wanted.code)
     if before.code.get("digest") == wanted.code.get("digest") and function_before == function:
         return []
-    old, new = before.code.get("files", {}), wanted.code.get("files", {})
-    parts = [f"{path} changed" for path in sorted(old.keys() & new.keys()) if old[path] != new[path]]
-    parts += [f"{path} added" for path in sorted(new.keys() - old.keys())]
-    parts += [f"{path} removed" for path in sorted(old.keys() - new.keys())]
+    found = definition_changes(before.code, wanted.code)
+    parts = [file_line(path, names) for path, names in found.items()]
     if function_before != function:
         parts.insert(0, f"function {function_before} -> {function}")
-    data = {"before": before.code.get("digest", ""), "after": wanted.code.get("digest", ""), "changes": parts}
-    return [Reason(ReasonCode.CODE_CHANGED, ", ".join(parts) or "code changed", data)]
+    parts += _pin(before.code.get("pin", {}), wanted.code.get("pin", {}))
+    data = {
+        "before": before.code.get("digest", ""),
+        "after": wanted.code.get("digest", ""),
+        "changes": parts,
+        "definitions": found,
+    }
+    if not parts and "definitions" not in before.code:
+        parts = ["code changed since it was recorded, by a version that did not tell definitions apart"]
+    return [Reason(ReasonCode.CODE_CHANGED, "; ".join(parts) or "code changed", data)]
+
+
+def _pin(before: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    """What happened to the commit that code is pinned to."""
+    if before.get("commit") == wanted.get("commit"):
+        return []
+    if not wanted:
+        return [f"was pinned to {_pinned(before)}, is read from the working tree"]
+    if before and before["ref"] == wanted["ref"]:
+        return [f"{wanted['ref']} has moved: {before['commit'][:12]} -> {wanted['commit'][:12]}"]
+    return [f"pinned to {_pinned(before)} -> {_pinned(wanted)}" if before else f"pinned to {_pinned(wanted)}"]
+
+
+def _pinned(pin: Mapping[str, str]) -> str:
+    """`v1 (4f2e1ab01234)`"""
+    short = pin["commit"][:12]
+    return short if pin["commit"].startswith(pin["ref"]) else f"{pin['ref']} ({short})"
+
+
+def definition_changes(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """What differs between two recorded codes: {path: {definition: "changed", "added" or "removed"}}.
+
+    A file that came, went or moved as a whole, or of which every byte counts, has the one key "". That of ORDER says
+    that the same statements stand in another order. Empty where one of the codes does not name its definitions.
+    """
+    if "definitions" not in before or "definitions" not in wanted:
+        return {}
+    old, new = dict(before["definitions"]), wanted["definitions"]
+    old_files, new_files = dict(before.get("files", {})), wanted.get("files", {})
+    found: dict[str, dict[str, str]] = {}
+    entry_before, entry = _entry_file(before), _entry_file(wanted)
+    if entry_before != entry and entry_before in old and entry not in old:
+        found[entry] = {"": f"moved from {entry_before}"}
+        old[entry], old_files[entry] = old.pop(entry_before), old_files.pop(entry_before)
+    for path in sorted(old.keys() | new.keys()):
+        if path not in new or path not in old:
+            found[path] = {"": "added" if path in new else "removed"}
+        elif old_files.get(path) != new_files.get(path):
+            names = {
+                name: "added" if name not in old[path] else "removed" if name not in new[path] else "changed"
+                for name in sorted(old[path].keys() | new[path].keys())
+                if old[path].get(name) != new[path].get(name)
+            }
+            if names.keys() == {WHOLE}:
+                names = {"": "changed"}
+            names.pop(WHOLE, None)
+            found[path] = {**found.get(path, {}), **(names or {ORDER: "changed"})}
+    return found
+
+
+def file_line(path: str, names: Mapping[str, str]) -> str:
+    """`steps/fit.py: fit, _scale (added)`; `config/a.json changed`."""
+    shown = [name if how == "changed" else f"{name} ({how})" for name, how in names.items() if name]
+    if len(shown) > MOST_NAMES:
+        shown[MOST_NAMES:] = [f"and {len(shown) - MOST_NAMES} more"]
+    head = f"{path} {names['']}" if "" in names else path
+    return f"{head}: {', '.join(shown)}" if shown else head
+
+
+def _entry_file(code: Mapping[str, Any]) -> str:
+    return str(code.get("entry", "")).rpartition(":")[0]
 
 
 def _function(code: Mapping[str, Any]) -> str:

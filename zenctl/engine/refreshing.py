@@ -81,6 +81,7 @@ class Refresher:
             else:
                 self._endpoint(node)
         cache.save()
+        self.code.save()
         if storage is not None and self.refresh:
             self._outputs(storage)
         return Observed(
@@ -156,7 +157,7 @@ class Refresher:
         if node.code is None:
             self._environments[node.addr] = self._environment(node.config.type.distributions)
             return
-        closure, found = self.code.closure(node.code, node.files)
+        closure, found = self.code.closure(node.code, node.files, self.state.results.get(node.addr))
         self.diagnostics += [d.at(node.code.range, str(node.addr)) for d in found]
         if closure is not None:
             self._closures[node.addr] = closure

@@ -9,9 +9,10 @@ from typing import Any
 
 from zenctl.addrs import Address, EndpointAddr, parse
 from zenctl.config.configuration import EndpointConfig
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors, raise_errors
 from zenctl.engine.applying import Applied, Context, apply_changes
 from zenctl.engine.asserting import checks
+from zenctl.engine.clean_code import uncommitted
 from zenctl.engine.components import concealed, plain
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
@@ -42,6 +43,8 @@ def run_apply(
     world: World, plan: Plan, *, listener: Listener, stop: Stop, parallelism: int, lock_timeout: float
 ) -> ApplyOutcome:
     """Take the lock, apply, release it. Raises DiagnosticError where nothing was begun."""
+    if world.opened.configuration.settings.require_clean_code and not plan.destroy:
+        raise_errors(uncommitted(world.inputs.root, plan, world.opened.folders))
     holder = Holder.here(world.inputs.command, world.inputs.environment.get("USER", ""))
     try:
         lock = acquire(
@@ -108,7 +111,8 @@ def _apply(
     if moved:
         state = read_state(world.store, plan.project, plan.workspace)
     runner = _runner(inputs.data_dir / "cache")
-    version = code_version(inputs.root)
+    # A plan file may be applied where another commit is checked out: what runs is the code it was made with.
+    version = plan.code_version or code_version(inputs.root)
     context = Context(
         root=inputs.root,
         plan=plan,

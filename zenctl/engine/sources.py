@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from zenctl.config.files import join
 from zenctl.diagnostics import Diagnostic, DiagnosticError
 from zenctl.engine.desired import CodeRef
-from zenctl.fingerprint.code import Closure, closure
-from zenctl.fingerprint.git import resolve
+from zenctl.fingerprint.borders import across
+from zenctl.fingerprint.code import Closure, closure, read_facts
+from zenctl.fingerprint.definitions.stored import FactsCache
+from zenctl.fingerprint.git import without_user
+from zenctl.fingerprint.older import as_recorded
+from zenctl.fingerprint.repositories import Fetch, Repositories
 from zenctl.fingerprint.signature import Signature, read_signature
 from zenctl.fingerprint.source import GitTree, SourceError, SourceTree, WorkingTree
+from zenctl.metadata.state import Recorded
 from zenctl.plans.plan import Plan
 from zenctl.plans.planfile import MAX_BYTES
 from zenctl.plans.zipped import members
@@ -24,29 +30,39 @@ MAX_TEXT = 1 << 20
 class CodeSources:
     """Reads the code that steps name, each tree and each closure once. Close it when done."""
 
-    def __init__(self, root: Path, planned: Mapping[tuple[str, str], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        planned: Mapping[tuple[str, str], bytes] | None = None,
+        *,
+        cache_dir: Path | None = None,
+        fetch: Fetch = Fetch.NEVER,
+    ) -> None:
         """`planned` are the code archives of a plan, instead of what is on the disk: by module folder and by what the
-        configuration names.
+        configuration names. What files say, and repositories of other hosts, are kept in `cache_dir`, if there is one.
         """
         self._root = root
+        self._facts = FactsCache(cache_dir / "definitions.txt", read_facts) if cache_dir is not None else None
         self._planned = planned
         self._working: dict[str, SourceTree] = {}
-        self._commits: dict[tuple[str, str], SourceTree] = {}
+        self._repositories = Repositories(cache_dir / "git" if cache_dir is not None else None, fetch)
+        self._pins: dict[CodeRef, tuple[Path, str]] = {}
+        self._commits: dict[tuple[Path, str], SourceTree] = {}
         self._closures: dict[tuple[CodeRef, tuple[str, ...]], tuple[Closure | None, list[Diagnostic]]] = {}
         self._signatures: dict[CodeRef, tuple[Signature | None, list[Diagnostic]]] = {}
 
     @classmethod
-    def of_plan(cls, root: Path, plan: Plan, folders: Mapping[tuple[str, ...], str]) -> CodeSources:
+    def of_plan(cls, root: Path, plan: Plan, folders: Mapping[tuple[str, ...], str], *, cache_dir: Path) -> CodeSources:
         """The code as a plan carries it, for every step that it plans.
 
         `folders` are those of the modules by path.
         """
         entries = {
-            (folders.get(change.addr.module_path, ""), change.components.code["entry"]): plan.code[change.address].data
+            (folders.get(change.addr.module_path, ""), _named(change.components.code)): plan.code[change.address].data
             for change in plan.changes
             if change.address in plan.code and change.components is not None
         }
-        return cls(root, entries)
+        return cls(root, entries, cache_dir=cache_dir, fetch=Fetch.MISSING)
 
     def signature(self, ref: CodeRef) -> tuple[Signature | None, list[Diagnostic]]:
         """The signature of the function that a step names."""
@@ -58,15 +74,37 @@ class CodeSources:
             self._signatures[ref] = signature, _placed(found, ref.folder)
         return self._signatures[ref]
 
-    def closure(self, ref: CodeRef, files: tuple[str, ...]) -> tuple[Closure | None, list[Diagnostic]]:
-        """All code that the function reaches, with the files declared beside it."""
+    def closure(
+        self, ref: CodeRef, files: tuple[str, ...], recorded: Recorded | None = None
+    ) -> tuple[Closure | None, list[Diagnostic]]:
+        """All code that the function reaches, with the files declared beside it.
+
+        If `recorded` is of an older form and its code is provably the same, the closure has that form too.
+        """
         if (ref, files) not in self._closures:
             try:
-                made, found = closure(self._tree(ref), ref.file, ref.function, files)
+                read = self._facts.facts if self._facts is not None else read_facts
+                made, found = closure(self._tree(ref), ref.file, ref.function, files, read)
+                if made is not None and ref.folder and not ref.ref:
+                    missing = [d.range for d in found if d.code == "code_import_missing"]
+                    wrong = across(made, self._tree_of(""), read, missing)
+                    told = [d.range for d in wrong]
+                    found = [*(d for d in found if d.range not in told), *wrong]
+                if made is not None and ref.ref:
+                    pin = {"repository": without_user(ref.repository), "ref": ref.ref, "commit": self._pin(ref)[1]}
+                    made = replace(made, pin=pin)
             except DiagnosticError as problem:
                 made, found = None, list(problem.diagnostics)
             self._closures[ref, files] = made, _placed(found, ref.folder)
-        return self._closures[ref, files]
+        result, diagnostics = self._closures[ref, files]
+        if result is not None and recorded is not None:
+            result = as_recorded(self._tree(ref), result, recorded.components)
+        return result, diagnostics
+
+    def save(self) -> None:
+        """Keep what was read for the next command."""
+        if self._facts is not None:
+            self._facts.save()
 
     def texts(self, names: Iterable[str]) -> dict[str, str]:
         """The texts of code files that diagnostics point into, as far as they can be read."""
@@ -95,15 +133,27 @@ class CodeSources:
         return self._working[folder]
 
     def _tree(self, ref: CodeRef) -> SourceTree:
-        if self._planned is not None and (ref.folder, str(ref)) in self._planned:
-            return ArchiveTree(self._planned[ref.folder, str(ref)])
+        name = without_user(str(ref))
+        if self._planned is not None and (ref.folder, name) in self._planned:
+            return ArchiveTree(self._planned[ref.folder, name])
         if not ref.ref:
             return self._tree_of(ref.folder)
-        root = self._root / ref.folder if ref.folder else self._root
-        commit = resolve(root, ref.ref)
-        if (ref.folder, commit) not in self._commits:
-            self._commits[ref.folder, commit] = GitTree(root, commit)
-        return self._commits[ref.folder, commit]
+        place, commit = self._pin(ref)
+        if (place, commit) not in self._commits:
+            self._commits[place, commit] = GitTree(place, commit)
+        return self._commits[place, commit]
+
+    def _pin(self, ref: CodeRef) -> tuple[Path, str]:
+        """The repository and the commit of code from git."""
+        if ref not in self._pins:
+            self._pins[ref] = self._repositories.find(ref.repository or ".", self._root / ref.folder, ref.ref)
+        return self._pins[ref]
+
+
+def _named(code: Mapping[str, Any]) -> str:
+    """What a configuration names a step's code: as `str` of a CodeRef."""
+    pin = code.get("pin", {})
+    return f"git::{pin['repository'] or '.'}//{code['entry']}?ref={pin['ref']}" if pin else str(code["entry"])
 
 
 def _placed(found: Iterable[Diagnostic], folder: str) -> list[Diagnostic]:

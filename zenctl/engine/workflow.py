@@ -41,6 +41,7 @@ from zenctl.engine.requests import (
 from zenctl.engine.session import run_apply
 from zenctl.engine.trusting import Trust, trust
 from zenctl.engine.world import World
+from zenctl.fingerprint.repositories import Fetch
 from zenctl.jobs.storage import Storage
 from zenctl.metadata.lineage import lineage
 from zenctl.metadata.state import Recorded, WorkspaceState
@@ -69,10 +70,10 @@ __all__ = [
 ]
 
 
-def validate(inputs: Inputs) -> PlanOutcome:
-    """Check everything that can be known without state, data or network; the plan is None."""
+def validate(inputs: Inputs, *, fetch: Fetch = Fetch.NEVER) -> PlanOutcome:
+    """Check everything that can be known without state, data or (unless told so) network; the plan is None."""
     try:
-        opened = open_configuration(inputs, values_required=False)
+        opened = open_configuration(inputs, values_required=False, fetch=fetch)
     except OpeningError as problem:
         return PlanOutcome(None, problem.diagnostics, problem.sources)
     diagnostics = tuple(dict.fromkeys([*opened.diagnostics, *check(opened)]))
@@ -85,12 +86,19 @@ def make_plan(inputs: Inputs, options: PlanOptions, listener: Listener) -> PlanO
         try:
             ref = options.trusted_config
             trusted = held.enter_context(trust(inputs, ref)) if ref else None
-            opened = open_configuration(inputs)
+            opened = open_configuration(inputs, fetch=_fetch(options))
         except OpeningError as problem:
             return PlanOutcome(None, problem.diagnostics, problem.sources)
         except DiagnosticError as problem:
             return PlanOutcome(None, problem.diagnostics)
         return _make_plan(opened, inputs, options, listener, trusted)
+
+
+def _fetch(options: PlanOptions) -> Fetch:
+    """When a plan asks other hosts for pinned code; a configuration that is not trusted names none to ask."""
+    if options.trusted_config:
+        return Fetch.NEVER
+    return Fetch.ALWAYS if options.refresh else Fetch.MISSING
 
 
 def _make_plan(
@@ -261,7 +269,7 @@ def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:
         modules = install_modules(inputs.root, upgrade=upgrade)
     except DiagnosticError as problem:
         return InitOutcome(tuple(created), found, {}, problem.diagnostics)
-    checked = validate(inputs)
+    checked = validate(inputs, fetch=Fetch.ALWAYS)
     providers: dict[str, str] = {}
     if not has_errors(checked.diagnostics):
         opened = open_configuration(inputs, values_required=False)

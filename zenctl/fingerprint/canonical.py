@@ -1,87 +1,132 @@
-"""Writes a syntax tree as one canonical text: equal for equal code on every Python from 3.9, whatever its layout.
+"""Writes code as one canonical text: equal for equal code on every Python from 3.9, whatever its layout.
 
 Comments, blank lines, quotes and line breaks are not in the tree. Left out besides: positions, `ctx`, type comments,
 the `u` of a string, `pass`, strings that stand alone as a statement (docstrings, kept apart as `docs`), and what stands
-under `if TYPE_CHECKING:`. `ast.dump` is not used because its text differs between versions of Python.
+under `if TYPE_CHECKING:`. Annotations that only a reader of annotations can see are kept apart as `hints`: those of
+parameters and returns of functions that `keeps` does not name; of locals of such functions they are dropped.
+`ast.dump` is not used because its text differs between versions of Python.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 """Fields without meaning at run time."""
 
-COLLECTED = frozenset(
-    {
-        ast.Import,
-        ast.ImportFrom,
-        ast.Call,
-        ast.Attribute,
-        ast.Name,
-        ast.Try,
-        ast.ClassDef,
-        ast.FunctionDef,
-        ast.AsyncFunctionDef,
-        ast.arg,
-    }
-)
-"""Nodes that tell what a file reaches; collected in the one walk over the tree."""
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
 
 _FIELDS: dict[type[ast.AST], tuple[tuple[str, str], ...]] = {}
 _OPEN: dict[type[ast.AST], str] = {}
 
 
 @dataclass(frozen=True)
-class Canonical:
-    """`text` is the canonical text, `docs` its docstrings with their places, `nodes` what COLLECTED names."""
+class Written:
+    """`text` is the canonical text; `docs` are its docstrings and `hints` its unread annotations, with their places."""
 
     text: str
     docs: str
-    nodes: tuple[ast.AST, ...]
+    hints: str
 
 
-def canonical(tree: ast.Module) -> Canonical:
-    """Write a module. The walk keeps its own stack: a long chain of operators may be nested thousands deep."""
-    out: list[str] = []
-    docs: list[str] = []
-    nodes: list[ast.AST] = []
-    guards = type_checking_names(tree)
-    stack: list[Any] = [tree]
-    while stack:
-        item = stack.pop()
-        kind = item.__class__
-        if kind is str:
-            out.append(item)
-            continue
-        if kind is _Doc:
-            docs.append(f"{len(out)}:{_leaf(item.text)}")
-            continue
-        if kind in COLLECTED:
-            nodes.append(item)
-        if kind is ast.Name:
-            # Half of all nodes are names and constants: they are written as any other node would be, only faster.
-            out.append(f"(Name id=s{len(item.id)}:{item.id})")
-            continue
-        if kind is ast.Constant:
-            out.append(f"(Constant value={_leaf(item.value)})")
-            continue
+def canonical(tree: ast.Module) -> Written:
+    """A whole module with all its annotations."""
+    return Writer(type_checking_names(tree), lambda _: True).write([tree])
+
+
+class Writer:
+    """Writes the code of one module. The walk keeps its own stack: a chain of operators may be thousands deep."""
+
+    def __init__(self, guards: frozenset[str], keeps: Callable[[Function], bool]) -> None:
+        """`guards` are the spellings of `TYPE_CHECKING`; `keeps` names functions whose annotations count."""
+        self._guards = guards
+        self._keeps = keeps
+
+    def write(self, nodes: Iterable[ast.AST], holes: Mapping[int, str] | None = None) -> Written:
+        """Write the nodes one after another. `holes` maps `id(node)` to what is written in a node's place.
+
+        A hole of "" leaves out the body of a function or class and writes the rest of it.
+        """
+        out: list[str] = []
+        docs: list[str] = []
+        hints: list[str] = []
+        cut = holes or {}
+        keep = True
+        target = out
+        stack: list[Any] = list(nodes)
+        stack.reverse()
+        while stack:
+            item = stack.pop()
+            kind = item.__class__
+            if kind is str:
+                target.append(item)
+                continue
+            if kind is ast.Name:
+                # Half of all nodes are names and constants: they are written as any other node would be, only faster.
+                target.append(f"(Name id=s{len(item.id)}:{item.id})")
+                continue
+            if kind is ast.Constant:
+                target.append(f"(Constant value={_leaf(item.value)})")
+                continue
+            if item is _BACK:
+                target = out
+                continue
+            if kind is bool:
+                keep = item
+                continue
+            if kind is _Doc:
+                docs.append(f"{len(out)}:{_leaf(item.text)}")
+                continue
+            skipped: tuple[str, ...] = ()
+            if kind in _SPECIAL:
+                hole = cut.get(id(item))
+                if hole:
+                    out.append(hole)
+                    continue
+                if kind is ast.AnnAssign:
+                    if not keep:
+                        item = _plain(item)
+                        kind = item.__class__
+                elif kind is ast.arg:
+                    if not keep and item.annotation is not None:
+                        hints.append(f"{len(out)}:")
+                        out.append(f"(arg arg={_leaf(item.arg)})")
+                        target = hints
+                        stack += (_BACK, item.annotation)
+                        continue
+                else:
+                    stack.append(keep)
+                    keep = kind is ast.ClassDef or self._keeps(item)
+                    skipped = ("body",) if hole == "" else ()
+                    if not keep and item.returns is not None:
+                        skipped += ("returns",)
+                        stack += self._parts(item, kind, skipped)
+                        hints.append(f"{len(out)}:")
+                        target = hints
+                        stack += (_BACK, item.returns)
+                        continue
+            stack += self._parts(item, kind, skipped)
+        return Written("".join(out), "".join(docs), "".join(hints))
+
+    def _parts(self, item: ast.AST, kind: type[ast.AST], skipped: tuple[str, ...]) -> list[Any]:
+        """What a node is written as, last part first."""
         fields = _FIELDS.get(kind)
         if fields is None:
             fields = _learn(kind)
-        out.append(_OPEN[kind])
-        parts: list[Any] = []
+        parts: list[Any] = [_OPEN[kind]]
         for name, prefix in fields:
             value = getattr(item, name, None)
-            if value is None:
+            if value is None or name in skipped:
                 continue
             if value.__class__ is list:
                 if value:
                     parts.append(prefix)
-                    _list(value, item, guards, parts)
+                    _list(value, item, self._guards, parts)
             elif isinstance(value, ast.AST):
                 if not (name == "format_spec" and _is_empty(value)):
                     parts.append(prefix)
@@ -90,8 +135,19 @@ def canonical(tree: ast.Module) -> Canonical:
                 parts.append(prefix + _leaf(value))
         parts.append(")")
         parts.reverse()
-        stack += parts
-    return Canonical("".join(out), "".join(docs), tuple(nodes))
+        return parts
+
+
+_SPECIAL = frozenset({*FUNCTIONS, ast.ClassDef, ast.AnnAssign, ast.arg})
+
+
+def _plain(node: ast.AnnAssign) -> ast.AST:
+    """An annotated local without its annotation. One without a value still makes the name a local one."""
+    if node.value is not None:
+        return ast.Assign([node.target], node.value)
+    if isinstance(node.target, ast.Name):
+        return ast.Nonlocal([f"local {node.target.id}"])
+    return ast.Expr(node.target)
 
 
 def type_checking_names(tree: ast.Module) -> frozenset[str]:
@@ -120,10 +176,14 @@ class _Doc:
     text: str
 
 
+_BACK = object()
+"""Ends a stretch that is written among the hints."""
+
+
 def _list(items: list[Any], parent: ast.AST, guards: frozenset[str], parts: list[Any]) -> None:
     if isinstance(items[0], ast.stmt):
         parts.append("[")
-        parts.extend(_statements(items, guards))
+        parts.extend(_Doc(s.value.value) if is_doc(s) else s for s in statements(items, guards))  # type: ignore[attr-defined]
     elif isinstance(parent, ast.JoinedStr):
         parts.append("[")
         parts.extend(_joined(items))
@@ -135,18 +195,24 @@ def _list(items: list[Any], parent: ast.AST, guards: frozenset[str], parts: list
     parts.append("]")
 
 
-def _statements(body: Iterable[ast.stmt], guards: frozenset[str]) -> Iterable[Any]:
+def statements(body: Iterable[ast.stmt], guards: frozenset[str]) -> Iterable[ast.stmt]:
+    """The statements that run, docstrings among them: `pass` and what only type checkers see are left out."""
     for statement in body:
         if isinstance(statement, ast.Pass):
             continue
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            if isinstance(statement.value.value, str):
-                yield _Doc(statement.value.value)
-                continue
-        elif isinstance(statement, ast.If) and _spelled(statement.test) in guards:
-            yield from _statements(statement.orelse, guards)
+        if isinstance(statement, ast.If) and _spelled(statement.test) in guards:
+            yield from statements(statement.orelse, guards)
             continue
         yield statement
+
+
+def is_doc(statement: ast.stmt) -> bool:
+    """Whether a statement is a string that stands alone."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
 
 
 def _spelled(test: ast.expr) -> str | None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from git import Repo
 
 _NOTHING = {"commit": "", "branch": "", "remote": "", "dirty": False}
-_URL_USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", re.IGNORECASE)
-_FULL_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_URL_USER = re.compile(r"([a-z][a-z0-9+.-]*://)[^/@\s]*@", re.IGNORECASE)
+FULL_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+"""A commit that no fetch can make another one."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def _parse_pinned(text: str) -> tuple[CodePieces | None, Diagnostic | None]:
     problem = _problem(text, file, colon, function)
     if problem:
         return None, problem
-    options = dict(parse_qsl(query, keep_blank_values=True))
+    options = dict(parse_qsl(query.replace("+", "%2B"), keep_blank_values=True))
     unknown = sorted(set(options) - {"ref"})
     if unknown:
         return None, _wrong(text, f"`{unknown[0]}` is not known after `?`: only `ref` is.")
@@ -61,20 +62,25 @@ def _parse_pinned(text: str) -> tuple[CodePieces | None, Diagnostic | None]:
 
 
 def _problem(text: str, file: str, colon: str, function: str) -> Diagnostic | None:
-    if not colon or not file:
-        return _wrong(text, "The function's name follows the file after a colon.")
-    if not all(part.isidentifier() for part in function.split(".")):
+    if not colon or not file.endswith(".py"):
+        return _wrong(text, "A Python file stands before the colon, the function's name after it.")
+    if not function.isidentifier():
         return _wrong(text, f"{function!r} is not the name of a function.")
     return None
 
 
 def _wrong(text: str, detail: str) -> Diagnostic:
     wanted = ' Write "path/file.py:function", or "git::.//path/file.py:function?ref=<commit, tag or branch>".'
-    return error("code_reference", f'"{text}" does not name a function', detail + wanted)
+    return error("invalid_code", f'"{text}" does not name a function', detail + wanted)
 
 
 def _tidy(file: str) -> str:
     return "/".join(part for part in file.split("/") if part != ".") if not file.startswith("/") else file
+
+
+def without_user(text: str) -> str:
+    """A text without the users and passwords of the URLs in it."""
+    return _URL_USER.sub(r"\1", text)
 
 
 def code_version(root: Path) -> dict[str, Any]:
@@ -124,7 +130,7 @@ def resolve_in(repo: Repo, ref: str) -> str:
                 continue
     hint = did_you_mean(ref, [r.name for r in repo.references])
     detail = "It is no commit, tag or branch of this repository." + hint
-    if _FULL_HASH.fullmatch(ref):
+    if FULL_HASH.fullmatch(ref):
         detail = "The commit is not in this repository. Fetch it: git fetch origin " + ref
     elif repo.git.rev_parse("--is-shallow-repository") == "true":
         detail += " The clone is shallow: `git fetch --unshallow --tags` brings the rest."
@@ -164,7 +170,7 @@ def _remote(repo: Repo) -> str:
     remotes = {remote.name: remote for remote in repo.remotes}
     chosen = remotes.get("origin") or (next(iter(remotes.values())) if len(remotes) == 1 else None)
     url = next(iter(chosen.urls), "") if chosen is not None else ""
-    return _URL_USER.sub(r"\1", url)
+    return without_user(url)
 
 
 def _dirty(repo: Repo, root: Path) -> bool:

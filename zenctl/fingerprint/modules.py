@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from zenctl.fingerprint.imports import Import
+from zenctl.fingerprint.definitions.facts import Import
 from zenctl.fingerprint.source import SourceTree, exists, is_folder, join
 
 EXTENSIONS = (".so", ".pyd")
@@ -45,6 +45,14 @@ class Target:
     """Folders of packages of which `*` was imported."""
 
 
+@dataclass(frozen=True)
+class ModuleRef:
+    """A module of the project: its `file` ("" for a folder without `__init__.py`) and where its submodules are."""
+
+    file: str
+    folders: tuple[str, ...] = ()
+
+
 class Modules:
     """Resolves imports in one tree. `roots` are the folders that come first on `sys.path`, in their order."""
 
@@ -64,6 +72,39 @@ class Modules:
             if other.files:
                 return Target(other.files, outside=item.module, packages=other.packages)
         return target
+
+    def references(self, module: str, level: int, file: str) -> tuple[tuple[ModuleRef, ...], bool]:
+        """The modules that a name in an import statement of `file` stands for, and whether it may be one from outside.
+
+        `module` may be empty where `level` counts dots: that is the package itself.
+        """
+        if level:
+            package = self._package(level, file)
+            if package is None:
+                return (), False
+            here = ModuleRef(
+                f"{package}/__init__.py" if exists(self._tree, f"{package}/__init__.py") else "", (package,)
+            )
+            found = [self.child(here, module)] if module else [here]
+            return tuple(ref for ref in found if ref is not None), False
+        refs = []
+        outside = True
+        for roots in (self._roots, (SOURCE_FOLDER,)):
+            place = self.find(module, roots)
+            if place.depth < module.count(".") + 1:
+                continue
+            refs.append(_reference(place))
+            if place.regular and roots == self._roots:
+                outside = False
+                break
+        return tuple(refs), outside
+
+    def child(self, ref: ModuleRef, name: str) -> ModuleRef | None:
+        """The submodule of this (possibly dotted) name."""
+        if not ref.folders:
+            return None
+        found = self.find(name, ref.folders)
+        return _reference(found) if found.depth == name.count(".") + 1 else None
 
     def package(self, name: str) -> Found:
         """Where a package of the project is, in the source folder too."""
@@ -126,11 +167,9 @@ class Modules:
         return None, tuple(namespace)
 
     def _relative(self, item: Import, file: str) -> Target:
-        parts = file.split("/")[:-1]
-        up = item.level - 1
-        if not parts or up >= len(parts):
+        package = self._package(item.level, file)
+        if package is None:
             return Target(missing="." * item.level + item.module)
-        package = "/".join(parts[: len(parts) - up])
         own = f"{package}/__init__.py"
         base = Found((own,) if exists(self._tree, own) else (), (package,), 0)
         if not item.module:
@@ -140,6 +179,12 @@ class Modules:
         if found.depth < item.module.count(".") + 1:
             return Target(files, missing="." * item.level + item.module)
         return self._with_names(Found(files, found.folders, found.depth), item)
+
+    def _package(self, level: int, file: str) -> str | None:
+        """The folder that the leading dots of a relative import in `file` mean; None above the project's own."""
+        parts = file.split("/")[:-1]
+        up = level - 1
+        return "/".join(parts[: len(parts) - up]) if parts and up < len(parts) else None
 
     def _names(self, found: Found, item: Import) -> tuple[list[str], list[str]]:
         """Files of the submodules among the imported names, and the names that are none."""
@@ -162,3 +207,10 @@ class Modules:
             missing = f"{stem}{'' if stem.endswith('.') else '.'}{others[0]}"
             return Target((*found.files, *files), missing=missing, packages=packages)
         return Target((*found.files, *files), packages=packages)
+
+
+def _reference(found: Found) -> ModuleRef:
+    own = [file for file in found.files if file in [join(folder, "__init__.py") for folder in found.folders]]
+    if found.folders:
+        return ModuleRef(own[-1] if own else "", found.folders)
+    return ModuleRef(found.files[-1])

@@ -95,10 +95,16 @@ def parse(source: Source) -> tuple[ast.Module | None, Diagnostic | None]:
     except SyntaxError as problem:
         return None, _syntax_error(source, problem)
     except (RecursionError, MemoryError):
-        summary, detail = f"{source.filename} is nested too deeply to be parsed", "Split its longest expression."
+        return None, too_deep(source)
     except ValueError as problem:
         summary, detail = f"{source.filename} is not Python source", f"{problem}."
     return None, error("code_syntax", summary, detail, range=_start(source.filename))
+
+
+def too_deep(source: Source) -> Diagnostic:
+    """The diagnostic for code whose expressions are nested too deeply to be read."""
+    summary = f"{source.filename} is nested too deeply to be parsed"
+    return error("code_syntax", summary, "Split its longest expression.", range=_start(source.filename))
 
 
 def _syntax_error(source: Source, problem: SyntaxError) -> Diagnostic:

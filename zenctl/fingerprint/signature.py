@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.fingerprint.annotations import Names
 from zenctl.fingerprint.code import missing_file
-from zenctl.fingerprint.imports import Import
+from zenctl.fingerprint.definitions.facts import Import
 from zenctl.fingerprint.modules import Modules
 from zenctl.fingerprint.parsing import Source, decode, parse
 from zenctl.fingerprint.source import SourceError, SourceTree, clean

@@ -68,7 +68,10 @@ class Components:
     """What a fingerprint is made of, kept apart so that a difference can be named. Plain JSON, shapes fixed.
 
     - `type`: the step type and its implementation version, `python/1`, `datasource.csv/1`
-    - `code`: {"entry": "steps/fit.py:fit", "digest": hex, "files": {path: hex}} or {} for built-in steps
+    - `code`: {"entry": "steps/fit.py:fit", "digest": hex, "files": {path: hex}, "definitions": {path: {name: hex}},
+      "archive": hex, "pin": {"repository", "ref", "commit"}}, or {} for built-in steps; `digest` and the function's
+      name decide. Only records have an archive, that of the source in the artifact store; only code from git a pin
+      (`repository` is "" for the configuration's own); records of the first form hold no definitions
     - `params`: the resolved parameters; `Unknown` values are written {"unknown": type}
     - `inputs`: {input name: content digest, "" while unknown}
     - `source`: {"digest": hex, "bytes": int, "rows": int, "columns": {name: type}} of a datasource, else {}; only

@@ -96,6 +96,17 @@ class CodeArchive:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeDiff:
+    """How the recorded source of a step differs from the planned one: a unified diff by path, of the files that count.
+
+    Where there is no recorded source to compare with, `note` says why.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict, hash=False)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FilesRead:
     """What a module's expressions asked of its files: the SHA-256 of each that was read (what stands in it may be
     secret) and whether there is one by path, lists by folder and pattern.
@@ -114,6 +125,8 @@ class Plan:
       address's current result then: a plan whose heads have moved is stale.
     - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
       sensitive; `code` the archive of each step's code, by address.
+    - `code_version` is {"commit", "branch", "remote", "dirty"} of the folder when it was made; empty if not looked at.
+    - `code_diffs` are the differences of the steps' source, by address; empty where nobody asked for them.
     - `read` is what expressions read of files, by the module's folder.
     - `refreshed` says that sources and endpoints were looked at; `endpoints` is what was seen of each live one, None
       where there was none; `drift` what differs from its record by no doing of an apply.
@@ -135,6 +148,8 @@ class Plan:
     variables: Mapping[str, Any] = field(default_factory=dict, hash=False)
     heads: Mapping[str, int] = field(default_factory=dict, hash=False)
     code: Mapping[str, CodeArchive] = field(default_factory=dict, hash=False)
+    code_version: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    code_diffs: Mapping[str, CodeDiff] = field(default_factory=dict, hash=False)
     read: Mapping[str, FilesRead] = field(default_factory=dict, hash=False)
     providers: Mapping[str, str] = field(default_factory=dict, hash=False)
     diagnostics: tuple[Diagnostic, ...] = ()

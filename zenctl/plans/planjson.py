@@ -8,7 +8,7 @@ from typing import Any
 from zenctl.addrs import Address
 from zenctl.diagnostics import Diagnostic, Position, has_errors
 from zenctl.plans.actions import Action, ReasonCode
-from zenctl.plans.plan import Change, CheckResult, OutputChange, Plan
+from zenctl.plans.plan import Change, CheckResult, CodeDiff, OutputChange, Plan
 from zenctl.plans.planvalues import planned_values, prior_values, provider_name, split
 
 FORMAT_VERSION = "1.2"
@@ -45,6 +45,7 @@ def plan_document(plan: Plan) -> Json:
         "workspace": plan.workspace,
         "serial": plan.serial,
         "timestamp": plan.timestamp,
+        "code_version": dict(plan.code_version),
         "destroy": plan.destroy,
         "refresh_only": plan.refresh_only,
         "applyable": not plan.is_empty and not has_errors(plan.diagnostics),
@@ -53,7 +54,7 @@ def plan_document(plan: Plan) -> Json:
         "variables": {name: {"value": value} for name, value in sorted(plan.variables.items())},
         "planned_values": planned_values(plan),
         "resource_drift": [resource_change(change) for change in plan.drift],
-        "resource_changes": [resource_change(change) for change in plan.changes],
+        "resource_changes": [resource_change(change, plan.code_diffs.get(change.address)) for change in plan.changes],
         "output_changes": {output.name: output_change(output) for output in plan.outputs},
         "prior_state": {
             "format_version": "1.0",
@@ -75,8 +76,8 @@ def terraform_actions(change: Change) -> tuple[str, ...]:
     return tuple(reversed(words)) if change.create_first else words
 
 
-def resource_change(change: Change) -> Json:
-    """One address: what happens to it, before and after, and why."""
+def resource_change(change: Change, code_diff: CodeDiff | None = None) -> Json:
+    """One address: what happens to it, before and after, and why, with what changed in its source if that is known."""
     document: Json = {"address": change.address}
     if change.moved_from:
         document["previous_address"] = change.moved_from
@@ -106,6 +107,8 @@ def resource_change(change: Change) -> Json:
     document["stale_because"] = [
         {"reason": reason.code.value, "detail": reason.detail, "data": _plain(reason.data)} for reason in change.reasons
     ]
+    if code_diff is not None:
+        document["code_diff"] = {"files": dict(code_diff.files), "note": code_diff.note}
     document["depends_on"] = list(change.depends_on)
     if change.fingerprint:
         document["fingerprint"] = change.fingerprint

@@ -98,9 +98,9 @@ BAD: list[tuple[str, str, str]] = [
     ('step "python" "m" {\n  code = "../c.py:make"\n}', "3:10", '"../c.py" is outside the configuration'),
     ('step "python" "m" {\n  code = "/c.py:make"\n}', "3:10", '"/c.py" is outside the configuration'),
     (
-        'step "python" "m" {\n  code = "git::https://x.org/y//c.py:make?ref=a"\n}',
+        'step "python" "m" {\n  code = "git::https://x.org/y//c.py:make"\n}',
         "3:10",
-        'Code cannot be read from "https://x.org/y"',
+        '"git::https://x.org/y//c.py:make" does not name a function',
     ),
     ('step "python" "m" {\n  code = "c.py:gone"\n}', "3:10", "c.py has no function gone"),
     (

@@ -8,6 +8,7 @@ import pytest
 
 from zenctl.addrs import StepAddr
 from zenctl.engine.reasons import changed, damaged, failed_before, pending
+from zenctl.fingerprint.code import WHOLE
 from zenctl.jobs.artifacts import CorruptArtifact
 from zenctl.metadata.state import Recorded
 from zenctl.metadata.store import ExecutionState
@@ -18,7 +19,12 @@ from zenctl.schema import ArtifactRef
 ADDR = StepAddr("python", "fit")
 BASE = Components(
     type="python/1",
-    code={"entry": "a.py:f", "digest": "c1", "files": {"a.py": "x", "b.py": "y"}},
+    code={
+        "entry": "a.py:f",
+        "digest": "c1",
+        "files": {"a.py": "x", "b.py": "y"},
+        "definitions": {"a.py": {"f": "1", "g": "2", "old": "3"}, "b.py": {"h": "4"}},
+    },
     params={"epochs": 5},
     inputs={"train": "d" * 64},
     source={"digest": "s1", "rows": 344, "bytes": 15241},
@@ -50,9 +56,16 @@ def test_nothing_changed() -> None:
         (with_(type="python/2"), ReasonCode.IMPLEMENTATION_CHANGED, "implementation python/1 -> python/2"),
         (with_(params={"epochs": 10}), ReasonCode.PARAMETERS_CHANGED, "params.epochs: 5 -> 10"),
         (
-            with_(code={"entry": "a.py:f", "digest": "c2", "files": {"a.py": "x2", "c.py": "z"}}),
+            with_(
+                code={
+                    "entry": "a.py:f",
+                    "digest": "c2",
+                    "files": {"a.py": "x2", "c.py": "z"},
+                    "definitions": {"a.py": {"f": "1", "g": "5", "new": "6"}, "c.py": {"i": "7"}},
+                }
+            ),
             ReasonCode.CODE_CHANGED,
-            "a.py changed, c.py added, b.py removed",
+            "a.py: g, new (added), old (removed); b.py removed; c.py added",
         ),
         (
             with_(code={**BASE.code, "entry": "a.py:g"}),
@@ -84,6 +97,46 @@ def test_nothing_changed() -> None:
 )
 def test_one_thing_changed_is_one_reason(wanted: Components, code: ReasonCode, detail: str) -> None:
     assert said(wanted) == [(code, detail)]
+
+
+def code(files: dict[str, dict[str, str]], entry: str = "a.py:f", digest: str = "c2") -> dict[str, Any]:
+    digests = {path: str(sorted(found.items())) for path, found in files.items()}
+    return {"entry": entry, "digest": digest, "files": digests, "definitions": files}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "detail"),
+    [
+        (code({"a.py": {"f": "1"}}), code({"a.py": {"f": "2"}}), "a.py: f"),
+        (
+            code({"a.py": {"f": "1"}}),
+            {**code({"a.py": {"f": "1"}}), "files": {"a.py": "x"}},
+            "a.py: order of statements",
+        ),
+        (code({"c.json": {WHOLE: "1"}}), code({"c.json": {WHOLE: "2"}}), "c.json changed"),
+        (code({"a.py": {"f": "1", WHOLE: "1"}}), code({"a.py": {"f": "1", WHOLE: "2"}}), "a.py changed"),
+        (code({"a.py": {"f": "1", WHOLE: "1"}}), code({"a.py": {"f": "2", WHOLE: "2"}}), "a.py: f"),
+        (code({"a.py": {"f": "1"}}), code({"b.py": {"f": "1"}}, "b.py:f"), "b.py moved from a.py"),
+        (code({"a.py": {"f": "1"}}), code({"b.py": {"f": "2"}}, "b.py:f"), "b.py moved from a.py: f"),
+        (
+            code({"a.py": {f"f{i}": "1" for i in range(10)}}),
+            code({"a.py": {f"f{i}": "2" for i in range(10)}}),
+            "a.py: f0, f1, f2, f3, f4, f5, f6, f7, and 2 more",
+        ),
+    ],
+)
+def test_a_code_change_names_the_definitions(before: dict[str, Any], after: dict[str, Any], detail: str) -> None:
+    old = with_(code={**before, "digest": "c1"})
+    [reason] = changed(recorded(old), with_(code=after), REFS)
+    assert (reason.code, reason.detail) == (ReasonCode.CODE_CHANGED, detail)
+    assert list(reason.data["definitions"]) == [part.partition(":")[0].split()[0] for part in reason.data["changes"]]
+
+
+def test_code_of_the_older_form_that_changed_is_said_once() -> None:
+    old = with_(code={"entry": "a.py:f", "digest": "c0", "files": {"a.py": "x"}})
+    [reason] = changed(recorded(old), BASE, REFS)
+    assert reason.code is ReasonCode.CODE_CHANGED
+    assert "did not tell definitions apart" in reason.detail
 
 
 def test_what_is_not_known_yet_is_no_change() -> None:

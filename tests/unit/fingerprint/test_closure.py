@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.measuring import peer_seconds
 from zenctl.diagnostics import Diagnostic
 from zenctl.digests import sha256_bytes
 from zenctl.fingerprint.code import Closure, closure
@@ -370,6 +371,30 @@ def test_a_file_named_in_a_call_but_not_declared_is_a_warning(tmp_path: Path) ->
     assert not find(tmp_path, files, patterns=("config/*",))[1]
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("def fit(): pandas.read_csv('config/a.json')", "config/a.json"),
+        ("def fit(): open(file='./config/a.json')", "config/a.json"),
+        ("def fit(): open(Path('config') / 'a.json')", "config/a.json"),
+        ("def fit(): open(os.path.join('config', 'a.json'))", "config/a.json"),
+        ("HERE = Path(__file__).parent\ndef fit(): open(HERE / 'b.json')", "steps/b.json"),
+        ("def fit(): open('steps/fit.py')", None),
+        ("def fit(): print('no.such')", None),
+        ("def other(): open('config/a.json')\ndef fit(): ...", None),
+        ("def fit(): x = 'config/a.json'", None),
+    ],
+)
+def test_what_names_a_file_that_is_not_declared(text: str, named: str | None, tmp_path: Path) -> None:
+    files = {
+        "steps/fit.py": f"import os, pandas\nfrom pathlib import Path\n{text}",
+        "config/a.json": "",
+        "steps/b.json": "",
+    }
+    _, diagnostics = find(tmp_path, files)
+    assert [d.summary for d in diagnostics] == ([f"{named} is not declared"] if named else [])
+
+
 def test_widening_is_told_once_with_its_place(tmp_path: Path) -> None:
     files = {
         "steps/fit.py": "import importlib\n\ndef fit(x):\n    return importlib.import_module(x)\n",
@@ -417,75 +442,13 @@ def test_entries_that_are_not_there(entry: str, code: str, part: str, tmp_path: 
     assert part in str(problem)
 
 
-@pytest.mark.parametrize(
-    ("data", "code", "place", "part"),
-    [
-        (b"def f(:\n  pass", "code_syntax", "a.py:1:7", "does not parse"),
-        (b"x = 1\n  y = 2\n", "code_syntax", "a.py:2:3", "indent"),
-        (b"x = '\xff'\n", "code_encoding", "a.py:1:6", "0xff"),
-        (b"# coding: klingon\n", "code_encoding", "a.py:1:1", "klingon"),
-        (b"x = 1\0\n", "code_syntax", "a.py:1:1", "null"),
-        (b"x = " + b"-" * 100_000 + b"1", "code_syntax", "a.py:1:1", ""),
-    ],
-)
-def test_files_that_cannot_be_read_as_python(data: bytes, code: str, place: str, part: str, tmp_path: Path) -> None:
-    tree = lay(tmp_path, {"steps/fit.py": "import a"})
-    (tmp_path / "a.py").write_bytes(data)
-    found, [problem] = closure(tree, "steps/fit.py", "fit")
-    assert found is None
-    assert problem.code == code
-    assert part in str(problem)
-    assert str(problem.range).startswith("a.py:1:" if data.startswith(b"x = --") else place)
-
-
-@pytest.mark.parametrize(
-    "data", ["x = 'é'".encode("latin-1"), "x = 'é'".encode(), b"\xef\xbb\xbf" + "x = 'é'".encode()]
-)
-def test_encodings_say_the_same(data: bytes, tmp_path: Path) -> None:
-    tree = lay(tmp_path, {"steps/fit.py": "import a"})
-    cookie = b"# coding: latin-1\n" if data.startswith(b"x = '\xe9") else b""
-    (tmp_path / "a.py").write_bytes(cookie + data)
-    plain, _ = find(tmp_path / "plain", {"steps/fit.py": "import a", "a.py": "x = '\\u00e9'"})
-    found, _ = closure(tree, "steps/fit.py", "fit")
-    assert found is not None
-    assert found.digest == plain.digest
-
-
-def test_links_inside_the_project_are_followed_and_others_refused(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    tree = lay(project, {"steps/fit.py": "import a", "real.py": "x = 1"})
-    (tmp_path / "outside.py").write_text("secret = 1")
-    (project / "a.py").symlink_to("real.py")
-    found, _ = closure(tree, "steps/fit.py", "fit")
-    assert found is not None
-    assert found.sources["a.py"] == b"x = 1"
-    (project / "a.py").unlink()
-    (project / "a.py").symlink_to(tmp_path / "outside.py")
-    refused, [problem] = closure(WorkingTree(project), "steps/fit.py", "fit")
-    assert refused is None
-    assert problem.code == "code_unreadable"
-    assert "outside of the project" in problem.detail
-
-
-def test_links_to_folders(tmp_path: Path) -> None:
-    project = tmp_path / "project"
-    lay(project, {"steps/fit.py": "exec(x)", "lib/a.py": "x = 1"})
-    lay(tmp_path / "elsewhere", {"b.py": "secret = 1"})
-    (project / "loop").symlink_to(project)
-    (project / "linked").symlink_to(project / "lib")
-    (project / "out").symlink_to(tmp_path / "elsewhere")
-    found, _ = closure(WorkingTree(project), "steps/fit.py", "fit")
-    assert found is not None
-    assert set(found.files) == {"steps/fit.py", "lib/a.py", "linked/a.py"}
-
-
 def test_speed(tmp_path: Path) -> None:
-    """A loose bound that a walk of quadratic cost would break: 200 files of 80 lines took 0.15 s when measured."""
+    """A loose bound that a walk of quadratic cost would break: 200 files of 40 functions took 1.3 s when measured."""
     body = "\n".join(f"def f{i}(a, b=1):\n    return a + b * {i}" for i in range(40))
     files = {f"m{i}.py": f"import m{i + 1}\nX = {i}\n{body}" for i in range(200)} | {"m200.py": ""}
     tree = lay(tmp_path, files)
-    start = time.perf_counter()
+    start = time.process_time()
     found, _ = closure(tree, "m0.py", "f0")
     assert found is not None
     assert len(found.files) == 201
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 20 * peer_seconds() + 5

@@ -277,9 +277,9 @@ def test_code_references(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("fit.py", "after a colon"),
-        ("", "after a colon"),
-        (":fit", "after a colon"),
+        ("fit.py", "before the colon"),
+        ("", "before the colon"),
+        (":fit", "before the colon"),
         ("fit.py:", "not the name of a function"),
         ("fit.py:not-a-name", "not the name"),
         ("git::fit.py:fit?ref=v1", "`//`"),

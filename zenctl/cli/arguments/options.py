@@ -10,6 +10,10 @@ JsonFlag = Annotated[
     bool,
     typer.Option("-json", "--json", help="Print JSON for programs instead of text for people.", show_default=False),
 ]
+DiffCode = Annotated[
+    bool,
+    typer.Option("-diff-code", "--diff-code", help="Show what changed in the source of steps, as a unified diff."),
+]
 NoColor = Annotated[
     bool,
     typer.Option("-no-color", "--no-color", help="No colour. NO_COLOR and a pipe do the same.", show_default=False),

@@ -50,6 +50,7 @@ class PlanArguments:
     detailed_exitcode: bool = False
     compact_warnings: bool = False
     input: bool = True
+    diff_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)

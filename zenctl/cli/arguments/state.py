@@ -17,6 +17,7 @@ class ShowArguments:
     file: Path | None = None
     json: bool = False
     markdown: bool = False
+    diff_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,18 @@ class AddressArguments:
     follow: bool = False
 
 
-def show_arguments(file: Path | None, json: bool, markdown: bool, found: list[Diagnostic]) -> ShowArguments:
+def show_arguments(
+    file: Path | None, json: bool, markdown: bool, diff_code: bool, found: list[Diagnostic]
+) -> ShowArguments:
     """Check the flags of `show`."""
     if json and markdown:
         found.append(error("bad_argument", "-json and -markdown together", "Each decides the form of what is printed."))
     if markdown and file is None:
         found.append(values.missing("The plan file", "-markdown prints a plan: zenctl show -markdown FILE"))
-    return ShowArguments(file, json, markdown)
+    if diff_code and file is None:
+        detail = "It shows what changed in the source of a saved plan: zenctl show -diff-code FILE"
+        found.append(error("bad_argument", "-diff-code without a plan file", detail))
+    return ShowArguments(file, json, markdown, diff_code)
 
 
 @dataclass(frozen=True, slots=True)

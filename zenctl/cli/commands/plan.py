@@ -12,6 +12,7 @@ from zenctl.cli.arguments import plan as arguments
 from zenctl.cli.arguments import values
 from zenctl.cli.arguments.options import (
     CompactWarnings,
+    DiffCode,
     Exclude,
     Input,
     JsonFlag,
@@ -53,6 +54,7 @@ Examples:
   zenctl plan -var epochs=10
   zenctl plan -target=step.train.penguins
   zenctl plan -replace=step.train.penguins  # once more, though it is fresh
+  zenctl plan -diff-code               # with what changed in the steps' source
   zenctl plan -trusted-config=origin/main   # of a fork: docs/security.md
   zenctl plan -detailed-exitcode       # for scripts: 2 if there is work to do
 
@@ -82,6 +84,7 @@ def plan(
     exclude: Exclude = [],  # noqa: B006
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
+    diff_code: DiffCode = False,
     refresh_only: RefreshOnly = False,
     trusted_config: Annotated[
         str,
@@ -125,7 +128,7 @@ def plan(
     values.seconds("-lock-timeout", lock_timeout, found)
     values.parallelism(parallelism, found)
     saved = started.path(out) if out else None
-    given = PlanArguments(choice, saved, json, detailed_exitcode, compact_warnings, input)
+    given = PlanArguments(choice, saved, json, detailed_exitcode, compact_warnings, input, diff_code)
     return started.report(found) if found else run(started, given)
 
 
@@ -135,20 +138,22 @@ def run(run: Invocation, given: PlanArguments) -> int:
 
     choice = given.choice
     inputs = run.inputs(choice.variables, asker(run.terminal, allowed=given.input and not given.json))
+    # A file keeps differences and commit, for `show` and `apply` on another machine.
+    options = plan_options(choice, code_diffs=given.diff_code, for_file=given.out is not None)
     stream = JsonStream(run.terminal.out, run.sources()) if given.json else None
     if stream is not None:
         stream.version()
-        outcome = workflow.make_plan(inputs, plan_options(choice), stream.event)
+        outcome = workflow.make_plan(inputs, options, stream.event)
     else:
         with PlainProgress(run.terminal) as progress:
-            outcome = workflow.make_plan(inputs, plan_options(choice), progress)
+            outcome = workflow.make_plan(inputs, options, progress)
     made = outcome.plan
     failed = exits.exit_code(outcome.diagnostics)
     if made is not None:
         if stream is not None:
             stream.plan(made)
         else:
-            view.show(run.terminal, made)
+            view.show(run.terminal, made, diff_code=given.diff_code)
     problems = list(outcome.diagnostics)
     saved = False
     if made is not None and given.out is not None and failed == exits.OK:
@@ -168,7 +173,7 @@ def run(run: Invocation, given: PlanArguments) -> int:
     return exits.CHANGES if given.detailed_exitcode and not made.is_empty else exits.OK
 
 
-def plan_options(choice: Choice) -> PlanOptions:
+def plan_options(choice: Choice, *, code_diffs: bool = False, for_file: bool = False) -> PlanOptions:
     """The engine's options for what was chosen."""
     from zenctl.engine.workflow import PlanOptions
 
@@ -179,6 +184,8 @@ def plan_options(choice: Choice) -> PlanOptions:
         replace=choice.replace,
         targets=choice.targets,
         excludes=choice.excludes,
+        code_diffs=code_diffs,
+        for_file=for_file,
         trusted_config=choice.trusted_config,
     )
 

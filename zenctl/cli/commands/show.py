@@ -9,7 +9,7 @@ import typer
 
 from zenctl.cli import exits
 from zenctl.cli.arguments import state as arguments
-from zenctl.cli.arguments.options import JsonFlag, NoColor, WorkspaceFlag
+from zenctl.cli.arguments.options import DiffCode, JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import ShowArguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views import plan as plan_view
@@ -27,6 +27,7 @@ Examples:
 
   zenctl show                          # the state of the workspace
   zenctl show today.plan               # a plan saved with -out
+  zenctl show -diff-code today.plan    # with what changed in the steps' source
   zenctl show -json today.plan | jq '.resource_changes[] | .zenctl_action'
   zenctl show -markdown today.plan | gh pr comment --body-file -
 
@@ -43,6 +44,7 @@ def show(
     markdown: Annotated[
         bool, typer.Option("-markdown", "--markdown", help="Print a plan as Markdown, for a pull request.")
     ] = False,
+    diff_code: DiffCode = False,
     workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
 ) -> int:
@@ -54,7 +56,7 @@ def show(
     """
     started = invocation(ctx, no_color, workspace)
     found: list[Diagnostic] = []
-    given = arguments.show_arguments(started.path(file) if file else None, json, markdown, found)
+    given = arguments.show_arguments(started.path(file) if file else None, json, markdown, diff_code, found)
     return started.report(found) if found else run(started, given)
 
 
@@ -76,7 +78,7 @@ def _plan(run: Invocation, given: ShowArguments) -> int:
 
         run.terminal.write_exactly(markdown(plan))
         return exits.OK
-    plan_view.show(run.terminal, plan)
+    plan_view.show(run.terminal, plan, diff_code=given.diff_code)
     return run.report(plan.diagnostics, plan.files)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from zenctl.cli.terminal import Terminal
 from zenctl.cli.views.attributes import UNKNOWN, AttributeLines, Side, text
+from zenctl.cli.views.code_diffs import CodeDiffs
 from zenctl.cli.views.style import Style, pad, printable
 from zenctl.plans.plan import Plan
 from zenctl.plans.planjson import COUNTED, plan_document
@@ -123,12 +124,12 @@ def summary_line(counts: Mapping[str, int]) -> str:
     )
 
 
-def show(terminal: Terminal, plan: Plan) -> None:
-    """Print the whole plan."""
-    terminal.write("\n".join(lines(plan_document(plan), terminal.style)))
+def show(terminal: Terminal, plan: Plan, *, diff_code: bool = False) -> None:
+    """Print the whole plan; with `diff_code` what changed in the steps' source too."""
+    terminal.write("\n".join(lines(plan_document(plan), terminal.style, diff_code=diff_code)))
 
 
-def lines(document: Document, style: Style) -> list[str]:
+def lines(document: Document, style: Style, *, diff_code: bool = False) -> list[str]:
     """The lines of a plan document."""
     changes = [c for c in document["resource_changes"] if c["zenctl_action"] != "NO_OP" or "previous_address" in c]
     outputs = {name: output for name, output in document["output_changes"].items() if output["actions"] != ["no-op"]}
@@ -141,8 +142,9 @@ def lines(document: Document, style: Style) -> list[str]:
         verb = "planned this much before it met an error" if document["errored"] else "will do the following"
         where = "" if document["workspace"] == "default" else f" in workspace {document['workspace']}"
         drawn += [f"zenctl {verb}{where}:", ""]
+        code = CodeDiffs(style) if diff_code else None
         for change in changes:
-            drawn += [*change_lines(change, style), ""]
+            drawn += [*change_lines(change, style), *(code.of(change) if code is not None else ()), ""]
         drawn.append(style.bold(summary_line(document["zenctl_summary"])))
     if outputs:
         drawn += ["", "Changes to outputs:", *output_lines(outputs, style)]

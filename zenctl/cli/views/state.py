@@ -136,6 +136,7 @@ def commit_text(version: Mapping[str, Any]) -> str:
     if not commit:
         return ""
     branch = f" on {version['branch']}" if version.get("branch") else ""
+    branch = f", pinned as {version['ref']}" if version.get("ref") else branch
     return f"{commit[:10]}{branch}" + (", with uncommitted changes" if version.get("dirty") else "")
 
 

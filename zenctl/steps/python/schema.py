@@ -71,7 +71,8 @@ class Python(BlockModel):
 
     code: str = attribute(
         'The function: "path/file.py:function", relative to the configuration. Pinned to a commit: '
-        '"git::.//path/file.py:function?ref=<commit, tag or branch>".',
+        '"git::.//path/file.py:function?ref=<commit, tag or branch>"; a URL or a folder before `//` names another '
+        "repository.",
         min_length=1,
     )
     inputs: dict[str, ArtifactRef] = attribute(

@@ -1,0 +1,7 @@
+"""Orders rows."""
+
+from steps import keys
+
+
+def by_height(rows):
+    return sorted(rows, key=keys.height, reverse=True)

@@ -1,0 +1,9 @@
+"""Orders rows."""
+
+
+def by_height(rows):
+    return sorted(rows, key=lambda row: row["height"], reverse=True)
+
+
+def by_name(rows):
+    return sorted(rows, key=lambda row: row["name"])

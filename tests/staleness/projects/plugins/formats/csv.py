@@ -1,0 +1,10 @@
+def read(text):
+    return split(text, ",")
+
+
+def split(text, by):
+    return text.split(by)
+
+
+def write(rows):
+    return ",".join(rows)

@@ -1,0 +1,1 @@
+"""The definitions of Python files: cut apart, read, resolved, followed, and counted."""
