@@ -17,7 +17,7 @@ from zenctl.engine.components import plain, source_facts, with_archive, with_ign
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
-from zenctl.engine.execution import Order, Services, attend, execute, output_records
+from zenctl.engine.execution import Order, Services, attend, execute, note, output_records
 from zenctl.engine.failures import failure_diagnostic
 from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
 from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
@@ -209,7 +209,7 @@ class _Applier:
                 break
             self._failed(change, desired, result, last=attempt == attempts)
         self._learn(addr, produced_refs(addr, result.outputs))
-        return "ran", _note(result)
+        return "ran", note(result)
 
     def _reuse_pinned(self, change: Change, desired: DesiredDatasource | DesiredStep) -> tuple[str, str]:
         """Take the very result that the plan names; a plan whose result is gone is refused."""
@@ -392,16 +392,3 @@ def _input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, Record
 
 def _execution_type(desired: DesiredDatasource | DesiredStep) -> str:
     return "Process" if isinstance(desired, DesiredDatasource) else desired.config.type.mlmd_type
-
-
-def _note(result: JobResult) -> str:
-    """A few words on what came out: rows of data sets, a few numbers of metrics."""
-    parts = []
-    for name, output in result.outputs.items():
-        rows = output.properties.get("rows")
-        if output.type == "Dataset" and isinstance(rows, int):
-            parts.append(f"{rows:,} rows" if name == "data" else f"{name} {rows:,} rows")
-        elif output.type == "Metrics":
-            numbers = [(k, v) for k, v in output.properties.items() if isinstance(v, (int, float))][:3]
-            parts += [f"{key} {value:.4g}" for key, value in numbers]
-    return ", ".join(parts)
