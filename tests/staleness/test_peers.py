@@ -142,7 +142,8 @@ def test_table(name: str, tmp_path: Path) -> None:
     files = project(name)
     todo = list(edits(files, tmp_path / "run"))
     print(
-        f"\n| {name} | changes of executed code that are missed | other changes that make the step stale |\n|---|---|---|"
+        f"\n| {name} | changes of executed code that are missed | other changes that make the step stale |"
+        "\n|---|---|---|"
     )
     own = ours(files, todo, tmp_path / "zenctl")
     print(own.row("zenctl"))
