@@ -14,7 +14,9 @@ from zenctl.cli.commands import (
     convert,
     destroy,
     fmt,
+    force_unlock,
     graph,
+    history,
     init,
     logs,
     metadata_serve,
@@ -70,14 +72,16 @@ def build() -> typer.Typer:
         ("console", console),
         ("graph", graph),
         ("logs", logs),
+        ("history", history),
         ("output", output),
         ("reproduce", reproduce),
         ("convert", convert),
         ("show", show),
+        ("force-unlock", force_unlock),
         ("version", version),
     ):
         declare = app.command(name, cls=Command, context_settings=HELP_NAMES, epilog=module.EPILOG)
-        declare(getattr(module, name))
+        declare(getattr(module, name.replace("-", "_")))
     state.command("list", cls=Command, context_settings=HELP_NAMES, epilog=state_list.EPILOG)(state_list.state_list)
     state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
     app.add_typer(state, name="state", cls=Group)

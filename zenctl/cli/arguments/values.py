@@ -113,3 +113,11 @@ def host_and_port(flag: str, text: str, found: list[Diagnostic]) -> tuple[str, i
         return host, int(number)
     found.append(_bad(f'{flag}="{text}" is not HOST:PORT', f"For example: {flag}=127.0.0.1:8080"))
     return "", 0
+
+
+def count(flag: str, text: str, found: list[Diagnostic]) -> int:
+    """A whole number of at least 1; 0 if it is none."""
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0:
+        return int(text)
+    found.append(_bad(f'{flag}="{text}" is no number', "It is a whole number from 1."))
+    return 0
