@@ -64,6 +64,11 @@ def test_steps_parameters_and_code_may_change(fork: Project) -> None:
         ('project = "tiny"', 'project = "tiny"\n  metadata "sqlite" {\n    path = "mine.db"\n  }', '"metadata"'),
         ('project = "tiny"', 'project = "tiny"\n  artifacts "local" {\n    path = "mine"\n  }', '"artifacts"'),
         ('project = "tiny"', 'project = "tiny"\n  reuse_from = ["pr-*"]', '"reuse_from"'),
+        (
+            'code   = "steps/size.py:count"',
+            'code   = "git::https://elsewhere.example/x.git//size.py:count?ref=main"',
+            "takes its code from https://elsewhere.example/x.git, which nothing does in trusted",
+        ),
         ('path = "heights.csv"', 'path = "/etc/passwd"', "would read from /etc/passwd, which nothing does in trusted"),
         ('path = "heights.csv"', 'path = "../other.csv"', "would read from ../other.csv"),
         ('path = "heights.csv"', 'path = "s3://mine/x.csv"', "would read from s3://mine"),

@@ -17,20 +17,26 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from zenctl.addrs import Address
-from zenctl.config.configuration import StoreConfig
+from zenctl.config.configuration import StepConfig, StoreConfig
 from zenctl.config.decoding import decode
 from zenctl.config.modules import LOCK_FILE, lock_entries
+from zenctl.config.plain import plain_value
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.known import DATA, Known, unknown_refs
 from zenctl.engine.opening import Opened, open_configuration
 from zenctl.engine.requests import Inputs
+from zenctl.fingerprint.git import parse_code_ref
 from zenctl.fingerprint.revision import lay_out, reaching_out, tracked
+from zenctl.lang.evaluate import evaluate_expression
 
 DATA_FOLDER = ".zenctl"
 
 ADVICE = "With -trusted-config it is taken from there. Have the change merged there first, or plan without the flag."
+
+LATER = "a place that follows from an instance or a result"
+"""Of code that cannot be told without looking at steps: trusted only where the whole configuration is the same."""
 
 PLACES = re.compile(
     r"(.*_)?(host|hostname|server|endpoint|address|url|uri|bucket|account|dsn|connection|connection_string)"
@@ -51,7 +57,7 @@ class Trust:
 
     def differences(self, opened: Opened) -> list[Diagnostic]:
         """What must be as in the revision and is not: settings, providers, sources of modules."""
-        return [*self._settings(opened), *self._providers(opened), *self._modules(opened)]
+        return [*self._settings(opened), *self._providers(opened), *self._modules(opened), *self._code(opened)]
 
     def source(self, node: DesiredDatasource) -> list[Diagnostic]:
         """What a datasource reads that the revision reads nowhere; asked before it is looked at."""
@@ -102,6 +108,18 @@ class Trust:
                     text = f'The module source "{call.source}" is pinned to something else in {LOCK_FILE} than'
                     found.append(self._untrusted(text, call.range))
         return list(dict.fromkeys(found))
+
+    def _code(self, opened: Opened) -> list[Diagnostic]:
+        """Repositories that code is pinned to: they are asked as soon as a step is looked at."""
+        theirs, ours = _repositories(self.opened), _repositories(opened)
+        same = opened.digest == self.opened.digest and opened.variables == self.opened.variables
+        known = set(theirs.values()) - (set() if same else {LATER})
+        nodes = opened.evaluator.nodes
+        return [
+            self._untrusted(f"{addr} takes its code from {place}, which nothing does", nodes[addr].range, addr)
+            for addr, place in ours.items()
+            if place not in known
+        ]
 
     def _untrusted(self, text: str, place: SourceRange | None, addr: Address | None = None) -> Diagnostic:
         address = str(addr) if addr is not None else None
@@ -178,6 +196,20 @@ def _providers(opened: Opened) -> dict[str, Any]:
         model = opened.registry.schema(block.name).config
         decoded, _ = decode(model, block.body, opened.evaluator.scope, what=f"provider.{key}", stored=False)
         found[key] = plain(decoded.model.model_dump() if decoded.model is not None else dict(decoded.data))
+    return found
+
+
+def _repositories(opened: Opened) -> dict[Address, str]:
+    """The repositories other than its own that the configuration takes code from, by the block; nothing is fetched."""
+    found = {}
+    for addr, node in opened.evaluator.nodes.items():
+        code = node.body.attributes.get("code") if isinstance(node, StepConfig) else None
+        value = plain_value(evaluate_expression(code.expression, opened.evaluator.scope)[0])[0] if code else None
+        pieces = parse_code_ref(value)[0] if isinstance(value, str) else None
+        if pieces is not None and pieces.repository not in ("", "."):
+            found[addr] = pieces.repository
+        elif code is not None and not isinstance(value, str):
+            found[addr] = LATER
     return found
 
 
