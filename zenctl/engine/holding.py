@@ -31,14 +31,6 @@ from zenctl.schema import SourceState
 AGAIN = "Make a new plan and review it."
 
 
-def check_workspace(plan: Plan, workspace: str) -> None:
-    """Refuse a plan of another workspace: its endpoints and records are not this one's."""
-    if plan.workspace != workspace:
-        summary = f'The plan is for workspace "{plan.workspace}", this is "{workspace}"'
-        detail = f"Choose that workspace (ZENCTL_WORKSPACE={plan.workspace}), or make a plan for this one."
-        raise DiagnosticError(error("wrong_workspace", summary, detail))
-
-
 def check_versions(plan: Plan, registry: Registry) -> None:
     """Refuse a plan that another version of zenctl or of a provider has made: it would be carried out otherwise."""
     found = [] if plan.zenctl_version == zenctl.__version__ else [("zenctl", plan.zenctl_version, zenctl.__version__)]

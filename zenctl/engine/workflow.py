@@ -11,7 +11,7 @@ from zenctl.config.files import SUFFIXES
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, raise_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
-from zenctl.engine.holding import check_versions, check_workspace
+from zenctl.engine.holding import check_versions
 from zenctl.engine.initialising import ignore_data, write_starter
 from zenctl.engine.installing import install_modules
 from zenctl.engine.logs import job_log, server_log
@@ -143,12 +143,9 @@ def apply_plan(
     """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
     inputs = replace(inputs, workspace=plan.workspace)
     try:
-        check_workspace(plan, inputs.workspace)
         opened = open_planned(inputs, plan)
     except OpeningError as problem:
         return ApplyOutcome(diagnostics=problem.diagnostics, sources=problem.sources)
-    except DiagnosticError as problem:
-        return ApplyOutcome(diagnostics=problem.diagnostics, sources=plan.files)
     try:
         check_versions(plan, opened.registry)
         with _world(opened, inputs, create=True) as (store, providers, storage):
