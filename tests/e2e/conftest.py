@@ -90,6 +90,10 @@ class Project:
         """What a command prints as one JSON document."""
         return json.loads(self.ok(*words))
 
+    def json_of(self, code: int, *words: str) -> Any:
+        """The same of a command that ends with this code."""
+        return json.loads(self.ok(*words, code=code))
+
     def write(self, name: str, text: str) -> Path:
         """Write a file of the project."""
         path = self.root / name

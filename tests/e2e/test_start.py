@@ -72,3 +72,13 @@ def test_plan_costs_little_more_than_its_imports(tiny: Project) -> None:
     peer = cpu(tiny, [sys.executable, "-c", PEER])
     assert cpu(tiny, [str(ZENCTL), "plan"]) < 4 * peer
     assert cpu(tiny, [str(ZENCTL), "--help"]) < 1.2 * peer
+
+
+def test_a_folder_that_is_gone_is_said_to_be(project: Project) -> None:
+    command = f'mkdir gone && cd gone && rmdir ../gone && "{ZENCTL}" plan'
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=project.root, env=project.environment,
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "The current folder is gone" in done.stderr

@@ -141,7 +141,10 @@ def ours(files: dict[str, str], todo: list[Edit], root: Path) -> Score:
 def test_table(name: str, tmp_path: Path) -> None:
     files = project(name)
     todo = list(edits(files, tmp_path / "run"))
-    print(f"\n| {name} | changes of executed code missed | other changes that make the step stale |\n|---|---|---|")
+    print(
+        f"\n| {name} | changes of executed code that are missed | other changes that make the step stale |"
+        "\n|---|---|---|"
+    )
     own = ours(files, todo, tmp_path / "zenctl")
     print(own.row("zenctl"))
     for number, (shown, (tool, way)) in enumerate(WAYS.items()):

@@ -75,6 +75,11 @@ def _run(words: list[str], started: Invocation) -> int:
 
     from zenctl.cli.application import build
 
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        detail = "It was removed, or moved away. Change into one that is there."
+        return started.report([error("no_folder", "The current folder is gone", detail)])
     screen = started.terminal
     program: Any = get_command(build())
     if screen.environment.get(COMPLETE):

@@ -63,6 +63,13 @@ def check_conditions(
     return found
 
 
+def undecided(conditions: Iterable[Condition], scope: Scope) -> bool:
+    """Whether one of these conditions follows from something that is not known yet."""
+    values = (evaluate_expression(condition.condition, scope)[0] for condition in conditions)
+    found = [plain_value(value)[0] for value in values]
+    return any(isinstance(value, Unknown) and not isinstance(value, Faulty) for value in found)
+
+
 def _check(condition: Condition, scope: Scope, summary: str) -> list[Diagnostic]:
     value, diagnostics = evaluate_expression(condition.condition, scope)
     passed, _ = plain_value(value)

@@ -129,7 +129,9 @@ def _validate(
             if summary and reading.is_secret(place):
                 text, summary = "is not allowed; why is not told, as it holds a sensitive value", not place
             if summary or not place:
-                where = find_range(reading.places, place) if place else None
+                # A model that judges several attributes together begins with the name of the one that it is about.
+                about = place or tuple(name for name in data if text.startswith(f"{name}:"))[:1]
+                where = find_range(reading.places, about) if about else None
                 subject = f"{what[:1].upper()}{what[1:]}: " if not place else ""
                 if len(place) > 1:
                     subject = f'"{path_text(place)}": '

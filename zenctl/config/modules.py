@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,9 @@ LOCK_FILE = "zenctl.lock.json"
 
 INSTALLED = ".zenctl/modules"
 """Where `zenctl init` puts modules from git, each in a folder named by its digest."""
+
+_REPOSITORY = re.compile(r"git@|ssh://|https?://.*\.git|(github|gitlab|bitbucket)\.\w+/")
+"""Sources that Terraform takes for repositories, without `git::` before them."""
 
 MAX_DEPTH = 16
 """How deep modules may call modules."""
@@ -96,6 +100,8 @@ def locate(source: str, folder: str, folders: ModuleFolders) -> tuple[str | None
         'A folder begins with "./" or "../" and is relative to the file; a repository is '
         '"git::URL//FOLDER?ref=TAG_OR_COMMIT".'
     )
+    if _REPOSITORY.match(source):
+        detail = f'{detail} Did you mean "git::{"" if "@" in source or "://" in source else "https://"}{source}"?'
     return None, error("invalid_source", f'"{source}" is not the source of a module', detail)
 
 

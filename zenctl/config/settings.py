@@ -65,11 +65,12 @@ class SettingsReader:
         if not check_labels(block, (), self._diagnostics):
             return
         reader = BodyReader(block.body, "zenctl", self._diagnostics, attributes=ATTRIBUTES, blocks=BLOCKS)
-        for name in (*block.body.attributes, *(nested.type for nested in block.body.blocks)):
+        named = [(attribute_.name, attribute_.name_range) for attribute_ in block.body.attributes.values()]
+        for name, place in [*named, *((nested.type, nested.type_range) for nested in block.body.blocks)]:
             if name in (*ATTRIBUTES, *BLOCKS) and name not in ("required_version", "required_providers"):
                 detail = "A module that is called uses the project, the stores and the defaults of the root module."
                 summary = f'The setting "{name}" can stand in the root module only'
-                self._diagnostics.append(error("root_only", summary, detail, range=block.header_range))
+                self._diagnostics.append(error("root_only", summary, detail, range=place))
         found = block.body.attributes.get("required_version")
         if found is not None:
             self._attribute(reader, found)

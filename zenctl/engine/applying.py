@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from zenctl.addrs import Address, EndpointAddr, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors
 from zenctl.engine.asserting import postconditions, validations_around
 from zenctl.engine.caching import compare, milliseconds, oldest, runs_always
-from zenctl.engine.components import plain, with_archive, with_ignored
+from zenctl.engine.components import plain, source_facts, with_archive, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
-from zenctl.engine.execution import Order, Services, attend, execute, output_records
+from zenctl.engine.execution import Order, Services, attend, execute, note, output_records
 from zenctl.engine.failures import failure_diagnostic
 from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
 from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
@@ -56,6 +56,7 @@ class Context:
     `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
     on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
     recorded with each execution. `results` finds intact recorded results by fingerprint, and the one a plan pinned.
+    `observe` looks at a datasource whose place was not known when the plan was made.
     """
 
     root: Path
@@ -66,8 +67,9 @@ class Context:
     services: Services
     publisher: Publisher
     results: ResultFinder
+    observe: Callable[[DesiredDatasource], SourceState]
     code_version: Mapping[str, Any]
-    locations: Mapping[Address, Mapping[str, str]]
+    locations: dict[Address, Mapping[str, str]]
     running: Mapping[Address, Recorded] = field(default_factory=dict)
 
 
@@ -207,7 +209,7 @@ class _Applier:
                 break
             self._failed(change, desired, result, last=attempt == attempts)
         self._learn(addr, produced_refs(addr, result.outputs))
-        return "ran", _note(result)
+        return "ran", note(result)
 
     def _reuse_pinned(self, change: Change, desired: DesiredDatasource | DesiredStep) -> tuple[str, str]:
         """Take the very result that the plan names; a plan whose result is gone is refused."""
@@ -324,7 +326,9 @@ class _Applier:
                 self.context.locations.get(desired.addr, {}),
             )
             return datasource_job(desired, job_id, source, processing)
-        packages = tuple(sorted(components.environment.get("distributions", {}))) if desired.code else ()
+        environment = components.environment
+        direct = environment.get("imports", sorted(environment.get("distributions", {})))
+        packages = tuple(direct) if desired.code else ()
         return step_job(desired, job_id, self.plan.code.get(str(desired.addr)), packages, processing)
 
     def _record(self, execution_id: int, result: JobResult) -> None:
@@ -359,6 +363,10 @@ class _Applier:
         if isinstance(desired, DesiredDatasource):
             params = plain(desired.fingerprint_params)
             components = replace(change.components, params=params)
+            if not components.source:
+                source = self.context.observe(desired)
+                components = replace(components, source=source_facts(source))
+                self.context.locations[change.addr] = source.locations
         else:
             params = plain(desired.fingerprint_params)
             digests = {name: ref.digest or "" for name, ref in desired.inputs.items()}
@@ -384,16 +392,3 @@ def _input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, Record
 
 def _execution_type(desired: DesiredDatasource | DesiredStep) -> str:
     return "Process" if isinstance(desired, DesiredDatasource) else desired.config.type.mlmd_type
-
-
-def _note(result: JobResult) -> str:
-    """A few words on what came out: rows of data sets, a few numbers of metrics."""
-    parts = []
-    for name, output in result.outputs.items():
-        rows = output.properties.get("rows")
-        if output.type == "Dataset" and isinstance(rows, int):
-            parts.append(f"{rows:,} rows" if name == "data" else f"{name} {rows:,} rows")
-        elif output.type == "Metrics":
-            numbers = [(k, v) for k, v in output.properties.items() if isinstance(v, (int, float))][:3]
-            parts += [f"{key} {value:.4g}" for key, value in numbers]
-    return ", ".join(parts)

@@ -26,7 +26,8 @@ TRIGGERS = "triggers_replace"
 class Arrangement:
     """A node's meta-arguments; what is wrong has its default.
 
-    `timeout` and `cache` are in seconds: how long a result counts, None for ever, 0 never.
+    `timeout` and `cache` are in seconds: how long a result counts, None for ever, 0 never. `triggers_replace` is plain
+    data, {"unknown": type} where not known, secrets in it by their digest.
     """
 
     enabled: bool = True
@@ -36,6 +37,7 @@ class Arrangement:
     processing: BackendAddr | None = None
     cache: float | None = None
     reproducible: bool = False
+    triggers_replace: Any = None
 
 
 def arrange(meta: Meta, scope: Scope) -> tuple[Arrangement, list[Diagnostic]]:
@@ -64,6 +66,7 @@ def arrange(meta: Meta, scope: Scope) -> tuple[Arrangement, list[Diagnostic]]:
         processing=backend_address(meta.processing) if meta.processing is not None else None,
         cache=_cache(meta.cache, scope, diagnostics),
         reproducible=reproducible is True,
+        triggers_replace=_replacing(meta.triggers_replace, scope, diagnostics),
     )
     return arrangement, diagnostics
 
@@ -112,23 +115,26 @@ def _wrong(expression: Expression | None, text: str, diagnostics: list[Diagnosti
         diagnostics.append(error("wrong_type", text, range=expression.range))
 
 
-def replacing(expression: Expression | None, scope: Scope) -> tuple[Any, list[Diagnostic]]:
-    """The value of `triggers_replace` as plain data, {"unknown": type} where not known; secrets by their digest."""
+def _replacing(expression: Expression | None, scope: Scope, diagnostics: list[Diagnostic]) -> Any:
+    """The value of `triggers_replace`; None if it is not given or wrong (then that is reported)."""
     if expression is None:
-        return None, []
+        return None
     value, found = evaluate_expression(expression, scope)
+    diagnostics += found
     data, marks = plain_value(value)
     if has_errors(found) or any(FAULTY in names for _, names in marks):
-        return None, found
+        return None
     if any(EPHEMERAL in names for _, names in marks):
         detail = "It is compared with what it was before, and an ephemeral value is not kept."
         summary = '"triggers_replace" cannot depend on an ephemeral value'
-        return None, [*found, error("ephemeral_value", summary, detail, range=expression.range)]
+        diagnostics.append(error("ephemeral_value", summary, detail, range=expression.range))
+        return None
     data, several = output_data(data)
     if several is not None:
         detail = "Name one of its outputs, such as step.python.fit.model."
         summary = f'"triggers_replace" is {several}, which has several outputs'
-        return None, [*found, error("several_outputs", summary, detail, range=expression.range)]
+        diagnostics.append(error("several_outputs", summary, detail, range=expression.range))
+        return None
     secret = [(TRIGGERS, *place) for place, names in marks if SENSITIVE in names]
     shown, _ = redacted({TRIGGERS: data}, secret)
-    return plain(shown[TRIGGERS]), found
+    return plain(shown[TRIGGERS])

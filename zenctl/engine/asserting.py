@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from zenctl.addrs import Address
-from zenctl.config.conditions import check_conditions
+from zenctl.config.conditions import check_conditions, undecided
+from zenctl.config.configuration import Condition
 from zenctl.config.references import condition_references
 from zenctl.config.settling import Place
 from zenctl.config.variables import validate
 from zenctl.diagnostics import Diagnostic, Severity
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.freshness import KnownResults
+from zenctl.lang.evaluate import Scope
 from zenctl.lang.references import Reference
+from zenctl.plans.plan import CheckResult
 
 
 def postconditions(evaluator: Evaluator, addr: Address, known: KnownResults) -> list[Diagnostic]:
@@ -70,3 +75,33 @@ def checks(evaluator: Evaluator, known: KnownResults) -> list[Diagnostic]:
                 summary = f'Check "{check.name}" failed'
                 warnings += check_conditions(check.assertions, built.scope, summary, severity=Severity.WARNING)
     return warnings
+
+
+def check_results(evaluator: Evaluator, instances: Iterable[Address], known: KnownResults) -> list[CheckResult]:
+    """What came of every condition that the configuration states: check blocks, nodes, the root's outputs."""
+    results = []
+    for module in evaluator.configuration.modules():
+        for check in module.checks.values():
+            found = condition_references(check.assertions)
+            for place in evaluator.places(module.path, known):
+                scope = evaluator.scope_of(place, found, known).scope
+                name = ".".join([*(str(instance) for instance in place), f"check.{check.name}"])
+                results.append(_result("check", name, check.assertions, scope))
+    for addr in instances:
+        lifecycle = evaluator.nodes[addr.block].meta.lifecycle
+        conditions = (*lifecycle.preconditions, *lifecycle.postconditions)
+        if conditions:
+            roots = evaluator.roots(addr, known)
+            scope = evaluator.scope_of(addr.module, condition_references(conditions), known, roots).scope
+            results.append(_result(addr.kind, str(addr), conditions, scope))
+    for name, output in evaluator.configuration.outputs.items():
+        if output.preconditions:
+            scope = evaluator.scope_of((), condition_references(output.preconditions), known).scope
+            results.append(_result("output", f"output.{name}", output.preconditions, scope))
+    return results
+
+
+def _result(kind: str, name: str, conditions: Sequence[Condition], scope: Scope) -> CheckResult:
+    problems = tuple(d.detail or d.summary for d in check_conditions(conditions, scope, "The condition does not hold"))
+    status = "fail" if problems else "unknown" if undecided(conditions, scope) else "pass"
+    return CheckResult(kind, name, status, problems)

@@ -62,7 +62,7 @@ class Builder:
         diagnostics += _locations(decoded, config)
         params = parameters(model, decoded)
         shown, sensitive = redacted(params, decoded.sensitive)
-        diagnostics += secret_parameters(sensitive)
+        diagnostics += secret_parameters(sensitive, decoded)
         desired = DesiredDatasource(
             addr=cast(DatasourceAddr, addr),
             config=config,
@@ -102,7 +102,7 @@ class Builder:
             params = dict(given) if isinstance(given, Mapping) else {}
             secret = tuple(_within(decoded, "params", params))
         shown, sensitive = redacted(params, secret)
-        diagnostics += secret_parameters(sensitive)
+        diagnostics += secret_parameters(sensitive, decoded, "" if type_.implementation else "params")
         desired = DesiredStep(
             addr=cast(StepAddr, addr),
             config=config,
@@ -123,6 +123,7 @@ class Builder:
             sensitive=sensitive,
             cache_seconds=arrangement.cache,
             reproducible=arrangement.reproducible,
+            triggers_replace=arrangement.triggers_replace,
         )
         if incomplete(config):
             diagnostics = [d for d in diagnostics if not d.code.startswith("missing_")]

@@ -10,6 +10,7 @@ from zenctl.engine.components import ignoring
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.engine.durations import text_of_seconds
 from zenctl.engine.reasons import changed
+from zenctl.fingerprint.data import RowsDifference
 from zenctl.fingerprint.digest import fingerprint
 from zenctl.metadata.state import Recorded
 from zenctl.plans.actions import Components, Reason, ReasonCode
@@ -41,6 +42,7 @@ def compare(
     wanted: Components,
     recorded: Recorded | None,
     example: Recorded | None = None,
+    rows: RowsDifference | None = None,
 ) -> Compared:
     """Compare what is wanted with what is recorded here, or with what another workspace has at this address.
 
@@ -54,8 +56,8 @@ def compare(
         return Compared(wanted)
     paths = [*meta.lifecycle.ignore_changes, *keep] if recorded is not None else keep
     ignored = ignoring(wanted, before, paths)
-    everything = changed(before, wanted, inputs)
-    stale = changed(before, ignored, inputs)
+    everything = changed(before, wanted, inputs, rows)
+    stale = changed(before, ignored, inputs, rows)
     if stale:
         if recorded is not None:
             return Compared(wanted, tuple(everything))

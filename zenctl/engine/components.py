@@ -8,6 +8,7 @@ from typing import Any, TypeVar, Union
 
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.fingerprint.code import Closure
+from zenctl.fingerprint.digest import DECLARED
 from zenctl.metadata.state import Recorded
 from zenctl.plans.actions import Components
 from zenctl.plans.planfile import decode_components
@@ -21,13 +22,18 @@ def datasource_components(
 ) -> Components:
     """Of a datasource; its source is {} while its place is not known."""
     kind = desired.config.type
-    facts = {"digest": source.digest, "bytes": source.bytes, "rows": source.rows} if source else {}
     return Components(
         type=f"datasource.{kind.name}/{kind.version}",
         params=plain(desired.fingerprint_params),
-        source=facts,
+        source=source_facts(source) if source else {},
         environment=environment,
     )
+
+
+def source_facts(source: SourceState) -> dict[str, Any]:
+    """What is recorded of a source."""
+    facts: dict[str, Any] = {"digest": source.digest, "bytes": source.bytes, "rows": source.rows}
+    return {**facts, "columns": dict(source.columns)} if source.columns else facts
 
 
 def step_components(desired: DesiredStep, closure: Closure | None, environment: Mapping[str, Any]) -> Components:
@@ -76,7 +82,8 @@ def environment_here(observed: Mapping[str, Any], recorded: Recorded | None) -> 
             unchecked.append(name)
             if name in before:
                 packages[name] = before[name]
-    return {"python": observed.get("python", ""), "distributions": packages}, unchecked
+    kept = {name: observed[name] for name in ("imports", *DECLARED) if name in observed}
+    return {"python": observed.get("python", ""), "distributions": packages, **kept}, unchecked
 
 
 def ignoring(wanted: Components, recorded: Recorded | None, paths: Sequence[Sequence[str]]) -> Components:

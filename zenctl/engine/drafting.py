@@ -5,26 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import zenctl
-from zenctl.addrs import Address
+from zenctl.addrs import Address, DatasourceAddr
 from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import Diagnostic, did_you_mean, has_errors, warning
 from zenctl.engine.caching import milliseconds
 from zenctl.engine.clean_code import uncommitted
 from zenctl.engine.code_diffs import code_diffs
 from zenctl.engine.components import plain
-from zenctl.engine.desired import Desired
+from zenctl.engine.describing import described
+from zenctl.engine.desired import Desired, DesiredDatasource
+from zenctl.engine.drifted import drift, seen_endpoints
 from zenctl.engine.drifting import plan_refresh
 from zenctl.engine.events import Listener
 from zenctl.engine.moving import moved_state
 from zenctl.engine.observed import Observed
 from zenctl.engine.opening import Opened
+from zenctl.engine.pinning import find_snapshot, pinned_version
 from zenctl.engine.planning import Request, plan
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
+from zenctl.engine.requirements import used_providers
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.reusing import examples, missing
 from zenctl.engine.selecting import Selection, check_addresses, named, select
@@ -33,10 +38,10 @@ from zenctl.engine.world import World
 from zenctl.fingerprint.archive import archive
 from zenctl.fingerprint.git import code_version
 from zenctl.lang.values import to_python
-from zenctl.metadata.state import Recorded, WorkspaceState, read_state
+from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.metadata.store import MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
-from zenctl.plans.actions import Action
+from zenctl.plans.actions import Action, ReasonCode
 from zenctl.plans.plan import Change, CodeArchive, Plan
 
 
@@ -61,6 +66,8 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
         files=dict(configuration.files),
         variables=plain_variables(opened),
         heads={str(addr): recorded.execution_id for addr, recorded in state.results.items()},
+        refreshed=options.refresh,
+        blocks=described(configuration),
     )
     if options.destroy:
         return _destroying(opened, header, state, options)
@@ -122,12 +129,40 @@ def _refreshing(world: World, options: PlanOptions, listener: Listener, header: 
         code=world.opened.code,
         listener=listener,
     )
-    changes, found = plan_refresh(state, refresher.observe_recorded(wanted, world.storage), wanted)
-    diagnostics = [*world.opened.diagnostics, *refresher.diagnostics, *found]
+    observed = refresher.observe_recorded(wanted, world.storage)
+    changes, found = plan_refresh(state, observed, wanted)
+    anew, unread = _data_anew(world, options, listener, header, state)
+    changes = [anew.get(c.addr, c) if c.action is Action.NO_OP and c.addr in wanted else c for c in changes]
+    diagnostics = [*world.opened.diagnostics, *refresher.diagnostics, *found, *unread]
     if has_errors(refresher.diagnostics):
         changes = []
     versions = world.providers.versions()
-    return replace(header, changes=tuple(changes), providers=versions, diagnostics=tuple(diagnostics))
+    return replace(
+        header,
+        changes=tuple(changes),
+        providers=versions,
+        endpoints=seen_endpoints(observed),
+        drift=tuple(drift(state, observed)),
+        diagnostics=tuple(diagnostics),
+    )
+
+
+def _data_anew(
+    world: World, options: PlanOptions, listener: Listener, header: Plan, state: WorkspaceState
+) -> tuple[dict[Address, Change], list[Diagnostic]]:
+    """The recorded datasources whose source has moved: a snapshot of what is there now is their record."""
+    made = _planned(world, replace(options, refresh_only=False), listener, header, state, None)
+    problems = [problem for problem in made.diagnostics if problem.is_error]
+    if problems:
+        detail = f"{problems[0].summary}. `zenctl plan` tells more. What is recorded was looked at all the same."
+        return {}, [warning("data_not_looked_at", "Datasources were not looked at", detail)]
+    moved = {
+        change.addr: change
+        for change in made.changes
+        if isinstance(change.addr, DatasourceAddr) and change.action is Action.RUN and change.addr in state.results
+    }
+    codes = {addr: {reason.code for reason in change.reasons} for addr, change in moved.items()}
+    return {addr: change for addr, change in moved.items() if ReasonCode.DATA_CHANGED in codes[addr]}, []
 
 
 def _planned(
@@ -151,6 +186,7 @@ def _planned(
         code=opened.code,
         listener=listener,
         refresh=options.refresh,
+        pin=partial(pinned_snapshot, world),
         allowed=trusted.source if trusted is not None else None,
     )
     request = Request(
@@ -169,7 +205,7 @@ def _planned(
     )
     planned = plan(request, list(configuration.outputs))
     # What instances a block has may follow from results, so that planning finds nodes that nobody has looked at.
-    while unseen := [node for addr, node in planned.desired.items() if not refresher.has_seen(addr)]:
+    while unseen := [node for node in planned.desired.values() if not refresher.has_seen(node)]:
         request = replace(request, observed=refresher.observe(unseen, None))
         planned = plan(request, list(configuration.outputs))
     diagnostics = [*opened.diagnostics, *unmovable, *refresher.diagnostics, *planned.diagnostics]
@@ -183,15 +219,27 @@ def _planned(
         changes=changes,
         outputs=tuple(planned.outputs),
         code=_archives(changes, request.observed),
+        endpoints=seen_endpoints(request.observed) if options.refresh else {},
+        drift=tuple(drift(state, request.observed)) if options.refresh else (),
+        checks=tuple(planned.checks),
         code_diffs=(
             code_diffs(changes, request.observed.closures, state.results, world.storage)
             if options.code_diffs or options.for_file
             else {}
         ),
         read=opened.libraries.read,
-        providers=providers.versions(),
+        providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def pinned_snapshot(world: World, desired: DesiredDatasource) -> Recorded | None:
+    """The recorded snapshot that a datasource's `version` names; None where it has none. Raises DiagnosticError."""
+    if not pinned_version(desired):
+        return None
+    project = world.opened.configuration.settings.project
+    recorded = history(world.store, project, world.inputs.workspace, desired.addr)
+    return find_snapshot(desired, recorded, world.storage)
 
 
 def _examples(world: World, state: WorkspaceState) -> Mapping[Address, Recorded]:
@@ -215,12 +263,11 @@ def _first_look(opened: Opened, selection: Selection) -> list[Desired]:
 
 
 def _archives(changes: tuple[Change, ...], observed: Observed) -> dict[str, CodeArchive]:
-    """The code of every step that runs or may run, so that what was planned is what runs."""
-    wanted = (Action.RUN, Action.MAY_RUN)
+    """The code of every step, so that what was planned is what runs, and apply needs no code from the disk."""
     return {
         change.address: archive(observed.closures[change.addr])
         for change in changes
-        if change.action in wanted and change.addr in observed.closures
+        if change.addr in observed.closures
     }
 
 

@@ -25,10 +25,10 @@ from zenctl.config.scope import Built, Scopes
 from zenctl.config.selecting import expanding_uses, selected
 from zenctl.config.settling import Place
 from zenctl.diagnostics import Diagnostic, error, has_errors
-from zenctl.engine.arrangement import arrange, replacing
+from zenctl.engine.arrangement import arrange
 from zenctl.engine.building import Builder, Signatures, block_name, incomplete
 from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
-from zenctl.engine.explaining import explained, output_data, unknown_instances
+from zenctl.engine.explaining import explained, missing_trigger, output_data, unknown_instances
 from zenctl.engine.freshness import Freshness, KnownResults
 from zenctl.engine.instances import IN_LOOP, NOT_DECLARED, NOT_EXPANDED, Declared, Expanded, Instances
 from zenctl.engine.known import DATA
@@ -124,8 +124,7 @@ class Evaluator:
         self._use(known)
         self._declare(self.nodes)
         off = {block for block, instances in self._off.items() if instances}
-        modules = self._modules
-        places = [place for path in modules for place in self._scopes.places(path, self._value)[0]]
+        places = [place for path in self._modules for place in self._scopes.places(path, self._value)[0]]
         before = {replace(d, address=None) for d in told}
         found = dict.fromkeys(d for place in places for d in self._scopes.problems(place, self._value, off))
         return [d for d in found if d not in before]
@@ -240,17 +239,15 @@ class Evaluator:
         if config.meta.for_each is None and config.meta.count is None:
             return NOT_EXPANDED
         found = self._expanded.get(placed)
-        if found is not None and config.addr in self._fresh.ready:
-            return found
-        if found is not None and all(self._value(addr) is value for addr, value in found.reads.items()):
+        ready = config.addr in self._fresh.ready
+        if found is not None and (ready or all(self._value(addr) is value for addr, value in found.reads.items())):
             return found
         # Where a loop leads back here, which the loader has reported, nothing is known.
         self._expanded[placed] = IN_LOOP
         built = self._scopes.scope(placed.module, expanding_references(config.meta), self._value)
         expansion, diagnostics = expand(config.meta, built.scope, block_name(placed))
-        made = Expanded(expansion, (*built.diagnostics, *diagnostics), built.reads, built.uses)
-        self._expanded[placed] = made
-        return made
+        self._expanded[placed] = Expanded(expansion, (*built.diagnostics, *diagnostics), built.reads, built.uses)
+        return self._expanded[placed]
 
     def _unknown_instances(self, block: NodeConfig | ModuleCall, name: str, path: tuple[str, ...]) -> Diagnostic:
         needed = sorted(self._scopes.nodes(path, expanding_references(block.meta)), key=str)
@@ -280,22 +277,15 @@ class Evaluator:
         folder = self._modules[addr.module_path].folder
         desired, problems = self._builder.build(addr, config, built.scope, arrangement, folder)
         if desired is not None:
-            desired = replace(
-                desired,
-                references=self._needed(addr, config, built.uses),
-                triggers=self._triggers(addr, config.meta.lifecycle, built.scope, diagnostics),
-            )
-        if isinstance(desired, DesiredStep):
-            value, wrong_value = replacing(config.meta.triggers_replace, built.scope)
-            desired = replace(desired, triggers_replace=value)
-            problems += wrong_value
+            needed = self._needed(addr, config, built.uses)
+            triggers = self._triggers(addr, config.meta.lifecycle, built.scope, diagnostics)
+            desired = replace(desired, references=needed, triggers=triggers)
         diagnostics += self._explained(problems, addr.module_path, found)
         conditions = config.meta.lifecycle.preconditions
         diagnostics += check_conditions(conditions, built.scope, f"A precondition of {addr} failed")
         outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
-        wrong = isinstance(config, StepConfig) and (
-            desired is None or incomplete(config) or has_errors([*built.diagnostics, *diagnostics])
-        )
+        unsure = desired is None or incomplete(config) or has_errors([*built.diagnostics, *diagnostics])
+        wrong = isinstance(config, StepConfig) and unsure
         declared = Declared(outputs, wrong, arrangement.enabled)
         # An equal declaration is kept: values and locals made from it stay valid.
         if self._declared.get(addr) != declared:
@@ -342,17 +332,15 @@ class Evaluator:
         found: list[Address] = []
         for expression in lifecycle.replace_triggered_by:
             reference = whole_reference(expression)
-            block = None if reference is None else node_address(reference, addr.block.module)
+            block = node_address(reference, addr.block.module) if reference is not None else None
             if reference is None or block is None or block not in self.nodes:
                 continue
             instances = self._instances(block, addr.module)
             key = selected(self.nodes[block].meta, reference, 3, scope)
             keyed = [instance for instance in instances.addresses if instance.key == key]
             if key is not None and not keyed and not instances.open:
-                known = ", ".join(str(instance) for instance in instances.addresses[:5])
-                detail = f"There are: {known}." if known else "It has no instances."
-                summary = f"replace_triggered_by names {replace(block, key=key)}, which is not there"
-                diagnostics.append(error("unknown_address", summary, detail, range=expression.range))
+                missing = replace(block, key=key)
+                diagnostics.append(missing_trigger(missing, instances.addresses, expression.range))
             found += instances.addresses if key is None else keyed
         return tuple(found)
 

@@ -150,6 +150,19 @@ def output_records(result: JobResult) -> dict[str, OutputRecord]:
     }
 
 
+def note(result: JobResult) -> str:
+    """A few words on what came out: rows of data sets, a few numbers of metrics."""
+    parts = []
+    for name, output in result.outputs.items():
+        rows = output.properties.get("rows")
+        if output.type == "Dataset" and isinstance(rows, int):
+            parts.append(f"{rows:,} rows" if name == "data" else f"{name} {rows:,} rows")
+        elif output.type == "Metrics":
+            numbers = [(k, v) for k, v in output.properties.items() if isinstance(v, (int, float))][:3]
+            parts += [f"{key} {value:.4g}" for key, value in numbers]
+    return ", ".join(parts)
+
+
 def store_hint(problem: StorageError) -> str:
     """What to do about a store that refuses."""
     return {

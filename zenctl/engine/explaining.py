@@ -68,6 +68,14 @@ def unknown_instances(block: NodeConfig | ModuleCall, name: str, needed: Sequenc
     return error("unknown_for_each", summary, detail, range=place)
 
 
+def missing_trigger(named: Address, there: Sequence[Address], place: SourceRange) -> Diagnostic:
+    """What replace_triggered_by names is no instance of its block; `there` are those that are."""
+    known = ", ".join(str(instance) for instance in there[:5])
+    detail = f"There are: {known}." if known else "It has no instances."
+    summary = f"replace_triggered_by names {named}, which is not there"
+    return error("unknown_address", summary, detail, range=place)
+
+
 def output_data(data: Any) -> tuple[Any, StepOutputs | None]:
     """A root output's data with a returned value in place of its artifact, and a step used as one value, if any."""
     if isinstance(data, StepOutputs):

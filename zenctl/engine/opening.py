@@ -140,7 +140,9 @@ def _open(
         raise OpeningError(tuple(diagnostics), loaded.sources)
     variables, found = resolve(configuration, given)
     nodes, cycles = order(configuration)
-    diagnostics += [*found, *cycles]
+    # Where modules wait for each other, which is told, so does all that stands in them.
+    modules_wait = any(item.kind == "call" for item in configuration.graph.looped)
+    diagnostics += [*found, *(() if modules_wait else cycles)]
     evaluator = Evaluator(configuration, variables, registry, code.signature, workspace=workspace, functions=libraries)
     allowed, found = trusted(configuration, evaluator, workspace)
     diagnostics += found

@@ -54,18 +54,23 @@ def contains_unknown(value: Any) -> bool:
     return False
 
 
-def secret_parameters(sensitive: Iterable[str]) -> list[Diagnostic]:
-    """A secret cannot be a parameter: parameters are written into the job's order, and into the record."""
-    return [
-        error(
-            "sensitive_parameter",
-            f'A sensitive value is given to "{path}"',
-            "Parameters are written to the artifact store. Give the step the secret by reference instead: "
-            'secrets = { TOKEN = "env:TOKEN" }, and read it with os.environ["TOKEN"]; or, if it is no secret, '
-            "use nonsensitive(...).",
-        )
-        for path in sensitive
-    ]
+def secret_parameters(sensitive: Iterable[str], decoded: Decoded, inside: str = "") -> list[Diagnostic]:
+    """A secret cannot be a parameter: parameters are written into the job's order, and into the record.
+
+    `inside` is the attribute that the paths lie in.
+    """
+    detail = (
+        "Parameters are written to the artifact store. Give the step the secret by reference instead: "
+        'secrets = { TOKEN = "env:TOKEN" }, and read it with os.environ["TOKEN"]; or, if it is no secret, '
+        "use nonsensitive(...)."
+    )
+    places = {text_of(place): place for place in decoded.sensitive}
+    found = []
+    for path in sensitive:
+        whole = f"{inside}{'' if path.startswith('[') else '.'}{path}" if inside else path
+        place = decoded.range(places.get(whole, (inside,)))
+        found.append(error("sensitive_parameter", f'A sensitive value is given to "{whole}"', detail, range=place))
+    return found
 
 
 def redacted(params: Mapping[str, Any], secret: Iterable[Place]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 from zenctl.addrs import Address, covers
 from zenctl.config.configuration import RemovedConfig
 from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors, warning
-from zenctl.engine.asserting import checks, postconditions, validations
+from zenctl.engine.asserting import check_results, checks, postconditions, validations
 from zenctl.engine.caching import Compared, compare, oldest, runs_always, too_old
 from zenctl.engine.components import (
     concealed,
@@ -32,7 +32,8 @@ from zenctl.engine.selecting import Selection
 from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
-from zenctl.plans.plan import Change, OutputChange
+from zenctl.plans.plan import Change, CheckResult, OutputChange
+from zenctl.plans.planfile import decode_components
 from zenctl.provider import Endpoint
 from zenctl.schema import OutputDecl
 
@@ -73,6 +74,7 @@ class Planned:
     desired: dict[Address, Desired] = field(default_factory=dict)
     by_address: dict[Address, Change] = field(default_factory=dict)
     instances: set[Address] = field(default_factory=set)
+    checks: list[CheckResult] = field(default_factory=list)
 
 
 def plan(request: Request, output_names: Sequence[str]) -> Planned:
@@ -107,8 +109,9 @@ def plan(request: Request, output_names: Sequence[str]) -> Planned:
         result.changes += gone(request.state, configured, request.removed, request.moved)
     result.changes = in_turn(result.changes, result.desired, request.state)
     result.diagnostics += protected(result.changes, request.evaluator.nodes)
-    result.outputs = _outputs(request, output_names, known, result.diagnostics)
+    result.outputs = output_changes(request, output_names, known, result.diagnostics)
     result.diagnostics += checks(request.evaluator, known)
+    result.checks = check_results(request.evaluator, result.desired, known)
     if unchecked:
         result.diagnostics.append(_unchecked(sorted(unchecked)))
     return result
@@ -153,8 +156,11 @@ def _node(
         components = step_components(desired, request.observed.closures.get(addr), environment)
         outputs = desired.outputs
         known_source = True
-    compared = compare(desired, components, recorded, example)
+    compared = compare(desired, components, recorded, example, request.observed.rows.get(addr))
     components = compared.components
+    pinned = request.observed.pinned.get(addr)
+    if pinned is not None:
+        components, known_source = decode_components(pinned.components), True
     digest = fingerprint(components) if known_source else ""
     waiting = [
         str(reference)
@@ -195,6 +201,9 @@ def _decide(
     """
     addr = desired.addr
     recorded = request.state.results.get(addr)
+    pinned = request.observed.pinned.get(addr)
+    if pinned is not None:
+        return _pinned(pinned, recorded)
     inputs = desired.inputs if isinstance(desired, DesiredStep) else {}
     attempt = request.state.attempts.get(addr)
     damage = request.observed.damage.get(addr)
@@ -221,6 +230,15 @@ def _decide(
     if not reasons and not digest:
         return Action.MAY_RUN, [*waits, *failed_before(attempt)], None
     return Action.RUN, [*reasons, *failed_before(attempt), *waits], None
+
+
+def _pinned(pinned: Recorded, recorded: Recorded | None) -> tuple[Action, list[Reason], Recorded]:
+    """What becomes of a datasource that stays with a recorded snapshot, whatever its source holds now."""
+    digest = pinned.outputs["data"].digest
+    if recorded is not None and recorded.outputs["data"].digest == digest:
+        return Action.NO_OP, [], recorded
+    detail = f"version pins snapshot {digest[:12]} of apply {pinned.serial}"
+    return Action.REUSE, [Reason(ReasonCode.PINNED, detail, {"digest": digest, "serial": pinned.serial})], pinned
 
 
 def _triggered(desired: Desired, result: Planned) -> list[Change]:
@@ -273,6 +291,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
         depends_on=tuple(str(a) for a in desired.references),
         execution_id=recorded.execution_id if recorded and action is Action.NO_OP else None,
         moved_from=request.moved.get(desired.addr, ""),
+        provider=desired.config.provider,
         create_first=action is Action.REPLACE and desired.config.meta.lifecycle.create_before_destroy,
     )
 
@@ -321,9 +340,10 @@ def _unknown_paths(
     return tuple(paths)
 
 
-def _outputs(
+def output_changes(
     request: Request, names: Sequence[str], known: KnownResults, diagnostics: list[Diagnostic]
 ) -> list[OutputChange]:
+    """The root outputs before, and after as far as what is known leads; what is wrong goes to `diagnostics`."""
     found = []
     before = request.state.outputs
     for name in names:

@@ -7,6 +7,7 @@ from typing import Any
 
 from zenctl.addrs import Address
 from zenctl.fingerprint.code import WHOLE
+from zenctl.fingerprint.data import RowsDifference
 from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.environment import compare
 from zenctl.jobs.artifacts import CorruptArtifact
@@ -24,15 +25,20 @@ ORDER = "order of statements"
 """What is said to have changed where every definition is the same and their order is not."""
 
 
-def changed(recorded: Recorded, wanted: Components, inputs: Mapping[str, ArtifactRef]) -> list[Reason]:
-    """Every component that differs, named; empty where only unknown inputs could differ."""
+def changed(
+    recorded: Recorded, wanted: Components, inputs: Mapping[str, ArtifactRef], rows: RowsDifference | None = None
+) -> list[Reason]:
+    """Every component that differs, named; empty where only unknown inputs could differ.
+
+    `rows` is how a datasource's rows differ, where that is known.
+    """
     before = decode_components(recorded.components)
     return [
         *_implementation(before, wanted),
         *_code(before, wanted),
         *_params(before, wanted),
         *_inputs(before, wanted, inputs),
-        *_source(before, wanted),
+        *_source(before, wanted, rows),
         *_environment(before, wanted),
         *_triggers(before, wanted),
     ]
@@ -202,20 +208,48 @@ def _inputs(before: Components, wanted: Components, refs: Mapping[str, ArtifactR
     return found
 
 
-def _source(before: Components, wanted: Components) -> list[Reason]:
-    old, new = before.source, wanted.source
-    if old.get("digest") == new.get("digest"):
+def _source(before: Components, wanted: Components, rows: RowsDifference | None) -> list[Reason]:
+    if not wanted.source:  # where it lies is known only after apply
         return []
-    parts = []
-    for unit in ("rows", "bytes"):
-        if old.get(unit) is not None and new.get(unit) is not None:
-            parts.append(f"{old[unit]:,} -> {new[unit]:,} {unit}")
-    data = {
-        f"{unit}_{when}": side.get(unit)
-        for unit in ("rows", "bytes")
-        for when, side in (("before", old), ("after", new))
+    if before.source.get("digest") == wanted.source.get("digest"):
+        return []
+    return [data_moved(before.source, wanted.source, rows)]
+
+
+def data_moved(old: Mapping[str, Any], new: Mapping[str, Any], rows: RowsDifference | None = None) -> Reason:
+    """What differs between two sources, as in `Components.source`; `rows` tells it row by row."""
+    counted = {
+        "rows": {"added": rows.added, "removed": rows.removed, "changed": rows.changed} if rows else {},
+        "bytes": {"added": rows.bytes_added, "removed": rows.bytes_removed} if rows else {},
     }
-    return [Reason(ReasonCode.DATA_CHANGED, ", ".join(parts) or "content changed", data)]
+    parts = []
+    data: dict[str, Any] = {}
+    for unit, counts in counted.items():
+        data |= {f"{unit}_before": old.get(unit), f"{unit}_after": new.get(unit)}
+        data |= {f"{unit}_{what}": count for what, count in counts.items()}
+        told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        if old.get(unit) is not None and new.get(unit) is not None:
+            parts.append(f"{old[unit]:,} -> {new[unit]:,} {unit}" + (f" ({told})" if told else ""))
+    columns, texts = _columns(old.get("columns") or {}, new.get("columns") or {})
+    return Reason(ReasonCode.DATA_CHANGED, ", ".join([*parts, *texts]) or "content changed", {**data, **columns})
+
+
+def _columns(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """New, gone and retyped columns, for machines and as texts; none where the columns of one are not known."""
+    if not old or not new:
+        return {}, []
+    added = [name for name in new if name not in old]
+    removed = [name for name in old if name not in new]
+    retyped = {
+        name: {"before": old[name], "after": new[name]}
+        for name in new
+        if name in old and old[name] and new[name] and old[name] != new[name]
+    }
+    texts = [f"column {name} is new" for name in added]
+    texts += [f"column {name} is gone" for name in removed]
+    texts += [f"column {name}: {kinds['before']} -> {kinds['after']}" for name, kinds in retyped.items()]
+    data = {"columns_added": added, "columns_removed": removed, "columns_retyped": retyped}
+    return {name: value for name, value in data.items() if value}, texts
 
 
 def _environment(before: Components, wanted: Components) -> list[Reason]:

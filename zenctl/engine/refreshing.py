@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,15 @@ from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
 from zenctl.engine.observed import Observed
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.engine.sources import CodeSources
-from zenctl.fingerprint.data import FileCache
-from zenctl.fingerprint.environment import installed
+from zenctl.fingerprint.data import FileCache, RowsDifference
+from zenctl.fingerprint.environment import installed, locked, variable_digests
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.provider import EndpointState, ProviderError
 from zenctl.schema import SourceState
 from zenctl.schema.types import Observe
+from zenctl.steps.python.schema import Environment, Python
 
 
 class Refresher:
@@ -42,8 +44,10 @@ class Refresher:
         code: CodeSources,
         listener: Listener,
         refresh: bool = True,
+        pin: Callable[[DesiredDatasource], Recorded | None] = lambda _: None,
         allowed: Callable[[DesiredDatasource], list[Diagnostic]] | None = None,
     ) -> None:
+        """`pin` gives the recorded snapshot that a datasource is to stay with; it raises DiagnosticError."""
         self.root = root
         self.cache_dir = cache_dir
         self.state = state
@@ -51,21 +55,25 @@ class Refresher:
         self.code = code
         self.listener = listener
         self.refresh = refresh
+        self.pin = pin
         self.allowed = allowed
         self.diagnostics: list[Diagnostic] = []
-        self._seen: set[Address] = set()
+        self._seen: dict[Address, object] = {}
         self._sources: dict[Address, SourceState] = {}
         self._closures: dict[Address, Any] = {}
         self._environments: dict[Address, Mapping[str, Any]] = {}
         self._damage: dict[Address, CorruptArtifact] = {}
         self._endpoints: dict[Address, EndpointState] = {}
-        self._installed: dict[tuple[str, ...], Mapping[str, Any]] = {}
+        self._absent: set[Address] = set()
+        self._rows: dict[Address, RowsDifference] = {}
+        self._pinned: dict[Address, Recorded] = {}
+        self._installed: dict[tuple[tuple[str, ...], bool], Mapping[str, Any]] = {}
 
     def observe(self, desired: Iterable[Desired], storage: Storage | None) -> Observed:
         """Look at everything that these nodes depend on. `storage` is None where there is no store yet."""
         cache = FileCache(self.cache_dir / "files.json")
         for node in desired:
-            self._seen.add(node.addr)
+            self._seen[node.addr] = _looked_at(node)
             if isinstance(node, DesiredDatasource):
                 self._source(node, cache)
             elif isinstance(node, DesiredStep):
@@ -76,7 +84,21 @@ class Refresher:
         self.code.save()
         if storage is not None and self.refresh:
             self._outputs(storage)
-        return Observed(self._sources, self._closures, self._environments, self._damage, self._endpoints)
+        return Observed(
+            self._sources,
+            self._closures,
+            self._environments,
+            self._damage,
+            self._endpoints,
+            frozenset(self._absent),
+            self._rows,
+            self._pinned,
+        )
+
+    def has_seen(self, node: Desired) -> bool:
+        """Whether a node was observed as it is wanted, if it can be."""
+        looked_at = _looked_at(node)
+        return node.addr in self._seen and (looked_at is None or self._seen[node.addr] == looked_at)
 
     def observe_recorded(self, wanted: Collection[Address], storage: Storage) -> Observed:
         """Look at recorded endpoints and outputs, whatever the configuration says of them."""
@@ -86,20 +108,27 @@ class Refresher:
                 provider = str(recorded.attributes.get("provider", ""))
                 self._read(addr, provider, live_name(addr, self.state), None)
         self._outputs(storage)
-        return Observed(damage=self._damage, endpoints=self._endpoints)
-
-    def has_seen(self, addr: Address) -> bool:
-        """Whether a node was observed."""
-        return addr in self._seen
+        return Observed(damage=self._damage, endpoints=self._endpoints, absent=frozenset(self._absent))
 
     def _source(self, node: DesiredDatasource, cache: FileCache) -> None:
         recorded = self.state.results.get(node.addr)
         self._environments[node.addr] = self._environment(node.config.type.distributions)
         if node.model is None:
             return
+        try:
+            pinned = self.pin(node)
+        except DiagnosticError as problem:
+            self.diagnostics += problem.diagnostics
+            return
+        if pinned is not None:
+            self._pinned[node.addr] = pinned
+            return
         if not self.refresh and recorded is not None and recorded.components.get("source"):
             facts = recorded.components["source"]
-            self._sources[node.addr] = SourceState(facts["digest"], facts.get("bytes", 0), facts.get("rows"))
+            columns = facts.get("columns", {})
+            self._sources[node.addr] = SourceState(
+                facts["digest"], facts.get("bytes", 0), facts.get("rows"), columns=columns
+            )
             return
         refused = self.allowed(node) if self.allowed is not None else []
         if refused:
@@ -117,6 +146,10 @@ class Refresher:
             self.diagnostics += [replace(d, detail=f"{d.detail}{note}") for d in found]
             return
         self._sources[node.addr] = state
+        before = recorded.components.get("source", {}).get("digest", "") if recorded is not None else ""
+        if before and before != state.digest and state.form:
+            difference = cache.difference(before, state.digest, state.form)
+            self._rows |= {node.addr: difference} if difference is not None else {}
         rows = f"{state.rows:,} rows, " if state.rows is not None else ""
         self.listener(RefreshEnded(str(node.addr), f"{rows}{state.bytes:,} bytes"))
 
@@ -128,12 +161,43 @@ class Refresher:
         self.diagnostics += [d.at(node.code.range, str(node.addr)) for d in found]
         if closure is not None:
             self._closures[node.addr] = closure
-            self._environments[node.addr] = self._environment(tuple(sorted(closure.third_party)))
+            self._environments[node.addr] = self._tracked(node, tuple(sorted(closure.third_party)))
 
-    def _environment(self, packages: tuple[str, ...]) -> Mapping[str, Any]:
-        if packages not in self._installed:
-            self._installed[packages] = installed(packages, self.cache_dir)
-        return self._installed[packages]
+    def _tracked(self, node: DesiredStep, packages: tuple[str, ...]) -> Mapping[str, Any]:
+        """What of the environment counts for a python step: as its `environment` block says."""
+        declared = node.model.environment if isinstance(node.model, Python) else Environment()
+        found: dict[str, Any] = {"python": "", "distributions": {}}
+        if declared.track == "imports":
+            direct = list(self._environment(packages)["distributions"])
+            found = {**self._environment(tuple(direct), transitive=True), "imports": direct}
+        elif declared.track == "lock":
+            found = dict(self._environment(()))
+        if declared.requirements:
+            try:
+                found["lock"] = self._lock(node, declared.requirements)
+            except OSError as problem:
+                name = problem.filename or declared.requirements
+                detail = f"{problem.strerror or problem}. Paths are relative to the configuration's folder."
+                place = node.config.range
+                found_problem = error("requirements_unreadable", f"Cannot read {name}", detail, range=place)
+                self.diagnostics.append(found_problem.at(None, str(node.addr)))
+        if declared.variables:
+            found["variables"] = variable_digests(declared.variables, os.environ)
+        return found
+
+    def _lock(self, node: DesiredStep, path: str) -> dict[str, str]:
+        base = self.root / node.code.folder if node.code is not None else self.root
+        file = base / path
+
+        def included(name: str) -> str:
+            return (file.parent / name).read_text(encoding="utf-8", errors="replace")
+
+        return locked(file.read_text(encoding="utf-8", errors="replace"), included)
+
+    def _environment(self, packages: tuple[str, ...], *, transitive: bool = False) -> Mapping[str, Any]:
+        if (packages, transitive) not in self._installed:
+            self._installed[packages, transitive] = installed(packages, self.cache_dir, transitive=transitive)
+        return self._installed[packages, transitive]
 
     def _outputs(self, storage: Storage) -> None:
         checked: dict[str, CorruptArtifact | None] = {}
@@ -162,6 +226,15 @@ class Refresher:
             return
         if state is not None:
             self._endpoints[addr] = state
+        else:
+            self._absent.add(addr)
+
+
+def _looked_at(node: Desired) -> object:
+    """What decides what is looked at for a node, which may follow from results; None if that is not known, or never."""
+    if isinstance(node, DesiredDatasource):
+        return node.model
+    return (node.code, node.files) if isinstance(node, DesiredStep) else None
 
 
 def damage(storage: Storage, digest: str) -> CorruptArtifact | None:

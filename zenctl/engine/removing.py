@@ -72,7 +72,7 @@ def gone(
         block = addr.block
         if addr in configured.wanted or (block in configured.nodes and block not in configured.planned):
             continue
-        reason = Reason(ReasonCode.REMOVED, _why(addr, configured))
+        reason = _removed(addr, configured)
         stays = any(covers(removed.source, addr) and not removed.destroy for removed in blocks)
         if isinstance(addr, EndpointAddr) and not stays:
             change = _delete(recorded, reason)
@@ -82,18 +82,22 @@ def gone(
     return found
 
 
-def _why(addr: Address, configured: Configured) -> str:
+def _removed(addr: Address, configured: Configured) -> Reason:
+    """Why nobody asks for it any more; `because` is the end of Terraform's `delete_because_...`."""
     if addr.block not in configured.nodes:
-        return "is no longer in the configuration"
+        return Reason(ReasonCode.REMOVED, "is no longer in the configuration", {"because": "no_resource_config"})
     if addr in configured.instances:
-        return "is not enabled"
-    return "is no instance of its block any more: for_each, count or the modules around it have changed"
+        return Reason(ReasonCode.REMOVED, "is not enabled", {"because": "wrong_repetition"})
+    detail = "is no instance of its block any more: for_each, count or the modules around it have changed"
+    keys = {str: "each_key", int: "count_index"}
+    return Reason(ReasonCode.REMOVED, detail, {"because": keys.get(type(addr.key), "wrong_repetition")})
 
 
 def _delete(recorded: Recorded, reason: Reason) -> Change:
     model = recorded.inputs.get("model")
     shown = {"model": model.digest if model else None, **dict(recorded.attributes)}
-    return Change(recorded.addr, Action.DELETE, (reason,), before=shown, after=None)
+    provider = str(recorded.attributes.get("provider", ""))
+    return Change(recorded.addr, Action.DELETE, (reason,), before=shown, after=None, provider=provider)
 
 
 def before(recorded: Recorded | None) -> dict[str, Any] | None:

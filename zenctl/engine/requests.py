@@ -49,13 +49,13 @@ class PlanOptions:
 
     destroy: bool = False
     refresh: bool = True
+    refresh_only: bool = False
     code_diffs: bool = False
     for_file: bool = False
     replace: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     trusted_config: str = ""
-    refresh_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

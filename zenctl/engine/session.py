@@ -7,20 +7,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
+from zenctl.addrs import Address, EndpointAddr, parse
 from zenctl.config.configuration import EndpointConfig
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors, raise_errors
 from zenctl.engine.applying import Applied, Context, apply_changes
 from zenctl.engine.asserting import checks
 from zenctl.engine.clean_code import uncommitted
 from zenctl.engine.components import concealed, plain
-from zenctl.engine.desired import DesiredDatasource
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
+from zenctl.engine.holding import check_results, check_state, check_world, observe
 from zenctl.engine.known import recorded_results
 from zenctl.engine.opening import Opened
 from zenctl.engine.publishing import Publisher
-from zenctl.engine.refreshing import Refresher
 from zenctl.engine.requests import ApplyOutcome, Stop
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.settling import settle
@@ -67,8 +66,10 @@ def run_apply(
     outputs: Mapping[str, Any] | None = None
     try:
         state = read_state(world.store, plan.project, plan.workspace)
-        _check_fresh(plan, state)
-        applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism)
+        check_state(plan, state)
+        check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))
+        locations = check_world(world, plan, state, listener)
+        applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism, locations)
         outputs, problems = _outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
         applied.diagnostics += (
@@ -96,6 +97,7 @@ def _apply(
     listener: Listener,
     stop: Stop,
     parallelism: int,
+    locations: dict[Address, Mapping[str, str]],
 ) -> tuple[Applied, WorkspaceState]:
     opened, inputs = world.opened, world.inputs
     running = {change.addr for change in plan.changes if change.action in (Action.RUN, Action.MAY_RUN)}
@@ -108,7 +110,6 @@ def _apply(
         listener(Notice(f"{change.moved_from} has moved to {change.address}"))
     if moved:
         state = read_state(world.store, plan.project, plan.workspace)
-    locations = _locations(world, plan, state, listener)
     runner = _runner(inputs.data_dir / "cache")
     # A plan file may be applied where another commit is checked out: what runs is the code it was made with.
     version = plan.code_version or code_version(inputs.root)
@@ -130,6 +131,7 @@ def _apply(
             plan, state, recorder, world.providers, world.storage, inputs.data_dir.absolute() / "work", version
         ),
         results=ResultFinder(world.store, world.storage, state, opened.trusted),
+        observe=lambda desired: observe(world, state, listener, desired),
         code_version=version,
         locations=locations,
         running=settled.running,
@@ -145,56 +147,6 @@ def _runner(cache: Path) -> Path:
         summary = f"{cache} cannot be written: {problem.strerror}"
         detail = "Check its permissions and the space on the disk; what is in it can be removed at any time."
         raise DiagnosticError(error("cache_unwritable", summary, detail)) from problem
-
-
-def _check_fresh(plan: Plan, state: WorkspaceState) -> None:
-    """Refuse a plan if a result it was made against is no longer the current one."""
-    now = {str(addr): recorded.execution_id for addr, recorded in state.results.items()}
-    planned = {change.address for change in plan.changes}
-    moved = sorted(a for a in planned | plan.heads.keys() if plan.heads.get(a) != now.get(a))
-    if plan.serial == state.serial or not moved:
-        return
-    names = ", ".join(moved[:5]) + (f" and {len(moved) - 5} more" if len(moved) > 5 else "")
-    detail = (
-        f"It was made after apply {plan.serial}; since then apply {state.serial} changed {names}. "
-        "Make a new plan and review it."
-    )
-    raise DiagnosticError(error("plan_stale", "The plan is stale: the state has moved on", detail))
-
-
-def _locations(world: World, plan: Plan, state: WorkspaceState, listener: Listener) -> dict[Address, Mapping[str, str]]:
-    """Where the sources that will be read lie; refuses the plan if one has other content than was planned."""
-    wanted = []
-    known = recorded_results(state)
-    for change in plan.changes:
-        if isinstance(change.addr, DatasourceAddr) and change.action is Action.RUN:
-            desired, _ = world.opened.evaluator.node(change.addr, known)
-            if isinstance(desired, DesiredDatasource):
-                wanted.append((change, desired))
-    if not wanted:
-        return {}
-    refresher = Refresher(
-        world.inputs.root,
-        world.inputs.data_dir / "cache",
-        state=state,
-        providers=world.providers,
-        code=world.opened.code,
-        listener=listener,
-    )
-    observed = refresher.observe([desired for _, desired in wanted], None)
-    problems: list[Diagnostic] = list(refresher.diagnostics)
-    for change, desired in wanted:
-        source = observed.sources.get(change.addr)
-        if source is None or change.components is None or not change.components.source:
-            continue
-        if source.digest != change.components.source["digest"]:
-            summary = f"The plan is stale: the data of {change.addr} changed after it was made"
-            detail = "Make a new plan and review it."
-            place = desired.config.range
-            problems.append(error("plan_stale", summary, detail, range=place, address=change.address))
-    if has_errors(problems):
-        raise DiagnosticError(*problems)
-    return {addr: source.locations for addr, source in observed.sources.items()}
 
 
 def _preload(opened: Opened, plan: Plan) -> tuple[str, ...]:

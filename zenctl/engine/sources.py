@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +20,8 @@ from zenctl.fingerprint.signature import Signature, read_signature
 from zenctl.fingerprint.source import GitTree, SourceError, SourceTree, WorkingTree
 from zenctl.metadata.state import Recorded
 from zenctl.plans.plan import Plan
+from zenctl.plans.planfile import MAX_BYTES
+from zenctl.plans.zipped import members
 
 MAX_TEXT = 1 << 20
 """A larger file is not shown in diagnostics."""
@@ -53,7 +53,7 @@ class CodeSources:
 
     @classmethod
     def of_plan(cls, root: Path, plan: Plan, folders: Mapping[tuple[str, ...], str], *, cache_dir: Path) -> CodeSources:
-        """The code as a plan carries it; steps that it does not run are read from the disk.
+        """The code as a plan carries it, for every step that it plans.
 
         `folders` are those of the modules by path.
         """
@@ -169,8 +169,7 @@ class ArchiveTree:
     """The files of a code archive, which a plan carries in memory."""
 
     def __init__(self, data: bytes) -> None:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            self._files = {name: archive.read(name) for name in archive.namelist()}
+        self._files = members(data, MAX_BYTES)
 
     def read(self, path: str) -> bytes | None:
         """A file's content, or None."""

@@ -11,6 +11,7 @@ from zenctl.config.files import SUFFIXES
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, raise_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
+from zenctl.engine.holding import check_versions, check_workspace
 from zenctl.engine.initialising import ignore_data, write_starter
 from zenctl.engine.installing import install_modules
 from zenctl.engine.logs import job_log, server_log
@@ -25,6 +26,7 @@ from zenctl.engine.opening import (
     opened_store,
 )
 from zenctl.engine.providers import Providers
+from zenctl.engine.reproducing import ReproduceOutcome, reproduce
 from zenctl.engine.requests import (
     ApplyOutcome,
     InitOutcome,
@@ -62,6 +64,7 @@ __all__ = [
     "logs",
     "make_plan",
     "read_state",
+    "reproduce_result",
     "state_lineage",
     "validate",
 ]
@@ -140,10 +143,14 @@ def apply_plan(
     """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
     inputs = replace(inputs, workspace=plan.workspace)
     try:
+        check_workspace(plan, inputs.workspace)
         opened = open_planned(inputs, plan)
     except OpeningError as problem:
         return ApplyOutcome(diagnostics=problem.diagnostics, sources=problem.sources)
+    except DiagnosticError as problem:
+        return ApplyOutcome(diagnostics=problem.diagnostics, sources=plan.files)
     try:
+        check_versions(plan, opened.registry)
         with _world(opened, inputs, create=True) as (store, providers, storage):
             world = World(opened, inputs, store, providers, storage)
             return run_apply(
@@ -227,6 +234,23 @@ def _with(open_things: ExitStack, chunks: Iterator[str]) -> Iterator[str]:
     """The chunks, with what they are read from open until their end."""
     with open_things:
         yield from chunks
+
+
+def reproduce_result(inputs: Inputs, address: str, listener: Listener, *, build: bool = True) -> ReproduceOutcome:
+    """Run a recorded job once more and compare what it writes; nothing is recorded.
+
+    `build` allows to build the recorded environment where it is not here.
+    """
+    try:
+        opened = open_configuration(inputs, values_required=False)
+    except OpeningError as problem:
+        return ReproduceOutcome(None, problem.diagnostics, problem.sources)
+    try:
+        with _world(opened, inputs, create=False) as (store, providers, storage):
+            world = World(opened, inputs, store, providers, storage)
+            return ReproduceOutcome(reproduce(world, address, listener, build=build))
+    except DiagnosticError as problem:
+        return ReproduceOutcome(None, problem.diagnostics, opened.sources)
 
 
 def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:

@@ -11,7 +11,7 @@ from zenctl.addrs import EndpointAddr
 from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
 from zenctl.engine.events import Listener
-from zenctl.engine.opening import Opened, open_configuration, opened_store
+from zenctl.engine.opening import open_settings, opened_store
 from zenctl.engine.requests import Inputs, PlanOptions, Stop
 from zenctl.engine.session import LEASE_SECONDS
 from zenctl.engine.workflow import apply_plan, make_plan
@@ -52,8 +52,8 @@ def now_ms() -> int:
 def list_workspaces(inputs: Inputs) -> WorkspacesOutcome:
     """The workspaces of the project, the default one always among them."""
     try:
-        with _records(inputs, create=False) as (opened, store):
-            found = workspaces(store, opened.configuration.settings.project)
+        with _records(inputs, create=False) as (project, store):
+            found = workspaces(store, project)
     except DiagnosticError as problem:
         return WorkspacesOutcome(None, problem.diagnostics, _texts(problem))
     there = {item.name: item for item in (Workspace(DEFAULT), *found)}
@@ -63,8 +63,7 @@ def list_workspaces(inputs: Inputs) -> WorkspacesOutcome:
 def new_workspace(inputs: Inputs, name: str, ttl_seconds: int = 0) -> WorkspacesOutcome:
     """Record a new, empty workspace; an error if it is there. `ttl_seconds` is how long it lives, 0 for ever."""
     try:
-        with _records(inputs, create=True) as (opened, store):
-            project = opened.configuration.settings.project
+        with _records(inputs, create=True) as (project, store):
             try:
                 if name == DEFAULT:
                     raise AlreadyExists(name)
@@ -98,8 +97,8 @@ def delete_workspace(inputs: Inputs, name: str, *, force: bool, lock_timeout: fl
     if found.workspaces is None:
         return Deleted(diagnostics=found.diagnostics, sources=found.sources)
     try:
-        with _records(inputs, create=True) as (opened, store):
-            left = _delete(opened, inputs, store, found.workspaces[0], force=force, lock_timeout=lock_timeout)
+        with _records(inputs, create=True) as (project, store):
+            left = _delete(project, inputs, store, found.workspaces[0], force=force, lock_timeout=lock_timeout)
     except DiagnosticError as problem:
         return Deleted(diagnostics=problem.diagnostics, sources=_texts(problem))
     return Deleted((name,), {name: left} if left else {})
@@ -152,10 +151,10 @@ def _destroy(
 
 
 def _delete(
-    opened: Opened, inputs: Inputs, store: MetadataStore, found: Workspace, *, force: bool, lock_timeout: float
+    project: str, inputs: Inputs, store: MetadataStore, found: Workspace, *, force: bool, lock_timeout: float
 ) -> tuple[str, ...]:
     """Mark it as deleted, under its lock; gives the endpoints that are left running."""
-    project, name = opened.configuration.settings.project, found.name
+    name = found.name
     holder = Holder.here(inputs.command, inputs.environment.get("USER", ""))
     try:
         lock = acquire(store, project, name, holder, lease_seconds=LEASE_SECONDS, timeout=lock_timeout, renew=False)
@@ -196,11 +195,11 @@ def _check_empty(state: WorkspaceState, name: str, endpoints: tuple[str, ...], *
 
 
 @contextmanager
-def _records(inputs: Inputs, *, create: bool) -> Iterator[tuple[Opened, MetadataStore]]:
-    """The folder's configuration, for which variables need no values, and its metadata store."""
-    opened = open_configuration(inputs, values_required=False)
-    with opened_store(opened.configuration.settings, inputs, create=create) as store:
-        yield opened, store
+def _records(inputs: Inputs, *, create: bool) -> Iterator[tuple[str, MetadataStore]]:
+    """The project and its metadata store; nothing else of the configuration has to be right."""
+    settings, _ = open_settings(inputs)
+    with opened_store(settings, inputs, create=create) as store:
+        yield settings.project, store
 
 
 def _unknown(name: str, outcome: WorkspacesOutcome, hint: str) -> Diagnostic:

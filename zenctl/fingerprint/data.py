@@ -6,7 +6,9 @@ import json
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,39 @@ SETTLE_NS = 2_000_000_000
 """A file changed this shortly before it is looked at may change again without its time showing it (as in git)."""
 
 MAX_ENTRIES = 10_000
+
+MAX_KEPT = 64
+"""Most sources whose rows are kept; the oldest go first."""
+
+_ROW = 12
+"""Bytes of one row in what `keep_rows` takes: 8 of its digest, 4 of its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsDifference:
+    """How two sources differ, row by row. A row that goes where another comes counts as changed, as rows have no keys.
+
+    Bytes are those of the rows that came, and of those that went, changed ones included.
+    """
+
+    added: int
+    removed: int
+    changed: int
+    bytes_added: int
+    bytes_removed: int
+
+
+def rows_difference(before: bytes, after: bytes) -> RowsDifference:
+    """Compare the rows that `keep_rows` was given of two sources; their order does not count."""
+    old, new = _counted(before), _counted(after)
+    gone, come = old - new, new - old
+    changed = min(gone.total(), come.total())
+    lost, won = (sum(int.from_bytes(row[8:], "big") * n for row, n in rows.items()) for rows in (gone, come))
+    return RowsDifference(come.total() - changed, gone.total() - changed, changed, won, lost)
+
+
+def _counted(rows: bytes) -> Counter[bytes]:
+    return Counter(rows[at : at + _ROW] for at in range(0, len(rows), _ROW))
 
 
 class FileCache:
@@ -54,6 +89,31 @@ class FileCache:
         self._entries[key] = {"stamp": stamp, "facts": dict(facts)}
         self._used.add(key)
         self._changed = True
+
+    def keep_rows(self, digest: str, form: str, rows: bytes) -> None:
+        """Keep a source's rows beside the cache; a folder that cannot be written to is left alone."""
+        path = self._rows_path(digest, form)
+        if path.exists():
+            return
+        try:
+            replace_file(path, rows)
+            kept = sorted(path.parent.iterdir(), key=lambda entry: entry.stat().st_mtime_ns)
+            for old in kept[:-MAX_KEPT]:
+                old.unlink(missing_ok=True)
+        except OSError:
+            # Plan must work in a read-only checkout, and beside another plan.
+            return
+
+    def difference(self, before: str, after: str, form: str) -> RowsDifference | None:
+        """How two sources differ row by row; None where the rows of one are not known here."""
+        try:
+            rows = [self._rows_path(digest, form).read_bytes() for digest in (before, after)]
+        except OSError:
+            return None
+        return rows_difference(rows[0], rows[1])
+
+    def _rows_path(self, digest: str, form: str) -> Path:
+        return self._path.parent / "rows" / f"{digest}-{form}"
 
     def save(self) -> None:
         """Write the cache, whole or not at all; a folder that cannot be written to is left alone."""

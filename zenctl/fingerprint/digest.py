@@ -12,6 +12,10 @@ FORMAT = 1
 """Version of what a fingerprint covers; a change makes every recorded result stale."""
 
 
+DECLARED = ("lock", "variables")
+"""Parts of the environment that count if a step declares them."""
+
+
 def fingerprint(components: Components) -> str:
     """The digest of a result's components in lowercase hex; "" while an input or a parameter is not known.
 
@@ -37,6 +41,8 @@ def fingerprint(components: Components) -> str:
             "environment": {
                 "python": components.environment.get("python", ""),
                 "distributions": components.environment.get("distributions", {}),
+                # Left out where nothing is declared, so that what was recorded before stays fresh.
+                **{name: components.environment[name] for name in DECLARED if name in components.environment},
             },
             # Left out where there is none: results recorded without it keep their fingerprint.
             **({} if components.triggers_replace is None else {"triggers_replace": components.triggers_replace}),

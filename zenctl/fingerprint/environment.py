@@ -6,15 +6,19 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zenctl.digests import sha256_text
 from zenctl.fingerprint.data import replace_file
 
 FORMAT = 1
 """Version of the cache file's form."""
+
+MAX_INCLUDED = 50
+"""Most requirements files that one may include: they may include each other."""
 
 KNOWN = {
     "Crypto": "pycryptodome",
@@ -44,11 +48,14 @@ class PackageChange:
         return f"{self.name} {self.before or '(none)'} -> {self.after or '(none)'}"
 
 
-def installed(names: Iterable[str], cache_dir: Path, search_path: Sequence[str] | None = None) -> dict[str, Any]:
+def installed(
+    names: Iterable[str], cache_dir: Path, search_path: Sequence[str] | None = None, *, transitive: bool = False
+) -> dict[str, Any]:
     """{"python": "3.11", "distributions": {"numpy": "2.1.3", "torch": None}} for modules or distributions.
 
     Modules may be dotted (`google.cloud.storage`). Distributions are named as PEP 503 writes them; None is the version
     of one that is not installed here. `search_path` is `sys.path` if not given. `cache_dir` may be written to.
+    With `transitive`, all that these distributions need by their metadata is there too, as far as it is installed.
     """
     folders = [os.path.abspath(folder) for folder in (sys.path if search_path is None else search_path)]
     versions = _versions(folders)
@@ -65,6 +72,8 @@ def installed(names: Iterable[str], cache_dir: Path, search_path: Sequence[str] 
         found.update({d: versions[d][0] for d in distributions if d in versions})
         if not distributions:
             found[normalised(KNOWN.get(name.split(".")[0], name))] = None
+    if transitive:
+        found |= _needed(found, versions)
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     return {"python": python, "distributions": dict(sorted(found.items()))}
 
@@ -74,7 +83,7 @@ def compare(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Package
 
     A package that is not installed here (None) cannot be compared and is left out.
     """
-    changes = []
+    changes: list[PackageChange] = []
     if recorded.get("python") and now.get("python") and recorded["python"] != now["python"]:
         changes.append(PackageChange("python", recorded["python"], now["python"]))
     before, after = recorded.get("distributions", {}), now.get("distributions", {})
@@ -83,12 +92,90 @@ def compare(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Package
             continue
         if before.get(name) != after.get(name):
             changes.append(PackageChange(name, before.get(name), after.get(name)))
-    return changes
+    return [*changes, *_locked(recorded.get("lock"), now.get("lock")), *_variables(recorded, now)]
+
+
+def locked(text: str, included: Callable[[str], str]) -> dict[str, str]:
+    """What a requirements file asks for: by distribution the rest of its line; other options stand for themselves.
+
+    `included` gives the text of a file that it names with `-r` or `-c`; it may raise. Comments, blank lines and order
+    do not count.
+    """
+    found: dict[str, str] = {}
+    waiting, seen = [text], 0
+    while waiting and seen < MAX_INCLUDED:
+        seen += 1
+        joined = re.sub(r"\\\r?\n", " ", waiting.pop(0))
+        for line in joined.splitlines():
+            line = re.sub(r"(^|\s)#.*$", "", line).strip()
+            include = re.fullmatch(r"(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)", line)
+            named = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)$", line)
+            if include is not None:
+                waiting.append(included(include.group(1)))
+            elif named is not None:
+                found[normalised(named.group(1))] = " ".join(named.group(2).split())
+            elif line:
+                found[" ".join(line.split())] = ""
+    return dict(sorted(found.items()))
+
+
+def variable_digests(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """A short digest of each variable's value, empty where it is not set: values are written nowhere."""
+    return {name: sha256_text(environment[name])[:16] if name in environment else "" for name in sorted(set(names))}
+
+
+def _locked(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> list[PackageChange]:
+    if before is None or after is None:
+        counts = [None if lock is None else f"{len(lock)} entries" for lock in (before, after)]
+        return [] if before is after else [PackageChange("requirements", counts[0], counts[1])]
+    return [
+        PackageChange(f"requirement {name}", before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _variables(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[PackageChange]:
+    before, after = recorded.get("variables", {}), now.get("variables", {})
+    words = {None: "(not tracked)", "": "(not set)"}
+    return [
+        PackageChange(f"variable {name}", *(words.get(v, f"(value {str(v)[:6]})") for v in (old, new)))
+        for name in sorted(before.keys() | after.keys())
+        if (old := before.get(name)) != (new := after.get(name))
+    ]
 
 
 def normalised(name: str) -> str:
     """A distribution's name as PEP 503 writes it."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _needed(found: Mapping[str, str | None], versions: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """The installed distributions that these need, and what those need, extras left out."""
+    needed: dict[str, str] = {}
+    waiting = [name for name, version in found.items() if version is not None]
+    while waiting:
+        for name in _requires(versions[waiting.pop()][1]):
+            if name in versions and name not in found and name not in needed:
+                needed[name] = versions[name][0]
+                waiting.append(name)
+    return needed
+
+
+def _requires(folder: str) -> list[str]:
+    """The names that its metadata requires. Markers but for extras are left to what is installed."""
+    names = []
+    try:
+        with open(os.path.join(folder, "METADATA"), encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                if not line.strip():
+                    break
+                if line.startswith("Requires-Dist:") and "extra ==" not in line:
+                    name = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line.partition(":")[2])
+                    names += [normalised(name.group(1))] if name else []
+    except OSError:
+        return []
+    return names
 
 
 def _versions(folders: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -140,7 +140,7 @@ class ExpressionParser(Cursor):
     def _missing(self) -> NoReturn:
         """There is no expression where one must be."""
         if self.kind == "eof":
-            found = "but the file ends here"
+            found = "but nothing follows"
         elif self.kind == "newline":
             found = "but the line ends here. An expression goes on over the end of a line only within brackets"
         else:

@@ -61,6 +61,7 @@ _CONTEXTS: Mapping[str, PropertyKinds] = {
         "state": str,
         "ttl_seconds": int,
         "expires_ms": int,
+        "token": str,
     },
     APPLY: {
         "project": str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -48,6 +49,7 @@ def workspace(store: MetadataStore, project: str, name: str) -> Workspace | None
 def create_workspace(store: MetadataStore, project: str, name: str, ttl_seconds: int = 0) -> None:
     """Record a new workspace; raises AlreadyExists if it is there. One that was deleted begins again, empty."""
     now = time.time_ns() // 1_000_000
+    token = secrets.token_hex(8)
     properties: dict[str, PropertyValue] = {
         "project": project,
         "workspace": name,
@@ -55,11 +57,18 @@ def create_workspace(store: MetadataStore, project: str, name: str, ttl_seconds:
         "state": ACTIVE,
         "ttl_seconds": ttl_seconds,
         "expires_ms": now + ttl_seconds * 1000 if ttl_seconds else 0,
+        "token": token,
     }
     made = Context(WORKSPACE, context_name(project, name), properties)
     former = store.context(WORKSPACE, made.name)
     if former is None:
-        store.commit(Transition(create_contexts=(made,)))
+        try:
+            store.commit(Transition(create_contexts=(made,)))
+        except AlreadyExists:
+            there = store.context(WORKSPACE, made.name)
+            # Its answer got lost, and the store was asked again.
+            if there is None or there.properties.get("token") != token:
+                raise
     elif _is_deleted(former):
         store.commit(Transition(update_contexts=(replace(made, id=former.id),)))
     else:

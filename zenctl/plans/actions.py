@@ -47,6 +47,7 @@ class ReasonCode(str, Enum):
     REMOVED = "REMOVED"
     RECORDED_ELSEWHERE = "RECORDED_ELSEWHERE"
     TRIGGERED = "TRIGGERED"
+    PINNED = "PINNED"
     TRIGGER_CHANGED = "TRIGGER_CHANGED"
     NOT_CACHED = "NOT_CACHED"
     CACHE_EXPIRED = "CACHE_EXPIRED"
@@ -73,8 +74,10 @@ class Components:
       (`repository` is "" for the configuration's own); records of the first form hold no definitions
     - `params`: the resolved parameters; `Unknown` values are written {"unknown": type}
     - `inputs`: {input name: content digest, "" while unknown}
-    - `source`: {"digest": hex, "bytes": int, "rows": int} of a datasource, else {}; only `digest` counts
-    - `environment`: {"python": "3.11", "distributions": {name: version}}
+    - `source`: {"digest": hex, "bytes": int, "rows": int, "columns": {name: type}} of a datasource, else {}; only
+      `digest` counts
+    - `environment`: {"python": "3.11", "distributions": {name: version}}; "imports" names those that the code
+      itself imports, "lock" and "variables" are what the step declares
     - `triggers_replace`: any JSON value, None where the step has none
     """
 

@@ -22,8 +22,8 @@ class Change:
     `code`, ...). `after_unknown` lists the paths in `after` that are known only after apply, `sensitive` those that
     are never shown. `depends_on` are the addresses whose results it needs. `fingerprint` is empty while an input is
     unknown. `execution_id` pins the recorded execution that NO_OP and REUSE stand on. `moved_from` is the address that
-    its record has until now (a `moved` block says so). `create_first` says of a replacement that what it replaces is
-    removed only after it stands.
+    its record has until now (a `moved` block says so). `provider` is the provider of an endpoint, empty for the rest.
+    `create_first` says of a replacement that what it replaces is removed only after it stands.
     """
 
     addr: Address
@@ -38,6 +38,7 @@ class Change:
     fingerprint: str = ""
     execution_id: int | None = None
     moved_from: str = ""
+    provider: str = ""
     create_first: bool = False
 
     @property
@@ -62,6 +63,28 @@ class OutputChange:
     @property
     def changed(self) -> bool:
         return self.unknown or self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What came of a `check` block, or of the conditions of a node: `status` is `pass`, `fail` or `unknown`.
+
+    `kind` is `check`, `step`, `datasource`, `endpoint` or `output`, `name` what the user wrote; `problems` are the
+    messages of what does not hold.
+    """
+
+    kind: str
+    name: str
+    status: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSeen:
+    """A live endpoint as the plan saw it: the digest of the model that it serves, and whether it answers."""
+
+    model: str | None
+    ready: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +124,13 @@ class Plan:
     - `serial` is the newest apply of the workspace that the plan knows of; `heads` the execution that was each
       address's current result then: a plan whose heads have moved is stale.
     - `files` is the configuration it was made from, `{file name: text}`; `variables` the values given, none of them
-      sensitive; `code` the archive of each step that runs or may run, by address.
+      sensitive; `code` the archive of each step's code, by address.
     - `code_version` is {"commit", "branch", "remote", "dirty"} of the folder when it was made; empty if not looked at.
     - `code_diffs` are the differences of the steps' source, by address; empty where nobody asked for them.
     - `read` is what expressions read of files, by the module's folder.
+    - `refreshed` says that sources and endpoints were looked at; `endpoints` is what was seen of each live one, None
+      where there was none; `drift` what differs from its record by no doing of an apply.
+    - `checks` are what came of conditions, `blocks` the configuration's blocks in Terraform's shape, for readers.
     - `timestamp` is ISO 8601 in UTC. One that is `refresh_only` changes records and nothing else.
     """
 
@@ -127,6 +153,11 @@ class Plan:
     read: Mapping[str, FilesRead] = field(default_factory=dict, hash=False)
     providers: Mapping[str, str] = field(default_factory=dict, hash=False)
     diagnostics: tuple[Diagnostic, ...] = ()
+    refreshed: bool = True
+    endpoints: Mapping[str, EndpointSeen | None] = field(default_factory=dict, hash=False)
+    drift: tuple[Change, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    blocks: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self.changes)

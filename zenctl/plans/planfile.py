@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -18,14 +19,27 @@ from typing import Any
 from zenctl.addrs import AddressError, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, Position, Severity, SourceRange, error
 from zenctl.digests import canonical_json, sha256_bytes
+from zenctl.plans import zipped
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
-from zenctl.plans.plan import Change, CodeArchive, CodeDiff, FilesRead, OutputChange, Plan
+from zenctl.plans.plan import (
+    Change,
+    CheckResult,
+    CodeArchive,
+    CodeDiff,
+    EndpointSeen,
+    FilesRead,
+    OutputChange,
+    Plan,
+)
 
-FORMAT = 1
-"""Version of the plan file's form; a newer one is refused."""
+FORMAT = 2
+"""Version of the plan file's form; any other one is refused: a plan is made anew within minutes."""
 
 MAX_BYTES = 1 << 30
-"""Largest unpacked size that is read, so that a crafted file cannot fill the memory."""
+"""Largest size, packed and unpacked, that is read, so that a crafted file cannot fill the memory."""
+
+HEAD, DOCUMENT = "zenctl-plan.json", "plan.json"
+_MEMBER = re.compile(r"files/[0-9a-f]{64}|code/[0-9a-f]{64}\.zip")
 
 
 def write(path: Path, plan: Plan) -> None:
@@ -46,63 +60,121 @@ def write(path: Path, plan: Plan) -> None:
 def read(path: Path) -> Plan:
     """Read a plan file; raises DiagnosticError that says what is wrong with it."""
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise PlanFileProblem("too_large", f"it has more than {MAX_BYTES >> 20:,} MiB")
         return from_bytes(path.read_bytes())
-    except FileNotFoundError:
-        raise _refused(path, "There is no such file. `zenctl plan -out=FILE` writes one.") from None
-    except (OSError, zipfile.BadZipFile, _Damaged, KeyError, ValueError, TypeError) as problem:
-        raise _refused(path, f"{problem}. Make the plan again with `zenctl plan -out=FILE`.") from problem
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a name with a NUL, which no file has
+        raise _refused(path, "missing", "There is no such file. `zenctl plan -out=FILE` writes one.") from None
+    except OSError as problem:
+        raise _refused(path, "unreadable", f"{problem.strerror or problem}.") from problem
+    except PlanFileProblem as problem:
+        detail = str(problem)[:1].upper() + str(problem)[1:]
+        raise _refused(path, problem.kind, f"{detail}. {_ADVICE.get(problem.kind, _AGAIN)}") from problem
 
 
 def looks_like_plan(path: Path) -> bool:
     """Whether a file begins as a plan file does."""
     try:
         with path.open("rb") as stream:
-            return stream.read(4) == b"PK\x03\x04"
+            return stream.read(4) == _ZIP
     except OSError:
         return False
 
 
-class _Damaged(Exception):
-    pass
+REFUSALS = frozenset({"missing", "foreign", "truncated", "damaged", "changed", "too_large", "unsafe", "newer", "older"})
+"""Why a plan file is refused: what the diagnostic's code ends with, `plan_file_<kind>`."""
 
 
-def _refused(path: Path, detail: str) -> DiagnosticError:
-    return DiagnosticError(error("plan_file_unreadable", f"{path} cannot be read as a plan", detail))
+class PlanFileProblem(Exception):
+    """Why bytes are no plan. `kind` is one of REFUSALS."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        assert kind in REFUSALS, kind
+        self.kind = kind
+
+
+_ZIP = b"PK\x03\x04"
+_AGAIN = "Make the plan again with `zenctl plan -out=FILE`."
+_ADVICE = {
+    "newer": "Update zenctl, or make the plan again with this one: `zenctl plan -out=FILE`.",
+    "unsafe": "No zenctl writes such a file: do not trust it. `zenctl plan -out=FILE` makes a plan.",
+    "changed": "What was reviewed is not what is in it: do not trust it. `zenctl plan -out=FILE` makes a plan.",
+}
+
+
+def _refused(path: Path, kind: str, detail: str) -> DiagnosticError:
+    return DiagnosticError(error(f"plan_file_{kind}", f"{path} cannot be read as a plan", detail))
 
 
 def to_bytes(plan: Plan) -> bytes:
-    """The file's bytes; equal plans give equal bytes."""
-    document = canonical_json(_encode(plan))
-    members = {f"files/{name}": text.encode() for name, text in plan.files.items()}
+    """The file's bytes; equal plans give equal bytes. Members are named by what they hold, never by a path."""
+    texts = {name: text.encode() for name, text in plan.files.items()}
+    named = {name: sha256_bytes(data) for name, data in texts.items()}
+    members = {f"files/{named[name]}": data for name, data in texts.items()}
     members |= {f"code/{archive.digest}.zip": archive.data for archive in plan.code.values()}
+    document = canonical_json({**_encode(plan), "files": named})
     digests = {name: sha256_bytes(data) for name, data in sorted(members.items())}
     head = canonical_json({"format": FORMAT, "plan": sha256_bytes(document), "members": digests})
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive_file:
-        for name, data in [("zenctl-plan.json", head), ("plan.json", document), *sorted(members.items())]:
+        for name, data in [(HEAD, head), (DOCUMENT, document), *sorted(members.items())]:
             archive_file.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
     return buffer.getvalue()
 
 
 def from_bytes(data: bytes) -> Plan:
-    """Read the file's bytes, verifying format and digests."""
+    """Read the file's bytes, verifying format and digests; raises PlanFileProblem."""
+    if not data.startswith(_ZIP):
+        raise PlanFileProblem("foreign", "it is no plan file of zenctl")
     if not zipfile.is_zipfile(io.BytesIO(data)):
-        raise _Damaged("it is no plan file of zenctl, or a part of it is missing")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive_file:
-        if sum(info.file_size for info in archive_file.infolist()) > MAX_BYTES:
-            raise _Damaged("it unpacks to more than 1 GiB")
-        content = {name: archive_file.read(name) for name in archive_file.namelist()}
-    if "zenctl-plan.json" not in content:
-        raise _Damaged("it is no plan file of zenctl")
-    head = json.loads(content.pop("zenctl-plan.json"))
-    if head["format"] > FORMAT:
-        raise _Damaged(f"it has format {head['format']}, this zenctl reads up to {FORMAT}: update zenctl")
-    document = content.pop("plan.json")
-    if sha256_bytes(document) != head["plan"] or {n: sha256_bytes(d) for n, d in content.items()} != head["members"]:
-        raise _Damaged("it was changed after it was written (its digest does not match)")
-    files = {n[6:]: d.decode() for n, d in content.items() if n.startswith("files/")}
-    archives = {n[5:-4]: d for n, d in content.items() if n.startswith("code/")}
-    return _decode(json.loads(document), files, archives)
+        raise PlanFileProblem("truncated", "its end is missing: it was not copied or written to its end")
+    content = _unpacked(data, MAX_BYTES)
+    head = _head(content)
+    document = content.pop(DOCUMENT, b"")
+    for name in content:
+        if not _MEMBER.fullmatch(name):
+            raise PlanFileProblem("unsafe", f"it holds {name!r}, which no plan has")
+    try:
+        digests = {name: sha256_bytes(found) for name, found in content.items()}
+        if sha256_bytes(document) != head["plan"] or digests != head["members"]:
+            raise PlanFileProblem("changed", "it was changed after it was written (its digest does not match)")
+        raw = json.loads(document)
+        files = {name: content[f"files/{digest}"].decode() for name, digest in raw["files"].items()}
+        archives = {name[5:-4]: found for name, found in content.items() if name.startswith("code/")}
+        left = MAX_BYTES - sum(len(found) for found in content.values())
+        for digest, archive in archives.items():
+            if digest != sha256_bytes(archive):
+                raise PlanFileProblem("changed", "code in it is other than its name says")
+            left -= sum(len(found) for found in _unpacked(archive, left, "a code archive in it: ").values())
+        return _decode(raw, files, archives)
+    except (AddressError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as problem:
+        raise PlanFileProblem(
+            "damaged", f"what stands in it is no plan ({type(problem).__name__}: {problem})"
+        ) from problem
+
+
+def _unpacked(data: bytes, limit: int, where: str = "") -> dict[str, bytes]:
+    try:
+        return zipped.members(data, limit)
+    except zipped.ZipProblem as problem:
+        raise PlanFileProblem(problem.kind, f"{where}{problem}") from problem
+
+
+def _head(content: dict[str, bytes]) -> Mapping[str, Any]:
+    """What stands before all else: the format, which is looked at before anything that depends on it."""
+    try:
+        head = json.loads(content.pop(HEAD))
+        written = int(head["format"])
+    except KeyError:
+        raise PlanFileProblem("foreign", "it is a zip file, but no plan file of zenctl") from None
+    except (ValueError, TypeError, RecursionError) as problem:
+        raise PlanFileProblem("damaged", f"its head cannot be read ({problem})") from problem
+    if written > FORMAT:
+        raise PlanFileProblem("newer", f"it was written by a newer zenctl (format {written}, this one reads {FORMAT})")
+    if written < FORMAT:
+        raise PlanFileProblem("older", f"it was written by an older zenctl (format {written}, this one reads {FORMAT})")
+    return head if isinstance(head, dict) else {}
 
 
 def _encode(plan: Plan) -> dict[str, Any]:
@@ -132,6 +204,11 @@ def _encode(plan: Plan) -> dict[str, Any]:
         "changes": [_encode_change(change) for change in plan.changes],
         "outputs": [asdict(output) for output in plan.outputs],
         "diagnostics": [encode_diagnostic(d) for d in plan.diagnostics],
+        "refreshed": plan.refreshed,
+        "endpoints": {address: asdict(seen) if seen else None for address, seen in plan.endpoints.items()},
+        "drift": [_encode_change(change) for change in plan.drift],
+        "checks": [asdict(check) for check in plan.checks],
+        "blocks": dict(plan.blocks),
     }
 
 
@@ -143,12 +220,11 @@ def _decode(raw: Mapping[str, Any], files: Mapping[str, str], archives: Mapping[
         timestamp=raw["timestamp"],
         zenctl_version=raw["zenctl_version"],
         destroy=raw["destroy"],
-        refresh_only=raw.get("refresh_only", False),
         configuration_digest=raw["configuration_digest"],
         variables=raw["variables"],
         providers=raw["providers"],
         heads=raw["heads"],
-        read={folder: _decode_read(read) for folder, read in raw.get("read", {}).items()},
+        read={folder: _decode_read(read) for folder, read in raw["read"].items()},
         files=files,
         code={address: CodeArchive(digest, archives[digest]) for address, digest in raw["code"].items()},
         code_version=raw.get("code_version", {}),
@@ -156,6 +232,12 @@ def _decode(raw: Mapping[str, Any], files: Mapping[str, str], archives: Mapping[
         changes=tuple(_decode_change(change) for change in raw["changes"]),
         outputs=tuple(OutputChange(**output) for output in raw["outputs"]),
         diagnostics=tuple(_decode_diagnostic(d) for d in raw["diagnostics"]),
+        refreshed=raw["refreshed"],
+        refresh_only=raw["refresh_only"],
+        endpoints={address: EndpointSeen(**seen) if seen else None for address, seen in raw["endpoints"].items()},
+        drift=tuple(_decode_change(change) for change in raw["drift"]),
+        checks=tuple(CheckResult(c["kind"], c["name"], c["status"], tuple(c["problems"])) for c in raw["checks"]),
+        blocks=raw["blocks"],
     )
 
 
@@ -178,18 +260,15 @@ def _encode_change(change: Change) -> dict[str, Any]:
         "fingerprint": change.fingerprint,
         "execution_id": change.execution_id,
         "moved_from": change.moved_from,
+        "provider": change.provider,
         "create_first": change.create_first,
     }
 
 
 def _decode_change(raw: Mapping[str, Any]) -> Change:
-    try:
-        address = parse(raw["address"])
-    except AddressError as problem:
-        raise _Damaged(str(problem)) from problem
     components = raw["components"]
     return Change(
-        addr=address,
+        addr=parse(raw["address"]),
         action=Action(raw["action"]),
         reasons=tuple(Reason(ReasonCode(r["code"]), r["detail"], r["data"]) for r in raw["reasons"]),
         before=raw["before"],
@@ -200,8 +279,9 @@ def _decode_change(raw: Mapping[str, Any]) -> Change:
         components=decode_components(components) if components else None,
         fingerprint=raw["fingerprint"],
         execution_id=raw["execution_id"],
-        moved_from=raw.get("moved_from", ""),
-        create_first=raw.get("create_first", False),
+        moved_from=raw["moved_from"],
+        provider=raw["provider"],
+        create_first=raw["create_first"],
     )
 
 

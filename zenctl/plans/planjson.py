@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zenctl.addrs import NAME, Address
+from zenctl.addrs import Address
 from zenctl.diagnostics import Diagnostic, Position, has_errors
-from zenctl.plans.actions import Action
-from zenctl.plans.plan import Change, CodeDiff, OutputChange, Plan
+from zenctl.plans.actions import Action, ReasonCode
+from zenctl.plans.plan import Change, CheckResult, CodeDiff, OutputChange, Plan
+from zenctl.plans.planvalues import planned_values, prior_values, provider_name, split
 
-FORMAT_VERSION = "1.0"
-"""Version of the document. A new minor version only adds keys; a new major one is to be refused by old readers."""
+FORMAT_VERSION = "1.2"
+"""Version of the document, Terraform's own: a new minor version only adds keys, a new major one is to be refused."""
+
+TERRAFORM_VERSION = "1.11.4"
+"""The Terraform whose plan JSON has this form; readers of Terraform's plans look at it before they read on."""
 
 Json = dict[str, Any]
 """A JSON object. Its shape is `schemas/plan.v1.schema.json`."""
@@ -36,6 +39,7 @@ def plan_document(plan: Plan) -> Json:
     """The whole plan. Every address of the configuration is in `resource_changes`; sensitive values are null."""
     return {
         "format_version": FORMAT_VERSION,
+        "terraform_version": TERRAFORM_VERSION,
         "zenctl_version": plan.zenctl_version,
         "project": plan.project,
         "workspace": plan.workspace,
@@ -48,8 +52,17 @@ def plan_document(plan: Plan) -> Json:
         "complete": not has_errors(plan.diagnostics),
         "errored": has_errors(plan.diagnostics),
         "variables": {name: {"value": value} for name, value in sorted(plan.variables.items())},
+        "planned_values": planned_values(plan),
+        "resource_drift": [resource_change(change) for change in plan.drift],
         "resource_changes": [resource_change(change, plan.code_diffs.get(change.address)) for change in plan.changes],
         "output_changes": {output.name: output_change(output) for output in plan.outputs},
+        "prior_state": {
+            "format_version": "1.0",
+            "terraform_version": TERRAFORM_VERSION,
+            "values": prior_values(plan),
+        },
+        "configuration": dict(plan.blocks),
+        "checks": [check_json(check) for check in plan.checks],
         "zenctl_summary": summary(plan.changes),
         "diagnostics": [diagnostic_json(diagnostic) for diagnostic in plan.diagnostics],
     }
@@ -73,8 +86,9 @@ def resource_change(change: Change, code_diff: CodeDiff | None = None) -> Json:
     document |= {"mode": "managed", "kind": change.addr.kind, "type": change.addr.type, "name": change.addr.name}
     if change.addr.key is not None:
         document["index"] = change.addr.key
-    before, before_unknown, before_sensitive = _split(change.before, (), change.sensitive)
-    after, after_unknown, after_sensitive = _split(change.after, change.after_unknown, change.sensitive)
+    document["provider_name"] = provider_name(change.provider)
+    before, before_unknown, before_sensitive = split(change.before, (), change.sensitive)
+    after, after_unknown, after_sensitive = split(change.after, change.after_unknown, change.sensitive)
     document["change"] = {
         "actions": list(terraform_actions(change)),
         "before": before,
@@ -85,7 +99,11 @@ def resource_change(change: Change, code_diff: CodeDiff | None = None) -> Json:
     }
     if before_unknown:
         document["change"]["before_unknown"] = before_unknown
+    why = action_reason(change)
+    if why:
+        document["action_reason"] = why
     document["zenctl_action"] = change.action.value
+    document["cache_hit"] = change.addr.kind != "endpoint" and change.action in (Action.NO_OP, Action.REUSE)
     document["stale_because"] = [
         {"reason": reason.code.value, "detail": reason.detail, "data": _plain(reason.data)} for reason in change.reasons
     ]
@@ -97,6 +115,32 @@ def resource_change(change: Change, code_diff: CodeDiff | None = None) -> Json:
     if change.execution_id is not None:
         document["execution_id"] = change.execution_id
     return document
+
+
+def action_reason(change: Change) -> str:
+    """Terraform's word for why something is replaced, deleted or forgotten; empty where it has none."""
+    codes = {reason.code: reason for reason in change.reasons}
+    if change.action in (Action.DELETE, Action.FORGET) and ReasonCode.REMOVED in codes:
+        return f"delete_because_{codes[ReasonCode.REMOVED].data.get('because', 'no_resource_config')}"
+    if change.action in (Action.REPLACE, Action.RUN, Action.MAY_RUN):
+        if ReasonCode.REQUESTED in codes:
+            return "replace_by_request"
+        if ReasonCode.TRIGGERED in codes:
+            return "replace_by_triggers"
+    if change.action is Action.REPLACE:
+        return "replace_because_cannot_update"
+    return ""
+
+
+def check_json(check: CheckResult) -> Json:
+    """A condition's result in Terraform's shape."""
+    kind = check.kind if check.kind in ("check", "output") else "resource"
+    address = {"kind": kind, "to_display": check.name}
+    problems = [{"message": text} for text in check.problems]
+    instance: Json = {"address": {"to_display": check.name}, "status": check.status}
+    if problems:
+        instance["problems"] = problems
+    return {"address": address, "status": check.status, "instances": [instance]}
 
 
 def output_change(output: OutputChange) -> Json:
@@ -117,6 +161,21 @@ def output_change(output: OutputChange) -> Json:
         "before_sensitive": output.sensitive,
         "after_sensitive": output.sensitive,
     }
+
+
+def value_type(value: Any) -> Any:
+    """The type of plain data as Terraform writes it: `string`, `number`, `bool`, ["tuple", [...]], ["object", {}]."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, Mapping):
+        return ["object", {str(key): value_type(item) for key, item in value.items()}]
+    if isinstance(value, (list, tuple)):
+        return ["tuple", [value_type(item) for item in value]]
+    return "dynamic"
 
 
 def summary(changes: Sequence[Change]) -> dict[str, int]:
@@ -163,6 +222,7 @@ def address_json(address: Address) -> Json:
         "module": ".".join(str(part) for part in address.module),
         "resource": str(type(address)(address.type, address.name, address.key)),
         "resource_kind": address.kind,
+        "implied_provider": address.type if address.kind == "endpoint" else "zenctl",
         "resource_type": address.type,
         "resource_name": address.name,
         "resource_key": address.key,
@@ -171,63 +231,6 @@ def address_json(address: Address) -> Json:
 
 def _position(position: Position) -> Json:
     return {"line": position.line, "column": position.column, "byte": position.byte}
-
-
-def _split(value: Any, unknown: Sequence[str], sensitive: Sequence[str]) -> tuple[Any, Any, Any]:
-    """The value without what is unknown or sensitive, and where those are: maps of the same shape that hold `true`."""
-    if value is None:
-        return None, {}, {}
-    marks = _Marks(frozenset(unknown), frozenset(sensitive))
-    return marks.walk(value, "")
-
-
-class _Marks:
-    def __init__(self, unknown: frozenset[str], sensitive: frozenset[str]) -> None:
-        self.unknown = unknown
-        self.sensitive = sensitive
-
-    def walk(self, value: Any, path: str) -> tuple[Any, Any, Any]:
-        # Not recursion over steps but over one block's attributes, whose depth a person wrote.
-        kind = _placeholder(value)
-        if path in self.sensitive or kind == "sensitive":
-            return None, {}, True
-        if path in self.unknown or kind == "unknown":
-            return None, True, {}
-        if isinstance(value, Mapping):
-            plain: Any = {}
-            unknown: Any = {}
-            hidden: Any = {}
-            for key, item, inner in _entries(value, path):
-                plain[key], u, s = self.walk(item, inner)
-                unknown |= {key: u} if u else {}
-                hidden |= {key: s} if s else {}
-            return plain, unknown, hidden
-        if isinstance(value, (list, tuple)):
-            rows = [self.walk(item, f"{path}[{index}]") for index, item in enumerate(value)]
-            some_unknown, some_hidden = any(u for _, u, _ in rows), any(s for _, _, s in rows)
-            return (
-                [item for item, _, _ in rows],
-                [u or False for _, u, _ in rows] if some_unknown else {},
-                [s or False for _, _, s in rows] if some_hidden else {},
-            )
-        return value, {}, {}
-
-
-def _entries(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, str]]:
-    for key, item in value.items():
-        if NAME.fullmatch(key):
-            yield key, item, f"{path}.{key}" if path else key
-        else:
-            yield key, item, f"{path}[{json.dumps(key, ensure_ascii=False)}]"
-
-
-def _placeholder(value: Any) -> str:
-    """`unknown` or `sensitive` for the marks that stand for such values inside a fingerprint's parameters."""
-    if isinstance(value, Mapping) and len(value) == 1:
-        [(kind, what)] = value.items()
-        if kind in ("unknown", "sensitive") and isinstance(what, str):
-            return str(kind)
-    return ""
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """How block types describe themselves: attributes, inputs, outputs and the code behind them. Imports no other layer."""
 
-from zenctl.schema.block import BlockModel, attribute
+from zenctl.schema.block import BlockModel, SourceModel, attribute
 from zenctl.schema.references import ArtifactRef, BackendRef, Unknown
 from zenctl.schema.types import (
     BackendType,
@@ -26,6 +26,7 @@ __all__ = [
     "OutputDecl",
     "ProviderSchema",
     "SourceCache",
+    "SourceModel",
     "SourceState",
     "StepType",
     "StoreType",

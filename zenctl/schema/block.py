@@ -17,6 +17,17 @@ class BlockModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
 
 
+class SourceModel(BlockModel):
+    """Base of every datasource's model: what all of them can be told."""
+
+    version: str = Field(
+        "",
+        description="An older snapshot to stay with, whatever the source holds now: the beginning of its digest (6 "
+        "digits at least), or the serial of the apply that took it. Without it, the source as it is.",
+        json_schema_extra={"x-fingerprint": False},
+    )
+
+
 def attribute(
     description: str,
     *,

@@ -62,12 +62,16 @@ class SourceState:
 
     `digest` identifies its content, wherever it lies; `rows` is None if counting would need a parse. `locations` are
     what a job needs to find it (absolute paths or URIs), by name; they are never part of a fingerprint.
+    `columns` are the types by name as far as they are known without a parse, `""` where they are not. `form` names the
+    way in which rows were told apart (see `SourceCache.keep_rows`); empty where they were not.
     """
 
     digest: str
     bytes: int
     rows: int | None = None
     locations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
+    form: str = ""
 
 
 class SourceCache(Protocol):
@@ -79,6 +83,10 @@ class SourceCache(Protocol):
 
     def put(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Remember plain JSON facts about the file as it is now."""
+        ...
+
+    def keep_rows(self, digest: str, form: str, rows: bytes) -> None:
+        """Remember the rows of a source by its digest: 8 bytes of digest and 4 of length each, sorted."""
         ...
 
 

@@ -51,7 +51,16 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
 
         return call
 
-    for name in ("validate", "make_plan", "apply_plan", "read_state", "state_lineage", "logs", "initialise"):
+    for name in (
+        "validate",
+        "make_plan",
+        "apply_plan",
+        "read_state",
+        "state_lineage",
+        "logs",
+        "initialise",
+        "reproduce_result",
+    ):
         setattr(module, name, function(name))
     for name in ("Inputs", "PlanOptions", "Stop"):
         setattr(module, name, getattr(requests, name))

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from zenctl.cli import main as entry
 from zenctl.cli.terminal import Terminal
 from zenctl.diagnostics import error
+from zenctl.engine.reproducing import ReproduceOutcome
 from zenctl.engine.requests import InitOutcome, LineageOutcome, LogsOutcome, PlanOutcome, StateOutcome
 
 BAD = (error("bad", "Bad"),)
 COMMANDS = ["init", "validate", "plan", "apply", "destroy", "fmt", "show", "output", "state", "list", "logs", "version"]
 COMMANDS += ["convert", "config", "metadata", "artifacts", "get", "set", "sqlite"]
-COMMANDS += ["console", "graph", "providers", "schema"]
+COMMANDS += ["console", "graph", "providers", "schema", "reproduce"]
 FLAGS = [
     "-json",
     "-out",
@@ -49,6 +50,9 @@ WORDS = st.one_of(st.sampled_from(COMMANDS), st.sampled_from(FLAGS), st.text(max
 @example(words=["convert", "\x00.zen.hcl", "-write"], arguments="")
 @example(words=["convert", "\ud800.zen.hcl"], arguments="")
 @example(words=["graph", "-plan=\x00"], arguments="")
+@example(words=["reproduce", "step.python.x@3", "-json"], arguments="")
+@example(words=["show", "\x00"], arguments="")
+@example(words=["show", "-markdown"], arguments="")
 @example(words=["providers", "schema", "-json"], arguments="")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_words(engine, tmp_path, monkeypatch, words, arguments):
@@ -60,6 +64,7 @@ def test_any_words(engine, tmp_path, monkeypatch, words, arguments):
         "state_lineage": LineageOutcome(None, BAD),
         "logs": LogsOutcome(None, BAD),
         "initialise": InitOutcome((), False, {}, BAD),
+        "reproduce_result": ReproduceOutcome(None, BAD),
     }
     out, err = io.StringIO(), io.StringIO()
     environment = {"ZENCTL_CLI_ARGS": arguments}

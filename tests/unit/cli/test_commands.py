@@ -50,6 +50,7 @@ COMMANDS = [
     "state list",
     "state show",
     "logs",
+    "reproduce",
     "console",
     "graph",
     "providers",

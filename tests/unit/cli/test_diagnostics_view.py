@@ -137,3 +137,13 @@ def test_compact_warnings_only_without_errors():
 def test_a_whole_line_is_marked_without_its_indentation():
     code, carets = one(error("x", "X", range=at(2, 1, 1, end_line=3))).split("\n")[-2:]
     assert (code, carets) == ("    2 │   epoch = 5", "      │   ^^^^^^^^^")
+
+
+def test_the_same_in_several_instances_is_shown_once():
+    found = [error("x", "Bad", "Why.", range=at(2, 3, 8), address=f"step.train.fit[{i}]") for i in range(6)]
+    [group] = grouped([*found, found[2]])
+    text = render(group, Sources({"main.zen.hcl": TEXT}), PLAIN, 100)
+    assert "main.zen.hcl:2:3, in step.train.fit[0]\n" in text
+    assert text.endswith("Why.\n\n(The same in step.train.fit[1], step.train.fit[2], step.train.fit[3] and 2 more.)")
+    other = error("x", "Bad", "Because.", range=at(2, 3, 8), address="step.train.fit[6]")
+    assert len(grouped([*found, other])) == 2

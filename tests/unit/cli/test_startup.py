@@ -32,6 +32,7 @@ HELP = (*ENGINE, "pydantic", "zenctl.lang")
         (["console", "-help"], HELP),
         (["graph", "-help"], HELP),
         (["providers", "-help"], HELP),
+        (["reproduce", "-help"], HELP),
         (["plan", "-nonsense"], HELP),
         (["fmt", "-help"], HELP),
         # To run a command at all, typer itself imports pydantic.

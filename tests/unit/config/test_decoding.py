@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from zenctl.addrs import StepAddr
 from zenctl.config.capsules import artifact_capsule, node_capsule
@@ -292,3 +292,19 @@ def test_a_wrong_value_of_a_sensitive_attribute_is_not_shown() -> None:
     _, diagnostics = decode(Logins, body, Scope({}))
     assert len(diagnostics) == 2
     assert not any("hunter2" in str(d) for d in diagnostics)
+
+
+class Shares(BlockModel):
+    ratio: dict[str, float] = attribute("Shares.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Shares:
+        if sum(self.ratio.values()) != 1:
+            raise ValueError("ratio: the shares must add up to 1")
+        return self
+
+
+def test_what_a_model_says_of_an_attribute_stands_there() -> None:
+    body, _ = parse_config("ratio = { a = 1, b = 1 }", "m.hcl")
+    [problem] = decode(Shares, body, Scope({}))[1]
+    assert (str(problem.range), problem.summary) == ("m.hcl:1:9", "This block: ratio: the shares must add up to 1")

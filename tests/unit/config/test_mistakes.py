@@ -22,6 +22,11 @@ BAD: list[tuple[str, str, str]] = [
     ("block as attribute", "locals = {}", '1:1 unknown_attribute: "locals" is a block'),
     ("module without source", 'module "m" {}', '1:1 missing_attribute: Module "m" has no "source"'),
     ("module source", 'module "m" { source = "m" }', '1:23 invalid_source: "m" is not the source of a module'),
+    (
+        "module from ssh",
+        'module "m" { source = "git@host:a/b.git" }',
+        '1:23 invalid_source: "git@host:a/b.git" is not the source of a module',
+    ),
     ("module folder", 'module "m" { source = "./m" }', "1:23 no_configuration: There is no zenctl configuration in"),
     (
         "module not installed",
@@ -373,3 +378,16 @@ def test_a_trigger_is_checked_where_it_is_a_text_of_yaml(load_text: Load, show: 
     text = "datasource:\n  csv:\n    x:\n      path: p\n      lifecycle: {replace_triggered_by: [datasource.csv.z]}\n"
     found = show(load_text(files={"main.zen.yaml": text}).diagnostics)
     assert found == ["5:42 undeclared_datasource: There is no datasource.csv.z"]
+
+
+@pytest.mark.parametrize(
+    ("source", "meant"),
+    [
+        ("git@host:a/b.git", "git::git@host:a/b.git"),
+        ("github.com/a/b", "git::https://github.com/a/b"),
+        ("https://host/a/b.git", "git::https://host/a/b.git"),
+    ],
+)
+def test_a_repository_as_terraform_names_it_is_understood(load_text: Load, source: str, meant: str) -> None:
+    [problem] = load_text(f'module "m" {{ source = "{source}" }}').diagnostics
+    assert problem.detail.endswith(f'Did you mean "{meant}"?')

@@ -16,6 +16,7 @@ class ShowArguments:
 
     file: Path | None = None
     json: bool = False
+    markdown: bool = False
     diff_code: bool = False
 
 
@@ -43,6 +44,40 @@ class AddressArguments:
     address: str
     json: bool = False
     follow: bool = False
+
+
+def show_arguments(
+    file: Path | None, json: bool, markdown: bool, diff_code: bool, found: list[Diagnostic]
+) -> ShowArguments:
+    """Check the flags of `show`."""
+    if json and markdown:
+        found.append(error("bad_argument", "-json and -markdown together", "Each decides the form of what is printed."))
+    if markdown and file is None:
+        found.append(values.missing("The plan file", "-markdown prints a plan: zenctl show -markdown FILE"))
+    if diff_code and file is None:
+        detail = "It shows what changed in the source of a saved plan: zenctl show -diff-code FILE"
+        found.append(error("bad_argument", "-diff-code without a plan file", detail))
+    return ShowArguments(file, json, markdown, diff_code)
+
+
+@dataclass(frozen=True, slots=True)
+class ReproduceArguments:
+    """Of `zenctl reproduce`; `address` may end in the serial of an apply: `step.train.fit@3`."""
+
+    address: str
+    build: bool = True
+    json: bool = False
+
+
+def reproduce_arguments(text: str, build: bool, json: bool, found: list[Diagnostic]) -> ReproduceArguments:
+    """Check the address that is to be reproduced."""
+    if not text:
+        detail = "For example: zenctl reproduce step.train.penguins\n`zenctl state list` lists the addresses."
+        found.append(values.missing("The address", detail))
+    else:
+        address, _, serial = text.rpartition("@")
+        values.address("", address if serial.isdigit() and address.count('"') % 2 == 0 else text, found)
+    return ReproduceArguments(text, build, json)
 
 
 def output_arguments(name: str, json: bool, raw: bool, found: list[Diagnostic]) -> OutputArguments:

@@ -107,8 +107,8 @@ def apply(
             exclude=exclude,
             replace=replace,
             refresh=refresh,
-            destroy=destroy,
             refresh_only=refresh_only,
+            destroy=destroy,
             found=found,
         ),
         plan_file=started.path(planfile) if planfile else None,
@@ -216,6 +216,8 @@ class _Apply:
         stop = workflow.Stop()
         if self._stream is None:
             self._terminal.write()
+        else:
+            self._stream.expect(plan)
         self._terminal.out.flush()
         with self._progress() as progress, Interrupts(stop, progress.say) as interrupts:
             outcome = workflow.apply_plan(

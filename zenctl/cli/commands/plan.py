@@ -119,9 +119,9 @@ def plan(
         exclude=exclude,
         replace=replace,
         refresh=refresh,
+        refresh_only=refresh_only,
         destroy=destroy,
         trusted_config=trusted_config,
-        refresh_only=refresh_only,
         found=found,
     )
     del lock  # taken for the sake of scripts, as the help says
@@ -180,13 +180,13 @@ def plan_options(choice: Choice, *, code_diffs: bool = False, for_file: bool = F
     return PlanOptions(
         destroy=choice.destroy,
         refresh=choice.refresh,
+        refresh_only=choice.refresh_only,
         replace=choice.replace,
         targets=choice.targets,
         excludes=choice.excludes,
         code_diffs=code_diffs,
         for_file=for_file,
         trusted_config=choice.trusted_config,
-        refresh_only=choice.refresh_only,
     )
 
 

@@ -8,18 +8,20 @@ from typing import Annotated
 import typer
 
 from zenctl.cli import exits
+from zenctl.cli.arguments import state as arguments
 from zenctl.cli.arguments.options import DiffCode, JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import ShowArguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.cli.views import plan as plan_view
-from zenctl.diagnostics import error
+from zenctl.diagnostics import Diagnostic
 from zenctl.plans.planjson import plan_document
 
 EPILOG = """
 With -json a plan has the keys of Terraform's (resource_changes[].address,
 .type, .name, .change.actions ...) and besides them zenctl_action and
 stale_because; the state has the keys of Terraform's state. Sensitive values are
-null in both.
+null in both. -markdown is for a comment on a pull request: a summary, a table
+of what happens and why, and details to unfold, below GitHub's limit of size.
 
 Examples:
 
@@ -27,6 +29,7 @@ Examples:
   zenctl show today.plan               # a plan saved with -out
   zenctl show -diff-code today.plan    # with what changed in the steps' source
   zenctl show -json today.plan | jq '.resource_changes[] | .zenctl_action'
+  zenctl show -markdown today.plan | gh pr comment --body-file -
 
 Exit codes: 0 done, 1 error.
 """
@@ -38,6 +41,9 @@ def show(
         str, typer.Argument(metavar="[FILE]", help="A plan file. Without it, the state is shown.", show_default=False)
     ] = "",
     json: JsonFlag = False,
+    markdown: Annotated[
+        bool, typer.Option("-markdown", "--markdown", help="Print a plan as Markdown, for a pull request.")
+    ] = False,
     diff_code: DiffCode = False,
     workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
@@ -49,10 +55,9 @@ def show(
     and the outputs.
     """
     started = invocation(ctx, no_color, workspace)
-    if diff_code and not file:
-        detail = "It shows what changed in the source of a saved plan: zenctl show -diff-code FILE"
-        return started.report([error("bad_argument", "-diff-code without a plan file", detail)])
-    return run(started, ShowArguments(started.path(file) if file else None, json, diff_code))
+    found: list[Diagnostic] = []
+    given = arguments.show_arguments(started.path(file) if file else None, json, markdown, diff_code, found)
+    return started.report(found) if found else run(started, given)
 
 
 def run(run: Invocation, given: ShowArguments) -> int:
@@ -67,6 +72,11 @@ def _plan(run: Invocation, given: ShowArguments) -> int:
     plan = planfile.read(given.file)
     if given.json:
         run.terminal.write(jsonlib.dumps(plan_document(plan), ensure_ascii=False))
+        return exits.OK
+    if given.markdown:
+        from zenctl.cli.views.markdown import markdown
+
+        run.terminal.write_exactly(markdown(plan))
         return exits.OK
     plan_view.show(run.terminal, plan, diff_code=given.diff_code)
     return run.report(plan.diagnostics, plan.files)

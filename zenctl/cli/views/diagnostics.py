@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zenctl.cli.terminal import Terminal
@@ -51,12 +51,16 @@ class Group:
 
 
 def grouped(diagnostics: Iterable[Diagnostic]) -> list[Group]:
-    """Warnings before errors, each in order of place; doubles dropped, warnings that say the same made one."""
+    """Warnings before errors, each in order of place; doubles dropped, what says the same made one: of warnings
+    wherever they are, of errors in the same place of several instances.
+    """
     unique = list(dict.fromkeys(diagnostics))
     unique.sort(key=lambda d: (d.is_error, d.range.filename if d.range else "", d.range.start.byte if d.range else -1))
     groups: dict[object, list[Diagnostic]] = {}
     for diagnostic in unique:
-        alike = (diagnostic.code, diagnostic.summary) if not diagnostic.is_error else diagnostic
+        alike: object = (diagnostic.code, diagnostic.summary)
+        if diagnostic.is_error:
+            alike = diagnostic if diagnostic.range is None else replace(diagnostic, address=None)
         groups.setdefault(alike, []).append(diagnostic)
     return [Group(first, tuple(others)) for first, *others in groups.values()]
 
@@ -92,7 +96,11 @@ def render(group: Group, sources: Sources, style: Style, width: int) -> str:
     place = _place(diagnostic, sources, style, colour)
     lines += ["", *place, *_values(diagnostic, style, inner)] if place or diagnostic.values else []
     lines += ["", *wrapped(diagnostic.detail, inner)] if diagnostic.detail else []
-    if group.others:
+    if group.others and diagnostic.is_error:
+        names = [str(other.address) for other in group.others[:3]]
+        more = len(group.others) - len(names)
+        lines += ["", *wrapped(f"(The same in {', '.join(names)}{f' and {more} more' if more else ''}.)", inner)]
+    elif group.others:
         lines += ["", f"(and {plural(len(group.others), 'similar warning')} elsewhere)"]
     if not style.colour:
         return "\n".join(["", *lines])

@@ -12,6 +12,7 @@ from zenctl.cli.views.outputs import output_block
 from zenctl.cli.views.stream import JsonStream
 from zenctl.cli.views.style import pad
 from zenctl.diagnostics import has_errors
+from zenctl.plans.planjson import value_type
 
 if TYPE_CHECKING:
     from zenctl.engine.workflow import ApplyOutcome
@@ -79,6 +80,7 @@ def stream(writer: JsonStream, outcome: ApplyOutcome, *, destroy: bool = False) 
         "add": endpoints["created"] + endpoints["replaced"],
         "change": len(outcome.ran) + len(outcome.reused) + endpoints["updated"],
         "remove": endpoints["deleted"] + endpoints["replaced"],
+        "import": 0,
         "operation": "destroy" if destroy else "apply",
         "zenctl": {
             "serial": outcome.serial,
@@ -101,8 +103,10 @@ def stream(writer: JsonStream, outcome: ApplyOutcome, *, destroy: bool = False) 
 
 
 def _shown(output: Mapping[str, Any]) -> dict[str, Any]:
-    sensitive = bool(output.get("sensitive"))
-    return {"sensitive": True} if sensitive else {"sensitive": False, "value": output.get("value")}
+    if output.get("sensitive"):
+        return {"sensitive": True}
+    value = output.get("value")
+    return {"sensitive": False, "type": value_type(value), "value": value}
 
 
 def _more(address: str) -> str:

@@ -60,6 +60,7 @@ _REASONS = {
     "DRIFTED": "differs from what was recorded",
     "REMOVED": "is no longer in the configuration",
     "RECORDED_ELSEWHERE": "the same result is recorded already",
+    "PINNED": "its version names a recorded snapshot",
     "TRIGGERED": "replace_triggered_by names something that runs",
     "TRIGGER_CHANGED": "triggers_replace changed",
     "NOT_CACHED": "is never cached",
@@ -143,7 +144,7 @@ def lines(document: Document, style: Style, *, diff_code: bool = False) -> list[
         drawn += [f"zenctl {verb}{where}:", ""]
         code = CodeDiffs(style) if diff_code else None
         for change in changes:
-            drawn += [*_change(change, style), *(code.of(change) if code is not None else ()), ""]
+            drawn += [*change_lines(change, style), *(code.of(change) if code is not None else ()), ""]
         drawn.append(style.bold(summary_line(document["zenctl_summary"])))
     if outputs:
         drawn += ["", "Changes to outputs:", *output_lines(outputs, style)]
@@ -223,7 +224,8 @@ def coloured(sign: str, style: Style, width: int = 0) -> str:
     return blank + "/".join(draw[part](part) for part in sign.split("/"))
 
 
-def _change(change: Document, style: Style) -> list[str]:
+def change_lines(change: Document, style: Style) -> list[str]:
+    """The lines of one item of `resource_changes`: headline, reasons, attributes."""
     drawn = [style.bold(f"  # {headline(change)}")]
     if change["zenctl_action"] == "NO_OP":
         return drawn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TextIO
@@ -26,11 +27,18 @@ from zenctl.engine.events import (
     RefreshStarted,
 )
 from zenctl.plans.actions import Action
-from zenctl.plans.plan import Plan
-from zenctl.plans.planjson import address_json, diagnostic_json, plan_document
+from zenctl.plans.plan import Change, Plan
+from zenctl.plans.planjson import TERRAFORM_VERSION, address_json, diagnostic_json, plan_document, value_type
 
-UI_VERSION = "1.0"
-"""Version of the events: a minor one adds types and keys, which readers must skip if unknown."""
+UI_VERSION = "1.2"
+"""Version of the events, Terraform's own: a minor one adds types and keys, which readers must skip if unknown."""
+
+_REASONS = {
+    "replace_by_request": "requested",
+    "replace_by_triggers": "replace_triggered_by",
+    "replace_because_cannot_update": "cannot_update",
+}
+"""What the stream calls an `action_reason` of the plan document; the others have one name in both."""
 
 _STREAM_WORDS = {
     Action.RUN: "update",
@@ -52,18 +60,36 @@ def utc_now() -> str:
 
 
 class JsonStream:
-    """Writes events as they happen; safe to call from several threads. `first` is the `version` line."""
+    """Writes events as they happen; safe to call from several threads. The first line is `version`.
 
-    def __init__(self, out: TextIO, sources: Sources | None = None, now: Callable[[], str] = utc_now) -> None:
+    `clock` gives seconds, for the time that has passed since a change began.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        sources: Sources | None = None,
+        now: Callable[[], str] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._out = out
         self._sources = sources or Sources()
         self._now = now
+        self._clock = clock
         self._lock = threading.Lock()
         self._told: set[Diagnostic] = set()
+        self._planned: dict[str, str] = {}
+        self._began: dict[str, tuple[ChangeStarted, float]] = {}
 
     def version(self) -> None:
         """The first line of every stream."""
-        self.write("version", f"zenctl {__version__}", {"zenctl": __version__, "ui": UI_VERSION})
+        payload = {"zenctl": __version__, "terraform": TERRAFORM_VERSION, "ui": UI_VERSION}
+        self.write("version", f"zenctl {__version__}", payload)
+
+    def expect(self, plan: Plan) -> None:
+        """Take the words for what apply does from its plan: `create` what was never there, `update` the rest."""
+        for item in plan_document(plan)["resource_changes"]:
+            self._planned[item["address"]] = _word(item["change"]["actions"])
 
     def write(self, type: str, message: str, payload: Mapping[str, Any], level: str = "info") -> None:
         """One line."""
@@ -86,18 +112,19 @@ class JsonStream:
             self.write("diagnostic", message, {"diagnostic": diagnostic_json(diagnostic, text)}, level)
 
     def plan(self, plan: Plan) -> None:
-        """A `planned_change` for each change, the `change_summary`, and the outputs."""
+        """The drift, a `planned_change` for each change, the `change_summary`, and the outputs."""
         document = plan_document(plan)
-        for change, item in zip(plan.changes, document["resource_changes"], strict=True):
-            if change.is_noop:
-                continue
+        for change, item in zip(plan.drift, document["resource_drift"], strict=True):
+            word = _word(item["change"]["actions"])
             payload = {
                 "resource": address_json(change.addr),
-                "action": _word(item["change"]["actions"]),
-                "zenctl_action": change.action.value,
+                "action": word,
                 "stale_because": item["stale_because"],
             }
-            self.write("planned_change", headline(item), {"change": payload})
+            self.write("resource_drift", f"{change.address}: Drift detected ({word})", {"change": payload})
+        for change, item in zip(plan.changes, document["resource_changes"], strict=True):
+            if not change.is_noop:
+                self.write("planned_change", headline(item), {"change": _planned_change(change, item)})
         self.summary("destroy" if plan.destroy else "plan", summary_line(document["zenctl_summary"]), document)
         if plan.outputs:
             outputs = {name: _output_change(output) for name, output in document["output_changes"].items()}
@@ -110,6 +137,7 @@ class JsonStream:
             "add": actions.count("create"),
             "change": actions.count("update"),
             "remove": actions.count("delete"),
+            "import": 0,
             "operation": operation,
             "zenctl": document["zenctl_summary"],
         }
@@ -121,9 +149,38 @@ class JsonStream:
             self.write("log", event.text, dict(event.data))
             return
         type, message, hook, level = _HOOKS[event.__class__](event)
+        hook = {**hook, **self._timed(event)}
         self.write(type, f"{event.address}: {message}", {"hook": {"resource": _resource(event.address), **hook}}, level)
         if isinstance(event, ChangeFailed):
             self.diagnostics(event.diagnostics)
+
+    def _timed(self, event: Event) -> dict[str, Any]:
+        """What a hook says besides of an event, from those before it: its action and the seconds since it began."""
+        address = getattr(event, "address", "")
+        if isinstance(event, ChangeStarted):
+            self._began[address] = event, self._clock()
+        began, since = self._began.get(address, (None, 0.0))
+        found: dict[str, Any] = {}
+        if address in self._planned and not isinstance(event, (RefreshStarted, RefreshEnded, ChangeLog)):
+            found["action"] = self._planned[address]
+        if isinstance(event, ChangeProgress) and began is not None:
+            found.setdefault("action", _STREAM_WORDS[began.action])
+            found["elapsed_seconds"] = int(self._clock() - since)
+        if isinstance(event, ChangeEnded) and began is not None and began.job_id:
+            found |= {"id_key": "job_id", "id_value": began.job_id}
+        return found
+
+
+def _planned_change(change: Change, item: Mapping[str, Any]) -> dict[str, Any]:
+    payload: dict[str, Any] = {"resource": address_json(change.addr)}
+    if change.moved_from:
+        payload["previous_resource"] = _resource(change.moved_from)
+    moved = change.action is Action.NO_OP and change.moved_from
+    payload["action"] = "move" if moved else _word(item["change"]["actions"])
+    why = item.get("action_reason", "")
+    if why:
+        payload["reason"] = _REASONS.get(why, why)
+    return {**payload, "zenctl_action": change.action.value, "stale_because": item["stale_because"]}
 
 
 Hook = tuple[str, str, dict[str, Any], str]
@@ -131,6 +188,8 @@ Hook = tuple[str, str, dict[str, Any], str]
 
 def _started(event: ChangeStarted) -> Hook:
     hook = {"action": _STREAM_WORDS[event.action], "zenctl_action": event.action.value, "job_id": event.job_id}
+    if event.job_id:
+        hook |= {"id_key": "job_id", "id_value": event.job_id}
     return "apply_start", "started", hook, "info"
 
 
@@ -150,7 +209,8 @@ def _ended(event: ChangeEnded) -> Hook:
         "zenctl_action": event.action.value,
         "outcome": event.outcome,
         "note": event.note,
-        "elapsed_seconds": round(event.seconds, 3),
+        "elapsed_seconds": int(event.seconds),
+        "seconds": round(event.seconds, 3),
     }
     return "apply_complete", f"{event.outcome.replace('_', ' ')} after {event.seconds:.1f}s", hook, "info"
 
@@ -160,7 +220,8 @@ def _failed(event: ChangeFailed) -> Hook:
         "action": _STREAM_WORDS[event.action],
         "zenctl_action": event.action.value,
         "canceled": event.canceled,
-        "elapsed_seconds": round(event.seconds, 3),
+        "elapsed_seconds": int(event.seconds),
+        "seconds": round(event.seconds, 3),
     }
     word = "canceled" if event.canceled else "failed"
     return "apply_errored", f"{word} after {event.seconds:.1f}s", hook, "error"
@@ -206,7 +267,9 @@ def _resource(address: str) -> dict[str, Any]:
 
 def _output_change(output: Mapping[str, Any]) -> dict[str, Any]:
     shown = {"sensitive": output["after_sensitive"], "action": _word(output["actions"])}
-    return shown if output["after_unknown"] or output["after_sensitive"] else {**shown, "value": output["after"]}
+    if output["after_unknown"] or output["after_sensitive"]:
+        return shown
+    return {**shown, "type": value_type(output["after"]), "value": output["after"]}
 
 
 class JsonProgress:

@@ -6,10 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError, Position, SourceRange, did_you_mean, error
+from zenctl.digests import sha256_json
 from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.steps.csv.counting import CsvFacts, scan
 from zenctl.steps.csv.files import find_files, source_digest, unreadable
 from zenctl.steps.csv.header import HeaderProblem, read_header
+from zenctl.steps.csv.profiling import PROFILE_BYTES, profile
 from zenctl.steps.csv.schema import Csv
 
 
@@ -46,7 +48,40 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
         raise DiagnosticError(error("source_empty", f"{model.path} has a header, but no rows", detail))
     locations = {name: str(path.absolute()) for name, path in files.items()}
     digest = source_digest([found.sha256 for found in facts])
-    return SourceState(digest, sum(found.bytes for found in facts), rows, locations)
+    size = sum(found.bytes for found in facts)
+    form = _form(model)
+    types = _columns(list(files.values()), columns, model, cache, (digest, form, size))
+    return SourceState(digest, size, rows, locations, types, form)
+
+
+def _form(model: Csv) -> str:
+    """What rows and types follow from besides the content."""
+    rules = {name: getattr(model, name) for name in ("delimiter", "header", "null_values", "types")}
+    return sha256_json(rules)[:16]
+
+
+def _columns(
+    files: list[Path], names: tuple[str, ...], model: Csv, cache: SourceCache, source: tuple[str, str, int]
+) -> dict[str, str]:
+    """Types by column, of large sources as declared; the rows of small ones are kept in the cache besides."""
+    digest, form, size = source
+    declared = {name: str(model.types.get(name, "")) for name in names}
+    if size > PROFILE_BYTES:
+        return declared
+    key = f"{digest}-{form}"
+    known = (cache.get(files[0]) or {}).get("columns")
+    if isinstance(known, dict) and known.get("of") == key:
+        return {str(name): str(kind) for name, kind in known["types"].items()}
+    try:
+        found = profile(files, names, model)
+    except OSError as problem:
+        raise unreadable(str(files[0]), problem) from problem
+    if found is None:
+        return declared
+    cache.keep_rows(digest, form, found.rows)
+    # Beside the first file's own facts: the digest says which files of the source it holds for.
+    cache.put(files[0], {**(cache.get(files[0]) or {}), "columns": {"of": key, "types": found.columns}})
+    return found.columns
 
 
 def _facts(path: Path, cache: SourceCache) -> CsvFacts:

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from zenctl.schema import BlockModel, DatasourceType, attribute
+from zenctl.schema import DatasourceType, SourceModel, attribute
 
 
-class Csv(BlockModel):
+class Csv(SourceModel):
     """The block's attributes."""
 
     path: str = attribute(

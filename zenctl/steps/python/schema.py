@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, WithJsonSchema, model_validator
 
 from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, StepType, attribute
 
@@ -40,6 +40,32 @@ SecretReference = Annotated[
 """Where a secret is found on this machine."""
 
 
+class Environment(BlockModel):
+    """What of the environment that the step runs in makes its results stale when it changes."""
+
+    track: Literal["imports", "lock", "none"] = attribute(
+        "imports: the Python version and the installed versions of the packages that the code imports, with all that "
+        "these need. lock: the Python version and the requirements file alone, whatever is installed. none: nothing.",
+        default="imports",
+    )
+    requirements: str = attribute(
+        "A pip requirements file, relative to the configuration, that the environment is made from. What it says "
+        "counts, comments and order do not; files that it includes count too.",
+        default="",
+    )
+    variables: list[str] = attribute(
+        "Environment variables that the result depends on, such as OMP_NUM_THREADS. Only digests of their values are "
+        "recorded. Not for secrets: another secret would make the step stale.",
+        default=[],
+    )
+
+    @model_validator(mode="after")
+    def _lock_is_there(self) -> Environment:
+        if self.track == "lock" and not self.requirements:
+            raise ValueError('track = "lock" needs `requirements`, the file that is the lock')
+        return self
+
+
 class Python(BlockModel):
     """The block's attributes."""
 
@@ -64,6 +90,11 @@ class Python(BlockModel):
         'Environment variables of the step that hold secrets, by reference: { TOKEN = "env:TOKEN" } or '
         '"file:PATH". The value is never written anywhere.',
         default={},
+        fingerprint=False,
+    )
+    environment: Environment = attribute(
+        'What of the environment makes results stale: environment { track = "lock", requirements = "lock.txt" }.',
+        default=Environment(),
         fingerprint=False,
     )
     outputs: dict[str, ArtifactType] = attribute(

@@ -33,6 +33,9 @@ class Cache(dict[Path, Mapping[str, Any]]):
     def put(self, path: Path, facts: Mapping[str, Any]) -> None:
         self[path] = facts
 
+    def keep_rows(self, digest: str, form: str, rows: bytes) -> None:
+        self[Path(digest, form)] = {"rows": rows}
+
 
 Snapshot = Callable[..., Dataset]
 

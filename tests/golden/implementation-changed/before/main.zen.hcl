@@ -1,0 +1,7 @@
+zenctl {
+  project = "echoing"
+}
+
+step "echo" "hello" {
+  text = "hi"
+}

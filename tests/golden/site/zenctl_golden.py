@@ -1,0 +1,139 @@
+"""What golden cases need and no real provider has: an endpoint that is one file, versions that a case can change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zenctl.jobs.storage import Storage
+from zenctl.provider import (
+    Compute,
+    Endpoint,
+    EndpointAction,
+    EndpointPlan,
+    EndpointRequest,
+    EndpointState,
+    ErrorKind,
+    Processing,
+    ProviderContext,
+    ProviderError,
+)
+from zenctl.schema import ArtifactRef, BlockModel, EndpointType, OutputDecl, ProviderSchema, StepType, attribute
+
+
+def version(name: str, default: str) -> str:
+    """The first line of a file in the project's folder, where zenctl runs."""
+    path = Path(name)
+    return path.read_text().strip() if path.exists() else default
+
+
+class GoldenBlock(BlockModel):
+    """`provider "golden" {}`."""
+
+
+class FileEndpoint(BlockModel):
+    """`endpoint "file" "NAME" {}`."""
+
+    model: ArtifactRef = attribute("The model to serve.")
+    port: int = attribute("What it cannot change while it lives.", default=80)
+
+
+SCHEMA = ProviderSchema(
+    "golden", GoldenBlock, endpoints={"file": EndpointType("file", "A file that says what is served.", FileEndpoint)}
+)
+
+
+class FileEndpoints:
+    """Endpoints that are JSON files below `.zenctl/endpoints`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, name: str) -> EndpointState | None:
+        path = self._root / f"{name}.json"
+        if not path.exists():
+            return None
+        found = json.loads(path.read_text())
+        attributes = {"port": found["port"]}
+        return EndpointState(name, found["model"], found["ready"], f"file:{name}", attributes, found.get("problem", ""))
+
+    def plan(self, prior: EndpointState | None, wanted: EndpointRequest) -> EndpointPlan:
+        if prior is None:
+            return EndpointPlan(EndpointAction.CREATE, ("there is none",))
+        if prior.attributes["port"] != wanted.config["port"]:
+            return EndpointPlan(EndpointAction.REPLACE, ("its port is another one",))
+        if prior.model_digest != wanted.model_digest:
+            return EndpointPlan(EndpointAction.UPDATE, ("it serves another model",))
+        if not prior.ready:
+            return EndpointPlan(EndpointAction.UPDATE, (prior.problem,))
+        return EndpointPlan(EndpointAction.NO_OP)
+
+    def create(self, wanted: EndpointRequest) -> EndpointState:
+        self._root.mkdir(parents=True, exist_ok=True)
+        state = {"model": wanted.model_digest, "port": wanted.config["port"], "ready": True}
+        (self._root / f"{wanted.name}.json").write_text(json.dumps(state))
+        made = self.read(wanted.name)
+        assert made is not None
+        return made
+
+    def update(self, prior: EndpointState, wanted: EndpointRequest) -> EndpointState:
+        return self.create(replace(wanted, name=prior.name))
+
+    def delete(self, name: str) -> None:
+        (self._root / f"{name}.json").unlink(missing_ok=True)
+
+
+class GoldenProvider:
+    """The provider `golden`."""
+
+    name = "golden"
+
+    def __init__(self) -> None:
+        self.version = version("provider-version", "1.0.0")
+        self._root = Path()
+
+    def schema(self) -> ProviderSchema:
+        return SCHEMA
+
+    def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:
+        self._root = context.data_dir / "endpoints"
+
+    def compute(self, type: str, config: Mapping[str, Any]) -> Compute:
+        raise ProviderError(ErrorKind.INVALID, "golden has no backends")
+
+    def processing(self, type: str, config: Mapping[str, Any]) -> Processing:
+        raise ProviderError(ErrorKind.INVALID, "golden has no backends")
+
+    def endpoint(self, type: str) -> Endpoint:
+        return FileEndpoints(self._root)
+
+    def storage(self, type: str, config: Mapping[str, Any]) -> Storage:
+        raise ProviderError(ErrorKind.INVALID, "golden keeps no artifacts")
+
+    def close(self) -> None:
+        return None
+
+
+class Echo(BlockModel):
+    """`step "echo" "NAME" {}`."""
+
+    text: str = attribute("What to write.", default="hello")
+
+
+def echo(job: Any) -> None:
+    """Write the text."""
+    (job.outputs["text"].path / "text.txt").write_text(job.params["text"])
+
+
+ECHO = StepType(
+    name="echo",
+    description="Writes a text.",
+    model=Echo,
+    inputs={},
+    outputs=lambda _: {"text": OutputDecl("Artifact")},
+    implementation="zenctl_golden:echo",
+    version=int(version("echo-version", "1")),
+)

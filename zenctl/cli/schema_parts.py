@@ -1,0 +1,60 @@
+"""The parts that the JSON Schemas of zenctl's documents share: objects, reasons, diagnostics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zenctl.plans.actions import ReasonCode
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": "number"}
+FLAG: Schema = {"type": "boolean"}
+ANY: Schema = {}
+MARKS: Schema = {
+    "description": "true, or a map or list of the value's own shape that holds true where a part is so marked",
+    "type": ["boolean", "object", "array"],
+}
+ADDRESS = {
+    "type": "string",
+    "pattern": r"^(module\.[^.]+\.)*(step|datasource|endpoint|backend)\.",
+}
+_TERRAFORM_ACTIONS = ["no-op", "create", "read", "update", "delete", "forget"]
+
+
+def actions() -> Schema:
+    """Of `change.actions`."""
+    return {"type": "array", "items": {"enum": _TERRAFORM_ACTIONS}, "minItems": 1, "maxItems": 2}
+
+
+def reason() -> Schema:
+    """Of an entry of `stale_because`."""
+    return fields({"reason": {"enum": [code.value for code in ReasonCode]}, "detail": TEXT, "data": {"type": "object"}})
+
+
+def diagnostic() -> Schema:
+    """Of a diagnostic, in Terraform's shape."""
+    position = fields({"line": COUNT, "column": COUNT, "byte": COUNT})
+    schema = fields({"severity": {"enum": ["error", "warning"]}, "code": TEXT, "summary": TEXT, "detail": TEXT})
+    schema["properties"] |= {
+        "address": TEXT,
+        "range": fields({"filename": TEXT, "start": position, "end": position}),
+        "snippet": fields(
+            {
+                "context": {"type": ["string", "null"]},
+                "code": TEXT,
+                "start_line": COUNT,
+                "highlight_start_offset": COUNT,
+                "highlight_end_offset": COUNT,
+                "values": {"type": "array", "items": fields({"traversal": TEXT, "statement": TEXT})},
+            }
+        ),
+    }
+    return schema
+
+
+def fields(properties: dict[str, Schema]) -> Schema:
+    """An object that has all these properties, and may have others."""
+    return {"type": "object", "required": sorted(properties), "properties": dict(properties)}

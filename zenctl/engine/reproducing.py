@@ -1,0 +1,259 @@
+"""Runs a recorded job once more, from its recorded order, code, inputs and environment, and compares what it writes.
+
+Nothing of it is recorded: the job has a store of its own in a temporary folder, which holds what it reads and writes.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from zenctl.addrs import Address, AddressError, EndpointAddr, parse
+from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
+from zenctl.engine.comparing import FileDifference, OutputComparison, differing_files, side_by_side
+from zenctl.engine.environments import FoundEnvironment, find_environment
+from zenctl.engine.events import Listener, Notice
+from zenctl.engine.execution import Order, Services, execute
+from zenctl.engine.requests import Stop
+from zenctl.engine.world import World
+from zenctl.fingerprint.environment import compare
+from zenctl.jobs.artifacts import CorruptArtifact, blob_path, code_path, read_tree, tree_path
+from zenctl.jobs.result import JobError, JobResult
+from zenctl.jobs.spec import JobSpec, job_path
+from zenctl.jobs.storage import FolderStorage, Storage, StorageError
+from zenctl.jobs.wire import WireError, spec_from_json
+from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
+from zenctl.provider import Compute, ProviderContext, ProviderError
+from zenctl.provider.registry import Registry
+from zenctl.runner.zipapp import build_runner
+
+RUNS_ON = "local"
+"""The backend type that jobs are reproduced on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduced:
+    """What came of it. `recorded` is the execution that really ran, where a reuse stands for it.
+
+    `code` is the digest of its code archive, empty for built-in steps.
+    """
+
+    recorded: Recorded
+    outputs: tuple[OutputComparison, ...]
+    environment: FoundEnvironment
+    code: str = ""
+    seconds: float = 0.0
+
+    @property
+    def equal(self) -> bool:
+        return all(output.equal for output in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class ReproduceOutcome:
+    """A comparison, or only diagnostics."""
+
+    reproduced: Reproduced | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def split_serial(text: str) -> tuple[str, int | None]:
+    """`step.python.fit@3` is an address and the serial of an apply; an `@` inside a key is none."""
+    address, at, serial = text.rpartition("@")
+    if at and serial.isdigit() and not address.count('"') % 2:
+        return address, int(serial)
+    return text, None
+
+
+def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Reproduced:
+    """Run it again and compare. Raises DiagnosticError where it cannot be run, or fails."""
+    recorded = _recorded(world, text)
+    ran = recorded
+    if recorded.source:
+        [found] = world.store.executions_by_id([recorded.source])
+        ran = replace(recorded, job_id=found.name)
+    spec = _order(world.storage, ran)
+    environment = find_environment(_ran_with(recorded), world.inputs.data_dir / "cache", build=build)
+    if environment.problem:
+        listener(Notice(f"the recorded environment cannot be had ({environment.problem}); running with this one"))
+    with _scratch(world.inputs.data_dir) as folder:
+        store = FolderStorage(folder / "artifacts")
+        _bring(world.storage, store, spec)
+        result = _run(world, spec, store, environment, folder, listener)
+        if result.error is not None:
+            raise DiagnosticError(_failed(recorded, result.error, environment))
+        outputs = tuple(_compare(world.storage, store, recorded, result))
+    ran_with = tuple(compare(recorded.environment, result.environment))
+    environment = replace(environment, differences=ran_with)
+    return Reproduced(recorded, outputs, environment, spec.code, result.ended - result.started)
+
+
+def _ran_with(recorded: Recorded) -> dict[str, Any]:
+    """The environment of the run: what the job reported, and what its packages need, as the plan saw it."""
+    planned = recorded.components.get("environment", {}).get("distributions", {})
+    reported = recorded.environment
+    return {**reported, "distributions": {**planned, **reported.get("distributions", {})}}
+
+
+def _recorded(world: World, text: str) -> Recorded:
+    """The result that the words name."""
+    address, serial = split_serial(text)
+    try:
+        addr = parse(address)
+    except AddressError as problem:
+        raise DiagnosticError(error("bad_address", str(problem), "`zenctl state list` lists all.")) from problem
+    if isinstance(addr, EndpointAddr):
+        detail = "An endpoint is no result. Reproduce the step that made its model."
+        raise DiagnosticError(error("not_reproducible", f"{addr} cannot be reproduced", detail))
+    project = world.opened.configuration.settings.project
+    state = read_state(world.store, project, world.inputs.workspace)
+    if serial is None:
+        found = state.results.get(addr)
+        if found is None:
+            raise DiagnosticError(_nothing(addr, state))
+        return found
+    runs = [r for r in history(world.store, project, world.inputs.workspace, addr) if r.is_result]
+    wanted = [recorded for recorded in runs if recorded.serial == serial]
+    if not wanted:
+        serials = ", ".join(str(n) for n in sorted({recorded.serial for recorded in runs}))
+        detail = f"It has results of apply {serials}." if serials else "It has no results."
+        raise DiagnosticError(error("not_recorded", f"Apply {serial} recorded no result of {addr}", detail))
+    return wanted[0]
+
+
+def _nothing(addr: Address, state: WorkspaceState) -> Diagnostic:
+    hint = did_you_mean(str(addr), [str(other) for other in state.results])
+    return error("not_recorded", f"Nothing is recorded for {addr}", f"`zenctl state list` lists what is.{hint}")
+
+
+def _order(storage: Storage, ran: Recorded) -> JobSpec:
+    """The job as it was ordered."""
+    path = job_path(ran.job_id)
+    try:
+        with storage.open(path) as stream:
+            return spec_from_json(stream.read())
+    except (StorageError, WireError) as problem:
+        detail = f"{problem}. Without it nobody knows what was run; apply with -replace={ran.addr} records a new run."
+        summary = f"The order of {ran.addr} in apply {ran.serial} cannot be read"
+        raise DiagnosticError(error("not_reproducible", summary, detail)) from problem
+
+
+@contextmanager
+def _scratch(data_dir: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards, near the artifacts, so that files can be linked instead of copied."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="reproduce-", dir=data_dir, ignore_cleanup_errors=True) as folder:
+        yield Path(folder).absolute()
+
+
+def _bring(storage: Storage, scratch: FolderStorage, spec: JobSpec) -> None:
+    """Take the recorded code and inputs into the job's own store; raises DiagnosticError where one is gone."""
+    try:
+        paths = [code_path(spec.code)] if spec.code else []
+        for given in spec.inputs.values():
+            paths += [blob_path(file.sha256) for file in read_tree(storage, given.digest).files]
+            paths.append(tree_path(given.digest))
+        for path in dict.fromkeys(paths):
+            _take(storage, scratch, path)
+    except (CorruptArtifact, StorageError) as problem:
+        detail = f"{problem}. What a result was made from must be there to make it again."
+        raise DiagnosticError(error("not_reproducible", f"{spec.address} cannot be reproduced", detail)) from problem
+
+
+def _take(storage: Storage, scratch: FolderStorage, path: str) -> None:
+    place = scratch.local_path(path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(storage, FolderStorage):
+        try:
+            os.link(storage.local_path(path), place)
+            return
+        except FileExistsError:
+            return
+        except OSError:
+            # Another file system, or too many links: it is copied, or found to be gone.
+            pass
+    with storage.open(path) as stream, tempfile.NamedTemporaryFile(dir=place.parent) as copy:
+        while chunk := stream.read(1 << 20):
+            copy.write(chunk)
+        copy.flush()
+        scratch.put(path, Path(copy.name))
+
+
+def _run(
+    world: World,
+    spec: JobSpec,
+    store: FolderStorage,
+    environment: FoundEnvironment,
+    folder: Path,
+    listener: Listener,
+) -> JobResult:
+    registry = world.opened.registry
+    provider, _ = registry.backend_type(RUNS_ON)
+    again = replace(spec, job_id=f"{spec.job_id}-again-{secrets.token_hex(4)}", processing={})
+    services = Services(
+        storage=store,
+        providers=world.providers,
+        runner=build_runner(world.inputs.data_dir / "cache"),
+        listener=listener,
+        stop=Stop(),
+    )
+    with _local(registry, provider, world, folder, environment.python) as compute:
+        return execute(Order(again, compute, None, lambda _: None), services)
+
+
+@contextmanager
+def _local(registry: Registry, name: str, world: World, folder: Path, python: str) -> Iterator[Compute]:
+    """A backend of this machine that keeps what it needs in the temporary folder."""
+    project = world.opened.configuration.settings.project
+    provider = registry.instance(name)
+    # An environment of its own must not find this one's packages first.
+    own = os.environ.pop("PYTHONPATH", None) if python else None
+    try:
+        provider.configure({}, ProviderContext(project, world.inputs.workspace, folder, world.inputs.root.absolute()))
+        yield provider.compute(RUNS_ON, {"slots": None, "python": python or None})
+    except ProviderError as problem:
+        summary = f"It cannot be run here: {problem.message}"
+        raise DiagnosticError(error("not_reproducible", summary, problem.hint)) from problem
+    finally:
+        provider.close()
+        if own is not None:
+            os.environ["PYTHONPATH"] = own
+
+
+def _failed(recorded: Recorded, problem: JobError, environment: FoundEnvironment) -> Diagnostic:
+    summary = f"{recorded.addr} of apply {recorded.serial} cannot be reproduced: {problem.message}"
+    detail = problem.hint
+    if problem.kind == "source_changed":
+        detail = "Its source does not hold any more what the snapshot was taken from. The snapshot itself is recorded."
+    if environment.differences:
+        told = ", ".join(str(change) for change in environment.differences)
+        detail = f"{detail} It ran in another environment than recorded: {told}.".strip()
+    more = f"\n{problem.traceback}" if problem.traceback else ""
+    return error("not_reproducible", summary, f"{detail}{more}", address=str(recorded.addr))
+
+
+def _compare(storage: Storage, store: Storage, recorded: Recorded, result: JobResult) -> Iterator[OutputComparison]:
+    for name in sorted(recorded.outputs.keys() | result.outputs.keys()):
+        before, after = recorded.outputs.get(name), result.outputs.get(name)
+        type_ = before.type if before else after.type if after else ""
+        old, new = before.digest if before else "", after.digest if after else ""
+        metrics: dict[str, tuple[Any, Any]] = {}
+        if before is not None and after is not None and type_ in ("Metrics", "Artifact", "Dataset"):
+            metrics = side_by_side(before.properties, after.properties)
+        files: tuple[FileDifference, ...] | None = None
+        if old == new:
+            files = ()
+        elif before is not None and after is not None:
+            try:
+                files = differing_files(read_tree(storage, old), read_tree(store, new))
+            except (CorruptArtifact, StorageError):
+                # The digests alone say that they differ; where, nobody can tell any more.
+                files = None
+        yield OutputComparison(name, type_, old, new, files, metrics)
