@@ -17,7 +17,7 @@ from zenctl.metadata.encoding import (
     present,
     workspace_key,
 )
-from zenctl.metadata.mlmd.messages import _escape, _unescape
+from zenctl.metadata.mlmd.dialects import DIALECTS, Dialect, unescape
 from zenctl.metadata.store import PLAIN
 
 plain = st.recursive(
@@ -36,10 +36,20 @@ def test_json_comes_back(value: dict[str, object]) -> None:
     assert json.loads(text) == value
 
 
-@given(st.text(st.characters() | st.sampled_from("\0\x1a01")))
-def test_escaped_text_has_no_nul_and_comes_back(text: str) -> None:
-    assert "\0" not in _escape(text)
-    assert _unescape(_escape(text)) == text
+@given(st.sampled_from(list(DIALECTS.values())), st.text() | st.text("a\0\x1a012~;\\"))
+def test_escaped_text_has_nothing_that_a_dialect_cannot_hold_and_comes_back(dialect: Dialect, text: str) -> None:
+    stored = dialect.escape(text)
+    assert "\0" not in stored
+    assert dialect.backslashes or "\\" not in stored
+    assert unescape(stored) == text
+
+
+@given(st.sampled_from(list(DIALECTS.values())), st.text() | st.text("aAbB~41; \t\x1a\0\u00e4"), st.text("aA \u00e4"))
+def test_names_differ_where_they_are_stored_exactly_if_they_differ(dialect: Dialect, name: str, other: str) -> None:
+    stored = dialect.escape_name(name)
+    assert dialect.unescape_name(stored) == name
+    if not dialect.exact_names:
+        assert (stored.rstrip().lower() == dialect.escape_name(other).rstrip().lower()) is (name == other)
 
 
 @given(st.lists(st.text(min_size=1), min_size=2, max_size=2), st.lists(st.text(min_size=1), min_size=2, max_size=2))
