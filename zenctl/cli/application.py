@@ -17,6 +17,7 @@ from zenctl.cli.commands import (
     force_unlock,
     graph,
     history,
+    import_,
     init,
     logs,
     metadata_serve,
@@ -73,6 +74,7 @@ def build() -> typer.Typer:
         ("graph", graph),
         ("logs", logs),
         ("history", history),
+        ("import", import_),
         ("output", output),
         ("reproduce", reproduce),
         ("convert", convert),
@@ -81,7 +83,8 @@ def build() -> typer.Typer:
         ("version", version),
     ):
         declare = app.command(name, cls=Command, context_settings=HELP_NAMES, epilog=module.EPILOG)
-        declare(getattr(module, name.replace("-", "_")))
+        # A word of Python, such as import, is the name of none of its functions.
+        declare(getattr(module, name.replace("-", "_"), None) or getattr(module, f"{name}_"))
     state.command("list", cls=Command, context_settings=HELP_NAMES, epilog=state_list.EPILOG)(state_list.state_list)
     state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
     app.add_typer(state, name="state", cls=Group)

@@ -269,7 +269,7 @@ class _Applier:
         execution_id = context.recorder.start(
             addr,
             job_id,
-            _execution_type(desired),
+            execution_type(desired),
             components,
             digest,
             inputs,
@@ -390,5 +390,6 @@ def _input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, Record
     return {name: input_record(ref) for name, ref in desired.inputs.items()}
 
 
-def _execution_type(desired: DesiredDatasource | DesiredStep) -> str:
+def execution_type(desired: DesiredDatasource | DesiredStep) -> str:
+    """The type of its executions in ML Metadata."""
     return "Process" if isinstance(desired, DesiredDatasource) else desired.config.type.mlmd_type

@@ -53,6 +53,8 @@ def server_log(recorded: Recorded, data_dir: Path, *, follow: bool) -> Iterator[
 
 def _none(recorded: Recorded) -> DiagnosticError:
     detail = "It printed nothing, or its log was removed."
+    if recorded.imported_from:
+        detail = f"It was imported in apply {recorded.serial}: nothing ran."
     return DiagnosticError(error("no_log", f"There is no log of {recorded.addr}", detail))
 
 

@@ -75,6 +75,10 @@ def split_serial(text: str) -> tuple[str, int | None]:
 def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Reproduced:
     """Run it again and compare. Raises DiagnosticError where it cannot be run, or fails."""
     recorded = _recorded(world, text)
+    if recorded.imported_from:
+        detail = f"No run is recorded that could be made again; -replace={recorded.addr} records one."
+        summary = f"{recorded.addr} was imported in apply {recorded.serial}"
+        raise DiagnosticError(error("not_reproducible", summary, detail))
     ran = recorded
     if recorded.source:
         [found] = world.store.executions_by_id([recorded.source])

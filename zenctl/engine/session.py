@@ -45,23 +45,8 @@ def run_apply(
     """Take the lock, apply, release it. Raises DiagnosticError where nothing was begun."""
     if world.opened.configuration.settings.require_clean_code and not plan.destroy:
         raise_errors(uncommitted(world.inputs.root, plan, world.opened.folders))
-    holder = Holder.here(world.inputs.command, world.inputs.environment.get("USER", ""))
-    try:
-        lock = acquire(
-            world.store,
-            plan.project,
-            plan.workspace,
-            holder,
-            lease_seconds=LEASE_SECONDS,
-            timeout=lock_timeout,
-            renew=not (plan.destroy or plan.refresh_only),
-            on_wait=lambda held: listener(Notice(f"waiting for the lock: {held}")),
-        )
-    except LockHeld as held:
-        raise DiagnosticError(error("lock_held", str(held), held.hint)) from held
-    for dead in lock.recovered:
-        listener(Notice(f"recovered the lock of a dead apply: {dead.holder}"))
-    recorder = Recorder(world.store, lock)
+    renew = not (plan.destroy or plan.refresh_only)
+    recorder = locked(world, plan, listener, lock_timeout, renew=renew)
     outcome = "failed"
     outputs: Mapping[str, Any] | None = None
     try:
@@ -70,7 +55,7 @@ def run_apply(
         check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))
         locations = check_world(world, plan, state, listener)
         applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism, locations)
-        outputs, problems = _outputs(world.opened, plan, applied, state)
+        outputs, problems = root_outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
         applied.diagnostics += (
             [] if plan.destroy or plan.refresh_only else checks(world.opened.evaluator, applied.known)
@@ -87,6 +72,30 @@ def run_apply(
         raise
     recorder.finish(outcome, outputs)
     return result
+
+
+def locked(world: World, plan: Plan, listener: Listener, timeout: float, *, renew: bool) -> Recorder:
+    """Take the lock of the plan's workspace: what is recorded under it is an apply. Raises DiagnosticError.
+
+    `renew` begins the time of a workspace that is meant to go anew.
+    """
+    holder = Holder.here(world.inputs.command, world.inputs.environment.get("USER", ""))
+    try:
+        lock = acquire(
+            world.store,
+            plan.project,
+            plan.workspace,
+            holder,
+            lease_seconds=LEASE_SECONDS,
+            timeout=timeout,
+            renew=renew,
+            on_wait=lambda held: listener(Notice(f"waiting for the lock: {held}")),
+        )
+    except LockHeld as held:
+        raise DiagnosticError(error("lock_held", str(held), held.hint)) from held
+    for dead in lock.recovered:
+        listener(Notice(f"recovered the lock of a dead apply: {dead.holder}"))
+    return Recorder(world.store, lock)
 
 
 def _apply(
@@ -163,7 +172,7 @@ def _preload(opened: Opened, plan: Plan) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _outputs(
+def root_outputs(
     opened: Opened, plan: Plan, applied: Applied, state: WorkspaceState
 ) -> tuple[dict[str, Any], list[Diagnostic]]:
     """The root outputs after the apply; one that still waits for something keeps its former value."""

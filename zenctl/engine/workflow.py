@@ -12,6 +12,7 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error,
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.holding import check_versions
+from zenctl.engine.importing import ImportOutcome, ImportRequest, run_import
 from zenctl.engine.initialising import ignore_data, write_starter
 from zenctl.engine.installing import install_modules
 from zenctl.engine.logs import job_log, server_log
@@ -60,6 +61,7 @@ __all__ = [
     "StateOutcome",
     "Stop",
     "apply_plan",
+    "import_result",
     "initialise",
     "logs",
     "make_plan",
@@ -248,6 +250,20 @@ def reproduce_result(inputs: Inputs, address: str, listener: Listener, *, build:
             return ReproduceOutcome(reproduce(world, address, listener, build=build))
     except DiagnosticError as problem:
         return ReproduceOutcome(None, problem.diagnostics, opened.sources)
+
+
+def import_result(inputs: Inputs, request: ImportRequest, listener: Listener) -> ImportOutcome:
+    """Record what was made elsewhere as the result of an address; an apply of its own."""
+    try:
+        opened = open_configuration(inputs)
+    except OpeningError as problem:
+        return ImportOutcome(None, problem.diagnostics, problem.sources)
+    try:
+        with _world(opened, inputs, create=True) as (store, providers, storage):
+            imported = run_import(World(opened, inputs, store, providers, storage), request, listener)
+            return ImportOutcome(imported, (), opened.sources)
+    except DiagnosticError as problem:
+        return ImportOutcome(None, problem.diagnostics, {**opened.sources, **code_texts(opened, problem.diagnostics)})
 
 
 def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:

@@ -77,17 +77,20 @@ def scan_folder(folder: Path) -> Tree:
     """The tree of a local folder (or of one file, then named as it is). Symbolic links are followed only inside it."""
     if folder.is_file():
         return Tree((TreeFile(folder.name, folder.stat().st_size, sha256_file(folder)),))
+    found = [TreeFile(name, path.stat().st_size, sha256_file(path)) for name, path in folder_files(folder)]
+    return Tree(tuple(sorted(found, key=lambda f: f.path)))
+
+
+def folder_files(folder: Path) -> Iterator[Tuple[str, Path]]:
+    """The files of a folder that is to be an artifact, each with its name in it; StorageError for what cannot be."""
     root = folder.resolve()
-    found: List[TreeFile] = []
     for path in _files(folder):
         real = path.resolve()
         if root not in real.parents:
             raise StorageError("INVALID", f"{path.name} is a link to a place outside of the artifact: {real}")
         if not real.is_file():
             raise StorageError("INVALID", f"{path.name} is no file: an artifact holds files and folders of files")
-        name = check_path(path.relative_to(folder).as_posix())
-        found.append(TreeFile(name, path.stat().st_size, sha256_file(path)))
-    return Tree(tuple(sorted(found, key=lambda f: f.path)))
+        yield check_path(path.relative_to(folder).as_posix()), path
 
 
 def store_folder(storage: Storage, folder: Path) -> Tree:

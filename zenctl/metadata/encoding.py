@@ -108,6 +108,7 @@ def decode_execution(
         environment=_object(properties, "environment"),
         producers=_object(properties, "producers"),
         operation=_text(properties, "operation") or "run",
+        imported_from=_object(properties, "imported_from"),
         project=_text(properties, "project"),
         workspace=_text(properties, "workspace"),
     )

@@ -45,7 +45,8 @@ class Recorder:
 
     An address has at most one head (its current result) and one attempt (its newest execution while that is no result).
     The put that supersedes either clears it. A running attempt is never superseded, or nobody would look after its
-    job any more: start, reuse, forget, endpoint and endpoint_deleted raise ValueError; complete or fail it first.
+    job any more: start, reuse, imported, forget, endpoint and endpoint_deleted raise ValueError; complete or fail it
+    first.
     """
 
     def __init__(self, store: MetadataStore, lock: ApplyLock) -> None:
@@ -152,6 +153,7 @@ class Recorder:
                 components=json_text(encode_components(components)),
                 fingerprint=fingerprint,
                 source=origin,
+                imported_from=json_text(source.imported_from) if source.imported_from else None,
                 environment=json_text(source.environment) if source.environment else None,
                 code_version=json_text(code_version) if code_version else None,
                 produced_ms=source.produced_ms,
@@ -159,6 +161,36 @@ class Recorder:
                 ended_ms=now,
             )
             return self._put(new, self._marked(_key(new)), inputs, _output_records(source))[0].id
+
+    def imported(
+        self,
+        addr: Address,
+        execution_type: str,
+        components: Components,
+        fingerprint: str,
+        inputs: Mapping[str, RecordedArtifact],
+        outputs: Mapping[str, OutputRecord],
+        imported_from: Mapping[str, str],
+        code_version: Mapping[str, Any] | None = None,
+    ) -> dict[str, RecordedArtifact]:
+        """Record in one put what was made elsewhere as the address's result; gives the outputs as recorded.
+
+        `imported_from` says for each output which file or folder it was.
+        """
+        with self._consistent():
+            self._check_not_running(addr)
+            name = self._name(addr, "import")
+            new = self._new(addr, name, execution_type, ExecutionState.COMPLETE, "import", inputs)
+            new = _with(
+                new,
+                head=self._key,
+                components=json_text(encode_components(components)),
+                fingerprint=fingerprint,
+                imported_from=json_text(imported_from),
+                code_version=json_text(code_version) if code_version else None,
+                ended_ms=_now_ms(),
+            )
+            return self._put(new, self._marked(_key(new)), inputs, outputs)[1]
 
     def forget(self, addr: Address) -> None:
         """The address has no current result and no attempt any more. What is recorded of its past stays."""

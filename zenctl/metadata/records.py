@@ -34,7 +34,8 @@ class Recorded:
     `components` are those of the fingerprint (see `zenctl.plans.actions.Components`, as plain JSON); `environment` is
     what the job really ran with. `attributes` is what a provider reported of an endpoint. `source` names the recorded
     execution that a CACHED one stands for, `producers` the executions that made the inputs, by input name, where known.
-    `operation` is `run`, `reuse`, `publish` or `delete` (of an endpoint). `produced_ms` is when its outputs were made:
+    `operation` is `run`, `reuse`, `move`, `import`, `publish` or `delete` (of an endpoint); `imported_from` says of an
+    imported result which file or folder each output was. `produced_ms` is when its outputs were made:
     of a CACHED one, when that execution ended. `repeated` is an attempt whose job is run twice, so that the first's
     result alone does not complete it.
     """
@@ -62,6 +63,7 @@ class Recorded:
     environment: Mapping[str, Any] = field(default_factory=dict, hash=False)
     producers: Mapping[str, int] = field(default_factory=dict, hash=False)
     operation: str = "run"
+    imported_from: Mapping[str, str] = field(default_factory=dict, hash=False)
     project: str = ""
     workspace: str = ""
 

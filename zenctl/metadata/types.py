@@ -43,6 +43,7 @@ _EXECUTION: PropertyKinds = {
     "code_version": str,
     "error": str,
     "source": int,
+    "imported_from": str,
     "producers": str,
     "produced_ms": int,
     "repeated": int,

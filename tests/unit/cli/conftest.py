@@ -60,6 +60,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
         "logs",
         "initialise",
         "reproduce_result",
+        "import_result",
     ):
         setattr(module, name, function(name))
     for name in ("Inputs", "PlanOptions", "Stop"):

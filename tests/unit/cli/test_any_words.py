@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from zenctl.cli import main as entry
 from zenctl.cli.terminal import Terminal
 from zenctl.diagnostics import error
+from zenctl.engine.importing import ImportOutcome
 from zenctl.engine.reproducing import ReproduceOutcome
 from zenctl.engine.requests import InitOutcome, LineageOutcome, LogsOutcome, PlanOutcome, StateOutcome
 
 BAD = (error("bad", "Bad"),)
 COMMANDS = ["init", "validate", "plan", "apply", "destroy", "fmt", "show", "output", "state", "list", "logs", "version"]
 COMMANDS += ["convert", "config", "metadata", "artifacts", "get", "set", "sqlite"]
-COMMANDS += ["console", "graph", "providers", "schema", "reproduce"]
+COMMANDS += ["console", "graph", "providers", "schema", "reproduce", "import"]
 FLAGS = [
     "-json",
     "-out",
@@ -50,6 +51,7 @@ WORDS = st.one_of(st.sampled_from(COMMANDS), st.sampled_from(FLAGS), st.text(max
 @example(words=["convert", "\x00.zen.hcl", "-write"], arguments="")
 @example(words=["convert", "\ud800.zen.hcl"], arguments="")
 @example(words=["graph", "-plan=\x00"], arguments="")
+@example(words=["import", "step.python.x", "\x00", "-json"], arguments="")
 @example(words=["reproduce", "step.python.x@3", "-json"], arguments="")
 @example(words=["show", "\x00"], arguments="")
 @example(words=["show", "-markdown"], arguments="")
@@ -65,6 +67,7 @@ def test_any_words(engine, tmp_path, monkeypatch, words, arguments):
         "logs": LogsOutcome(None, BAD),
         "initialise": InitOutcome((), False, {}, BAD),
         "reproduce_result": ReproduceOutcome(None, BAD),
+        "import_result": ImportOutcome(None, BAD),
     }
     out, err = io.StringIO(), io.StringIO()
     environment = {"ZENCTL_CLI_ARGS": arguments}

@@ -51,6 +51,7 @@ COMMANDS = [
     "state show",
     "logs",
     "reproduce",
+    "import",
     "console",
     "graph",
     "providers",

@@ -33,6 +33,7 @@ HELP = (*ENGINE, "pydantic", "zenctl.lang")
         (["graph", "-help"], HELP),
         (["providers", "-help"], HELP),
         (["reproduce", "-help"], HELP),
+        (["import", "-help"], HELP),
         (["plan", "-nonsense"], HELP),
         (["fmt", "-help"], HELP),
         # To run a command at all, typer itself imports pydantic.

@@ -172,6 +172,27 @@ def test_after_reuse_the_cached_execution_is_head(store: MetadataStore, begin: B
     assert len(heads(store)) == 2
 
 
+def test_what_is_imported_is_a_result_that_says_so_also_where_it_is_reused(store: MetadataStore, begin: Begin) -> None:
+    recorder = begin()
+    recorder.complete(start(recorder, "job-1"), {"model": output("a")})
+    recorder.fail(start(recorder, "job-2"), "no")
+    places = {"model": "old/model"}
+    made = recorder.imported(FIT, "Train", COMPONENTS, F2, {"train": given("e")}, {"model": output("b")}, places)
+    state = read_state(store, "penguins", "default")
+    head = state.results[FIT]
+    assert (head.state, head.operation, head.type, head.fingerprint) == (ExecutionState.COMPLETE, "import", "Train", F2)
+    assert (head.imported_from, head.environment, head.produced_ms) == (places, {}, head.ended_ms)
+    assert head.outputs == made
+    assert head.inputs["train"].digest == "e" * 64
+    assert state.attempts == {}
+    assert len(heads(store)) == 1
+
+    other = begin("pr-1")
+    [source] = find_results(store, F2, of(["default"]))
+    other.reuse(FIT, source, COMPONENTS, F2, {})
+    assert read_state(store, "penguins", "pr-1").results[FIT].imported_from == places
+
+
 def test_after_forget_there_is_nothing_but_history(store: MetadataStore, begin: Begin) -> None:
     recorder = begin()
     recorder.complete(start(recorder, "job-1"), {"model": output("a")})
@@ -296,6 +317,7 @@ def test_a_running_attempt_is_not_lost_by_starting_another(store: MetadataStore,
     for act in (
         lambda: start(recorder, "job-2"),
         lambda: recorder.reuse(FIT, source, COMPONENTS, F1, {}),
+        lambda: recorder.imported(FIT, "Train", COMPONENTS, F1, {}, {}, {}),
         lambda: recorder.endpoint(FIT, COMPONENTS, {}, {}),
         lambda: recorder.forget(FIT),
         lambda: recorder.endpoint_deleted(FIT),

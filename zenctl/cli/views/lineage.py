@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zenctl.cli.views.state import artifact_text, commit_text, is_source, moment, param_text, recorded_document
-from zenctl.cli.views.style import Style, duration, short_digest, size
+from zenctl.cli.views.style import Style, duration, printable, short_digest, size
 
 if TYPE_CHECKING:
     from zenctl.metadata.lineage import LineageNode
@@ -60,8 +60,14 @@ def _facts(recorded: Recorded) -> Iterator[str]:
     params = recorded.components.get("params", {})
     if params and not is_source(recorded):
         yield "params " + _params(params)
+    if recorded.imported_from:
+        yield "imported from " + ", ".join(printable(place) for place in recorded.imported_from.values())
     when = f"apply {recorded.serial}, {moment(recorded.ended_ms or recorded.started_ms)}"
-    took = f", {duration((recorded.ended_ms - recorded.started_ms) / 1000)}" if recorded.ended_ms else ""
+    took = (
+        f", {duration((recorded.ended_ms - recorded.started_ms) / 1000)}"
+        if recorded.ended_ms and not recorded.imported_from
+        else ""
+    )
     reused = f", reused from execution {recorded.source}" if recorded.source else ""
     yield when + took + reused
     for name, artifact in recorded.outputs.items():

@@ -103,11 +103,13 @@ def _facts(recorded: Recorded) -> Iterator[tuple[str, str]]:
     yield "state", _DONE.get(recorded.state, recorded.state.value.lower())
     if recorded.started_ms:
         yield "started", moment(recorded.started_ms)
-    if recorded.ended_ms and recorded.started_ms:
+    if recorded.ended_ms and recorded.started_ms and not recorded.imported_from:
         yield "took", duration((recorded.ended_ms - recorded.started_ms) / 1000)
     yield "apply", f"{recorded.serial} (execution {recorded.execution_id})"
     if recorded.source:
         yield "result of", f"execution {recorded.source}, produced {moment(recorded.produced_ms)}"
+    for name, place in sorted(recorded.imported_from.items()):
+        yield "imported", f"{name} from {printable(place)}"
     if recorded.backend:
         yield "backend", recorded.backend
     source = recorded.components.get("source", {})
@@ -201,6 +203,7 @@ def recorded_document(recorded: Recorded) -> dict[str, Any]:
             "attributes": dict(recorded.attributes),
             "error": recorded.error,
             "reused_execution_id": recorded.source or None,
+            **({"imported_from": dict(recorded.imported_from)} if recorded.imported_from else {}),
         },
     }
 

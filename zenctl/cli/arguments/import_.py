@@ -1,0 +1,50 @@
+"""What `import` was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zenctl.cli.arguments import values
+from zenctl.config.given import VariableArgument
+from zenctl.diagnostics import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class ImportArguments:
+    """Of `zenctl import`. `ids` are as typed; `lock_timeout` is in seconds."""
+
+    address: str
+    ids: tuple[str, ...] = ()
+    variables: tuple[VariableArgument, ...] = ()
+    json: bool = False
+    input: bool = True
+    lock_timeout: float = 0.0
+
+
+def import_arguments(
+    words: Sequence[str],
+    *,
+    var: Sequence[str],
+    var_file: Sequence[str],
+    order: Sequence[str],
+    json: bool,
+    input: bool,
+    lock_timeout: str,
+    found: list[Diagnostic],
+) -> ImportArguments:
+    """Check the words and flags of `import`: an address, then what is to be recorded there."""
+    address, *ids = words or [""]
+    if not address:
+        detail = "For example: zenctl import step.train.penguins model=old/model history=old/history"
+        found.append(values.missing("The address", detail))
+    else:
+        address = values.address("", address, found)
+    return ImportArguments(
+        address=address,
+        ids=tuple(ids),
+        variables=values.variables(var, var_file, order, found),
+        json=json,
+        input=input,
+        lock_timeout=values.seconds("-lock-timeout", lock_timeout, found),
+    )
