@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from zenctl.provider import (
 )
 from zenctl_local.endpoint_client import NoAnswer, Refused, change_model, health
 from zenctl_local.forkserver import kill_group, started
+from zenctl_local.schema import DEFAULT_HOST
 from zenctl_local.server_state import (
     LOG_FILE,
     MODELS,
@@ -145,6 +147,21 @@ class LocalEndpoints:
             self._stop(state)
         remove(folder)
 
+    def find(self, id: str) -> EndpointState | None:
+        """The server of that name, or that answers at that URL; None if none of this data folder does."""
+        if NAME.fullmatch(id):
+            return self.read(id)
+        for folder in sorted(self._root.iterdir()) if self._root.is_dir() else ():
+            state = read_state(folder)
+            if state is not None and state.alive and state.answers_at(id):
+                return self._observe(state)
+        return None
+
+    def config(self, state: EndpointState) -> Mapping[str, Any]:
+        """Where it listens."""
+        host, port = str(state.attributes["host"]), int(state.attributes["port"])
+        return {"port": port} if host == DEFAULT_HOST else {"host": host, "port": port}
+
     def _folder(self, name: str) -> Path:
         if not NAME.fullmatch(name):
             raise ProviderError(
@@ -257,7 +274,7 @@ def _model(wanted: EndpointRequest) -> tuple[Path, str]:
 
 def _place(wanted: EndpointRequest) -> tuple[str, int]:
     """Host and port that the block asks for; 0 is any port."""
-    return str(wanted.config.get("host") or "127.0.0.1"), int(wanted.config.get("port") or 0)
+    return str(wanted.config.get("host") or DEFAULT_HOST), int(wanted.config.get("port") or 0)
 
 
 def _moved(prior: EndpointState, wanted: EndpointRequest) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from zenctl.schema import (
     attribute,
 )
 
+DEFAULT_HOST = "127.0.0.1"
 DEFAULT_STORE = ".zenctl/artifacts"
 
 
@@ -48,7 +49,7 @@ class LocalEndpoint(BlockModel):
     """`endpoint "local" "NAME" {}`: a model served over HTTP by a process that outlives apply."""
 
     model: ArtifactRef = attribute("The model to serve.")
-    host: str = attribute("Address to listen on.", default="127.0.0.1", min_length=1)
+    host: str = attribute("Address to listen on.", default=DEFAULT_HOST, min_length=1)
     port: int = attribute(
         "Port to listen on; 0 takes any that is free and keeps it.", default=0, exclusive=True, ge=0, le=65535
     )

@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from zenctl_local.forkserver import boot, started
 
@@ -62,6 +63,17 @@ class ServerState:
         """The model's URL: `:predict` appended it predicts."""
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"http://{host}:{self.port}/v1/models/{self.name}"
+
+    def answers_at(self, url: str) -> bool:
+        """Whether a URL, of the model or of the server alone, leads to it; `localhost` is this machine."""
+        parts = urlsplit(url if "//" in url else f"//{url}")
+        try:
+            host, port = parts.hostname or "", parts.port or 80
+        except ValueError:
+            return False
+        path = parts.path.rstrip("/")
+        here = {self.address, self.host} | ({"localhost"} if self.address in ("127.0.0.1", "::1") else set())
+        return host in here and port == self.port and path in ("", urlsplit(self.url).path)
 
 
 def read_state(folder: Path) -> ServerState | None:

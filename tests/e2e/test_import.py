@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Project
+from tests.e2e.test_endpoint_lifecycle import FIT as FIT_CODE
+from tests.e2e.test_endpoint_lifecycle import MAIN, answers, endpoint, free_ports
 from zenctl.sdk.dataset import DatasetOutput
 
 FIT = "step.python.tallest"
@@ -110,7 +112,7 @@ def test_inputs_must_be_known_and_the_message_says_what_to_apply(tiny: Project) 
     said = " ".join(tiny.fails("import", FIT, "names.json").split())
     assert "What step.python.tallest is made from is not known yet" in said
     assert f"First: zenctl apply -target={DATA}" in said
-    assert "Nothing is recorded" in tiny.ok("state", "list")
+    assert tiny.ok("state", "list") == ""
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_what_is_not_configured_is_told_with_the_block_to_write(tiny: Project) -
     said = tiny.fails("import", "step.python.fit", "old")
     assert 'step "python" "fit" {\n  code = "fit.py:fit"\n}' in said
     assert 'endpoint "local" "x" {\n  model = step.TYPE.NAME.OUTPUT\n}' in tiny.fails("import", "endpoint.local.x", "y")
-    assert 'Did you mean "python"?' in tiny.fails("import", "step.pyton.fit", "old")
+    assert 'Did you mean "python"?' in " ".join(tiny.fails("import", "step.pyton.fit", "old").split())
     assert "Did you mean" in tiny.fails("import", "step.python.talest", "old")
     document = tiny.json_of(1, "import", "-json", "step.python.fit", "old")
     assert document["imported"] is None
@@ -181,4 +183,48 @@ def test_a_snapshot_that_is_damaged_or_of_other_data_is_refused(tiny: Project) -
     shutil.rmtree(whole / "shards")
     assert "shards/00000.tfrecord is missing" in tiny.fails("import", DATA, "three")
     assert "does not hold a Dataset" in " ".join(tiny.fails("import", DATA, "steps").split())
-    assert "Nothing is recorded" in tiny.ok("state", "list")
+    assert tiny.ok("state", "list") == ""
+
+
+def test_a_live_endpoint_becomes_managed(project: Project) -> None:
+    port, _ = free_ports()
+    project.write("s.py", FIT_CODE)
+    project.write("main.zen.hcl", MAIN + endpoint("old", port, ""))
+    project.ok("apply", "-auto-approve")
+    pid = project.json("state", "show", "endpoint.local.old", "-json")["values"]["attributes"]["pid"]
+    words = ("import", "-generate-config-out=live.zen.hcl", "endpoint.local.live", f"http://localhost:{port}")
+    assert "is managed already, as endpoint.local.old" in " ".join(project.fails(*words).split())
+    assert not (project.root / "live.zen.hcl").exists()
+
+    project.write("main.zen.hcl", MAIN + "removed {\n  from = endpoint.local.old\n  lifecycle { destroy = false }\n}\n")
+    project.ok("apply", "-auto-approve")
+    assert "endpoint" not in project.ok("state", "list")
+    said = project.fails("import", "endpoint.local.live", "old")
+    assert 'endpoint "local" "live" {' in said
+    printed = project.ok(*words)
+    assert "Wrote live.zen.hcl." in printed
+    assert "endpoint.local.live is imported." in printed
+    written = f'endpoint "local" "live" {{\n  model = step.python.fit.model\n  port  = {port}\n}}\n'
+    assert (project.root / "live.zen.hcl").read_text() == written
+    assert "No changes" in project.ok("plan", "-detailed-exitcode")
+    shown = project.ok("state", "show", "endpoint.local.live")
+    assert "imported  endpoint from old" in " ".join(shown.split("\n")).replace("imported   ", "imported  ")
+    assert "step.python.fit" in shown
+    attributes = project.json("state", "show", "endpoint.local.live", "-json")["values"]["attributes"]
+    assert (attributes["pid"], attributes["name"]) == (pid, "old")
+
+    assert "is in the configuration" in project.fails(*words)
+    assert "has an endpoint already" in project.fails("import", "endpoint.local.live", "old")
+    assert 'There is no live local endpoint "other"' in project.fails("import", "endpoint.local.live", "other")
+    project.ok("destroy", "-auto-approve")
+    assert not answers(port)
+
+
+def test_a_block_is_generated_for_endpoints_only_and_never_over_a_file(tiny: Project) -> None:
+    tiny.write("fit.zen.hcl", "# mine\n")
+    said = tiny.fails("import", "-generate-config-out=fit.zen.hcl", "step.python.fit", "old")
+    assert "Write it, with its code, first" in said
+    assert "is not for step.python.count" in tiny.fails("import", "-generate-config-out=x.zen.hcl", COUNT, "old")
+    assert "cannot hold" in tiny.fails("import", "-generate-config-out=x.txt", "endpoint.local.x", "y")
+    assert (tiny.root / "fit.zen.hcl").read_text() == "# mine\n"
+    assert not (tiny.root / "x.zen.hcl").exists()

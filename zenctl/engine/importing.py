@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from zenctl.addrs import Address, AddressError, BackendAddr, DatasourceAddr, parse
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors
+from zenctl.addrs import Address, AddressError, BackendAddr, DatasourceAddr, EndpointAddr, parse
+from zenctl.diagnostics import DiagnosticError, error, raise_errors
 from zenctl.engine.applying import Applied, execution_type
 from zenctl.engine.asserting import postconditions
 from zenctl.engine.caching import runs_always
@@ -19,11 +18,12 @@ from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.execution import output_records, store_hint
 from zenctl.engine.imported_outputs import is_there, pair_outputs, store_imported
+from zenctl.engine.importing_endpoints import import_endpoint
 from zenctl.engine.known import produced_refs, recorded_results
 from zenctl.engine.pinning import pinned_version
-from zenctl.engine.requests import PlanOptions
-from zenctl.engine.session import locked, root_outputs
-from zenctl.engine.settling import settle
+from zenctl.engine.requests import Imported, ImportRequest, PlanOptions
+from zenctl.engine.session import root_outputs
+from zenctl.engine.single_apply import single_apply
 from zenctl.engine.unconfigured import check_configured
 from zenctl.engine.world import World
 from zenctl.fingerprint.git import code_version
@@ -31,44 +31,10 @@ from zenctl.jobs.artifacts import code_path, tree_path
 from zenctl.jobs.result import JobResult, OutputResult
 from zenctl.jobs.spec import OutputSpec
 from zenctl.jobs.storage import StorageError
-from zenctl.metadata.lock import LockLost
 from zenctl.metadata.recording import OutputRecord, Recorder
 from zenctl.metadata.state import RecordedArtifact, read_state
-from zenctl.metadata.store import StoreError
 from zenctl.plans.actions import Action, ReasonCode
 from zenctl.plans.plan import Change, Plan
-
-
-@dataclass(frozen=True, slots=True)
-class ImportRequest:
-    """`zenctl import ADDRESS ID...`. `ids` are as typed; paths among them are seen from the configuration's folder.
-
-    `lock_timeout` is in seconds.
-    """
-
-    address: str
-    ids: tuple[str, ...]
-    lock_timeout: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What was recorded: outputs by name, or an endpoint's attributes, and where each output came from."""
-
-    address: str
-    serial: int
-    outputs: Mapping[str, OutputRecord] = field(default_factory=dict, hash=False)
-    imported_from: Mapping[str, str] = field(default_factory=dict, hash=False)
-    attributes: Mapping[str, object] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOutcome:
-    """What was imported, or only diagnostics."""
-
-    imported: Imported | None
-    diagnostics: tuple[Diagnostic, ...] = ()
-    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +51,8 @@ def run_import(world: World, request: ImportRequest, listener: Listener) -> Impo
     """Check, store and record. Raises DiagnosticError; nothing is recorded then."""
     addr = import_address(request.address)
     check_configured(world.opened, addr)
+    if isinstance(addr, EndpointAddr):
+        return import_endpoint(world, addr, request, listener)
     target = _target(world, addr, listener)
     paths = _paths(world.inputs.root, request, target)
     work_dir = world.inputs.data_dir.absolute() / "work"
@@ -93,8 +61,7 @@ def run_import(world: World, request: ImportRequest, listener: Listener) -> Impo
         _check_rows(target, results["data"])
     _store_code(world, target)
     places = {name: _shown(path, world.inputs.root) for name, path in paths.items()}
-    recorder = locked(world, target.plan, listener, request.lock_timeout, renew=True)
-    return _recorded(world, recorder, target, results, places, listener)
+    return _recorded(world, target, results, places, listener, request.lock_timeout)
 
 
 def import_address(text: str) -> Address:
@@ -205,37 +172,25 @@ def _store_code(world: World, target: _Target) -> None:
 
 def _recorded(
     world: World,
-    recorder: Recorder,
     target: _Target,
     results: Mapping[str, OutputResult],
     places: Mapping[str, str],
     listener: Listener,
+    lock_timeout: float,
 ) -> Imported:
     """Record it under the lock, if the address is still what it was before the lock was taken."""
-    addr, outcome, outputs = target.change.addr, "failed", None
-    try:
-        state = read_state(world.store, target.plan.project, target.plan.workspace)
-        left = [other for other in state.attempts if other != addr]
-        settle(state, recorder, world.providers, world.storage, listener, left)
-        state = read_state(world.store, target.plan.project, target.plan.workspace)
-        if {str(a): r.execution_id for a, r in state.results.items()} != dict(target.plan.heads):
+    addr = target.change.addr
+    with single_apply(world, addr, listener, lock_timeout) as made:
+        if {str(a): r.execution_id for a, r in made.state.results.items()} != dict(target.plan.heads):
             # Another apply came first: what the result belongs to may have changed.
             target = _target(world, addr, listener)
         refs = produced_refs(addr, results)
-        known = {**recorded_results(state), addr: refs}
-        raise_errors(postconditions(world.opened.evaluator, addr, known))
-        records = _put(world, recorder, target, results, places)
-        outputs, _ = root_outputs(world.opened, target.plan, Applied(known={addr: refs}, skipped=["the rest"]), state)
-        outcome = "complete"
-    except LockLost as problem:
-        raise DiagnosticError(error("lock_lost", str(problem), problem.hint)) from problem
-    except BaseException:
-        # What went wrong first is what the user is to be told. A lock that is not given back is taken over later.
-        with suppress(StoreError):
-            recorder.finish(outcome)
-        raise
-    recorder.finish(outcome, outputs)
-    return Imported(str(addr), recorder.serial, records, places)
+        raise_errors(postconditions(world.opened.evaluator, addr, {**recorded_results(made.state), addr: refs}))
+        records = _put(world, made.recorder, target, results, places)
+        # What waits for steps that have never run keeps its former value, or none.
+        after = Applied(known={addr: refs}, skipped=["what waits"])
+        made.outputs, _ = root_outputs(world.opened, target.plan, after, made.state)
+    return Imported(str(addr), made.recorder.serial, records, places)
 
 
 def _put(
@@ -250,10 +205,11 @@ def _put(
         raise AssertionError(f"the plan has no components for {change.addr}")
     archive = target.plan.code.get(change.address)
     components = with_archive(change.components, archive.digest if archive is not None else "")
-    inputs = {}
-    for name, digest in components.inputs.items() if isinstance(desired, DesiredStep) else ():
-        ref = desired.inputs[name]
-        inputs[name] = RecordedArtifact(0, ref.type, ref.uri or tree_path(digest), digest, address=ref.address)
+    refs = desired.inputs if isinstance(desired, DesiredStep) else {}
+    inputs = {
+        name: RecordedArtifact(0, refs[name].type, tree_path(digest), digest, address=refs[name].address)
+        for name, digest in components.inputs.items()
+    }
     records = output_records(JobResult("", results))
     version = code_version(world.inputs.root)
     recorder.imported(

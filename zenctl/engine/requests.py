@@ -10,6 +10,7 @@ from typing import Any
 
 from zenctl.config.given import Ask, VariableArgument
 from zenctl.diagnostics import Diagnostic
+from zenctl.metadata.artifacts import OutputRecord
 from zenctl.metadata.lineage import LineageNode
 from zenctl.metadata.state import WorkspaceState
 from zenctl.plans.plan import Plan
@@ -93,6 +94,40 @@ class ApplyOutcome:
     outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     diagnostics: tuple[Diagnostic, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """`zenctl import ADDRESS ID...`. `ids` are as typed; paths among them are seen from the configuration's folder.
+
+    `lock_timeout` is in seconds; `config_out` names a new file for the block of an endpoint that has none.
+    """
+
+    address: str
+    ids: tuple[str, ...] = ()
+    lock_timeout: float = 0.0
+    config_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What was recorded: outputs by name, or an endpoint's attributes, and where each output came from."""
+
+    address: str
+    serial: int
+    outputs: Mapping[str, OutputRecord] = field(default_factory=dict, hash=False)
+    imported_from: Mapping[str, str] = field(default_factory=dict, hash=False)
+    attributes: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOutcome:
+    """What was imported, or only diagnostics. `written` is the file that a block was generated into."""
+
+    imported: Imported | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)

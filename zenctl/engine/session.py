@@ -46,7 +46,7 @@ def run_apply(
     if world.opened.configuration.settings.require_clean_code and not plan.destroy:
         raise_errors(uncommitted(world.inputs.root, plan, world.opened.folders))
     renew = not (plan.destroy or plan.refresh_only)
-    recorder = locked(world, plan, listener, lock_timeout, renew=renew)
+    recorder = locked(world, listener, lock_timeout, renew=renew)
     outcome = "failed"
     outputs: Mapping[str, Any] | None = None
     try:
@@ -74,8 +74,8 @@ def run_apply(
     return result
 
 
-def locked(world: World, plan: Plan, listener: Listener, timeout: float, *, renew: bool) -> Recorder:
-    """Take the lock of the plan's workspace: what is recorded under it is an apply. Raises DiagnosticError.
+def locked(world: World, listener: Listener, timeout: float, *, renew: bool) -> Recorder:
+    """Take the lock of the workspace: what is recorded under it is an apply. Raises DiagnosticError.
 
     `renew` begins the time of a workspace that is meant to go anew.
     """
@@ -83,8 +83,8 @@ def locked(world: World, plan: Plan, listener: Listener, timeout: float, *, rene
     try:
         lock = acquire(
             world.store,
-            plan.project,
-            plan.workspace,
+            world.opened.configuration.settings.project,
+            world.inputs.workspace,
             holder,
             lease_seconds=LEASE_SECONDS,
             timeout=timeout,

@@ -24,16 +24,20 @@ SAMPLES: Mapping[Any, Any] = {
 """What stands for a required attribute's value, by its type."""
 
 
+def is_configured(opened: Opened, addr: Address) -> bool:
+    """Whether a block declares the address."""
+    return addr.block in opened.evaluator.nodes
+
+
 def check_configured(opened: Opened, addr: Address) -> None:
     """Raise DiagnosticError for an address without a block; it shows the one to write."""
-    nodes = opened.evaluator.nodes
-    if addr.block in nodes:
+    if is_configured(opened, addr):
         return
     model, types = _model(opened.registry, addr)
     if model is None:
         detail = f"There are {', '.join(types)}.{did_you_mean(addr.type, types)}"
         raise DiagnosticError(error("unknown_type", f'There is no {addr.kind} type "{addr.type}"', detail))
-    guess = did_you_mean(str(addr.block), [str(other) for other in nodes]).strip()
+    guess = did_you_mean(str(addr.block), [str(other) for other in opened.evaluator.nodes]).strip()
     folder = opened.folders.get(addr.module_path)
     if folder is None:
         names = ".".join(f"module.{module.name}" for module in addr.module)

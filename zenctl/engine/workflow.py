@@ -12,7 +12,8 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error,
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.holding import check_versions
-from zenctl.engine.importing import ImportOutcome, ImportRequest, run_import
+from zenctl.engine.importing import import_address, run_import
+from zenctl.engine.importing_endpoints import write_block
 from zenctl.engine.initialising import ignore_data, write_starter
 from zenctl.engine.installing import install_modules
 from zenctl.engine.logs import job_log, server_log
@@ -30,6 +31,8 @@ from zenctl.engine.providers import Providers
 from zenctl.engine.reproducing import ReproduceOutcome, reproduce
 from zenctl.engine.requests import (
     ApplyOutcome,
+    ImportOutcome,
+    ImportRequest,
     InitOutcome,
     Inputs,
     LineageOutcome,
@@ -41,6 +44,7 @@ from zenctl.engine.requests import (
 )
 from zenctl.engine.session import run_apply
 from zenctl.engine.trusting import Trust, trust
+from zenctl.engine.unconfigured import check_configured
 from zenctl.engine.world import World
 from zenctl.fingerprint.repositories import Fetch
 from zenctl.jobs.storage import Storage
@@ -254,16 +258,34 @@ def reproduce_result(inputs: Inputs, address: str, listener: Listener, *, build:
 
 def import_result(inputs: Inputs, request: ImportRequest, listener: Listener) -> ImportOutcome:
     """Record what was made elsewhere as the result of an address; an apply of its own."""
+    written = ""
     try:
         opened = open_configuration(inputs)
+        if request.config_out:
+            written = _generate(opened, inputs, request)
+            opened = open_configuration(inputs)
     except OpeningError as problem:
-        return ImportOutcome(None, problem.diagnostics, problem.sources)
+        return ImportOutcome(None, problem.diagnostics, problem.sources, written)
+    except DiagnosticError as problem:
+        return ImportOutcome(None, problem.diagnostics)
     try:
         with _world(opened, inputs, create=True) as (store, providers, storage):
             imported = run_import(World(opened, inputs, store, providers, storage), request, listener)
-            return ImportOutcome(imported, (), opened.sources)
+            return ImportOutcome(imported, (), opened.sources, written)
     except DiagnosticError as problem:
-        return ImportOutcome(None, problem.diagnostics, {**opened.sources, **code_texts(opened, problem.diagnostics)})
+        texts = {**opened.sources, **code_texts(opened, problem.diagnostics)}
+        return ImportOutcome(None, problem.diagnostics, texts, written)
+
+
+def _generate(opened: Opened, inputs: Inputs, request: ImportRequest) -> str:
+    """Write the block of an endpoint without one; gives the file's name. Raises DiagnosticError."""
+    addr = import_address(request.address)
+    if not isinstance(addr, EndpointAddr):
+        check_configured(opened, addr)
+        detail = "It describes endpoints that are there: code, parameters and sources of other results must be written."
+        raise DiagnosticError(error("bad_argument", f"-generate-config-out is not for {addr}", detail))
+    with _world(opened, inputs, create=False) as (store, providers, storage):
+        return write_block(World(opened, inputs, store, providers, storage), addr, request)
 
 
 def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:

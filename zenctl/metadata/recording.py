@@ -247,17 +247,24 @@ class Recorder:
         inputs: Mapping[str, RecordedArtifact],
         job_id: str = "",
         code_version: Mapping[str, Any] | None = None,
+        *,
+        imported_from: Mapping[str, str] | None = None,
     ) -> int:
-        """Record in one put that an endpoint now is as `attributes` say; gives the execution's id."""
+        """Record in one put that an endpoint now is as `attributes` say; gives the execution's id.
+
+        `imported_from` says which one it was, of an endpoint that something else made.
+        """
+        operation = "import" if imported_from else "publish"
         with self._consistent():
             self._check_not_running(addr)
-            name = job_id or self._name(addr, "publish")
-            new = self._new(addr, name, "Deploy", ExecutionState.COMPLETE, "publish", inputs)
+            name = job_id or self._name(addr, operation)
+            new = self._new(addr, name, "Deploy", ExecutionState.COMPLETE, operation, inputs)
             new = _with(
                 new,
                 head=self._key,
                 components=json_text(encode_components(components)),
                 attributes=json_text(attributes),
+                imported_from=json_text(imported_from) if imported_from else None,
                 code_version=json_text(code_version) if code_version else None,
                 ended_ms=_now_ms(),
             )

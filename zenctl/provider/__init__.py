@@ -13,7 +13,7 @@ from zenctl.provider.messages import (
     ProviderContext,
     SubmitRequest,
 )
-from zenctl.provider.protocol import Compute, Endpoint, Processing, Provider
+from zenctl.provider.protocol import Compute, Endpoint, Importable, Processing, Provider
 
 SDK_VERSION = 1
 
@@ -26,6 +26,7 @@ __all__ = [
     "EndpointRequest",
     "EndpointState",
     "ErrorKind",
+    "Importable",
     "JobHandle",
     "JobState",
     "JobStatus",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from zenctl.jobs.storage import Storage
 from zenctl.provider.messages import (
@@ -72,6 +72,19 @@ class Endpoint(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove it and everything it had; one that is gone is success."""
+        ...
+
+
+@runtime_checkable
+class Importable(Protocol):
+    """What an Endpoint can do besides: have live endpoints taken over that nobody has a record of."""
+
+    def find(self, id: str) -> EndpointState | None:
+        """The live endpoint that a user means by its name or its URL, as `read` gives it; None if there is none."""
+        ...
+
+    def config(self, state: EndpointState) -> Mapping[str, Any]:
+        """The attributes, but for `model`, of a block that asks for this endpoint as it is; defaults are left out."""
         ...
 
 

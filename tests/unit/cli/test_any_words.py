@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from zenctl.cli import main as entry
 from zenctl.cli.terminal import Terminal
 from zenctl.diagnostics import error
-from zenctl.engine.importing import ImportOutcome
 from zenctl.engine.reproducing import ReproduceOutcome
-from zenctl.engine.requests import InitOutcome, LineageOutcome, LogsOutcome, PlanOutcome, StateOutcome
+from zenctl.engine.requests import ImportOutcome, InitOutcome, LineageOutcome, LogsOutcome, PlanOutcome, StateOutcome
 
 BAD = (error("bad", "Bad"),)
 COMMANDS = ["init", "validate", "plan", "apply", "destroy", "fmt", "show", "output", "state", "list", "logs", "version"]

@@ -12,7 +12,7 @@ from zenctl.diagnostics import Diagnostic
 
 @dataclass(frozen=True, slots=True)
 class ImportArguments:
-    """Of `zenctl import`. `ids` are as typed; `lock_timeout` is in seconds."""
+    """Of `zenctl import`. `ids` are as typed; `lock_timeout` is in seconds; `config_out` is a file to be written."""
 
     address: str
     ids: tuple[str, ...] = ()
@@ -20,6 +20,7 @@ class ImportArguments:
     json: bool = False
     input: bool = True
     lock_timeout: float = 0.0
+    config_out: str = ""
 
 
 def import_arguments(
@@ -31,6 +32,7 @@ def import_arguments(
     json: bool,
     input: bool,
     lock_timeout: str,
+    config_out: str,
     found: list[Diagnostic],
 ) -> ImportArguments:
     """Check the words and flags of `import`: an address, then what is to be recorded there."""
@@ -47,4 +49,5 @@ def import_arguments(
         json=json,
         input=input,
         lock_timeout=values.seconds("-lock-timeout", lock_timeout, found),
+        config_out=config_out,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from zenctl.cli.views.diagnostics import Sources
 from zenctl.cli.views.style import Style, columns, pad, printable, short_digest, size
-from zenctl.engine.importing import Imported, ImportOutcome
+from zenctl.engine.requests import Imported, ImportOutcome
 from zenctl.plans.planjson import diagnostic_json
 
 
@@ -17,11 +17,16 @@ def import_lines(imported: Imported, style: Style) -> list[str]:
     for name, output in imported.outputs.items():
         facts = f"{output.type} {short_digest(output.digest)} ({size(output.bytes)})"
         lines.append(f"  {style.dim(pad(name, width))}  {facts} from {printable(imported.imported_from[name])}")
+    if imported.attributes:
+        rows = [(name, value) for name, value in imported.attributes.items() if value not in (None, "")]
+        width = max(columns(name) for name, _ in rows)
+        lines += [f"  {style.dim(pad(name, width))}  {printable(str(value))}" for name, value in rows]
+        return [*lines, "", "`zenctl plan` says whether it is what its block asks for."]
     return [*lines, "", "`zenctl plan` takes it for up to date until its code, parameters or inputs change."]
 
 
 def import_document(outcome: ImportOutcome, sources: Sources) -> dict[str, Any]:
-    """`import -json`: what was recorded, null if nothing was, and the diagnostics."""
+    """`import -json`: what was recorded, null if nothing was, the file that was written, and the diagnostics."""
     done = outcome.imported
     return {
         "format_version": "1.0",
@@ -30,6 +35,7 @@ def import_document(outcome: ImportOutcome, sources: Sources) -> dict[str, Any]:
         else {
             "address": done.address,
             "serial": done.serial,
+            **({"attributes": dict(done.attributes)} if done.attributes else {}),
             "outputs": {
                 name: {
                     "type": output.type,
@@ -41,6 +47,7 @@ def import_document(outcome: ImportOutcome, sources: Sources) -> dict[str, Any]:
                 for name, output in done.outputs.items()
             },
         },
+        "written": outcome.written or None,
         "diagnostics": [
             diagnostic_json(d, sources.text(d.range.filename) if d.range else None) for d in outcome.diagnostics
         ],

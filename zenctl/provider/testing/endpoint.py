@@ -14,7 +14,7 @@ import pytest
 from zenctl.digests import sha256_bytes
 from zenctl.provider.errors import ErrorKind, ProviderError
 from zenctl.provider.messages import EndpointAction, EndpointPlan, EndpointRequest, EndpointState
-from zenctl.provider.protocol import Endpoint
+from zenctl.provider.protocol import Endpoint, Importable
 
 
 @dataclass
@@ -126,6 +126,25 @@ class EndpointConformance:
         assert bench.open().read(two) is None
         assert bench.open().read(one) == first
 
+    def test_one_that_is_there_can_be_found_and_asked_for_as_it_is(self, bench: EndpointBench) -> None:
+        type_ = bench.open()
+        if not isinstance(type_, Importable):
+            pytest.skip("this endpoint type offers no import")
+        one, two = bench.name(), bench.name()
+        assert type_.find(one) is None
+        first, wanted = bench.models[0], bench.request(one, bench.models[0])
+        made = bench.open().create(wanted)
+        other = bench.open().create(bench.request(two, first))
+        assert type_.find(one) == made
+        assert type_.find(made.url) == made
+        assert type_.find(f"{other.url}/") == other
+        assert type_.find(f"{made.url}-not") is None
+        described = type_.config(made)
+        assert json.loads(json.dumps(dict(described))) == dict(described)
+        asked = replace(wanted, config={**bench.config, **described}, model_path=None)
+        assert bench.open().plan(made, asked) == EndpointPlan(EndpointAction.NO_OP)
+        assert bench.open().read(one) == made, "finding changed something"
+
 
 @dataclass
 class FakeServers:
@@ -167,6 +186,13 @@ class FakeEndpoint:
     def delete(self, name: str) -> None:
         self._before("delete", name)
         self._servers.running.pop(name, None)
+
+    def find(self, id: str) -> EndpointState | None:
+        found = (state for state in self._servers.running.values() if id.rstrip("/") in (state.name, state.url))
+        return next(found, None)
+
+    def config(self, state: EndpointState) -> Mapping[str, Any]:
+        return dict(state.attributes["config"])
 
     def _bring(self, method: str, wanted: EndpointRequest) -> EndpointState:
         self._before(method, wanted.name)
