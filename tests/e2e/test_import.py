@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, kill_group, wait_for
+from tests.e2e.test_commands import make_slow
 from tests.e2e.test_endpoint_lifecycle import FIT as FIT_CODE
 from tests.e2e.test_endpoint_lifecycle import MAIN, answers, endpoint, free_ports
+from tests.measuring import PATIENCE
 from zenctl.sdk.dataset import DatasetOutput
 
 FIT = "step.python.tallest"
@@ -153,6 +155,28 @@ def test_what_is_not_configured_is_told_with_the_block_to_write(tiny: Project) -
     document = tiny.json_of(1, "import", "-json", "step.python.fit", "old")
     assert document["imported"] is None
     assert document["diagnostics"][0]["severity"] == "error"
+
+
+def test_an_import_waits_for_the_lock_and_looks_again_at_what_came_first(tiny: Project) -> None:
+    make_slow(tiny)
+    tiny.write("names.json", "[]")
+    applying = tiny.start("apply", "-auto-approve")
+    waiting = None
+    try:
+        wait_for(lambda: (tiny.root / "started").exists())
+        assert str(applying.pid) in tiny.fails("import", FIT, "names.json", code=4)
+        waiting = tiny.start("import", "-lock-timeout=5m", FIT, "names.json")
+        assert waiting.stdout is not None
+        wait_for(lambda: "waiting for the lock" in waiting.stdout.readline())
+        (tiny.root / "started.go").touch()
+        assert "step.python.tallest has a result already" in waiting.stdout.read()
+        assert (applying.wait(timeout=PATIENCE), waiting.wait(timeout=PATIENCE)) == (0, 1)
+    finally:
+        kill_group(applying)
+        if waiting is not None:
+            kill_group(waiting)
+    assert "imported" not in tiny.ok("state", "show", FIT)
+    assert "No changes" in tiny.ok("plan", "-detailed-exitcode")
 
 
 def snapshot(folder: Path, rows: int) -> Path:

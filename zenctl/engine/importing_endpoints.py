@@ -167,8 +167,6 @@ def _check_unmanaged(world: World, addr: EndpointAddr, live: _Live, state: Works
             same = other.type == addr.type and record.attributes.get("name") == live.state.name
             if isinstance(other, EndpointAddr) and same and (other, workspace) != (addr, state.workspace):
                 where = "" if workspace == state.workspace else f' of workspace "{workspace}"'
-                detail = (
-                    "Two records of one endpoint would change it in turn. A `moved` block gives it another address."
-                )
+                detail = "Two records of one endpoint would change it in turn. `moved` brings it to another address."
                 summary = f'The endpoint "{live.state.name}" is managed already, as {other}{where}'
                 raise DiagnosticError(error("not_importable", summary, detail))

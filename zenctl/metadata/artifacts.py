@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zenctl.metadata.encoding import json_text, present
-from zenctl.metadata.records import RecordedArtifact
+from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import Artifact, ArtifactState, Event, EventType, MetadataStore, PropertyValue, Where
 
 Identity = tuple[str, str]
@@ -23,6 +23,12 @@ class OutputRecord:
     uri: str
     bytes: int = 0
     properties: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+def recorded_outputs(recorded: Recorded) -> dict[str, OutputRecord]:
+    """What a record has written, to be recorded of another."""
+    found = recorded.outputs.items()
+    return {name: OutputRecord(a.type, a.digest, a.uri, a.bytes, a.properties) for name, a in found}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from zenctl.addrs import Address, AddressError, parse
 from zenctl.digests import sha256_json, sha256_text
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import Artifact, Event, EventType, Execution, Properties, PropertyValue, StoreError
+from zenctl.plans.actions import Components
+from zenctl.plans.planfile import encode_components
 
 
 def workspace_key(project: str, workspace: str) -> str:
@@ -32,6 +34,19 @@ def context_name(*parts: str | int) -> str:
 def json_text(value: Any) -> str:
     """JSON in ASCII with sorted keys. NaN and infinities, which a metric can be, are written as Python reads them."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
+
+
+def described(
+    components: Components, fingerprint: str, code_version: Mapping[str, Any] | None
+) -> dict[str, PropertyValue | None]:
+    """What an execution is of."""
+    encoded = json_text(encode_components(components))
+    return {"components": encoded, "fingerprint": fingerprint, "code_version": json_or_none(code_version)}
+
+
+def json_or_none(value: Mapping[str, Any] | None) -> str | None:
+    """The mapping as text; nothing of an empty one."""
+    return json_text(value) if value else None
 
 
 def clean_text(text: str) -> str:

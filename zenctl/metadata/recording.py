@@ -14,8 +14,16 @@ from dataclasses import replace
 from typing import Any
 
 from zenctl.addrs import Address
-from zenctl.metadata.artifacts import OutputRecord, join
-from zenctl.metadata.encoding import address_key, clean_text, decode_artifact, json_text, present, workspace_key
+from zenctl.metadata.artifacts import OutputRecord, join, recorded_outputs
+from zenctl.metadata.encoding import (
+    address_key,
+    clean_text,
+    decode_artifact,
+    described,
+    json_or_none,
+    present,
+    workspace_key,
+)
 from zenctl.metadata.lock import ApplyLock
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import (
@@ -30,7 +38,6 @@ from zenctl.metadata.store import (
 )
 from zenctl.metadata.workspaces import MARKED_DELETED
 from zenctl.plans.actions import Components
-from zenctl.plans.planfile import encode_components
 
 __all__ = ["OutputRecord", "Recorder"]
 
@@ -87,18 +94,16 @@ class Recorder:
             new = _with(
                 new,
                 attempt=self._key,
-                components=json_text(encode_components(components)),
-                fingerprint=fingerprint,
                 backend=backend,
                 repeated=1 if repeated else None,
-                code_version=json_text(code_version) if code_version else None,
+                **described(components, fingerprint, code_version),
             )
             return self._put(new, [old] if old else [], inputs)[0].id
 
     def set_handle(self, execution_id: int, handle: Mapping[str, Any]) -> None:
         """Record how the backend knows the job of a running execution."""
         with self._consistent():
-            self._put(_with(self._running(execution_id), handle=json_text(handle)))
+            self._put(_with(self._running(execution_id), handle=json_or_none(handle)))
 
     def complete(
         self,
@@ -118,8 +123,8 @@ class Recorder:
                 head=self._key,
                 attempt=None,
                 ended_ms=_now_ms(),
-                environment=json_text(environment) if environment else None,
-                attributes=json_text(attributes) if attributes else None,
+                environment=json_or_none(environment),
+                attributes=json_or_none(attributes),
             )
             superseded = [old for old in self._marked(_key(done)) if old.id != done.id]
             return self._put(done, superseded, outputs=outputs)[1]
@@ -150,17 +155,15 @@ class Recorder:
             new = _with(
                 new,
                 head=self._key,
-                components=json_text(encode_components(components)),
-                fingerprint=fingerprint,
                 source=origin,
-                imported_from=json_text(source.imported_from) if source.imported_from else None,
-                environment=json_text(source.environment) if source.environment else None,
-                code_version=json_text(code_version) if code_version else None,
+                imported_from=json_or_none(source.imported_from),
+                environment=json_or_none(source.environment),
                 produced_ms=source.produced_ms,
                 started_ms=now,
                 ended_ms=now,
+                **described(components, fingerprint, code_version),
             )
-            return self._put(new, self._marked(_key(new)), inputs, _output_records(source))[0].id
+            return self._put(new, self._marked(_key(new)), inputs, recorded_outputs(source))[0].id
 
     def imported(
         self,
@@ -173,22 +176,16 @@ class Recorder:
         imported_from: Mapping[str, str],
         code_version: Mapping[str, Any] | None = None,
     ) -> dict[str, RecordedArtifact]:
-        """Record in one put what was made elsewhere as the address's result; gives the outputs as recorded.
-
-        `imported_from` says for each output which file or folder it was.
-        """
+        """Record in one put what was made elsewhere, each output from a file or folder, as the address's result."""
         with self._consistent():
             self._check_not_running(addr)
-            name = self._name(addr, "import")
-            new = self._new(addr, name, execution_type, ExecutionState.COMPLETE, "import", inputs)
+            new = self._new(addr, self._name(addr, "import"), execution_type, ExecutionState.COMPLETE, "import", inputs)
             new = _with(
                 new,
                 head=self._key,
-                components=json_text(encode_components(components)),
-                fingerprint=fingerprint,
-                imported_from=json_text(imported_from),
-                code_version=json_text(code_version) if code_version else None,
+                imported_from=json_or_none(imported_from),
                 ended_ms=_now_ms(),
+                **described(components, fingerprint, code_version),
             )
             return self._put(new, self._marked(_key(new)), inputs, outputs)[1]
 
@@ -233,7 +230,7 @@ class Recorder:
             new = replace(new, properties={**kept, **new.properties})
             if recorded.outputs:
                 new = _with(replace(new, state=ExecutionState.CACHED), source=recorded.source or recorded.execution_id)
-            outputs = _output_records(recorded)
+            outputs = recorded_outputs(recorded)
             written = self._put(new, [*self._marked(key), *self._marked(_key(new))], inputs, outputs)[0]
             self._heads.pop(key, None)
             self._attempts.pop(key, None)
@@ -262,11 +259,10 @@ class Recorder:
             new = _with(
                 new,
                 head=self._key,
-                components=json_text(encode_components(components)),
-                attributes=json_text(attributes),
-                imported_from=json_text(imported_from) if imported_from else None,
-                code_version=json_text(code_version) if code_version else None,
+                attributes=json_or_none(attributes),
+                imported_from=json_or_none(imported_from),
                 ended_ms=_now_ms(),
+                **described(components, "", code_version),
             )
             return self._put(new, self._marked(_key(new)), inputs)[0].id
 
@@ -325,7 +321,7 @@ class Recorder:
             "serial": self.serial,
             "operation": operation,
             "started_ms": _now_ms(),
-            "producers": json_text(producers) if producers else None,
+            "producers": json_or_none(producers),
         }
         return Execution(type_, name, state, present(properties))
 
@@ -389,11 +385,6 @@ class Recorder:
                 marked[key] = written
             elif key in marked and marked[key].id in changed:
                 del marked[key]
-
-
-def _output_records(recorded: Recorded) -> dict[str, OutputRecord]:
-    found = recorded.outputs.items()
-    return {name: OutputRecord(a.type, a.digest, a.uri, a.bytes, a.properties) for name, a in found}
 
 
 def _key(execution: Execution) -> str:
