@@ -117,33 +117,59 @@ def test_inputs_must_be_known_and_the_message_says_what_to_apply(tiny: Project) 
     assert tiny.ok("state", "list") == ""
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ((), "The paths are missing"),
-        (("modle=old/model", "metrics=old/metrics.json"), 'Did you mean "model"?'),
-        (("model=old/model",), "step.python.fit has more outputs: metrics"),
-        (("old/model",), '"old/model" is not OUTPUT=PATH'),
-        (("model=old/nothing", "metrics=old/metrics.json"), "There is no old/nothing"),
-        (("model=old/empty", "metrics=old/metrics.json"), "there is nothing in it"),
-        (("model=old/fake.keras", "metrics=old/metrics.json"), "fake.keras is no Keras archive"),
-        (("model=old/linked", "metrics=old/metrics.json"), "is a link to a place outside of the artifact"),
-        (("model=old/model", "metrics=old/bad.json"), "bad.json is no Metrics"),
-        (("model=old/model", "metrics=old/model"), "it has no metrics.json"),
-    ],
+MISTAKES = (
+    ((), "The paths are missing"),
+    (("modle=old/model", "metrics=old/metrics.json"), 'Did you mean "model"?'),
+    (("model=old/model",), "step.python.fit has more outputs: metrics"),
+    (("old/model",), '"old/model" is not OUTPUT=PATH'),
+    (("model=old/nothing", "metrics=old/metrics.json"), "There is no old/nothing"),
+    (("model=old/empty", "metrics=old/metrics.json"), "there is nothing in it"),
+    (("model=old/linked", "metrics=old/metrics.json"), "is a link to a place outside of the artifact"),
+    (("model=old/model", "metrics=old/model"), "it has no metrics.json"),
 )
-def test_what_cannot_be_imported_is_told_and_nothing_is_recorded(
-    training: Project, words: tuple[str, ...], said: str
-) -> None:
+
+
+def test_what_cannot_be_imported_is_told_and_nothing_is_recorded(training: Project) -> None:
     old = training.root / "old"
     (old / "empty").mkdir()
     (old / "linked").mkdir()
     (old / "linked" / "secret").symlink_to("/etc/hostname")
-    training.write("old/fake.keras", "not a zip")
-    training.write("old/bad.json", "[1, 2]")
-    assert said in " ".join(training.fails("import", "step.python.fit", *words).split())
+    for words, said in MISTAKES:
+        assert said in " ".join(training.fails("import", "step.python.fit", *words).split())
     assert "step.python.fit" not in training.ok("state", "list")
     assert len(training.ok("history").splitlines()) == 2
+
+
+def test_what_only_a_run_proves_cannot_be_imported(training: Project) -> None:
+    words = ("import", "step.python.fit", "model=old/model", "metrics=old/metrics.json")
+    for line, said in (
+        ('cache = "never"', "runs at every apply"),
+        ("reproducible = true", "is declared reproducible"),
+        ("enabled = false", "is not part of the configuration now"),
+    ):
+        training.write("fit.zen.hcl", STEP.replace("code ", f"{line}\n  code "))
+        assert said in " ".join(training.fails(*words).split())
+    training.write("fit.zen.hcl", STEP)
+    training.edit("main.zen.hcl", 'project = "tiny"', 'project = "tiny"\n  require_clean_code = true')
+    assert "is not in a commit" in " ".join(training.fails(*words).split())
+    assert "step.python.fit" not in training.ok("state", "list")
+
+
+def test_a_gate_is_met_by_running_only(tiny: Project) -> None:
+    gated = """
+step "evaluate" "fit" {
+  inputs = { model = step.python.fit.model, data = datasource.csv.heights }
+  gates  = { accuracy = { min = 0.9 } }
+}
+"""
+    tiny.write("fit.py", TRAINING)
+    tiny.write("fit.zen.hcl", STEP + gated)
+    tiny.ok("apply", "-auto-approve", f"-target={DATA}")
+    tiny.write("m.keras/model.txt", "weights")
+    tiny.write("m.json", '{"accuracy": 0.99}')
+    tiny.ok("import", "step.python.fit", "model=m.keras", "metrics=m.json")
+    said = tiny.fails("import", "step.evaluate.fit", "model=m.keras", "metrics=m.json")
+    assert "step.evaluate.fit has gates" in said
 
 
 def test_what_is_not_configured_is_told_with_the_block_to_write(tiny: Project) -> None:

@@ -12,6 +12,7 @@ from zenctl.diagnostics import DiagnosticError, error, raise_errors
 from zenctl.engine.applying import Applied, execution_type
 from zenctl.engine.asserting import postconditions
 from zenctl.engine.caching import runs_always
+from zenctl.engine.clean_code import uncommitted
 from zenctl.engine.components import with_archive
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.engine.drafting import draft
@@ -80,7 +81,9 @@ def import_address(text: str) -> Address:
 def _target(world: World, addr: Address, listener: Listener) -> _Target:
     """What a plan made now says of the address; raises DiagnosticError where no result could stand for it."""
     plan = draft(world, PlanOptions(targets=(str(addr),)), listener)
-    raise_errors(plan.diagnostics if any(d.is_error for d in plan.diagnostics) else [])
+    raise_errors([d for d in plan.diagnostics if d.is_error])
+    if world.opened.configuration.settings.require_clean_code:
+        raise_errors(uncommitted(world.inputs.root, plan, world.opened.folders))
     change = next((change for change in plan.changes if change.addr == addr), None)
     known = recorded_results(read_state(world.store, plan.project, plan.workspace))
     desired, found = world.opened.evaluator.node(addr, known)
@@ -117,6 +120,8 @@ def _check_wanted(change: Change, desired: DesiredStep | DesiredDatasource) -> N
         refuse(f"{addr} runs at every apply", "No result stands for it (cache): what is imported would be replaced.")
     if isinstance(desired, DesiredStep) and desired.reproducible:
         refuse(f"{addr} is declared reproducible", "Its result counts once two runs agree, and no run made an import.")
+    if isinstance(desired, DesiredStep) and desired.params.get("gates"):
+        refuse(f"{addr} has gates", "Only running it judges a model: an import would let through what none has met.")
     if isinstance(desired, DesiredDatasource) and pinned_version(desired):
         refuse(f"{addr} stays with a pinned snapshot", "Remove its `version` to import another one.")
 

@@ -157,16 +157,21 @@ def _check_unmanaged(world: World, addr: EndpointAddr, live: _Live, state: Works
     recorded = state.results.get(addr)
     if recorded is not None:
         name = str(recorded.attributes.get("name", ""))
-        if name and world.providers.endpoint(addr.type, provider).read(name) is not None:
+        try:
+            there = world.providers.endpoint(addr.type, provider).read(name) if name else None
+        except ProviderError as problem:
+            raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+        if there is not None:
             detail = f"It is {recorded.attributes.get('url', name)}. An address has one endpoint at a time."
             raise DiagnosticError(error("not_importable", f"{addr} has an endpoint already", detail))
     names = {DEFAULT, state.workspace, *(w.name for w in workspaces(world.store, state.project))}
     for workspace in sorted(names):
-        there = state if workspace == state.workspace else read_state(world.store, state.project, workspace)
-        for other, record in there.results.items():
+        recorded_there = state if workspace == state.workspace else read_state(world.store, state.project, workspace)
+        for other, record in recorded_there.results.items():
             same = other.type == addr.type and record.attributes.get("name") == live.state.name
             if isinstance(other, EndpointAddr) and same and (other, workspace) != (addr, state.workspace):
                 where = "" if workspace == state.workspace else f' of workspace "{workspace}"'
-                detail = "Two records of one endpoint would change it in turn. `moved` brings it to another address."
+                instead = "A `removed` block there lets it go." if where else "`moved` brings it to another address."
+                detail = f"Two records of one endpoint would change it in turn. {instead}"
                 summary = f'The endpoint "{live.state.name}" is managed already, as {other}{where}'
                 raise DiagnosticError(error("not_importable", summary, detail))

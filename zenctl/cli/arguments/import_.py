@@ -38,7 +38,7 @@ def import_arguments(
     """Check the words and flags of `import`: an address, then what is to be recorded there."""
     address, *ids = words or [""]
     if not address:
-        detail = "For example: zenctl import step.train.penguins model=old/model history=old/history"
+        detail = "For example: zenctl import step.python.fit model=old/model metrics=old/metrics.json"
         found.append(values.missing("The address", detail))
     else:
         address = values.address("", address, found)

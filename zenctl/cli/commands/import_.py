@@ -30,14 +30,15 @@ An endpoint is one that runs and that no record has; nothing of it is changed.
 
 Examples:
 
-  zenctl import step.train.penguins model=old/model history=old/history
+  zenctl import step.train.penguins model=m metrics=m.json history=history
   zenctl import step.python.fit fit.keras          # its only output
   zenctl import 'step.python.fit["eu"]' model=eu.keras metrics=eu.json
   zenctl import datasource.csv.penguins old/snapshot
   zenctl import endpoint.local.penguins http://127.0.0.1:8501
   zenctl import -generate-config-out=live.zen.hcl endpoint.local.live live
 
-Exit codes: 0 done; 1 error, nothing was recorded; 4 another apply holds the lock.
+Exit codes: 0 done; 1 error, nothing was recorded; 4 another apply holds the
+lock.
 """
 
 
