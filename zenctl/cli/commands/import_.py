@@ -17,10 +17,10 @@ from zenctl.diagnostics import Diagnostic
 
 EPILOG = """
 The address must be in the configuration; where it is not, the block to write is
-shown. A step's inputs must be up to date, for a result belongs to them: with its
-code, parameters and inputs as they are now, the next plan takes what is imported
-for up to date. Nothing of that is proved: your word is recorded, and
-`zenctl state show` says what was imported.
+shown. A step's inputs must be up to date, for a result belongs to them: until
+its code, parameters or inputs change, plan takes what is imported for up to
+date. Nothing of that is proved: your word is recorded, and `zenctl state show`
+says what was imported.
 
 Files are copied into the artifact store, and finalised and digested as those of
 a run; what you name stays as it is. A metrics output or a returned value may be
