@@ -1,10 +1,14 @@
-"""The operations behind the commands: each opens what it needs, composes the parts, and closes again."""
+"""The operations behind the commands: each opens what it needs, composes the parts, and closes again.
+
+What only one of them needs is imported there: plan has to start fast.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from zenctl.addrs import AddressError, EndpointAddr, parse
 from zenctl.config.files import SUFFIXES
@@ -12,9 +16,6 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error,
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.holding import check_versions
-from zenctl.engine.initialising import ignore_data, write_starter
-from zenctl.engine.installing import install_modules
-from zenctl.engine.logs import job_log, server_log
 from zenctl.engine.opening import (
     Opened,
     OpeningError,
@@ -26,7 +27,6 @@ from zenctl.engine.opening import (
     opened_store,
 )
 from zenctl.engine.providers import Providers
-from zenctl.engine.reproducing import ReproduceOutcome, reproduce
 from zenctl.engine.requests import (
     ApplyOutcome,
     InitOutcome,
@@ -38,7 +38,6 @@ from zenctl.engine.requests import (
     StateOutcome,
     Stop,
 )
-from zenctl.engine.session import run_apply
 from zenctl.engine.trusting import Trust, trust
 from zenctl.engine.world import World
 from zenctl.fingerprint.repositories import Fetch
@@ -48,6 +47,9 @@ from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.state import read_state as read_workspace
 from zenctl.metadata.store import MetadataStore
 from zenctl.plans.plan import Plan
+
+if TYPE_CHECKING:
+    from zenctl.engine.reproducing import ReproduceOutcome
 
 __all__ = [
     "ApplyOutcome",
@@ -141,6 +143,8 @@ def apply_plan(
     lock_timeout: float = 0.0,
 ) -> ApplyOutcome:
     """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
+    from zenctl.engine.session import run_apply
+
     inputs = replace(inputs, workspace=plan.workspace)
     try:
         opened = open_planned(inputs, plan)
@@ -203,6 +207,8 @@ def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> R
 
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
     """What the newest attempt of a step, or an endpoint's server, printed; `follow` waits for more while it runs."""
+    from zenctl.engine.logs import job_log, server_log
+
     sources: Mapping[str, str] = {}
     try:
         _, sources = open_settings(inputs)
@@ -238,6 +244,8 @@ def reproduce_result(inputs: Inputs, address: str, listener: Listener, *, build:
 
     `build` allows to build the recorded environment where it is not here.
     """
+    from zenctl.engine.reproducing import ReproduceOutcome, reproduce
+
     try:
         opened = open_configuration(inputs, values_required=False)
     except OpeningError as problem:
@@ -255,6 +263,9 @@ def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:
 
     Safe to repeat. `upgrade` looks anew at what the branches and tags of modules mean.
     """
+    from zenctl.engine.initialising import ignore_data, write_starter
+    from zenctl.engine.installing import install_modules
+
     found = any(p.name.endswith(SUFFIXES) for p in inputs.root.iterdir())
     try:
         created = [] if found else write_starter(inputs.root)
