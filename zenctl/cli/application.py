@@ -1,42 +1,13 @@
-"""The typer application: every command under its name. Imports no engine; a command does that when it runs."""
+"""The typer application: every command under its name. Imports what is asked for, and no engine for that."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated
 
 import typer
 
-from zenctl.cli.commands import (
-    apply,
-    config_artifacts,
-    config_metadata,
-    console,
-    convert,
-    destroy,
-    fmt,
-    force_unlock,
-    graph,
-    history,
-    import_,
-    init,
-    logs,
-    metadata_serve,
-    output,
-    plan,
-    providers,
-    providers_schema,
-    reproduce,
-    show,
-    state_list,
-    state_show,
-    validate,
-    version,
-    workspace_delete,
-    workspace_list,
-    workspace_new,
-    workspace_select,
-    workspace_show,
-)
 from zenctl.cli.declare import HELP_NAMES, Command, Group
 
 EPILOG = """
@@ -48,9 +19,15 @@ ZENCTL_CLI_ARGS and ZENCTL_CLI_ARGS_command (flags to add), ZENCTL_IN_AUTOMATION
 (no hints on what to type next), NO_COLOR, ZENCTL_DEBUG (tracebacks of bugs).
 """
 
+COMMANDS = (
+    "init", "validate", "plan", "apply", "destroy", "fmt", "console", "graph", "logs", "history", "import", "output",
+    "reproduce", "convert", "show", "force-unlock", "version",
+)  # fmt: skip
+"""The commands of one word; each is the function of its name in the module of its name, `import_` for a keyword."""
 
-def build() -> typer.Typer:
-    """The application."""
+
+def build(only: str = "") -> typer.Typer:
+    """The application; where `only` is one of COMMANDS, with that one alone: it starts sooner."""
     app = typer.Typer(
         name="zenctl",
         cls=Group,
@@ -61,46 +38,49 @@ def build() -> typer.Typer:
         add_completion=True,
     )
     app.callback()(_root)
+    for name in (only,) if only in COMMANDS else COMMANDS:
+        word = name.replace("-", "_") + ("_" if iskeyword(name) else "")
+        module = import_module(f"zenctl.cli.commands.{word}")
+        declare = app.command(name, cls=Command, context_settings=HELP_NAMES, epilog=module.EPILOG)
+        declare(getattr(module, word))
+    if only not in COMMANDS:
+        for name, group in (
+            ("state", _states()),
+            ("workspace", _workspaces()),
+            ("config", _config()),
+            ("metadata", _metadata_stores()),
+            ("providers", _providers()),
+        ):
+            app.add_typer(group, name=name, cls=Group)
+    return app
+
+
+def _states() -> typer.Typer:
+    """The commands of `zenctl state`."""
+    from zenctl.cli.commands import state_list, state_show
+
     state = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     state.callback()(_state)
-    for name, module in (
-        ("init", init),
-        ("validate", validate),
-        ("plan", plan),
-        ("apply", apply),
-        ("destroy", destroy),
-        ("fmt", fmt),
-        ("console", console),
-        ("graph", graph),
-        ("logs", logs),
-        ("history", history),
-        ("import", import_),
-        ("output", output),
-        ("reproduce", reproduce),
-        ("convert", convert),
-        ("show", show),
-        ("force-unlock", force_unlock),
-        ("version", version),
-    ):
-        declare = app.command(name, cls=Command, context_settings=HELP_NAMES, epilog=module.EPILOG)
-        # A word of Python, such as import, is the name of none of its functions.
-        declare(getattr(module, name.replace("-", "_"), None) or getattr(module, f"{name}_"))
     state.command("list", cls=Command, context_settings=HELP_NAMES, epilog=state_list.EPILOG)(state_list.state_list)
     state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
-    app.add_typer(state, name="state", cls=Group)
-    app.add_typer(_workspaces(), name="workspace", cls=Group)
-    app.add_typer(_config(), name="config", cls=Group)
+    return state
+
+
+def _metadata_stores() -> typer.Typer:
+    """The commands of `zenctl metadata`."""
+    from zenctl.cli.commands import metadata_serve
+
     metadata = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     metadata.callback()(_metadata_store)
     serve = metadata.command("serve", cls=Command, context_settings=HELP_NAMES, epilog=metadata_serve.EPILOG)
     serve(metadata_serve.metadata_serve)
-    app.add_typer(metadata, name="metadata", cls=Group)
-    app.add_typer(_providers(), name="providers", cls=Group)
-    return app
+    return metadata
 
 
 def _workspaces() -> typer.Typer:
     """The commands of `zenctl workspace`."""
+    from zenctl.cli.commands import workspace_delete, workspace_list, workspace_new, workspace_select, workspace_show
+
     group = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     group.callback()(_workspace)
     for name, command, epilog in (
@@ -116,6 +96,8 @@ def _workspaces() -> typer.Typer:
 
 def _config() -> typer.Typer:
     """The commands of `zenctl config`."""
+    from zenctl.cli.commands import config_artifacts, config_metadata
+
     config = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     config.callback()(_settings)
     for name, module, describe in (
@@ -132,6 +114,8 @@ def _config() -> typer.Typer:
 
 def _providers() -> typer.Typer:
     """`zenctl providers`, which does something by itself, and the command below it."""
+    from zenctl.cli.commands import providers, providers_schema
+
     group = typer.Typer(
         cls=Group,
         rich_markup_mode=None,

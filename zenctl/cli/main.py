@@ -81,8 +81,9 @@ def _run(words: list[str], started: Invocation) -> int:
         detail = "It was removed, or moved away. Change into one that is there."
         return started.report([error("no_folder", "The current folder is gone", detail)])
     screen = started.terminal
-    program: Any = get_command(build())
-    if screen.environment.get(COMPLETE):
+    completing = screen.environment.get(COMPLETE)
+    program: Any = get_command(build("" if completing or not words else words[0]))
+    if completing:
         program.main(args=[], prog_name="zenctl")
     typed = _take_apart(list(words), program)
     if typed.completion:

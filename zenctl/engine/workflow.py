@@ -1,10 +1,14 @@
-"""The operations behind the commands: each opens what it needs, composes the parts, and closes again."""
+"""The operations behind the commands: each opens what it needs, composes the parts, and closes again.
+
+What only one of them needs is imported there: plan has to start fast.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from zenctl.addrs import AddressError, EndpointAddr, parse
 from zenctl.config.files import SUFFIXES
@@ -12,11 +16,6 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error,
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.holding import check_versions
-from zenctl.engine.importing import import_address, run_import
-from zenctl.engine.importing_endpoints import write_block
-from zenctl.engine.initialising import ignore_data, write_starter
-from zenctl.engine.installing import install_modules
-from zenctl.engine.logs import job_log, server_log
 from zenctl.engine.opening import (
     Opened,
     OpeningError,
@@ -28,7 +27,6 @@ from zenctl.engine.opening import (
     opened_store,
 )
 from zenctl.engine.providers import Providers
-from zenctl.engine.reproducing import ReproduceOutcome, reproduce
 from zenctl.engine.requests import (
     ApplyOutcome,
     ImportOutcome,
@@ -42,9 +40,7 @@ from zenctl.engine.requests import (
     StateOutcome,
     Stop,
 )
-from zenctl.engine.session import run_apply
 from zenctl.engine.trusting import Trust, trust
-from zenctl.engine.unconfigured import check_configured
 from zenctl.engine.world import World
 from zenctl.fingerprint.repositories import Fetch
 from zenctl.jobs.storage import Storage
@@ -53,6 +49,9 @@ from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.state import read_state as read_workspace
 from zenctl.metadata.store import MetadataStore
 from zenctl.plans.plan import Plan
+
+if TYPE_CHECKING:
+    from zenctl.engine.reproducing import ReproduceOutcome
 
 __all__ = [
     "ApplyOutcome",
@@ -147,6 +146,8 @@ def apply_plan(
     lock_timeout: float = 0.0,
 ) -> ApplyOutcome:
     """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
+    from zenctl.engine.session import run_apply
+
     inputs = replace(inputs, workspace=plan.workspace)
     try:
         opened = open_planned(inputs, plan)
@@ -209,6 +210,8 @@ def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> R
 
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
     """What the newest attempt of a step, or an endpoint's server, printed; `follow` waits for more while it runs."""
+    from zenctl.engine.logs import job_log, server_log
+
     sources: Mapping[str, str] = {}
     try:
         _, sources = open_settings(inputs)
@@ -244,6 +247,8 @@ def reproduce_result(inputs: Inputs, address: str, listener: Listener, *, build:
 
     `build` allows to build the recorded environment where it is not here.
     """
+    from zenctl.engine.reproducing import ReproduceOutcome, reproduce
+
     try:
         opened = open_configuration(inputs, values_required=False)
     except OpeningError as problem:
@@ -258,6 +263,8 @@ def reproduce_result(inputs: Inputs, address: str, listener: Listener, *, build:
 
 def import_result(inputs: Inputs, request: ImportRequest, listener: Listener) -> ImportOutcome:
     """Record what was made elsewhere as the result of an address; an apply of its own."""
+    from zenctl.engine.importing import run_import
+
     written = ""
     try:
         opened = open_configuration(inputs)
@@ -279,6 +286,10 @@ def import_result(inputs: Inputs, request: ImportRequest, listener: Listener) ->
 
 def _generate(opened: Opened, inputs: Inputs, request: ImportRequest) -> str:
     """Write the block of an endpoint without one; gives the file's name. Raises DiagnosticError."""
+    from zenctl.engine.importing import import_address
+    from zenctl.engine.importing_endpoints import write_block
+    from zenctl.engine.unconfigured import check_configured
+
     addr = import_address(request.address)
     if not isinstance(addr, EndpointAddr):
         check_configured(opened, addr)
@@ -293,6 +304,9 @@ def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:
 
     Safe to repeat. `upgrade` looks anew at what the branches and tags of modules mean.
     """
+    from zenctl.engine.initialising import ignore_data, write_starter
+    from zenctl.engine.installing import install_modules
+
     found = any(p.name.endswith(SUFFIXES) for p in inputs.root.iterdir())
     try:
         created = [] if found else write_starter(inputs.root)

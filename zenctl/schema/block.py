@@ -14,7 +14,10 @@ class BlockModel(BaseModel):
     Field descriptions are the reference documentation and the texts of the JSON Schema.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
+    # Validators are built with the first use: most models of a program that plans are never used.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True, defer_build=True
+    )
 
 
 class SourceModel(BlockModel):
