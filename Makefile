@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 BIN := .venv/bin
 
-.PHONY: help setup servers demo test check lint types imports unit benchmark peers search format constraints schemas clean
+.PHONY: help setup servers readers demo test check lint types imports unit benchmark peers search format constraints schemas clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -14,6 +14,9 @@ setup: ## Make .venv with everything that demo and tests need (pinned)
 
 servers: ## Install the database servers that some tests start: MariaDB, PostgreSQL (Debian, root)
 	@sh scripts/servers.sh
+
+readers: setup ## Install the programs that some tests have read plans: terraform-compliance, tftest
+	@sh scripts/readers.sh
 
 demo: setup ## Apply the penguins example: data, training, a live endpoint, a prediction, lineage, clean-up
 	@$(BIN)/python scripts/demo.py
@@ -32,7 +35,7 @@ types: setup ## mypy --strict
 imports: setup ## The layers of the architecture
 	$(BIN)/lint-imports
 
-unit: setup servers ## The tests
+unit: setup servers readers ## The tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not benchmark and not search"
 
 benchmark: setup ## Measurements

@@ -8,7 +8,7 @@ unset PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS-true}" UV_NATIVE_TLS="${UV_NATIVE_TLS-true}" # new and old name
 
 # What follows [tool.ruff] in pyproject.toml configures tools and changes no installation.
-stamp=".venv/.setup-$({ sed '/^\[tool.ruff\]/,$d' pyproject.toml; cat constraints.txt tests/e2e/plan-readers.txt scripts/setup.sh; } | cksum | tr ' ' '-')"
+stamp=".venv/.setup-$({ sed '/^\[tool.ruff\]/,$d' pyproject.toml; cat constraints.txt scripts/setup.sh; } | cksum | tr ' ' '-')"
 if [ -e "$stamp" ] && .venv/bin/python -c 'import zenctl' 2>/dev/null; then
   exit 0
 fi
@@ -63,11 +63,4 @@ if [ -z "$uv" ] || ! install with_uv; then
   install with_pip
 fi
 .venv/bin/python -m compileall -q zenctl providers
-# Programs that read plans are tested beside zenctl, never in one environment with it.
-if [ -n "$uv" ] && $uv venv --quiet --python .venv/bin/python .venv/readers; then
-  $uv pip install --quiet --python .venv/readers/bin/python --requirement tests/e2e/plan-readers.txt
-else
-  .venv/bin/python -m venv .venv/readers
-  .venv/readers/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/e2e/plan-readers.txt
-fi
 : > "$stamp"

@@ -150,9 +150,13 @@ def test_the_examples_of_the_help_work_when_pasted(penguins: Project) -> None:
         examples = penguins.ok(*command.split(), "-help").partition("Examples:")[2].partition("Exit codes:")[0]
         lines += [line.strip() for line in examples.splitlines() if line.strip()]
     assert len(lines) > 20
-    # One has an address with a key, to show its quotes; one is typed a folder further up.
+    # One has an address with a key, to show its quotes; one is typed a folder further up, one in a clone with a remote,
+    # one pipes into GitHub's own command.
+    elsewhere = ('["', "-chdir", "origin/main", "| gh ")
     lines = [
-        line for line in lines if '["' not in line and "-chdir" not in line and ("jq" not in line or shutil.which("jq"))
+        line
+        for line in lines
+        if not any(part in line for part in elsewhere) and ("jq" not in line or shutil.which("jq"))
     ]
     environment = {**penguins.environment, "PATH": f"{ZENCTL.parent}:{os.environ['PATH']}"}
     for line in lines:

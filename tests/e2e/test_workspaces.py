@@ -110,7 +110,7 @@ def test_a_plan_whose_pinned_result_is_gone_is_refused(tiny: Project) -> None:
     tiny.ok("plan", "-workspace=pr-1", "-out=p.plan")
     shutil.rmtree(tiny.root / ".zenctl" / "artifacts" / "blobs")
     said = tiny.fails("apply", "p.plan", code=5)
-    assert "was to reuse is gone or damaged" in said
+    assert "a result that it reuses is gone" in said
 
 
 def test_another_project_on_the_same_stores(tiny: Project) -> None:

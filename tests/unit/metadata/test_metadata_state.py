@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.measuring import peer_seconds
 from zenctl.addrs import StepAddr
 from zenctl.metadata.encoding import address_key, json_text, workspace_key
 from zenctl.metadata.lock import Holder, acquire
@@ -120,13 +121,13 @@ def test_reading_costs_the_same_however_long_the_history(store: MetadataStore, b
 def test_a_thousand_addresses_are_read_at_once(tmp_path: Path) -> None:
     store = MlmdStore(SqliteConnection(tmp_path / "metadata.db", create=True))
     fill(store, 1000, versions=2)
-    began = time.perf_counter()
+    began = time.process_time()
     state = read_state(store, "penguins", "default")
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     store.close()
     assert len(state.results) == 1000
     assert all(r.components["params"]["epochs"] == 1 and r.outputs["model"].digest for r in state.results.values())
-    assert seconds < 2.0  # 0.1 s on two idle cores
+    assert seconds < 10 * peer_seconds()  # 0.1 s on two idle cores
 
 
 def test_a_state_is_of_one_moment(begin: Begin) -> None:
