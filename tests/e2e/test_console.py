@@ -166,11 +166,13 @@ class Typist:
     def interrupt(self, text: str) -> None:
         """Press Control-C until the terminal shows this: one before its next read is heard at the next key."""
         deadline = time.monotonic() + 60
+        self.type("\x03")
         while text not in self.seen:
             assert time.monotonic() < deadline, f"{text!r} never came: {self.seen!r}"
-            self.type("\x03")
-            if select.select([self.master], [], [], 5)[0]:
-                self.seen += os.read(self.master, 4096).decode()
+            if not select.select([self.master], [], [], 5)[0]:
+                self.type("\x03")
+                continue
+            self.seen += os.read(self.master, 4096).decode()
         self.seen = self.seen.rpartition(text)[2]
 
     def ended(self) -> int:

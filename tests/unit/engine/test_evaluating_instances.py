@@ -434,4 +434,4 @@ step "split" "b" {
 
     seconds(20)
     # Four times as many would be 16 times the work if it were quadratic.
-    assert seconds(400) < 8 * seconds(100)
+    assert seconds(400) < 12 * seconds(100)
