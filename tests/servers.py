@@ -19,9 +19,13 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import make_certificates
 from tests.measuring import PATIENCE
 
 USER, PASSWORD = "zen", "pass 'word\" \\ ü"
+ENCRYPTED = "zen_encrypted"
+"""A user with the same password whom the servers let in over TLS only."""
+
 _numbers = count()
 
 
@@ -101,8 +105,10 @@ class MariaDb(DatabaseServer):
         with pymysql.connect(unix_socket=self.socket, user="root") as connection, connection.cursor() as cursor:
             cursor.execute(f"create database {name}")
             for host in ("127.0.0.1", "localhost"):
-                cursor.execute(f"create user if not exists %s@'{host}' identified by %s", (USER, PASSWORD))
-                cursor.execute(f"grant all on *.* to %s@'{host}'", (USER,))
+                for user, require in ((USER, "none"), (ENCRYPTED, "ssl")):
+                    created = f"create user if not exists %s@'{host}' identified by %s require {require}"
+                    cursor.execute(created, (user, PASSWORD))
+                    cursor.execute(f"grant all on *.* to %s@'{host}'", (user,))
         return name
 
     def run(self, *statements: str) -> None:
@@ -123,6 +129,8 @@ class MariaDb(DatabaseServer):
             program("mariadbd", "/usr/sbin"), "--no-defaults", f"--datadir={self.folder}/data",
             f"--socket={self.socket}", f"--pid-file={self.folder}/pid", "--bind-address=127.0.0.1",
             f"--port={self.port}", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=2",
+            f"--ssl-ca={self.folder}/ca.pem", f"--ssl-cert={self.folder}/server.pem",
+            f"--ssl-key={self.folder}/server.key",
         ]  # fmt: skip
 
     def _answers(self) -> bool:
@@ -150,7 +158,9 @@ class PostgreSql(DatabaseServer):
             [*command, "-E", "UTF8", "--locale=C"], check=True, capture_output=True, user=self.owner, cwd=self.folder
         )
         hba = (
-            "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+            "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\n"
+            f"hostssl all {ENCRYPTED} 127.0.0.1/32 scram-sha-256\nhostnossl all {ENCRYPTED} 127.0.0.1/32 reject\n"
+            "host all all 127.0.0.1/32 scram-sha-256\n"
         )
         (self.folder / "data/pg_hba.conf").write_text(hba)
 
@@ -159,7 +169,8 @@ class PostgreSql(DatabaseServer):
         exists = self.run(f"select 1 from pg_roles where rolname = '{USER}'")
         if not exists:
             quoted = PASSWORD.replace("'", "''")
-            self.run(f"create role {USER} login createdb password '{quoted}'")
+            self.run(*(f"create role {user} login createdb password '{quoted}'" for user in (USER, ENCRYPTED)))
+            self.run(f"grant {USER} to {ENCRYPTED}")
         self.run(f"create database {name} owner {USER}")
         return name
 
@@ -179,7 +190,8 @@ class PostgreSql(DatabaseServer):
     def _command(self) -> list[str]:
         return [
             program("postgres", *_postgresql_folders()), "-D", f"{self.folder}/data", "-p", str(self.port),
-            "-k", str(self.folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
+            "-k", str(self.folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "ssl=on",
+            "-c", f"ssl_cert_file={self.folder}/server.pem", "-c", f"ssl_key_file={self.folder}/server.key",
         ]  # fmt: skip
 
     def _answers(self) -> bool:
@@ -208,6 +220,9 @@ def running(type: str) -> Iterator[MariaDb | PostgreSql]:
             server.owner = {"mysql": "mysql", "postgresql": "postgres"}[type]
             shutil.chown(folder, server.owner)
         folder.chmod(0o755)
+        made = make_certificates(folder)
+        if server.owner != pwd.getpwuid(os.getuid()).pw_name:
+            shutil.chown(made.key, server.owner)
         server.make()
         server.start()
         yield server

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import make_certificates
 from tests.conformance.metadata_store import HEAD, MetadataStoreConformance, execution, fence
-from tests.servers import PASSWORD, USER, DatabaseServer
+from tests.servers import ENCRYPTED, PASSWORD, USER, DatabaseServer
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.mlmd.remote import Remote, RemoteConnection
@@ -107,6 +108,43 @@ def test_nothing_of_ml_metadata_reaches_stderr(
         store.commit(Transition(create_contexts=(fence("f"),)))
     store.close()
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_connection_is_encrypted_and_the_server_checked(
+    server: DatabaseServer, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """By zenctl's own look at the server and by ML Metadata; MLMD's PostgreSQL client cannot, which is told."""
+    encrypted = {**config, "user": ENCRYPTED}
+    with pytest.raises(StoreError, match=f"does not let {ENCRYPTED} in"):
+        opened(server, encrypted, tmp_path)
+    if server.type == "postgresql":
+        return
+    store = opened(server, {**encrypted, "ssl_ca": f"{server.folder}/ca.pem"}, tmp_path)
+    store.commit(Transition(executions=(execution("j", head=HEAD),)))
+    store.close()
+    # Another authority than that of the server's certificate.
+    (tmp_path / "other").mkdir()
+    other = make_certificates(tmp_path / "other").authority
+    with pytest.raises(StoreError, match="certificate"):
+        opened(server, {**encrypted, "ssl_ca": str(other)}, tmp_path, create=False)
+
+
+def test_a_grpc_server_speaks_tls(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path)
+    connection = SqliteConnection(tmp_path / "metadata.db", create=True)
+    address = ServerAddress(port=0, certificate=made.server.read_bytes(), key=made.key.read_bytes())
+    served = MetadataServer(connection, address)
+    config = {"host": "127.0.0.1", "port": served.port}
+    store = open_store("grpc", {**config, "ssl_ca": "ca.pem"}, tmp_path / ".zenctl", create=True)
+    store.commit(Transition(executions=(execution("j"),)))
+    store.close()
+    (tmp_path / "other").mkdir()
+    other = make_certificates(tmp_path / "other").authority
+    wrongs: list[dict[str, str]] = [{}, {"ssl_ca": str(other)}]
+    for wrong in wrongs:
+        with pytest.raises(StoreError, match="cannot be reached"):
+            open_store("grpc", {**config, **wrong}, tmp_path / ".zenctl", create=True)
+    served.stop()
 
 
 # ---------------------------------------------------------------- several processes, and time

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, WithJsonSchema, model_validator
 
 from zenctl.schema import BlockModel, attribute
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 DEFAULT_DATABASE = ".zenctl/metadata.db"
 """Where records are kept if nothing is set, relative to the configuration."""
@@ -64,10 +67,18 @@ class _ServerStore(MetadataModel):
     )
     user: str = attribute("Who signs in.", min_length=1)
     password: PasswordReference | None = attribute(
-        'Where the password is, never the password itself: "env:NAME", "file:PATH" or '
-        '"keyring:SERVICE/USER". `zenctl config metadata set` keeps it and writes this.',
+        'Where the password is, never the password itself: "env:NAME", "file:PATH" or "keyring:SERVICE/USER". '
+        "`zenctl config metadata set` keeps it and writes this.",
         default=None,
     )
+
+    def _place(self, scheme: str, port: int) -> str:
+        return f"{scheme}://{self.user}@{self.host}:{port}/{self.database}"
+
+
+class _Encrypted(MetadataModel):
+    """A server whose connection can be encrypted."""
+
     ssl_ca: str | None = attribute(
         "PEM file with the certificates that the server's must come from; the connection is then encrypted.",
         default=None,
@@ -76,11 +87,14 @@ class _ServerStore(MetadataModel):
     ssl_cert: str | None = attribute("PEM file with the client's own certificate.", default=None, min_length=1)
     ssl_key: str | None = attribute("PEM file with the key of that certificate.", default=None, min_length=1)
 
-    def _place(self, scheme: str, port: int) -> str:
-        return f"{scheme}://{self.user}@{self.host}:{port}/{self.database}"
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.ssl_cert or self.ssl_key) and not (self.ssl_ca and self.ssl_cert and self.ssl_key):
+            raise ValueError("ssl_cert and ssl_key go together, and with ssl_ca")
+        return self
 
 
-class MysqlStore(_ServerStore):
+class MysqlStore(_ServerStore, _Encrypted):
     """`metadata "mysql" {}`: MySQL or MariaDB."""
 
     port: int = attribute("The server's port.", default=3306, ge=1, le=65535)
@@ -94,38 +108,20 @@ class MysqlStore(_ServerStore):
 
 
 class PostgresqlStore(_ServerStore):
-    """`metadata "postgresql" {}`"""
+    """`metadata "postgresql" {}`. ML Metadata's PostgreSQL client is built without TLS, so nothing is set for that."""
 
     port: int = attribute("The server's port.", default=5432, ge=1, le=65535)
-    ssl_mode: str | None = attribute(
-        "PostgreSQL's sslmode: disable, prefer, require, verify-ca or verify-full.",
-        default=None,
-        pattern="^(disable|allow|prefer|require|verify-ca|verify-full)$",
-    )
 
     def location(self) -> str:
         """A URL without the password."""
         return self._place("postgresql", self.port)
 
 
-class GrpcStore(MetadataModel):
+class GrpcStore(_Encrypted):
     """`metadata "grpc" {}`: a server of ML Metadata's own protocol, such as `zenctl metadata serve`."""
 
     host: str = attribute("The server's name or address.", default="127.0.0.1", min_length=1)
     port: int = attribute("The server's port.", default=8080, ge=1, le=65535)
-    ssl_ca: str | None = attribute(
-        "PEM file with the certificates that the server's must come from; the connection is then encrypted.",
-        default=None,
-        min_length=1,
-    )
-    ssl_cert: str | None = attribute("PEM file with the client's own certificate.", default=None, min_length=1)
-    ssl_key: str | None = attribute("PEM file with the key of that certificate.", default=None, min_length=1)
-
-    @model_validator(mode="after")
-    def _whole(self) -> GrpcStore:
-        if (self.ssl_cert or self.ssl_key) and not (self.ssl_ca and self.ssl_cert and self.ssl_key):
-            raise ValueError("ssl_cert and ssl_key go together, and with ssl_ca")
-        return self
 
     def location(self) -> str:
         """Host and port."""

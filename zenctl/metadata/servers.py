@@ -15,7 +15,7 @@ DEFAULT_PORTS = {"mysql": 3306, "postgresql": 5432, "grpc": 8080}
 class Server:
     """A database on a server. `type` is mysql or postgresql; `socket` (MySQL) takes the place of host and port.
 
-    The TLS files are absolute paths or empty; `tls_mode` is PostgreSQL's sslmode. The password is in no `repr`.
+    The TLS files (MySQL) are absolute paths or empty. The password is in no `repr`.
     """
 
     type: str
@@ -25,7 +25,6 @@ class Server:
     user: str
     password: str = field(default="", repr=False)
     socket: str = ""
-    tls_mode: str = ""
     tls_ca: str = ""
     tls_cert: str = ""
     tls_key: str = field(default="", repr=False)
@@ -60,7 +59,6 @@ def server(type: str, config: Mapping[str, Any], password: str, root: Path) -> S
         user=config["user"],
         password=password,
         socket=file("socket"),
-        tls_mode=config.get("ssl_mode") or "",
         tls_ca=file("ssl_ca"),
         tls_cert=file("ssl_cert"),
         tls_key=file("ssl_key"),

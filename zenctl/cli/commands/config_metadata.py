@@ -88,7 +88,6 @@ def set(
     ssl_ca: Annotated[str | None, _option("ssl-ca", "FILE", "PEM file to check the server's certificate with.")] = None,
     ssl_cert: Annotated[str | None, _option("ssl-cert", "FILE", "PEM file with your own certificate.")] = None,
     ssl_key: Annotated[str | None, _option("ssl-key", "FILE", "PEM file with its key.")] = None,
-    ssl_mode: Annotated[str | None, _option("ssl-mode", "MODE", "postgresql: verify-full, require ...")] = None,
     json: JsonFlag = False,
     no_color: NoColor = False,
 ) -> int:
@@ -102,7 +101,7 @@ def set(
         return run.report(found)
     given = {
         "path": path, "host": host, "port": number, "database": database, "user": username, "socket": socket,
-        "ssl_ca": ssl_ca, "ssl_cert": ssl_cert, "ssl_key": ssl_key, "ssl_mode": ssl_mode,
+        "ssl_ca": ssl_ca, "ssl_cert": ssl_cert, "ssl_key": ssl_key,
     }  # fmt: skip
     attributes = {name: value for name, value in given.items() if value is not None}
     secret = _reference(type, attributes, passwd)

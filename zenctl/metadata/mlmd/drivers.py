@@ -108,6 +108,8 @@ class MysqlDriver(Driver):
         if server.tls_ca:
             files = {"ssl_ca": server.tls_ca, "ssl_cert": server.tls_cert or None, "ssl_key": server.tls_key or None}
             given |= {**files, "ssl_verify_cert": True}
+        else:
+            given["ssl_disabled"] = True  # as MLMD's own client
         try:
             return pymysql.connect(
                 **given,
@@ -171,12 +173,6 @@ class PostgresqlDriver(Driver):
     def _connect(self, database: str) -> Any:
         psycopg = _psycopg()
         server = self.server
-        tls = {
-            "sslmode": server.tls_mode,
-            "sslrootcert": server.tls_ca,
-            "sslcert": server.tls_cert,
-            "sslkey": server.tls_key,
-        }
         try:
             return psycopg.connect(
                 host=server.host,
@@ -186,7 +182,7 @@ class PostgresqlDriver(Driver):
                 dbname=database,
                 connect_timeout=CONNECT_SECONDS,
                 autocommit=True,
-                **{key: value for key, value in tls.items() if value},
+                sslmode="disable",  # as MLMD's own client, which has no TLS
             )
         except psycopg.OperationalError as problem:
             text = str(problem)

@@ -26,6 +26,7 @@ class ServerConnection(Connection):
         self._driver = driver
         self.dialect = MYSQL if driver.server.type == "mysql" else POSTGRESQL
         self._made = not create
+        self._looked = not create
         # A server that is down when a command begins is told at once: nothing is lost by that.
         self.open(patience=0.0)
 
@@ -40,6 +41,9 @@ class ServerConnection(Connection):
 
     def _open(self) -> Any:
         if self._made:
+            if not self._looked:
+                self._driver.reach()
+            self._looked = False
             return _connect(self._driver.server)
         if self._driver.has_tables() is None:
             self._driver.create()
@@ -88,7 +92,7 @@ def _connect(server: Server) -> Any:
         if server.tls_ca:
             tls = mysql.ssl_options
             tls.ca, tls.cert, tls.key = server.tls_ca, server.tls_cert, server.tls_key
-            tls.verify_server_cert = True
+            # MLMD's client refuses every certificate that it is to check: the driver checks before each connection.
     else:
         # MLMD pastes these into a connection string as they are.
         postgresql = config.postgresql
@@ -101,16 +105,6 @@ def _connect(server: Server) -> Any:
         if server.password:
             postgresql.password = _quoted(server.password)
         postgresql.skip_db_creation = True
-        if server.tls_mode:
-            tls = postgresql.ssloption
-            tls.sslmode = server.tls_mode
-            for name, file in (
-                ("sslrootcert", server.tls_ca),
-                ("sslcert", server.tls_cert),
-                ("sslkey", server.tls_key),
-            ):
-                if file:
-                    setattr(tls, name, _quoted(file))
     return metadata_store.MetadataStore(config)
 
 
