@@ -14,7 +14,8 @@ from tests.certificates import make_certificates
 from tests.conformance.metadata_store import HEAD, MetadataStoreConformance, execution, fence
 from tests.servers import ENCRYPTED, PASSWORD, USER, DatabaseServer
 from zenctl.metadata.memory import MemoryStore
-from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
+from zenctl.metadata.mlmd import MlmdStore, SqliteConnection, registration
+from zenctl.metadata.mlmd.connection import Connection
 from zenctl.metadata.mlmd.remote import Remote, RemoteConnection
 from zenctl.metadata.mlmd.serving import MetadataServer
 from zenctl.metadata.opening import open_store
@@ -259,6 +260,29 @@ def test_a_store_keeps_its_dialect_whoever_opens_it(tmp_path: Path) -> None:
     assert remote.context("Transition", "a") is not None
     for store in (local, remote):
         store.close()
+    served.stop()
+
+
+def test_two_that_register_at_once_over_grpc_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = MetadataServer(SqliteConnection(tmp_path / "metadata.db", create=True), ServerAddress(port=0))
+    look = registration._record
+    looks = 0
+
+    def other_was_faster(connection: Connection) -> Any:
+        """The other registers all between this one's looks, and this one has not seen it."""
+        nonlocal looks
+        looks += 1
+        found = look(connection)
+        if looks == 3:  # the look before the record is put
+            monkeypatch.undo()
+            MlmdStore(RemoteConnection(Remote("127.0.0.1", served.port), create=True)).close()
+        return found
+
+    monkeypatch.setattr(registration, "_record", other_was_faster)
+    store = MlmdStore(RemoteConnection(Remote("127.0.0.1", served.port), create=True))
+    assert looks == 3
+    store.commit(Transition(executions=(execution("j"),)))
+    store.close()
     served.stop()
 
 

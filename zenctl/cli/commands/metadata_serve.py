@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from ipaddress import ip_address
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from zenctl.cli import exits
 from zenctl.cli.arguments import values
 from zenctl.cli.arguments.options import NoColor
 from zenctl.cli.invocation import Invocation, invocation
-from zenctl.diagnostics import Diagnostic, DiagnosticError
+from zenctl.diagnostics import Diagnostic, DiagnosticError, warning
 
 EPILOG = """
 Those who use it write in their configuration:
@@ -63,7 +64,18 @@ def metadata_serve(
         found.append(values.missing("The other half of the certificate", "Give -tls-cert and -tls-key together."))
     if found:
         return run.report(found)
+    if not tls_cert and not _is_loopback(address[0]):
+        may = "read it" if read_only else "read and write it"
+        summary = f"Whoever reaches {listen} may {may}, and can be listened to"
+        run.report([warning("open_server", summary, "Give -tls-cert and -tls-key, or listen on this machine only.")])
     return _serve(run, address, (tls_cert, tls_key), read_only)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _serve(run: Invocation, address: tuple[str, int], tls: tuple[str, str], read_only: bool) -> int:

@@ -11,7 +11,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from zenctl.metadata.mlmd.connection import Connection
 from zenctl.metadata.mlmd.dialects import DIALECTS, SQLITE, Dialect, read_text
-from zenctl.metadata.store import StoreError
+from zenctl.metadata.store import AlreadyExists, StoreError
 from zenctl.metadata.types import (
     ARTIFACT_BASES,
     EXECUTION_BASES,
@@ -84,11 +84,18 @@ def register(connection: Connection, table: TypeTable) -> Registered:
         if "dialect" in whole.contexts[STORE]:
             record.properties["dialect"].string_value = registered.dialect.name
         registered.dialect.write_text(record, "types", json.dumps(types, sort_keys=True))
-        known = _record(connection)
-        if known is not None:
-            record.id = known.id
-        connection.ask(lambda mlmd: mlmd.put_contexts([record]))
+        try:
+            _put_record(connection, record)
+        except AlreadyExists:  # over gRPC nobody is alone: another process has just made it
+            _put_record(connection, record)
         return read(connection)
+
+
+def _put_record(connection: Connection, record: Any) -> None:
+    known = _record(connection)
+    if known is not None:
+        record.id = known.id
+    connection.ask(lambda mlmd: mlmd.put_contexts([record]))
 
 
 def _record(connection: Connection) -> Any:
