@@ -11,7 +11,6 @@ import zenctl
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import RequiredProvider, Settings, StoreConfig
 from zenctl.config.decoding import decode
-from zenctl.config.metadata_stores import METADATA_STORES
 from zenctl.config.reading import EMPTY, BodyReader, check_labels, guess, not_literal, static_value
 from zenctl.config.references import backend_address
 from zenctl.config.versions import ConstraintError, satisfies
@@ -142,6 +141,8 @@ class SettingsReader:
                 self._values[block.type] = StoreConfig(type_, config, block.header_range)
 
     def _metadata_model(self, type_: str, place: SourceRange) -> type[BlockModel] | None:
+        from zenctl.config.metadata_stores import METADATA_STORES  # most configurations keep to the default
+
         if type_ not in METADATA_STORES:
             available = guess(type_, METADATA_STORES, f"Available: {', '.join(sorted(METADATA_STORES))}.")
             summary = f'There is no metadata store type "{type_}"'

@@ -10,15 +10,17 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from zenctl.metadata.mlmd import connection
 from zenctl.metadata.mlmd.connection import Connection, newer_schema
 from zenctl.metadata.store import StoreError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _READ_ONLY, _READ_WRITE, _CREATE = 1, 2, 3
 """MLMD's connection modes."""
@@ -30,13 +32,17 @@ class SqliteConnection(Connection):
     def __init__(self, path: Path, *, create: bool) -> None:
         self.path = path.absolute()
         super().__init__(f"the metadata database {self.path}", create=create)
-        self._turn = FileLock(f"{self.path}.lock", thread_local=False)
+        self._turn: FileLock | None = None
         self._first = True
         self.open(connection.BUSY_SECONDS)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for the turn to write; StoreError after `BUSY_SECONDS`."""
+        from filelock import FileLock, Timeout  # who only reads needs none
+
+        if self._turn is None:
+            self._turn = FileLock(f"{self.path}.lock", thread_local=False)
         try:
             self._turn.acquire(timeout=connection.BUSY_SECONDS, poll_interval=0.005)
         except Timeout as problem:
