@@ -280,6 +280,8 @@ class BodyParser(ExpressionParser):
         That is behind the line on which the brackets opened since token `first` are closed again; or, if they do not
         close, on a line that is indented no more than the broken item and looks like an item or the end of a block.
         """
+        if self._unclosed and self.kind == "eof":  # each block around would look through all of itself again
+            return
         kinds, starts = self.kinds, self.starts
         margin = self.source.column(starts[first])
         stop = self.at
