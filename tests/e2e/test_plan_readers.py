@@ -60,7 +60,15 @@ def document(tiny: Project) -> Path:
 
 def test_the_document_fits_the_schema_that_is_published(document: Path) -> None:
     schema = json.loads((ROOT / "schemas" / "plan.v1.schema.json").read_text())
-    jsonschema.validate(json.loads(document.read_text()), schema)
+    check = jsonschema.Draft202012Validator(schema)
+    plan = json.loads(document.read_text())
+    check.validate(plan)
+    # What it refuses in particular, tests/unit/cli/test_plan_schema.py says.
+    for key in plan:
+        assert not check.is_valid({name: value for name, value in plan.items() if name != key}), key
+    for change in plan["resource_changes"]:
+        for wrong in ({"zenctl_action": "REBUILD"}, {"kind": "model"}, {"stale_because": [{"reason": "RAIN"}]}):
+            assert not check.is_valid({**plan, "resource_changes": [{**change, **wrong}]})
 
 
 @pytest.mark.parametrize(("top", "code"), [(3, 0), (4, 1)])

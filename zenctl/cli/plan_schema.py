@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-from zenctl.cli.schema_parts import ADDRESS, ANY, COUNT, FLAG, MARKS, TEXT, Schema, actions, diagnostic, fields, reason
+from zenctl.cli.schema_parts import (
+    ADDRESS,
+    ANY,
+    COUNT,
+    FLAG,
+    MARKS,
+    TEXT,
+    Schema,
+    actions,
+    diagnostic,
+    document,
+    fields,
+    reason,
+)
 from zenctl.plans.actions import Action
 from zenctl.plans.planjson import COUNTED
+
+_NAMED = {
+    "address": ADDRESS,
+    "mode": {"const": "managed"},
+    "kind": {"enum": ["step", "datasource", "endpoint"]},
+    "type": TEXT,
+    "name": TEXT,
+}
+"""What names a block or an instance of one, wherever it stands."""
+
+_INDEX: Schema = {"type": ["string", "integer"]}
 
 _ACTION_REASONS = [
     "replace_by_request",
@@ -19,81 +43,72 @@ _ACTION_REASONS = [
 
 def plan_schema() -> Schema:
     """Of `zenctl show -json FILE`."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "https://zenctl.dev/schemas/plan.v1.schema.json",
-        "title": "A zenctl plan, format 1",
-        "description": "Readers must skip keys that they do not know: minor versions add some.",
-        **fields(
+    properties = {
+        "format_version": {"type": "string", "pattern": r"^1\.\d+$"},
+        "terraform_version": {"description": "The Terraform whose plans have this form", "type": "string"},
+        "zenctl_version": TEXT,
+        "project": TEXT,
+        "workspace": TEXT,
+        "serial": COUNT,
+        "timestamp": TEXT,
+        "code_version": {"type": "object"},
+        "destroy": FLAG,
+        "refresh_only": FLAG,
+        "applyable": FLAG,
+        "complete": FLAG,
+        "errored": FLAG,
+        "variables": {"type": "object", "additionalProperties": fields({"value": ANY})},
+        "planned_values": {"$ref": "#/$defs/values"},
+        "resource_drift": {"type": "array", "items": {"$ref": "#/$defs/resource_change"}},
+        "resource_changes": {"type": "array", "items": {"$ref": "#/$defs/resource_change"}},
+        "output_changes": {"type": "object", "additionalProperties": {"$ref": "#/$defs/output_change"}},
+        "prior_state": fields(
+            {"format_version": TEXT, "terraform_version": TEXT, "values": {"$ref": "#/$defs/values"}}
+        ),
+        "configuration": {
+            "type": "object",
+            "properties": {
+                "provider_config": {"type": "object", "additionalProperties": {"type": "object"}},
+                "root_module": {"$ref": "#/$defs/module"},
+            },
+        },
+        "checks": {"type": "array", "items": {"$ref": "#/$defs/check"}},
+        "zenctl_summary": fields(dict.fromkeys(COUNTED, COUNT)),
+        "diagnostics": {"type": "array", "items": {"$ref": "#/$defs/diagnostic"}},
+    }
+    definitions = {
+        "resource_change": _resource_change(),
+        "output_change": fields(
             {
-                "format_version": {"type": "string", "pattern": r"^1\.\d+$"},
-                "terraform_version": {"description": "The Terraform whose plans have this form", "type": "string"},
-                "zenctl_version": TEXT,
-                "project": TEXT,
-                "workspace": TEXT,
-                "serial": COUNT,
-                "timestamp": TEXT,
-                "code_version": {"type": "object"},
-                "destroy": FLAG,
-                "refresh_only": FLAG,
-                "applyable": FLAG,
-                "complete": FLAG,
-                "errored": FLAG,
-                "variables": {"type": "object", "additionalProperties": fields({"value": ANY})},
-                "planned_values": {"$ref": "#/$defs/values"},
-                "resource_drift": {"type": "array", "items": {"$ref": "#/$defs/resource_change"}},
-                "resource_changes": {"type": "array", "items": {"$ref": "#/$defs/resource_change"}},
-                "output_changes": {"type": "object", "additionalProperties": {"$ref": "#/$defs/output_change"}},
-                "prior_state": fields(
-                    {"format_version": TEXT, "terraform_version": TEXT, "values": {"$ref": "#/$defs/values"}}
-                ),
-                "configuration": {
-                    "type": "object",
-                    "properties": {
-                        "provider_config": {"type": "object", "additionalProperties": {"type": "object"}},
-                        "root_module": {"$ref": "#/$defs/module"},
-                    },
-                },
-                "checks": {"type": "array", "items": {"$ref": "#/$defs/check"}},
-                "zenctl_summary": fields(dict.fromkeys(COUNTED, COUNT)),
-                "diagnostics": {"type": "array", "items": {"$ref": "#/$defs/diagnostic"}},
+                "actions": actions(),
+                "before": ANY,
+                "after": ANY,
+                "after_unknown": FLAG,
+                "before_sensitive": FLAG,
+                "after_sensitive": FLAG,
             }
         ),
-        "$defs": {
-            "resource_change": _resource_change(),
-            "output_change": fields(
-                {
-                    "actions": actions(),
-                    "before": ANY,
-                    "after": ANY,
-                    "after_unknown": FLAG,
-                    "before_sensitive": FLAG,
-                    "after_sensitive": FLAG,
-                }
-            ),
-            "reason": reason(),
-            "diagnostic": diagnostic(),
-            **_values(),
-            "check": _check(),
-            "module": _configured_module(),
-        },
+        "reason": reason(),
+        "diagnostic": diagnostic(),
+        **_values(),
+        "check": _check(),
+        "module": _configured_module(),
     }
+    return document("plan", "A zenctl plan, format 1", properties, {"$defs": definitions})
 
 
 def _values() -> dict[str, Schema]:
     """The tree of `planned_values` and `prior_state`."""
     resource = fields(
         {
-            "address": ADDRESS,
-            "mode": {"const": "managed"},
-            "type": TEXT,
-            "name": TEXT,
+            **_NAMED,
             "provider_name": TEXT,
             "schema_version": COUNT,
             "values": {"type": "object"},
             "sensitive_values": MARKS,
         }
     )
+    resource["properties"]["index"] = _INDEX
     output = {"type": "object", "required": ["sensitive"], "properties": {"sensitive": FLAG, "value": ANY}}
     module: Schema = {
         "type": "object",
@@ -119,10 +134,7 @@ def _check() -> Schema:
 def _configured_module() -> Schema:
     block = fields(
         {
-            "address": ADDRESS,
-            "mode": {"const": "managed"},
-            "type": TEXT,
-            "name": TEXT,
+            **_NAMED,
             "provider_config_key": TEXT,
             "expressions": {"type": "object"},
             "schema_version": COUNT,
@@ -143,11 +155,7 @@ def _configured_module() -> Schema:
 def _resource_change() -> Schema:
     schema = fields(
         {
-            "address": ADDRESS,
-            "mode": {"const": "managed"},
-            "kind": {"enum": ["step", "datasource", "endpoint"]},
-            "type": TEXT,
-            "name": TEXT,
+            **_NAMED,
             "provider_name": TEXT,
             "change": fields(
                 {
@@ -169,7 +177,7 @@ def _resource_change() -> Schema:
         "module_address": TEXT,
         "previous_address": ADDRESS,
         "action_reason": {"enum": _ACTION_REASONS},
-        "index": {"type": ["string", "integer"]},
+        "index": _INDEX,
         "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "code_diff": fields({"files": {"type": "object", "additionalProperties": TEXT}, "note": TEXT}),
         "execution_id": {"type": "integer"},

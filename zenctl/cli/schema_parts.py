@@ -24,6 +24,18 @@ ADDRESS = {
 _TERRAFORM_ACTIONS = ["no-op", "create", "read", "update", "delete", "forget"]
 
 
+def document(name: str, title: str, properties: dict[str, Schema], parts: Schema, unknown: str = "keys") -> Schema:
+    """A whole document of the first version: what it has at its top, and `parts`, such as the definitions in it."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"https://zenctl.dev/schemas/{name}.v1.schema.json",
+        "title": title,
+        "description": f"Readers must skip {unknown} that they do not know: minor versions add some.",
+        **fields(properties),
+        **parts,
+    }
+
+
 def actions() -> Schema:
     """Of `change.actions`."""
     return {"type": "array", "items": {"enum": _TERRAFORM_ACTIONS}, "minItems": 1, "maxItems": 2}

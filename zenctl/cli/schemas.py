@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zenctl.cli.plan_schema import plan_schema
-from zenctl.cli.schema_parts import ANY, COUNT, FLAG, NUMBER, TEXT, Schema, diagnostic, fields, reason
+from zenctl.cli.schema_parts import ANY, COUNT, FLAG, NUMBER, TEXT, Schema, diagnostic, document, fields, reason
 from zenctl.config.settings import ROLES
 from zenctl.plans.actions import Action
 
@@ -28,25 +28,16 @@ _OUTPUT: dict[str, Any] = {
 def events_schema() -> Schema:
     """Of one line of `plan -json` and `apply -json`."""
     payloads = _payloads()
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "https://zenctl.dev/schemas/events.v1.schema.json",
-        "title": "One line of zenctl's event stream, version 1",
-        "description": "Readers must skip types and keys that they do not know: minor versions add some.",
-        **fields(
-            {
-                "@level": {"enum": ["info", "warn", "error"]},
-                "@message": TEXT,
-                "@module": {"const": "zenctl.ui"},
-                "@timestamp": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT.*Z$"},
-                "type": {"enum": list(payloads)},
-            }
-        ),
-        "allOf": [
-            {"if": {"properties": {"type": {"const": name}}}, "then": payload} for name, payload in payloads.items()
-        ],
-        "$defs": {"reason": reason(), "diagnostic": diagnostic()},
+    envelope = {
+        "@level": {"enum": ["info", "warn", "error"]},
+        "@message": TEXT,
+        "@module": {"const": "zenctl.ui"},
+        "@timestamp": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT.*Z$"},
+        "type": {"enum": list(payloads)},
     }
+    by_type = [{"if": {"properties": {"type": {"const": name}}}, "then": payload} for name, payload in payloads.items()]
+    parts = {"allOf": by_type, "$defs": {"reason": reason(), "diagnostic": diagnostic()}}
+    return document("events", "One line of zenctl's event stream, version 1", envelope, parts, "types and keys")
 
 
 def _payloads() -> dict[str, Schema]:
@@ -120,24 +111,17 @@ def provider_schemas_schema() -> Schema:
         }
     )
     inputs = {"description": "null where the user names the inputs", **_by_name(taken), "type": ["object", "null"]}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "https://zenctl.dev/schemas/provider-schemas.v1.schema.json",
-        "title": "The block types that are installed, format 1",
-        "description": "Readers must skip keys that they do not know: minor versions add some.",
-        **fields(
-            {
-                "format_version": {"type": "string", "pattern": r"^1\.\d+$"},
-                "zenctl_version": TEXT,
-                "provider_schemas": _by_name(provider),
-                "step_schemas": _by_name(fields({**version, **described, "inputs": inputs})),
-                "datasource_schemas": _by_name(fields({**version, **described})),
-                "metadata_store_schemas": _by_name(fields({"block": {"$ref": "#/$defs/block"}})),
-                "meta_arguments": _by_name({"type": "array", "items": TEXT}),
-            }
-        ),
-        "$defs": {"block": _block(), "attribute": _attribute()},
+    properties = {
+        "format_version": {"type": "string", "pattern": r"^1\.\d+$"},
+        "zenctl_version": TEXT,
+        "provider_schemas": _by_name(provider),
+        "step_schemas": _by_name(fields({**version, **described, "inputs": inputs})),
+        "datasource_schemas": _by_name(fields({**version, **described})),
+        "metadata_store_schemas": _by_name(fields({"block": {"$ref": "#/$defs/block"}})),
+        "meta_arguments": _by_name({"type": "array", "items": TEXT}),
     }
+    parts = {"$defs": {"block": _block(), "attribute": _attribute()}}
+    return document("provider-schemas", "The block types that are installed, format 1", properties, parts)
 
 
 def _block() -> Schema:

@@ -7,7 +7,7 @@ from typing import Any
 
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import Meta
-from zenctl.config.plain import FAULTY, plain_value
+from zenctl.config.plain import FAULTY, Marked, plain_value
 from zenctl.config.references import backend_address
 from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.engine.components import plain
@@ -90,24 +90,32 @@ def _cache(expression: Expression | None, scope: Scope, diagnostics: list[Diagno
 
 def _read(expression: Expression | None, name: str, scope: Scope, diagnostics: list[Diagnostic]) -> Any:
     """The plain value; None if it is not given, wrong or not known (then that is reported)."""
-    if expression is None:
-        return None
-    value, found = evaluate_expression(expression, scope)
-    diagnostics += found
-    data, marks = plain_value(value)
-    if has_errors(found) or any(FAULTY in names for _, names in marks):
-        return None
-    if any(EPHEMERAL in names for _, names in marks):
-        detail = "It decides what is planned, and an ephemeral value may be another one when the plan is applied."
-        summary = f'"{name}" cannot depend on an ephemeral value'
-        diagnostics.append(error("ephemeral_value", summary, detail, range=expression.range))
-        return None
-    if isinstance(data, Unknown):
+    why = "It decides what is planned, and an ephemeral value may be another one when the plan is applied."
+    data, _ = _evaluated(expression, name, why, scope, diagnostics)
+    if expression is not None and isinstance(data, Unknown):
         summary = f'"{name}" must be known before anything runs'
         detail = "It depends on a result that is known only after apply."
         diagnostics.append(error("unknown_meta_argument", summary, detail, range=expression.range))
         return None
     return data
+
+
+def _evaluated(
+    expression: Expression | None, name: str, not_ephemeral: str, scope: Scope, diagnostics: list[Diagnostic]
+) -> tuple[Any, Marked]:
+    """The plain value and its marks; None if it is not given or wrong (then that is reported)."""
+    if expression is None:
+        return None, []
+    value, found = evaluate_expression(expression, scope)
+    diagnostics += found
+    data, marks = plain_value(value)
+    if has_errors(found) or any(FAULTY in names for _, names in marks):
+        return None, []
+    if any(EPHEMERAL in names for _, names in marks):
+        summary = f'"{name}" cannot depend on an ephemeral value'
+        diagnostics.append(error("ephemeral_value", summary, not_ephemeral, range=expression.range))
+        return None, []
+    return data, marks
 
 
 def _wrong(expression: Expression | None, text: str, diagnostics: list[Diagnostic]) -> None:
@@ -117,22 +125,12 @@ def _wrong(expression: Expression | None, text: str, diagnostics: list[Diagnosti
 
 def _replacing(expression: Expression | None, scope: Scope, diagnostics: list[Diagnostic]) -> Any:
     """The value of `triggers_replace`; None if it is not given or wrong (then that is reported)."""
-    if expression is None:
-        return None
-    value, found = evaluate_expression(expression, scope)
-    diagnostics += found
-    data, marks = plain_value(value)
-    if has_errors(found) or any(FAULTY in names for _, names in marks):
-        return None
-    if any(EPHEMERAL in names for _, names in marks):
-        detail = "It is compared with what it was before, and an ephemeral value is not kept."
-        summary = '"triggers_replace" cannot depend on an ephemeral value'
-        diagnostics.append(error("ephemeral_value", summary, detail, range=expression.range))
-        return None
+    why = "It is compared with what it was before, and an ephemeral value is not kept."
+    data, marks = _evaluated(expression, TRIGGERS, why, scope, diagnostics)
     data, several = output_data(data)
-    if several is not None:
+    if expression is not None and several is not None:
         detail = "Name one of its outputs, such as step.python.fit.model."
-        summary = f'"triggers_replace" is {several}, which has several outputs'
+        summary = f'"{TRIGGERS}" is {several}, which has several outputs'
         diagnostics.append(error("several_outputs", summary, detail, range=expression.range))
         return None
     secret = [(TRIGGERS, *place) for place, names in marks if SENSITIVE in names]

@@ -8,7 +8,7 @@ from typing import Any
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr
 from zenctl.engine.components import source_facts
 from zenctl.engine.observed import Observed
-from zenctl.engine.reasons import damaged, data_moved
+from zenctl.engine.reasons import damaged, data_moved, vanished
 from zenctl.engine.removing import before
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Reason, ReasonCode
@@ -53,8 +53,7 @@ def _endpoint(addr: EndpointAddr, recorded: Recorded, observed: Observed) -> Cha
     was = {"model": model.digest if model else None, "ready": True, "url": recorded.attributes.get("url", "")}
     provider = str(recorded.attributes.get("provider", ""))
     if state is None:
-        reason = Reason(ReasonCode.DRIFTED, f"is gone: it was running after apply {recorded.serial}")
-        return _moved(addr, reason, was, None, provider)
+        return _moved(addr, vanished(recorded), was, None, provider)
     now = {"model": state.model_digest, "ready": state.ready, "url": state.url}
     differing = [name for name in ("model", "ready") if was[name] != now[name]]
     if not differing:

@@ -8,7 +8,7 @@ from typing import Any
 from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, warning
 from zenctl.engine.observed import Observed
-from zenctl.engine.reasons import damaged
+from zenctl.engine.reasons import damaged, vanished
 from zenctl.engine.removing import before
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Reason, ReasonCode
@@ -58,8 +58,7 @@ def _endpoint(
     model = recorded.inputs.get("model")
     was = described(model.digest if model else None, recorded.attributes)
     if observed is None:
-        gone = Reason(ReasonCode.DRIFTED, f"is gone: it was running after apply {recorded.serial}")
-        return Change(addr, Action.FORGET, (gone,), before=was, after=None), []
+        return Change(addr, Action.FORGET, (vanished(recorded),), before=was, after=None), []
     unchanged = Change(addr, Action.NO_OP, before=was, after=was, execution_id=recorded.execution_id)
     if not observed.ready or observed.model_digest is None:
         detail = f"{observed.problem or 'It is not ready'}. `zenctl plan` says what would be done about it."

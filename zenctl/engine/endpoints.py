@@ -13,6 +13,7 @@ from zenctl.config.selected import DEFAULT
 from zenctl.digests import sha256_bytes
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired, DesiredEndpoint
+from zenctl.engine.reasons import vanished
 from zenctl.fingerprint.digest import is_unknown
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Reason, ReasonCode
@@ -154,7 +155,7 @@ def _exclusive(desired: DesiredEndpoint) -> dict[str, Any]:
 def _absent(recorded: Recorded | None) -> Reason:
     if recorded is None:
         return Reason(ReasonCode.NEVER_RAN, "does not exist yet")
-    return Reason(ReasonCode.DRIFTED, f"is gone: it was running after apply {recorded.serial}")
+    return vanished(recorded)
 
 
 def _model(desired: DesiredEndpoint, recorded: Recorded | None) -> list[Reason]:

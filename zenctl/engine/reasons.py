@@ -50,6 +50,11 @@ def damaged(damage: CorruptArtifact) -> Reason:
     return Reason(code, str(damage), {"path": damage.path})
 
 
+def vanished(recorded: Recorded) -> Reason:
+    """A recorded endpoint that is not there any more."""
+    return Reason(ReasonCode.DRIFTED, f"is gone: it was running after apply {recorded.serial}")
+
+
 def elsewhere(found: Recorded, addr: Address, state: WorkspaceState) -> Reason:
     """Where the recorded result stands that is taken instead of a run."""
     where = ""

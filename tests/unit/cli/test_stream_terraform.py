@@ -12,6 +12,7 @@ import pytest
 from zenctl.addrs import DatasourceAddr, EndpointAddr, StepAddr
 from zenctl.cli import schemas
 from zenctl.cli.views.stream import JsonStream
+from zenctl.diagnostics import error
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeProgress, ChangeStarted
 from zenctl.plans.actions import Action, Reason, ReasonCode
 from zenctl.plans.plan import Change
@@ -33,6 +34,24 @@ def test_the_version_line():
     [line] = events(lambda stream: stream.version())
     assert {"type", "ui", "terraform", "zenctl"} <= line.keys()
     assert line["ui"].startswith("1.")
+
+
+def test_the_schema_refuses_what_is_no_line(penguins):
+    drift = replace(penguins, drift=penguins.changes[:1])
+    lines = events(lambda stream: (stream.version(), stream.plan(drift), stream.diagnostics([error("x", "X")])))
+    assert len({line["type"] for line in lines}) == 6
+    fits = jsonschema.Draft202012Validator(schemas.events_schema()).is_valid
+    for line in lines:
+        assert not any(fits({k: v for k, v in line.items() if k != key}) for key in line), line
+        assert not fits({**line, "type": "planned"})
+        assert not fits({**line, "@level": "fatal"})
+        assert not fits({**line, "@module": "terraform.ui"})
+    for line in (line for line in lines if "change" in line):
+        change = line["change"]
+        for key in ("resource", "action", "stale_because"):
+            assert not fits({**line, "change": {k: v for k, v in change.items() if k != key}})
+        for wrong in ({"action": "run"}, {"resource": {}}, {"stale_because": [{"reason": "rain"}]}):
+            assert not fits({**line, "change": {**change, **wrong}})
 
 
 def test_a_resource_says_who_it_is(penguins):

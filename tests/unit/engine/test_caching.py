@@ -98,6 +98,15 @@ def test_a_secret_trigger_is_compared_by_its_digest(tmp_path: Path) -> None:
     assert "hush" not in str(desired.triggers_replace)
 
 
+def test_a_trigger_cannot_be_a_step_with_several_outputs(tmp_path: Path) -> None:
+    split = 'step "split" "s" {\n  inputs = { data = datasource.csv.rows }\n  ratio = { a = 0.5, b = 0.5 }\n}\n'
+    _, [problem] = step(tmp_path, f"triggers_replace = step.split.s\n}}\n{split}locals {{")
+    assert (problem.code, problem.summary) == (
+        "several_outputs",
+        '"triggers_replace" is step.split.s, which has several outputs',
+    )
+
+
 def test_a_package_bump_does_not_count_where_it_is_kept(tmp_path: Path) -> None:
     desired, found = step(tmp_path, 'on_change {\n  environment = "keep"\n}')
     assert not found

@@ -276,6 +276,7 @@ def test_an_ephemeral_value_cannot_be_stored(world: Make) -> None:
         BRIEF
         + 'datasource "csv" "rows" {\n  path = "rows.csv"\n  token = local.made\n}\n'
         + 'step "python" "f" {\n  code = "a.py:make"\n  params = { a = [var.t] }\n}\n'
+        + 'step "python" "g" {\n  code = "a.py:make"\n  triggers_replace = { a = local.made }\n}\n'
         + 'endpoint "local" "e" {\n  model = step.train.net.model\n  password = var.t\n}\n'
         + BASE.replace('datasource "csv" "rows"', 'datasource "csv" "other"').replace("= 2", "= length(var.t)")
         + 'output "whole" { value = var.t }\noutput "part" { value = { a = [local.made] } }\n'
@@ -285,6 +286,7 @@ def test_an_ephemeral_value_cannot_be_stored(world: Make) -> None:
     expected = {
         ("datasource.csv.rows", "ephemeral_value", 'An ephemeral value is given to "token"'),
         ("step.python.f", "ephemeral_value", 'An ephemeral value is given to "params.a[0]"'),
+        ("step.python.g", "ephemeral_value", '"triggers_replace" cannot depend on an ephemeral value'),
         ("endpoint.local.e", "ephemeral_value", 'An ephemeral value is given to "password"'),
         ("step.train.net", "ephemeral_value", '"retries" cannot depend on an ephemeral value'),
         ("output.whole", "ephemeral_output", 'Output "whole" holds an ephemeral value'),
