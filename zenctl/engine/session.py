@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
 from zenctl.engine.holding import check_results, check_state, check_world, observe
 from zenctl.engine.known import recorded_results
+from zenctl.engine.locking import locked_apply
 from zenctl.engine.opening import Opened
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.requests import ApplyOutcome, Stop
@@ -26,17 +26,11 @@ from zenctl.engine.settling import settle
 from zenctl.engine.world import World
 from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.git import code_version
-from zenctl.metadata.holder import Holder
-from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
-from zenctl.metadata.store import StoreError
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
 from zenctl.runner.zipapp import build_runner
-
-LEASE_SECONDS = 60.0
-"""How long a lock is believed to be held without a sign of life from another host."""
 
 
 def run_apply(
@@ -46,56 +40,20 @@ def run_apply(
     if world.opened.configuration.settings.require_clean_code and not plan.destroy:
         raise_errors(uncommitted(world.inputs.root, plan, world.opened.folders))
     renew = not (plan.destroy or plan.refresh_only)
-    recorder = locked(world, listener, lock_timeout, renew=renew)
-    outcome = "failed"
-    outputs: Mapping[str, Any] | None = None
-    try:
+    with locked_apply(world.store, plan.project, world.inputs, listener, lock_timeout, renew=renew) as held:
         state = read_state(world.store, plan.project, plan.workspace)
         check_state(plan, state)
         check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))
         locations = check_world(world, plan, state, listener)
-        applied, state = _apply(world, plan, state, recorder, listener, stop, parallelism, locations)
-        outputs, problems = root_outputs(world.opened, plan, applied, state)
+        applied, state = _apply(world, plan, state, held.recorder, listener, stop, parallelism, locations)
+        held.outputs, problems = root_outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
         applied.diagnostics += (
             [] if plan.destroy or plan.refresh_only else checks(world.opened.evaluator, applied.known)
         )
         interrupted = stop.drain.is_set()
-        outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
-        result = _outcome(world.opened, recorder.serial, plan, applied, outputs, interrupted=interrupted)
-    except LockLost as problem:
-        raise DiagnosticError(error("lock_lost", str(problem), problem.hint)) from problem
-    except BaseException:
-        # What went wrong first is what the user is to be told. A lock that is not given back is taken over later.
-        with suppress(StoreError):
-            recorder.finish(outcome, outputs)
-        raise
-    recorder.finish(outcome, outputs)
-    return result
-
-
-def locked(world: World, listener: Listener, timeout: float, *, renew: bool) -> Recorder:
-    """Take the lock of the workspace: what is recorded under it is an apply. Raises DiagnosticError.
-
-    `renew` begins the time of a workspace that is meant to go anew.
-    """
-    holder = Holder.here(world.inputs.command, world.inputs.environment.get("USER", ""))
-    try:
-        lock = acquire(
-            world.store,
-            world.opened.configuration.settings.project,
-            world.inputs.workspace,
-            holder,
-            lease_seconds=LEASE_SECONDS,
-            timeout=timeout,
-            renew=renew,
-            on_wait=lambda held: listener(Notice(f"waiting for the lock: {held}")),
-        )
-    except LockHeld as held:
-        raise DiagnosticError(error("lock_held", str(held), held.hint)) from held
-    for dead in lock.recovered:
-        listener(Notice(f"recovered the lock of a dead apply: {dead.holder}"))
-    return Recorder(world.store, lock)
+        held.outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
+        return _outcome(world.opened, held.recorder.serial, plan, applied, held.outputs, interrupted=interrupted)
 
 
 def _apply(

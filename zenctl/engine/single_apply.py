@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from zenctl.addrs import Address
-from zenctl.diagnostics import DiagnosticError, error
 from zenctl.engine.events import Listener
-from zenctl.engine.session import locked
+from zenctl.engine.locking import locked_apply
 from zenctl.engine.settling import settle
 from zenctl.engine.world import World
-from zenctl.metadata.lock import LockLost
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
-from zenctl.metadata.store import StoreError
 
 
 @dataclass(slots=True)
@@ -32,20 +29,12 @@ class SingleApply:
 def single_apply(world: World, addr: Address, listener: Listener, lock_timeout: float) -> Iterator[SingleApply]:
     """Hold the lock; nothing of the address runs any more. An exception ends the apply as failed."""
     project, workspace = world.opened.configuration.settings.project, world.inputs.workspace
-    recorder = locked(world, listener, lock_timeout, renew=True)
-    try:
+    with locked_apply(world.store, project, world.inputs, listener, lock_timeout, renew=True) as held:
         state = read_state(world.store, project, workspace)
         others = [other for other in state.attempts if other != addr]
-        settled = settle(state, recorder, world.providers, world.storage, listener, others)
+        settled = settle(state, held.recorder, world.providers, world.storage, listener, others)
         if settled.adopted or settled.ended:
             state = read_state(world.store, project, workspace)
-        made = SingleApply(recorder, state)
+        made = SingleApply(held.recorder, state)
         yield made
-    except LockLost as problem:
-        raise DiagnosticError(error("lock_lost", str(problem), problem.hint)) from problem
-    except BaseException:
-        # What went wrong first is what the user is to be told. A lock that is not given back is taken over later.
-        with suppress(StoreError):
-            recorder.finish("failed")
-        raise
-    recorder.finish("complete", made.outputs)
+        held.outcome, held.outputs = "complete", made.outputs

@@ -11,9 +11,9 @@ from zenctl.addrs import EndpointAddr
 from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors
 from zenctl.engine.events import Listener
+from zenctl.engine.locking import LEASE_SECONDS
 from zenctl.engine.opening import open_settings, opened_store
 from zenctl.engine.requests import Inputs, PlanOptions, Stop
-from zenctl.engine.session import LEASE_SECONDS
 from zenctl.engine.workflow import apply_plan, make_plan
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import LockHeld, acquire
