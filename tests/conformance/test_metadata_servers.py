@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ml_metadata import errors
+from ml_metadata.metadata_store import metadata_store as mlmd
+from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests.certificates import make_certificates
 from tests.conformance.metadata_store import HEAD, MetadataStoreConformance, execution, fence
@@ -283,6 +286,17 @@ def test_two_that_register_at_once_over_grpc_do_not_collide(tmp_path: Path, monk
     assert looks == 3
     store.commit(Transition(executions=(execution("j"),)))
     store.close()
+    served.stop()
+
+
+@pytest.mark.parametrize("letter", ["x", "%", "ä"])
+def test_a_long_refusal_arrives(tmp_path: Path, letter: str) -> None:
+    served = MetadataServer(SqliteConnection(tmp_path / "metadata.db", create=True), ServerAddress(port=0))
+    client = mlmd.MetadataStore(pb.MetadataStoreClientConfig(host="127.0.0.1", port=served.port))
+    kind = pb.ExecutionType(name="Long", properties={f"{letter * 20}{number}": pb.STRING for number in range(1000)})
+    client.put_execution_type(kind)
+    with pytest.raises(errors.AlreadyExistsError, match="Type already exists with different properties"):
+        client.put_execution_type(pb.ExecutionType(name="Long", properties={"other": pb.INT}))
     served.stop()
 
 

@@ -22,6 +22,10 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _FAULTS = (errors.ABORTED, errors.INTERNAL, errors.UNAVAILABLE, errors.UNKNOWN)
 """Codes that say something of the store; others, such as "not found", answer the caller."""
 
+_DETAIL_BYTES = 2000
+"""How much of a message is sent. It travels in a header, each byte as up to three; gRPC drops the answer at 8 KiB of
+headers, by chance, and at 16 KiB for sure. MLMD prints both types where one exists with other properties."""
+
 
 class MetadataServer:
     """A gRPC server over one connection. Thread-safe: calls are made one after the other, as MLMD wants them."""
@@ -95,7 +99,13 @@ class _Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
             with self._connection.turn() if writes else nullcontext():
                 answer, message, code = self._connection.ask(call)
         except StoreError as problem:
-            context.abort(grpc.StatusCode.INTERNAL, str(problem))
+            context.abort(grpc.StatusCode.INTERNAL, _detail(str(problem).encode()))
         if code:
-            context.abort(_CODES[code], message.decode())
+            context.abort(_CODES[code], _detail(message))
         return answer
+
+
+def _detail(message: bytes) -> str:
+    if len(message) <= _DETAIL_BYTES:
+        return message.decode()
+    return message[:_DETAIL_BYTES].decode(errors="ignore") + " ..."
