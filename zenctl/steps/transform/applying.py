@@ -46,7 +46,9 @@ def transformed(feature: Feature, values: Any) -> Any:
 
 
 def scale(feature: Feature, raw: Float32) -> Float32:
-    """(x - shift) / scale in float32, as the Keras layer computes it."""
-    filled = np.where(np.isfinite(raw), raw, np.float32(feature.missing))
-    result: Float32 = (filled - np.float32(feature.shift)) / np.float32(feature.scale)
+    """(x - shift) / scale in float64, given in float32, as the Keras layer computes it."""
+    filled = np.where(np.isfinite(raw), raw, np.float32(feature.missing)).astype(np.float64)
+    # What float32 cannot hold becomes infinite, as it does in the layer.
+    with np.errstate(over="ignore"):
+        result: Float32 = ((filled - feature.shift) / feature.scale).astype(np.float32)
     return result

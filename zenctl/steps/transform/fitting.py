@@ -19,6 +19,9 @@ from zenctl.steps.transform.state import INDEX_METHODS, MISSING, Feature, Token,
 ONE_HOT_LIMIT = 64
 """Texts with more different values than this become a vocabulary with an embedding, unless a rule says otherwise."""
 
+_SMALLEST = float(np.finfo(np.float32).tiny)
+"""A smaller spread float32 cannot tell from none: it keeps a few bits of it, and TensorFlow takes it for zero."""
+
 NUMBER_FILLS = ("mean", "min", "max", "zero")
 
 
@@ -109,12 +112,13 @@ class _Numbers:
             shift, scale = self.mean, math.sqrt(self.squares / max(self.count, 1))
         elif method == "min_max":
             shift, scale = self.least, self.greatest - self.least
-        # Rounding hides the last bits, which depend on how the rows were cut into batches.
-        shift, scale = _float32(shift), _float32(scale)
-        if scale <= abs(shift) * 1e-7:
+        # Rounding hides the last bits, which depend on how the rows were cut into batches. It leaves more than float32
+        # has: of rows that lie close together, far from zero, the shift must not miss the middle.
+        shift, scale = _rounded(shift), _rounded(scale)
+        if scale <= max(abs(shift) * 1e-7, _SMALLEST):
             if self.count:
                 log(f'feature "{self.name}": every row has the same value; it says nothing about the label')
-            scale = 1.0
+            shift, scale = float(np.float32(shift)), 1.0  # exactly the value of the rows, so that they become 0
         value = self.first if example is None else float(example)
         return Feature(self.name, "float32", method, shift, scale, fill=self._fill(), example=_float32(value or 0.0))
 
@@ -213,6 +217,11 @@ def _column(field: Any, rule: FeatureRule) -> _Column:
             )
         return _Tokens(field.name, found, rule)
     return _Numbers(field.name, found, rule)
+
+
+def _rounded(value: float) -> float:
+    """The first ten digits of a number."""
+    return float(f"{value:.10g}")
 
 
 def _float32(value: float) -> float:

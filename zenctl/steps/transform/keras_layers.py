@@ -14,16 +14,17 @@ TENSOR_TYPES = {"float32": tf.float32, "int64": tf.int64, "string": tf.string}
 
 
 class Scale(keras.layers.Layer):  # type: ignore[misc]
-    """float32 [rows] -> float32 [rows]: (x - shift) / scale, x being `fill` where it is not finite."""
+    """float32 [rows] -> float32 [rows]: (x - shift) / scale in float64, x being `fill` where it is not finite."""
 
     def __init__(self, feature: Feature) -> None:
         super().__init__(trainable=False)
         self.fill = tf.constant(feature.missing, tf.float32)
-        self.shift = tf.constant(feature.shift, tf.float32)
-        self.scale = tf.constant(feature.scale, tf.float32)
+        self.shift = tf.constant(feature.shift, tf.float64)
+        self.scale = tf.constant(feature.scale, tf.float64)
 
     def call(self, values: Any) -> Any:
-        return (tf.where(tf.math.is_finite(values), values, self.fill) - self.shift) / self.scale
+        filled = tf.where(tf.math.is_finite(values), values, self.fill)
+        return tf.cast((tf.cast(filled, tf.float64) - self.shift) / self.scale, tf.float32)
 
 
 class Fill(keras.layers.Layer):  # type: ignore[misc]

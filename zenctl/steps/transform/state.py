@@ -2,7 +2,8 @@
 
 A feature is computed from raw values in one of three ways, the same wherever it is applied:
 
-- numbers (`z_score`, `min_max`, `identity`): float32 `(x - shift) / scale`, where x is `fill` if it is not finite;
+- numbers (`z_score`, `min_max`, `identity`): float32 `(x - shift) / scale`, computed in float64, where x is a float32,
+  `fill` if it is not finite;
 - indices (`one_hot`, `vocabulary`): int64, 1 + position in `vocabulary`, 0 for a value that is not in it; a missing
   value is `fill` if given, else its type's marker (`MISSING`), which may itself be in the vocabulary;
 - texts (`identity`): the text, a missing one replaced in the same way.
