@@ -19,7 +19,7 @@ from zenctl.cli.schema_parts import (
 from zenctl.plans.actions import Action
 from zenctl.plans.planjson import COUNTED
 
-_NAMED = {
+_NAMED: Schema = {
     "address": ADDRESS,
     "mode": {"const": "managed"},
     "kind": {"enum": ["step", "datasource", "endpoint"]},

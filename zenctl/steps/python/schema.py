@@ -94,7 +94,8 @@ class Python(BlockModel):
     )
     environment: Environment = attribute(
         'What of the environment makes results stale: environment { track = "lock", requirements = "lock.txt" }.',
-        default=Environment(),
+        # Made without the validators, which would be built for it at every start.
+        default=Environment.model_construct(),
         fingerprint=False,
     )
     outputs: dict[str, ArtifactType] = attribute(
