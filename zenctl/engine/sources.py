@@ -11,13 +11,15 @@ from zenctl.config.files import join
 from zenctl.diagnostics import Diagnostic, DiagnosticError
 from zenctl.engine.desired import CodeRef
 from zenctl.fingerprint.borders import across
+from zenctl.fingerprint.closures import ClosureCache
 from zenctl.fingerprint.code import Closure, closure, read_facts
-from zenctl.fingerprint.definitions.stored import FactsCache
+from zenctl.fingerprint.definitions.stored import FactsCache, Read
 from zenctl.fingerprint.git import without_user
 from zenctl.fingerprint.older import as_recorded
 from zenctl.fingerprint.repositories import Fetch, Repositories
 from zenctl.fingerprint.signature import Signature, read_signature
 from zenctl.fingerprint.source import GitTree, SourceError, SourceTree, WorkingTree
+from zenctl.fingerprint.watching import WatchedTree
 from zenctl.metadata.state import Recorded
 from zenctl.plans.plan import Plan
 from zenctl.plans.planfile import MAX_BYTES
@@ -39,15 +41,17 @@ class CodeSources:
         fetch: Fetch = Fetch.NEVER,
     ) -> None:
         """`planned` are the code archives of a plan, instead of what is on the disk: by module folder and by what the
-        configuration names. What files say, and repositories of other hosts, are kept in `cache_dir`, if there is one.
+        configuration names. Closures, what files say, and repositories of other hosts are kept in `cache_dir`, if there
+        is one.
         """
         self._root = root
         self._facts = FactsCache(cache_dir / "definitions.txt", read_facts) if cache_dir is not None else None
+        self._kept = ClosureCache(cache_dir / "closures") if cache_dir is not None else None
         self._planned = planned
-        self._working: dict[str, SourceTree] = {}
+        self._working: dict[str, WatchedTree] = {}
         self._repositories = Repositories(cache_dir / "git" if cache_dir is not None else None, fetch)
         self._pins: dict[CodeRef, tuple[Path, str]] = {}
-        self._commits: dict[tuple[Path, str], SourceTree] = {}
+        self._commits: dict[tuple[Path, str], WatchedTree] = {}
         self._closures: dict[tuple[CodeRef, tuple[str, ...]], tuple[Closure | None, list[Diagnostic]]] = {}
         self._signatures: dict[CodeRef, tuple[Signature | None, list[Diagnostic]]] = {}
 
@@ -84,7 +88,7 @@ class CodeSources:
         if (ref, files) not in self._closures:
             try:
                 read = self._facts.facts if self._facts is not None else read_facts
-                made, found = closure(self._tree(ref), ref.file, ref.function, files, read)
+                made, found = self._find(ref, files, read)
                 if made is not None and ref.folder and not ref.ref:
                     missing = [d.range for d in found if d.code == "code_import_missing"]
                     wrong = across(made, self._tree_of(""), read, missing)
@@ -101,8 +105,16 @@ class CodeSources:
             result = as_recorded(self._tree(ref), result, recorded.components)
         return result, diagnostics
 
+    def _find(self, ref: CodeRef, files: tuple[str, ...], read: Read) -> tuple[Closure | None, list[Diagnostic]]:
+        tree = self._tree(ref)
+        if self._kept is None or not isinstance(tree, WatchedTree):
+            return closure(tree, ref.file, ref.function, files, read)
+        return self._kept.closure(f"{ref.folder}\n{ref}", tree, ref.file, ref.function, files, read)
+
     def save(self) -> None:
         """Keep what was read for the next command."""
+        if self._kept is not None:
+            self._kept.save()
         if self._facts is not None:
             self._facts.save()
 
@@ -127,9 +139,9 @@ class CodeSources:
         folder = next((f for f in self._working if name.startswith(f"{f}/")), None)
         return None if folder is None else self._working[folder].read(name[len(folder) + 1 :])
 
-    def _tree_of(self, folder: str) -> SourceTree:
+    def _tree_of(self, folder: str) -> WatchedTree:
         if folder not in self._working:
-            self._working[folder] = WorkingTree(self._root / folder if folder else self._root)
+            self._working[folder] = WatchedTree(WorkingTree(self._root / folder if folder else self._root))
         return self._working[folder]
 
     def _tree(self, ref: CodeRef) -> SourceTree:
@@ -140,7 +152,7 @@ class CodeSources:
             return self._tree_of(ref.folder)
         place, commit = self._pin(ref)
         if (place, commit) not in self._commits:
-            self._commits[place, commit] = GitTree(place, commit)
+            self._commits[place, commit] = WatchedTree(GitTree(place, commit))
         return self._commits[place, commit]
 
     def _pin(self, ref: CodeRef) -> tuple[Path, str]:
@@ -170,6 +182,14 @@ class ArchiveTree:
 
     def __init__(self, data: bytes) -> None:
         self._files = members(data, MAX_BYTES)
+        self._folders: dict[str, dict[str, bool]] = {"": {}}
+        for path in self._files:
+            self._folders.setdefault(path.rpartition("/")[0], {})[path.rpartition("/")[2]] = False
+        for path in list(self._folders):
+            while path:
+                folder, _, name = path.rpartition("/")
+                self._folders.setdefault(folder, {})[name] = True
+                path = folder
 
     def read(self, path: str) -> bytes | None:
         """A file's content, or None."""
@@ -177,8 +197,4 @@ class ArchiveTree:
 
     def folder(self, path: str) -> Mapping[str, bool] | None:
         """The names in a folder, each with whether it is a folder itself; None if there is no such folder."""
-        prefix = f"{path}/" if path else ""
-        inside = [name[len(prefix) :] for name in self._files if name.startswith(prefix)]
-        if not inside and path:
-            return None
-        return {name.partition("/")[0]: "/" in name for name in inside}
+        return self._folders.get(path)

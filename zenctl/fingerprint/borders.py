@@ -22,6 +22,9 @@ def across(
     `missing` are the places of imports that lead nowhere inside of the module.
     """
     outside = {name: _in_project(project, name) for name in {m.partition(".")[0] for m in closure.third_party}}
+    if not any(outside.values()) and not missing:
+        # Then no import needs to be looked at.
+        return []
     found: dict[str, Diagnostic] = {}
     for path, item, place in _imports(closure, read):
         name = "." * item.level + item.module

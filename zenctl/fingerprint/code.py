@@ -192,10 +192,15 @@ class _Collector:
 
     def _unparsed(self, sources: Mapping[str, bytes]) -> None:
         for path, facts in self.reach.files.items():
-            if facts is None and path not in self.optional and not path.endswith(EXTENSIONS):
+            if path in self.optional or path.endswith(EXTENSIONS):
+                continue
+            problem = None
+            if facts is None:
                 problem = _problem(path, sources[path])
-                if problem is not None:
-                    self.diagnostics.append(problem)
+            elif path in self.reach.too_deep:
+                problem = too_deep(Source(path, ""))
+            if problem is not None:
+                self.diagnostics.append(problem)
 
     def _missing(self, sources: Mapping[str, bytes]) -> None:
         for path, item, name in self.missing:
@@ -287,7 +292,7 @@ class _Collector:
                 shadowed = [e.module.partition(".")[0] for e in facts.entries if e.module and self._is_ours(e.module)]
                 found = count(path, facts, self.reach, contracts, shadowed)
                 digests[path], definitions[path] = found.digest, found.definitions
-            if facts is None or raw or path in self.read_as_data:
+            if facts is None or raw or path in self.read_as_data or path in self.reach.too_deep:
                 digests[path] = sha256_bytes(sources[path])
                 definitions[path] = {**definitions.get(path, {}), WHOLE: digests[path][:SHORT]}
         for path, data in self.declared.items():

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 SKIPPED = frozenset({".git", ".hg", ".svn", ".zenctl", "__pycache__", "node_modules", "site-packages"})
 """Folders that hold no source of the project."""
 
+ENVIRONMENT = "pyvenv.cfg"
+"""A file by which a folder is a virtual environment."""
+
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -63,12 +66,13 @@ def walk(tree: SourceTree, folder: str = "") -> Iterator[str]:
     while pending:
         where = pending.pop()
         names = tree.folder(where) or {}
-        if where and "pyvenv.cfg" in names:
+        if where and ENVIRONMENT in names:
             continue
-        for name in sorted(names, reverse=True):
-            if names[name] and name not in SKIPPED and not name.startswith("."):
+        inside = sorted(names.items())
+        for name, is_dir in reversed(inside):
+            if is_dir and name not in SKIPPED and not name.startswith("."):
                 pending.append(join(where, name))
-        yield from (join(where, name) for name in sorted(names) if not names[name])
+        yield from (join(where, name) for name, is_dir in inside if not is_dir)
 
 
 def glob(tree: SourceTree, pattern: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from tests.staleness.corpus import read_cases
 from zenctl.fingerprint.code import closure, read_facts
 from zenctl.fingerprint.definitions import stored
-from zenctl.fingerprint.definitions.facts import FileFacts
+from zenctl.fingerprint.definitions.facts import Body, FileFacts
 from zenctl.fingerprint.definitions.stored import FactsCache, from_json, to_json
 from zenctl.fingerprint.source import WorkingTree
 
@@ -24,29 +24,43 @@ def texts() -> list[bytes]:
     return [*(path.read_bytes() for path in library), *corpus]
 
 
+def whole(facts: FileFacts | None) -> FileFacts | None:
+    """The facts with every body read."""
+    for functions in facts.functions.values() if facts is not None else ():
+        for function in functions:
+            function.body.get()
+    return facts
+
+
+def none_missing(name: str, index: int) -> Body:
+    pytest.fail(f"the body of {name} is missing")
+
+
 def test_all_that_a_file_says_comes_back() -> None:
     count = 0
     for data in texts():
-        facts = read_facts(data)
+        facts = whole(read_facts(data))
         if facts is not None:
             count += 1
-            assert from_json(json.loads(json.dumps(to_json(facts)))) == facts
+            assert from_json(json.loads(json.dumps(to_json(facts))), none_missing) == facts
     assert count > 300
 
 
 class Reads:
+    """Reads files, each time anew."""
+
     def __init__(self) -> None:
         self.count = 0
 
     def __call__(self, data: bytes) -> FileFacts | None:
         self.count += 1
-        return read_facts(data)
+        return read_facts.__wrapped__(data)
 
 
 def test_what_was_read_once_is_not_read_by_the_next_command(tmp_path: Path) -> None:
     path, reads = tmp_path / "cache" / "definitions.txt", Reads()
     first = FactsCache(path, reads)
-    assert first.facts(SOURCE) == first.facts(SOURCE) == read_facts(SOURCE)
+    assert whole(first.facts(SOURCE)) is first.facts(SOURCE)
     assert first.facts(b"x = (") is None
     first.save()
     assert reads.count == 2
@@ -59,11 +73,43 @@ def test_what_was_read_once_is_not_read_by_the_next_command(tmp_path: Path) -> N
     assert reads.count == 3
 
 
+def test_bodies_of_functions_are_kept_from_when_they_are_asked_for(tmp_path: Path) -> None:
+    path, reads = tmp_path / "definitions.txt", Reads()
+    source = b"def f(): return one()\ndef g(): return two()\ndef f(): return three()\n"
+    for number, (name, index) in enumerate([("f", 1), ("g", 0), ("f", 0)]):
+        cache = FactsCache(path, reads)
+        facts = cache.facts(source)
+        assert facts is not None
+        assert reads.count == max(number, 1)
+        assert facts.functions[name][index].uses == read_facts(source).functions[name][index].uses
+        cache.save()
+        kept = path.read_bytes()
+        assert [word in kept for word in (b"three", b"two", b"one")] == [True, number >= 1, number >= 2]
+    assert FactsCache(path, reads).facts(source) == read_facts(source)
+    assert reads.count == 3
+
+
+@pytest.mark.parametrize("damage", [b"[]", b"{}", b"null", b"nul\\l"])
+def test_a_damaged_body_is_read_anew(damage: bytes, tmp_path: Path) -> None:
+    path, reads = tmp_path / "definitions.txt", Reads()
+    first = FactsCache(path, reads)
+    whole(first.facts(SOURCE))
+    first.save()
+    whole_cache = path.read_bytes()
+    start = whole_cache.index(b'"[\\"') + 1
+    end = whole_cache.index(b']"', start) + 1
+    path.write_bytes(whole_cache[:start] + damage + whole_cache[end:])
+    again = FactsCache(path, reads)
+    assert again.facts(SOURCE) == read_facts(SOURCE)
+    again.save()
+    assert path.read_bytes() == whole_cache
+
+
 @pytest.mark.parametrize("damage", [b"", b"[1, 2]", b"[[], {}, [], [], [], null, [], []]", b"{", b"\xff\xfe"])
 def test_a_damaged_line_is_read_anew(damage: bytes, tmp_path: Path) -> None:
     path, reads = tmp_path / "definitions.txt", Reads()
     first = FactsCache(path, reads)
-    first.facts(SOURCE)
+    whole(first.facts(SOURCE))
     first.save()
     header, line, _ = path.read_bytes().split(b"\n")
     path.write_bytes(b"\n".join([header, line[:65] + damage, b""]))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Union
 
 from zenctl.digests import sha256_json
-from zenctl.fingerprint.definitions.facts import Entry, FileFacts
+from zenctl.fingerprint.definitions.facts import Body, Entry, FileFacts
 from zenctl.fingerprint.definitions.names import Target
 from zenctl.fingerprint.definitions.reach import Reach
 
@@ -104,6 +105,7 @@ def _present(file: str, part: Entry, reach: Reach) -> str:
 
 def _with_marks(part: Entry, reach: Reach, contract: str = "") -> str:
     """The digest of code, with its docstrings and annotations where something reads them."""
-    docs = part.docs if "docs" in reach.marks else ""
-    hints = part.hints if "hints" in reach.marks else ""
-    return sha256_json([part.digest, docs, hints, contract]) if docs or hints or contract else part.digest
+    code: Union[Entry, Body] = part.body.get() if part.body is not None else part
+    docs = code.docs if "docs" in reach.marks else ""
+    hints = code.hints if "hints" in reach.marks else ""
+    return sha256_json([code.digest, docs, hints, contract]) if docs or hints or contract else code.digest

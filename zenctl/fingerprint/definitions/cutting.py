@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import ast
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Union
 
 from zenctl.digests import sha256_text
-from zenctl.fingerprint.canonical import FUNCTIONS, Function, Writer, is_doc, statements, type_checking_names
+from zenctl.fingerprint.canonical import FUNCTIONS, Function, Writer, Written, is_doc, statements, type_checking_names
 from zenctl.fingerprint.definitions.bindings import bindings_of, exports_of, renamed_of, shared_names
 from zenctl.fingerprint.definitions.decorators import Decorators
-from zenctl.fingerprint.definitions.facts import MAIN, TOP, Chain, ClassFacts, Entry, FileFacts, FunctionFacts
+from zenctl.fingerprint.definitions.facts import (
+    MAIN,
+    TOP,
+    Body,
+    Chain,
+    ClassFacts,
+    Entry,
+    FileFacts,
+    FunctionFacts,
+    Later,
+)
 from zenctl.fingerprint.definitions.literals import is_literal
 from zenctl.fingerprint.definitions.reading import Reader
 from zenctl.fingerprint.definitions.scopes import parameters
 from zenctl.fingerprint.definitions.watched import CALLS, EFFECTFUL, STANDARD
+from zenctl.fingerprint.parsing import Source, parse
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
 
@@ -24,14 +37,55 @@ _METACLASS = ("metaclass", None)
 _BODIES = ("body", "orelse", "finalbody")
 
 
+MAX_KEPT = 4_000_000
+"""Characters of source whose trees are kept for functions that are not read yet: a tree takes 30 times as much memory."""
+
+
 def read_definitions(tree: ast.Module, text: str) -> FileFacts:
-    """All that a file with this text says. Raises RecursionError for expressions that are nested too deeply."""
-    return _Cutter(tree, text).cut()
+    """All that a file with this text says. Raises RecursionError for expressions that are nested too deeply.
+
+    Bodies of functions are read when they are asked for.
+    """
+    return _KEPT.put(text, _Cutter(tree, text)).cut()
+
+
+class _Kept:
+    """The files that were cut last, by their text."""
+
+    def __init__(self) -> None:
+        self._cutters: OrderedDict[str, _Cutter] = OrderedDict()
+        self._size = 0
+
+    def put(self, text: str, cutter: _Cutter) -> _Cutter:
+        self._size += 0 if text in self._cutters else len(text)
+        self._cutters[text] = cutter
+        while self._size > MAX_KEPT and len(self._cutters) > 1:
+            self._size -= len(self._cutters.popitem(last=False)[0])
+        return cutter
+
+    def get(self, text: str) -> _Cutter | None:
+        return self._cutters.get(text)
+
+
+_KEPT = _Kept()
+
+
+def _body(text: str, name: str, index: int) -> Body:
+    """Read one of the functions of this name in a file that was cut before."""
+    cutter = _KEPT.get(text)
+    if cutter is None:
+        tree, _ = parse(Source("", text))
+        assert tree is not None, "it was parsed before"
+        cutter = _KEPT.put(text, _Cutter(tree, text))
+        cutter.cut()
+    return cutter.body(name, index)
 
 
 class _Cutter:
     def __init__(self, tree: ast.Module, text: str) -> None:
         self.tree = tree
+        self.text = text
+        self.nodes: dict[str, list[Function]] = {}
         # Looking for a word in the text is much cheaper than looking for a node in the tree.
         self.walrus = ":=" in text
         self.shared = shared_names(tree) if "global" in text else frozenset()
@@ -135,20 +189,29 @@ class _Cutter:
         defaults = [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)]
         quiet = self.decorators.are_quiet(node) and all(map(is_literal, defaults))
         head = "" if quiet else sha256_text(self.writer.write([node], {id(node): ""}).text)
-        self._add("function", name, [node], head=head, names=(node.name,))
-        kind = self.decorators.kind(node, in_class=bool(owner))
-        reader = self._reader()
-        counts = self.decorators.count(node)
+        known = self.functions.setdefault(name, [])
         facts = FunctionFacts(
             name=name,
             owner=owner,
-            kind=kind,
+            kind=self.decorators.kind(node, in_class=bool(owner)),
             parameters=parameters(node.args),
             decorators=self.decorators.holders(node),
-            uses=reader.function(node, method=bool(owner) and kind != "static"),
-            hinted=() if counts else self._hinted(node),
+            body=Later(partial(_body, self.text, name, len(known))),
         )
-        self.functions.setdefault(name, []).append(facts)
+        known.append(facts)
+        self.nodes.setdefault(name, []).append(node)
+        self.entries.append(Entry("function", name, "", head=head, names=(node.name,), body=facts.body))
+
+    def body(self, name: str, index: int) -> Body:
+        """The body of one of the functions of this name."""
+        facts, node = self.functions[name][index], self.nodes[name][index]
+        written = self.writer.write([node])
+        try:
+            uses = self._reader().function(node, method=bool(facts.owner) and facts.kind != "static")
+            hinted = () if self.decorators.count(node) else self._hinted(node)
+        except RecursionError:
+            return Body(too_deep=True)
+        return Body(*_digests(written), uses, hinted)
 
     def _hinted(self, node: Function) -> tuple[Chain, ...]:
         arguments = node.args
@@ -181,14 +244,18 @@ class _Cutter:
         nodes: list[ast.stmt],
         *,
         holes: dict[int, str] | None = None,
-        head: str = "",
         names: tuple[str, ...] = (),
         module: str = "",
     ) -> None:
-        written = self.writer.write(nodes, holes)
-        docs = sha256_text(written.docs) if written.docs else ""
-        hints = sha256_text(written.hints) if written.hints else ""
-        self.entries.append(Entry(kind, key, sha256_text(written.text), docs, hints, head, names, module))
+        digests = _digests(self.writer.write(nodes, holes))
+        self.entries.append(Entry(kind, key, *digests, names=names, module=module))
+
+
+def _digests(written: Written) -> tuple[str, str, str]:
+    """Of the code, its docstrings and its hints; "" for what there is not."""
+    docs = sha256_text(written.docs) if written.docs else ""
+    hints = sha256_text(written.hints) if written.hints else ""
+    return sha256_text(written.text), docs, hints
 
 
 def contract(tree: ast.Module, function: str) -> str:

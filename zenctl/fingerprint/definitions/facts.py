@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 Chain = tuple[str, ...]
 """A dotted name as it is written: ("np", "mean"). Its first part is a name that the code does not bind itself."""
@@ -87,6 +90,50 @@ class Uses:
     flows: tuple[tuple[str, str], ...] = ()
 
 
+class Later(Generic[T]):
+    """A value that is made when it is first asked for, by what always makes the same."""
+
+    __slots__ = ("_make", "_value")
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make: Callable[[], T] | None = make
+        self._value: T
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it was asked for."""
+        return self._make is None
+
+    def get(self) -> T:
+        """The value."""
+        if self._make is not None:
+            self._value = self._make()
+            self._make = None
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Later) and bool(self.get() == other.get())
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Body:
+    """All of a function but its head, which is only read where the function is reached.
+
+    `digest`, `docs` and `hints` are those of the whole function, head included. `hinted` are the names in annotations
+    that only a reader of annotations sees. `too_deep` says that its expressions are nested too deeply to be read: then
+    the rest is empty.
+    """
+
+    digest: str = ""
+    docs: str = ""
+    hints: str = ""
+    uses: Uses = field(default_factory=Uses)
+    hinted: tuple[Chain, ...] = ()
+    too_deep: bool = False
+
+
 @dataclass(frozen=True)
 class Entry:
     """One part of a file, in the order in which importing the file runs it.
@@ -96,7 +143,7 @@ class Entry:
     any other effect: it counts where one of them is used) or "main" (see MAIN). `key` is what a
     person calls it. `head` is the digest of a function's decorators and defaults where evaluating them can have an
     effect: it counts always. `module` is the one that an import of the standard library names. `digest` is "" for a
-    docstring on its own.
+    docstring on its own, and for a function, which has a `body`.
     """
 
     kind: str
@@ -107,6 +154,7 @@ class Entry:
     head: str = ""
     names: tuple[str, ...] = ()
     module: str = ""
+    body: Later[Body] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,8 +162,7 @@ class FunctionFacts:
     """One function at the top level of a module or in a class. `name` is qualified: `Scaler.fit`.
 
     `owner` is its class's qualified name or "". `kind` is "function", "method", "class", "static" or "property".
-    `decorators` are those that get hold of it. `hinted` are the names in annotations that only a reader of annotations
-    sees.
+    `decorators` are those that get hold of it.
     """
 
     name: str
@@ -123,8 +170,12 @@ class FunctionFacts:
     kind: str
     parameters: tuple[str, ...]
     decorators: tuple[Chain, ...]
-    uses: Uses
-    hinted: tuple[Chain, ...] = ()
+    body: Later[Body]
+
+    @property
+    def uses(self) -> Uses:
+        """What running it uses."""
+        return self.body.get().uses
 
 
 @dataclass(frozen=True)

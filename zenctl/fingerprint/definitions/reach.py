@@ -54,6 +54,7 @@ class Reach:
         self.imported: set[str] = set()
         self.marks: set[str] = set()
         self.widenings: list[Widening] = []
+        self.too_deep: set[str] = set()
         self.main = False
         self.everything = False
         self._attributes: dict[str, None] = {}
@@ -159,12 +160,15 @@ class Reach:
             self._queue.append(lambda facts=facts: self._use_function(target.file, facts))  # type: ignore[misc]
 
     def _use_function(self, file: str, facts: FunctionFacts) -> None:
-        self._use(file, facts.uses)
+        body = facts.body.get()
+        if body.too_deep:
+            self.too_deep.add(file)
+        self._use(file, body.uses)
         if "hints" in self.marks:
             self._hints(file, facts)
 
     def _hints(self, file: str, facts: FunctionFacts) -> None:
-        for chain in facts.hinted:
+        for chain in facts.body.get().hinted:
             if self._is_bound(file, chain[0]):
                 self.mention(file, chain, 0)
 
