@@ -81,7 +81,7 @@ def test_what_is_kept_is_what_was_found(tmp_path: Path) -> None:
     assert list(again[0].sources) == list(expected[0].sources)
 
 
-@pytest.mark.parametrize("case", [c for c in read_cases().values()], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list(read_cases().values()), ids=lambda case: case.name)
 def test_every_change_of_the_corpus_is_seen(case: Case, tmp_path: Path) -> None:
     root = lay(tmp_path / "p", case.before)
     ask(root, tmp_path / "cache", entry=case.entry, patterns=case.files)
@@ -92,16 +92,23 @@ def test_every_change_of_the_corpus_is_seen(case: Case, tmp_path: Path) -> None:
     assert ask(root, tmp_path / "cache", entry=case.entry, patterns=case.files) == plain(root, case.entry, case.files)
 
 
-def write(path: str, text: str = "") -> Callable[[Path], None]:
-    return lambda root: (root / path).parent.mkdir(parents=True, exist_ok=True) or (root / path).write_text(text) and None
+Change = Callable[[Path], None]
 
 
-def remove(path: str) -> Callable[[Path], None]:
-    return lambda root: (root / path).unlink()
+def write(path: str, text: str = "") -> Change:
+    def change(root: Path) -> None:
+        lay(root, {path: text})
+
+    return change
 
 
-def to_folder(path: str) -> Callable[[Path], None]:
-    return lambda root: (root / path).unlink() or (root / path).mkdir()
+def remove(path: str, *, folder: bool = False) -> Change:
+    def change(root: Path) -> None:
+        (root / path).unlink()
+        if folder:
+            (root / path).mkdir()
+
+    return change
 
 
 CHANGES = {
@@ -119,7 +126,7 @@ CHANGES = {
     "a declared file": write("config/a.json", "2"),
     "another declared file": write("config/b.json", "2"),
     "a declared file is gone": remove("config/a.json"),
-    "a declared file is a folder": to_folder("config/a.json"),
+    "a declared file is a folder": remove("config/a.json", folder=True),
     "a file that the code names": write("notes.txt"),
     "a package without its own file": remove("lib/__init__.py"),
     "no Python": write("lib/text.py", "("),

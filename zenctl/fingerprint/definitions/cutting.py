@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -31,6 +32,9 @@ from zenctl.fingerprint.parsing import Source, parse
 
 Definition = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef]
 
+_RENAMING = re.compile(rf"\b(?:{'|'.join(sorted(CALLS))})(?:[\s\\]|#.*)+as\b")
+"""An import of what is looked into under another name."""
+
 _METACLASS = ("metaclass", None)
 """How a metaclass is given; None is `**arguments`."""
 
@@ -38,7 +42,7 @@ _BODIES = ("body", "orelse", "finalbody")
 
 
 MAX_KEPT = 4_000_000
-"""Characters of source whose trees are kept for functions that are not read yet: a tree takes 30 times as much memory."""
+"""Characters of source whose trees are kept for functions that are not read yet; a tree takes 30 times the memory."""
 
 
 def read_definitions(tree: ast.Module, text: str) -> FileFacts:
@@ -92,7 +96,7 @@ class _Cutter:
         self.exports = exports_of(tree) if "__all__" in text else ()
         self.guards = type_checking_names(tree)
         self.decorators = Decorators(tree)
-        self.renamed = renamed_of(tree, CALLS) if any(name in text for name in CALLS) else {}
+        self.renamed = renamed_of(tree, CALLS) if _RENAMING.search(text) else {}
         self.writer = Writer(self.guards, self.decorators.count)
         self.entries: list[Entry] = []
         self.functions: dict[str, list[FunctionFacts]] = {}

@@ -59,6 +59,8 @@ class Reach:
         self.everything = False
         self._attributes: dict[str, None] = {}
         self._prefixes: set[str] = set()
+        # Methods of the classes that were reached, of names that no attribute had so far.
+        self._methods: dict[str, list[Target]] = {}
         self._by_name: list[Widening] = []
         self._loose: dict[str, None] = {}
         self._folders: set[str] = set()
@@ -187,8 +189,11 @@ class Reach:
                 self._class(Target("class", target.file, f"{target.name}.{name}"))
             for name in facts.methods:
                 # A method that has the name of a field takes its place.
+                method = Target("function", target.file, f"{target.name}.{name}")
                 if self._is_called(name) or name in facts.fields:
-                    self._function(Target("function", target.file, f"{target.name}.{name}"))
+                    self._function(method)
+                else:
+                    self._methods.setdefault(name, []).append(method)
             if "__set_name__" in facts.methods and not self._owners:
                 # An object of this class is told the class in whose body it stands.
                 self._owners = True
@@ -225,9 +230,8 @@ class Reach:
         for loose in list(self._loose):
             if self._is_bound(loose, name):
                 self.mention(loose, (name,), 0)
-        for target, found in list(self.classes.items()):
-            if any(name in facts.methods for facts in found):
-                self._function(Target("function", target.file, f"{target.name}.{name}"))
+        for target in self._methods.pop(name, ()):
+            self._function(target)
 
     def all_methods(self, prefix: str, widening: Widening) -> None:
         """An attribute is looked up by a name that is computed, and may begin with anything after the prefix."""
