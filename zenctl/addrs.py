@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import ClassVar, TypeVar, Union
 
 Key = Union[str, int, None]
@@ -37,11 +38,17 @@ class _Name:
 
     def fullmatch(self, text: str) -> bool:
         """Whether all of it is a name."""
-        return bool(text) and self.match(text) == text
+        return _is_name(text)
 
 
 NAME = _Name()
 """An identifier: of a block, an attribute, a variable."""
+
+
+@lru_cache(maxsize=4096)
+def _is_name(text: str) -> bool:
+    # A large configuration asks this of a few names again and again.
+    return bool(text) and NAME.match(text) == text
 
 
 class AddressError(ValueError):
@@ -74,6 +81,19 @@ class Address:
     name: str
     key: Key = None
     module: tuple[ModuleInstance, ...] = ()
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        # Addresses are the keys of nearly every mapping: the hash is found once.
+        found = self._hash
+        if not found:
+            found = hash((self.kind, self.type, self.name, self.key, self.module))
+            object.__setattr__(self, "_hash", found)
+        return found
+
+    def __reduce__(self: A) -> tuple[type[A], tuple[object, ...]]:
+        # Without the hash: that of a text is another one in another process.
+        return type(self), (self.type, self.name, self.key, self.module)
 
     def __str__(self) -> str:
         own = f"{self.kind}.{self.type}.{self.name}{_key_text(self.key)}"
@@ -100,6 +120,7 @@ class DatasourceAddr(Address):
     """`datasource.csv.penguins`"""
 
     kind: ClassVar[str] = "datasource"
+    __hash__ = Address.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +128,7 @@ class StepAddr(Address):
     """`step.python.fit`"""
 
     kind: ClassVar[str] = "step"
+    __hash__ = Address.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +136,7 @@ class EndpointAddr(Address):
     """`endpoint.local.penguins`"""
 
     kind: ClassVar[str] = "endpoint"
+    __hash__ = Address.__hash__
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +144,7 @@ class BackendAddr(Address):
     """`backend.local.here`"""
 
     kind: ClassVar[str] = "backend"
+    __hash__ = Address.__hash__
 
 
 KINDS: dict[str, Callable[..., Address]] = {c.kind: c for c in (DatasourceAddr, StepAddr, EndpointAddr, BackendAddr)}

@@ -264,11 +264,16 @@ def _first_look(opened: Opened, selection: Selection) -> list[Desired]:
 
 def _archives(changes: tuple[Change, ...], observed: Observed) -> dict[str, CodeArchive]:
     """The code of every step, so that what was planned is what runs, and apply needs no code from the disk."""
-    return {
-        change.address: archive(observed.closures[change.addr])
-        for change in changes
-        if change.addr in observed.closures
-    }
+    found: dict[str, CodeArchive] = {}
+    # Many steps share a closure: it is the same object then.
+    made: dict[int, CodeArchive] = {}
+    for change in changes:
+        closure = observed.closures.get(change.addr)
+        if closure is not None:
+            if id(closure) not in made:
+                made[id(closure)] = archive(closure)
+            found[change.address] = made[id(closure)]
+    return found
 
 
 def plain_variables(opened: Opened) -> dict[str, Any]:

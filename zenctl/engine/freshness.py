@@ -33,7 +33,10 @@ class Freshness:
     def learn(self, known: KnownResults) -> bool:
         """Take in what is known; says whether that is anything new."""
         if known is not self.known:
+            nothing = not known and not self.known
             self.known, self._size = known, len(known)
+            if nothing:
+                return False
             self._generation += 1
             for decider in self._decides:
                 self.changed(decider)

@@ -82,6 +82,8 @@ class _Marks:
 
     def walk(self, value: Any, path: str) -> tuple[Any, Any, Any]:
         # Not recursion over steps but over one block's attributes, whose depth a person wrote.
+        if value.__class__ in _SCALARS and path not in self.sensitive and path not in self.unknown:
+            return value, {}, {}
         kind = _placeholder(value)
         if path in self.sensitive or kind == "sensitive":
             return None, {}, True
@@ -107,6 +109,9 @@ class _Marks:
         return value, {}, {}
 
 
+_SCALARS = frozenset({bool, float, int, str, type(None)})
+
+
 def _entries(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, str]]:
     for key, item in value.items():
         if NAME.fullmatch(key):
@@ -117,7 +122,7 @@ def _entries(value: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, st
 
 def _placeholder(value: Any) -> str:
     """`unknown` or `sensitive` for the marks that stand for such values inside a fingerprint's parameters."""
-    if isinstance(value, Mapping) and len(value) == 1:
+    if value.__class__ not in _SCALARS and isinstance(value, Mapping) and len(value) == 1:
         [(kind, what)] = value.items()
         if kind in ("unknown", "sensitive") and isinstance(what, str):
             return str(kind)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from zenctl.addrs import NAME
 from zenctl.cli.views.style import Style, columns, pad, plural, printable, short_digest
@@ -17,8 +16,7 @@ _ABSENT = object()
 _ONE_LINE = 72
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """A value and the marks of the same shape (`true` or a map) for what in it is unknown or sensitive."""
 
     value: Any

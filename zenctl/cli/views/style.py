@@ -50,6 +50,8 @@ def printable(text: str) -> str:
 
 def columns(text: str) -> int:
     """Terminal columns that a text takes: escapes and combining marks none, wide East Asian characters two."""
+    if text.isascii() and "\x1b" not in text:
+        return len(text)
     total = 0
     for character in _ESCAPES.sub("", text):
         if unicodedata.combining(character):
