@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 BIN := .venv/bin
 
-.PHONY: help setup servers readers demo test check lint types imports unit benchmark peers search format constraints schemas clean
+.PHONY: help setup servers readers demo test check lint types imports unit benchmark scale peers search format constraints schemas clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -39,7 +39,10 @@ unit: setup servers readers ## The tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not benchmark and not search"
 
 benchmark: setup ## Measurements
-	$(BIN)/python -m pytest -m benchmark -s
+	$(BIN)/python -m pytest -m benchmark -s --ignore tests/scale --ignore tests/staleness
+
+scale: setup servers ## Plan and list with 1,000 past applies and 1,000,000 executions, on SQLite and MariaDB (takes long)
+	ZENCTL_TEST_SERVERS=required $(BIN)/python -m pytest -m benchmark -s tests/scale
 
 search: setup ## Compare the language with Go's at length, and try more random input
 	ZENCTL_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -n 2 --dist worksteal tests/unit/lang -m "not benchmark"

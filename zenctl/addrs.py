@@ -91,9 +91,9 @@ class Address:
             object.__setattr__(self, "_hash", found)
         return found
 
-    def __reduce__(self: A) -> tuple[type[A], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         # Without the hash: that of a text is another one in another process.
-        return type(self), (self.type, self.name, self.key, self.module)
+        return self.__class__, (self.type, self.name, self.key, self.module)
 
     def __str__(self) -> str:
         own = f"{self.kind}.{self.type}.{self.name}{_key_text(self.key)}"

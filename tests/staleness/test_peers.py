@@ -28,6 +28,7 @@ WAYS = {
     "snakemake, script:": ("snakemake", "entry"),
     "snakemake, input: every file": ("snakemake", "every"),
     "redun, the step as task": ("redun", "entry"),
+    "redun, hash_includes: every file": ("redun", "every"),
 }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -83,17 +82,43 @@ def snakemake(root: Path, way: str) -> Callable[[], bool]:
 
 
 def redun(root: Path, way: str) -> Callable[[], bool]:
-    """The function as a task; whether its hash, by which redun finds results again, is another one."""
-    ask = (
-        "import sys; sys.path.insert(0, '.'); import redun; from steps import fit as m; print(redun.task()(m.fit).hash)"
-    )
+    """The function as a task, run by redun's scheduler with its SQLite; whether a dry run says that it would run again.
 
-    def hashed() -> str:
-        done = subprocess.run([sys.executable, "-c", ask], cwd=root, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+    With `every` the task's hash includes every file, as `hash_includes` offers.
+    """
+    from redun import File, Scheduler, task
+    from redun.config import Config
+    from redun.scheduler import DryRunResult
 
-    first = hashed()
-    return lambda: hashed() != first
+    settings = {"backend": {"db_uri": f"sqlite:///{root / 'redun.db'}"}}
+    # redun looks the function's source up by its file: where that changes, it must be read anew.
+    paths = code(root, way) if way == "every" else []
+
+    def stale(*, dry: bool = True) -> bool:
+        # A fork each time, so that the project is imported anew, as a new command of redun's does.
+        child = os.fork()
+        if child:
+            _, status = os.waitpid(child, 0)
+            answer = os.waitstatus_to_exitcode(status)
+            if answer not in (0, 1):
+                raise RuntimeError(f"redun ended with {answer}")
+            return answer == 1
+        answer = 2
+        try:
+            from steps.fit import fit
+
+            step = task(name="fit", namespace="project", hash_includes=[File(path) for path in paths])(fit)
+            scheduler = Scheduler(config=Config(settings))
+            scheduler.load()
+            scheduler.run(step(), dryrun=dry)
+            answer = 0
+        except DryRunResult:
+            answer = 1
+        finally:
+            os._exit(answer)
+
+    stale(dry=False)
+    return stale
 
 
 if __name__ == "__main__":
