@@ -37,6 +37,9 @@ FIRST = 2_000_000
 
 EVENTS = 2 * FIRST
 CONTEXTS = FIRST + FIRST // 2
+APPLIES = 1000
+"""Ids of the past applies begin here: no other past context has one as low."""
+
 AT_ONCE = 500
 EACH = 10
 """Applies that ran all addresses between them, a tenth each."""
@@ -67,7 +70,7 @@ with sqlite3.connect(sys.argv[1], isolation_level=None) as connection:
     connection.execute("pragma cache_size = -1000000")
     statements = json.load(sys.stdin)
     # Many rows go in faster where their indices are made afterwards.
-    found = connection.execute("select name, sql from sqlite_master where type = 'index' and sql is not null").fetchall()
+    found = connection.execute("select name, sql from sqlite_master where type = 'index' and sql > ''").fetchall()
     many = len(statements) > 100
     for name, _ in found if many else ():
         connection.execute(f"drop index `{name}`")
@@ -121,10 +124,8 @@ def write_project(root: Path, addresses: int) -> None:
     blocks = ['zenctl { project = "big" }\n']
     for number in range(addresses):
         inputs = f"  inputs = {{ data = step.python.s{number - 1}.out }}\n" if number % 10 else ""
-        function = "later" if number % 10 else "first"
-        blocks.append(
-            f'step "python" "s{number}" {{\n  code = "steps/s.py:{function}"\n{inputs}  params = {{ n = {number} }}\n}}\n'
-        )
+        code = f'  code = "steps/s.py:{"later" if number % 10 else "first"}"\n'
+        blocks.append(f'step "python" "s{number}" {{\n{code}{inputs}  params = {{ n = {number} }}\n}}\n')
     (root / "main.zen.hcl").write_text("\n".join(blocks))
 
 
@@ -221,49 +222,64 @@ def write_past(database: Database, executions: int, copies: int) -> None:
     database.run(statements)
 
 
+_TIMES = "create_time_since_epoch, last_update_time_since_epoch"
+_COLUMNS = "name, is_custom_property, int_value, double_value, string_value, byte_value, proto_value, bool_value"
+_NEWEST = f"e.id > {FIRST}"
+
+
+def _values(*, int_value: str = "int_value", string_value: str = "string_value") -> str:
+    return f"p.name, is_custom_property, {int_value}, double_value, {string_value}, byte_value, proto_value, bool_value"
+
+
 def _copied(database: Database, executions: int, copy: int, before: int) -> list[str]:
     """One copy of every execution; `before` is the serial before those of the applies that it is spread over."""
     past = copy * executions
     share = max(executions // EACH, 1)
     serial = f"({before} + 1 + (e.id - {FIRST} - 1) {database.divide} {share})"
-    tenths = " union all ".join(f"select {number} as k" for number in range(EACH))
-    apply, group, fence = CONTEXTS + 1, CONTEXTS + 2, CONTEXTS + 3
-    applied = f"({before} + 1 + k)"
-    times = "create_time_since_epoch, last_update_time_since_epoch"
-    values = "is_custom_property, {int}, double_value, {string}, byte_value, proto_value, bool_value"
-    numbered = values.format(int=f"case p.name when 'serial' then {serial} else int_value end", string="string_value")
-    of_apply = values.format(int=f"case p.name when 'serial' then {applied} else int_value end", string="string_value")
-    digest = f"case p.name when 'digest' then {database.join(f'{copy}', 'substr(string_value, 5)')} else string_value end"
-    of_artifact = values.format(int="int_value", string=digest)
-    columns = "name, is_custom_property, int_value, double_value, string_value, byte_value, proto_value, bool_value"
-    newest = f"e.id > {FIRST}"
-    token = database.join("'t'", f"(e.id - {past})")
+    return [*_copied_nodes(database, past, copy, serial), *_copied_contexts(database, past, before, serial)]
+
+
+def _copied_nodes(database: Database, past: int, copy: int, serial: str) -> list[str]:
+    """Executions, artifacts and events."""
+    numbered = _values(int_value=f"case p.name when 'serial' then {serial} else int_value end")
+    other = database.join(str(copy), "substr(string_value, 5)")
+    digested = _values(string_value=f"case p.name when 'digest' then {other} else string_value end")
     return [
-        f"insert into Execution (id, type_id, last_known_state, name, {times}) select id - {past}, type_id, "
-        f"last_known_state, {database.join('name', repr('-'), str(copy))}, {times} from Execution e where {newest}",
-        f"insert into ExecutionProperty (execution_id, {columns}) select execution_id - {past}, p.name, {numbered} "
-        f"from ExecutionProperty p join Execution e on e.id = p.execution_id where {newest} and p.name <> 'head'",
-        f"insert into Artifact (id, type_id, uri, state, name, {times}) select id - {past}, type_id, uri, state, "
-        f"{database.join(str(copy), 'substr(name, 5)')}, {times} from Artifact e where {newest}",
-        f"insert into ArtifactProperty (artifact_id, {columns}) select artifact_id - {past}, p.name, {of_artifact} "
+        f"insert into Execution (id, type_id, last_known_state, name, {_TIMES}) select id - {past}, type_id, "
+        f"last_known_state, {database.join('name', repr('-'), str(copy))}, {_TIMES} from Execution e where {_NEWEST}",
+        f"insert into ExecutionProperty (execution_id, {_COLUMNS}) select execution_id - {past}, {numbered} "
+        f"from ExecutionProperty p join Execution e on e.id = p.execution_id where {_NEWEST} and p.name <> 'head'",
+        f"insert into Artifact (id, type_id, uri, state, name, {_TIMES}) select id - {past}, type_id, uri, state, "
+        f"{database.join(str(copy), 'substr(name, 5)')}, {_TIMES} from Artifact e where {_NEWEST}",
+        f"insert into ArtifactProperty (artifact_id, {_COLUMNS}) select artifact_id - {past}, {digested} "
         f"from ArtifactProperty p where p.artifact_id > {FIRST}",
         f"insert into Event (id, artifact_id, execution_id, type, milliseconds_since_epoch) select id - {2 * past}, "
         f"artifact_id - {past}, execution_id - {past}, type, milliseconds_since_epoch from Event where id > {EVENTS}",
         f"insert into EventPath (event_id, is_index_step, step_index, step_key) select event_id - {2 * past}, "
         f"is_index_step, step_index, step_key from EventPath where event_id > {EVENTS}",
-        f"insert into Context (id, type_id, name, {times}) select {1000 + before} + k, c.type_id, "
-        f"{database.join(repr('big/default/'), applied)}, {times} from Context c, ({tenths}) t where c.id = {apply}",
-        f"insert into ContextProperty (context_id, {columns}) select {1000 + before} + k, p.name, {of_apply} "
+    ]
+
+
+def _copied_contexts(database: Database, past: int, before: int, serial: str) -> list[str]:
+    """Ten applies, a transition of each execution, and what joins the executions and artifacts to them."""
+    tenths = " union all ".join(f"select {number} as k" for number in range(EACH))
+    apply, group, fence = CONTEXTS + 1, CONTEXTS + 2, CONTEXTS + 3
+    applied = f"({before} + 1 + k)"
+    counted = _values(int_value=f"case p.name when 'serial' then {applied} else int_value end")
+    token = database.join("'t'", f"(e.id - {past})")
+    joined = [f"{APPLIES} - 1 + {serial}", str(group), f"e.id - {past}"]
+    of_executions = " union all ".join(f"select {c}, e.id - {past} from Execution e where {_NEWEST}" for c in joined)
+    of_artifacts = " union all ".join(f"select {c}, e.id - {past} from Artifact e where {_NEWEST}" for c in joined)
+    return [
+        f"insert into Context (id, type_id, name, {_TIMES}) select {APPLIES + before} + k, c.type_id, "
+        f"{database.join(repr('big/default/'), applied)}, {_TIMES} from Context c, ({tenths}) t where c.id = {apply}",
+        f"insert into ContextProperty (context_id, {_COLUMNS}) select {APPLIES + before} + k, {counted} "
         f"from ContextProperty p, ({tenths}) t where p.context_id = {apply}",
-        f"insert into Context (id, type_id, name, {times}) select e.id - {past}, c.type_id, "
+        f"insert into Context (id, type_id, name, {_TIMES}) select e.id - {past}, c.type_id, "
         f"{database.join(repr('big/default/'), serial, repr('/'), 'e.id')}, c.create_time_since_epoch, "
-        f"c.last_update_time_since_epoch from Execution e, Context c where {newest} and c.id = {fence}",
+        f"c.last_update_time_since_epoch from Execution e, Context c where {_NEWEST} and c.id = {fence}",
         f"insert into ContextProperty (context_id, name, is_custom_property, string_value) select e.id - {past}, "
-        f"'token', 0, {token} from Execution e where {newest}",
-        f"insert into Association (context_id, execution_id) select {1000 - 1} + {serial}, e.id - {past} "
-        f"from Execution e where {newest} union all select {group}, e.id - {past} from Execution e where {newest} "
-        f"union all select e.id - {past}, e.id - {past} from Execution e where {newest}",
-        f"insert into Attribution (context_id, artifact_id) select {1000 - 1} + {serial}, e.id - {past} "
-        f"from Artifact e where {newest} union all select {group}, e.id - {past} from Artifact e where {newest} "
-        f"union all select e.id - {past}, e.id - {past} from Artifact e where {newest}",
+        f"'token', 0, {token} from Execution e where {_NEWEST}",
+        f"insert into Association (context_id, execution_id) {of_executions}",
+        f"insert into Attribution (context_id, artifact_id) {of_artifacts}",
     ]
