@@ -10,8 +10,9 @@ from typing import Any
 
 from zenctl.config.given import Ask, VariableArgument
 from zenctl.diagnostics import Diagnostic
+from zenctl.metadata.applies import Apply
 from zenctl.metadata.artifacts import OutputRecord
-from zenctl.metadata.lineage import LineageNode
+from zenctl.metadata.lineage import LineageNode, UseNode
 from zenctl.metadata.state import WorkspaceState
 from zenctl.plans.plan import Plan
 
@@ -164,8 +165,15 @@ class LogsOutcome:
 
 @dataclass(frozen=True, slots=True)
 class LineageOutcome:
-    """An address's record with all it came from, or only diagnostics."""
+    """A record with all it came from, or only diagnostics.
+
+    `uses` is what stands on it now, in any workspace of the project; `apply` the apply that recorded it. `because` says
+    how it was found, where it was not named by its address.
+    """
 
     node: LineageNode | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    uses: UseNode | None = None
+    apply: Apply | None = None
+    because: str = ""

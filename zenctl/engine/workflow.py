@@ -10,9 +10,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zenctl.addrs import AddressError, EndpointAddr, parse
+from zenctl.addrs import EndpointAddr
 from zenctl.config.files import SUFFIXES
-from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, raise_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors, raise_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.holding import check_versions
@@ -44,8 +44,6 @@ from zenctl.engine.trusting import Trust, trust
 from zenctl.engine.world import World
 from zenctl.fingerprint.repositories import Fetch
 from zenctl.jobs.storage import Storage
-from zenctl.metadata.lineage import lineage
-from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.state import read_state as read_workspace
 from zenctl.metadata.store import MetadataStore
 from zenctl.plans.plan import Plan
@@ -178,39 +176,25 @@ def read_state(inputs: Inputs) -> StateOutcome:
     return StateOutcome(state, (), sources)
 
 
-def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
-    """An address's current record and all it came from."""
+def state_lineage(inputs: Inputs, words: str) -> LineageOutcome:
+    """The record that the words name, all it came from, and what was made of it: see `zenctl.engine.naming`."""
+    from zenctl.engine.tracing import trace
+
     sources: Mapping[str, str] = {}
     try:
         settings, sources = open_settings(inputs)
         with opened_store(settings, inputs, create=False) as store:
-            state = read_workspace(store, settings.project, inputs.workspace)
-            recorded = recorded_at(state, address, results_only=False)
-            return LineageOutcome(lineage(store, recorded.execution_id), ())
+            return trace(store, settings.project, inputs, words)
     except OpeningError as problem:
         return LineageOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
         return LineageOutcome(None, problem.diagnostics, sources)
 
 
-def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> Recorded:
-    """The record of an address: its newest attempt or result; raises DiagnosticError if there is none."""
-    try:
-        addr = parse(address)
-    except AddressError as problem:
-        raise DiagnosticError(error("bad_address", str(problem), "`zenctl state list` lists all.")) from problem
-    found = None if results_only else state.attempts.get(addr)
-    found = found or state.results.get(addr)
-    if found is None:
-        hint = did_you_mean(address, [str(a) for a in (*state.results, *state.attempts)])
-        detail = f"`zenctl state list` lists what is recorded.{hint}"
-        raise DiagnosticError(error("not_recorded", f"Nothing is recorded for {address}", detail))
-    return found
-
-
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
     """What the newest attempt of a step, or an endpoint's server, printed; `follow` waits for more while it runs."""
     from zenctl.engine.logs import job_log, server_log
+    from zenctl.engine.naming import find_recorded
 
     sources: Mapping[str, str] = {}
     try:
@@ -219,8 +203,8 @@ def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
         opened = open_configuration(inputs, values_required=False, sound=False)
         with ExitStack() as open_things:
             store, providers, storage = open_things.enter_context(_world(opened, inputs, create=False))
-            state = read_workspace(store, opened.configuration.settings.project, inputs.workspace)
-            recorded = recorded_at(state, address, results_only=False)
+            project = opened.configuration.settings.project
+            recorded = find_recorded(store, project, inputs.workspace, address)
             if isinstance(recorded.addr, EndpointAddr):
                 chunks = server_log(recorded, inputs.data_dir, follow=follow)
             else:

@@ -148,8 +148,8 @@ class Where:
     """A query over executions or artifacts: all conditions must hold.
 
     `properties` compare for equality; string values must be hex digests or plain words (`[A-Za-z0-9_.:-]`), anything
-    else is refused, because MLMD passes quotes on into SQL. `begins` are the first hexadecimal digits of properties that
-    hold digests; `at_least` and `at_most` bound integers. `newest` limits to that many, newest first.
+    else is refused, because MLMD passes quotes on into SQL. `begins` are the first hexadecimal digits of digests,
+    `at_least` and `at_most` bounds of integers. `newest` limits to that many, newest first.
     """
 
     type: str = ""
