@@ -133,11 +133,12 @@ class ImportOutcome:
 
 @dataclass(frozen=True, slots=True)
 class StateOutcome:
-    """The recorded state, or only diagnostics."""
+    """The recorded state, or only diagnostics. `apply` is the workspace's newest, None if there was none."""
 
     state: WorkspaceState | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    apply: Apply | None = None
 
 
 @dataclass(frozen=True, slots=True)

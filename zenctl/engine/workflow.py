@@ -5,6 +5,7 @@ What only one of them needs is imported there: plan has to start fast.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -44,6 +45,7 @@ from zenctl.engine.trusting import Trust, trust
 from zenctl.engine.world import World
 from zenctl.fingerprint.repositories import Fetch
 from zenctl.jobs.storage import Storage
+from zenctl.metadata.applies import applies
 from zenctl.metadata.state import read_state as read_workspace
 from zenctl.metadata.store import MetadataStore
 from zenctl.plans.plan import Plan
@@ -171,9 +173,10 @@ def read_state(inputs: Inputs) -> StateOutcome:
     try:
         with opened_store(settings, inputs, create=False) as store:
             state = read_workspace(store, settings.project, inputs.workspace)
+            newest = applies(store, settings.project, inputs.workspace, time.time_ns() // 1_000_000, newest=1)
     except DiagnosticError as problem:
         return StateOutcome(None, problem.diagnostics, sources)
-    return StateOutcome(state, (), sources)
+    return StateOutcome(state, (), sources, newest[0] if newest else None)
 
 
 def state_lineage(inputs: Inputs, words: str) -> LineageOutcome:

@@ -49,6 +49,7 @@ COMMANDS = [
     "output",
     "state list",
     "state show",
+    "state pull",
     "logs",
     "reproduce",
     "import",

@@ -214,6 +214,12 @@ def test_the_state(zenctl, engine, lineage, golden):
     ]
     assert zenctl("state", "list", "step").out == "step.python.fit\n"
     assert zenctl("state", "list", "endpoint.local", "step.python.fit").out.count("\n") == 2
+    assert zenctl("state", "list", "-type=python").out == "step.python.fit\n"
+    assert zenctl("state", "list", "-type=step", "-type=datasource.csv").out.count("\n") == 2
+    other = zenctl("state", "list", "-type=pyton")
+    assert other.code == 1
+    assert 'Did you mean "python"?' in other.err
+    assert zenctl("state", "list", "-type=csv", "step").code == 1
     wrong = zenctl("state", "list", "step.pyton")
     assert wrong.code == 1
     assert 'Did you mean "step.python"?' in " ".join(wrong.err.split())

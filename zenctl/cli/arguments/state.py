@@ -37,10 +37,11 @@ class OutputArguments:
 
 @dataclass(frozen=True, slots=True)
 class ListArguments:
-    """Of `zenctl state list`; each filter is the beginning of an address, cut at a dot."""
+    """Of `zenctl state list`; each filter is the beginning of an address, cut at a dot, each type one of a block."""
 
     filters: tuple[str, ...] = ()
     json: bool = False
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zenctl.addrs import DatasourceAddr
 from zenctl.cli.views.attributes import Side, text
-from zenctl.cli.views.history import who
+from zenctl.cli.views.history import apply_document, who
 from zenctl.cli.views.outputs import Outputs, output_block
 from zenctl.cli.views.style import Style, columns, duration, pad, plural, printable, short_digest, size
 from zenctl.config.selected import DEFAULT
@@ -195,6 +195,21 @@ def state_document(state: WorkspaceState) -> dict[str, Any]:
         "serial": state.serial,
         "values": {"outputs": _masked(state.outputs), "root_module": {"resources": resources}},
         "attempts": attempts,
+    }
+
+
+def pulled_document(state: WorkspaceState, apply: Apply | None, version: str) -> dict[str, Any]:
+    """`state pull`: all that is recorded of the workspace as it is now."""
+    return {
+        "format_version": "1.0",
+        "zenctl_version": version,
+        "project": state.project,
+        "workspace": state.workspace,
+        "serial": state.serial,
+        "apply": None if apply is None else apply_document(apply),
+        "outputs": _masked(state.outputs),
+        "results": [recorded_document(recorded) for recorded in state.results.values()],
+        "attempts": [recorded_document(recorded) for recorded in state.attempts.values()],
     }
 
 
