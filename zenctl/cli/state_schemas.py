@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zenctl.cli.schema_parts import ADDRESS, COUNT, FLAG, TEXT, Schema, document, fields
+from zenctl.cli.schema_parts import ADDRESS, ANY, COUNT, FLAG, TEXT, Schema, document, fields, reason
 from zenctl.metadata.store import ExecutionState
 
 _DIGEST: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -78,6 +78,37 @@ def lineage_schema() -> Schema:
     }
     title = "A recorded result, what it was made from, and what stands on it, format 1"
     return document("lineage", title, properties, _definitions(*_PARTS, "apply"))
+
+
+def state_diff_schema() -> Schema:
+    """Of `zenctl state diff -json`."""
+    side = fields({"workspace": TEXT, "serial": COUNT})
+    execution = _either(fields({"execution_id": _ID, "serial": COUNT}))
+    metric = fields({"before": ANY, "after": ANY, "better": {"type": ["boolean", "null"]}})
+    digest = {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"}
+    change = fields(
+        {
+            "address": ADDRESS,
+            "change": {"enum": ["added", "removed", "changed"]},
+            "before": execution,
+            "after": execution,
+            "stale_because": {"type": "array", "items": {"$ref": "#/$defs/reason"}},
+            "metrics": _by_name(metric),
+            "outputs": _by_name(fields({"before": digest, "after": digest})),
+        }
+    )
+    change["properties"]["code_diff"] = fields({"files": _by_name(TEXT), "note": TEXT})
+    properties = {
+        "format_version": _FORMAT,
+        "project": TEXT,
+        "before": side,
+        "after": side,
+        "equal": FLAG,
+        "changes": {"type": "array", "items": change},
+        "outputs": {"type": "array", "items": fields({"path": TEXT, "before": ANY, "after": ANY})},
+        "same": {"description": "Results that are in both and the same", **COUNT},
+    }
+    return document("state-diff", "How two states differ, format 1", properties, {"$defs": {"reason": reason()}})
 
 
 def record() -> Schema:

@@ -48,15 +48,21 @@ def direction(name: str) -> str:
 
 
 def metrics_of(recorded: Recorded) -> dict[str, Any]:
-    """The plain values of a result's Metrics by name; those of several outputs begin with the output's name."""
-    found = {
-        name: {key: value for key, value in artifact.properties.items() if _is_plain(value)}
-        for name, artifact in recorded.outputs.items()
-        if artifact.type == "Metrics"
-    }
-    if len(found) == 1:
-        return next(iter(found.values()))
-    return {f"{name}.{key}": value for name, values in found.items() for key, value in values.items()}
+    """The plain values of a result's Metrics by name, and what its function returned, if that is plain.
+
+    Where there are several Metrics, names begin with the output's.
+    """
+    outputs = recorded.outputs.items()
+    metrics = {name: _plain(artifact.properties) for name, artifact in outputs if artifact.type == "Metrics"}
+    returned = {name: _plain(artifact.properties) for name, artifact in outputs if name not in metrics}
+    found = {name: values["value"] for name, values in returned.items() if "value" in values}
+    for name, values in metrics.items():
+        found |= values if len(metrics) == 1 else {f"{name}.{key}": value for key, value in values.items()}
+    return found
+
+
+def _plain(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in properties.items() if isinstance(value, (str, int, float, bool))}
 
 
 def best(values: Mapping[int, Any], way: str) -> frozenset[int]:
@@ -76,7 +82,3 @@ def is_number(value: Any) -> bool:
 def names_of(metrics: Iterable[Mapping[str, Any]]) -> list[str]:
     """The names in the order in which they first occur."""
     return list(dict.fromkeys(name for values in metrics for name in values))
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (str, int, float, bool))

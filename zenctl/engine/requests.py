@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zenctl.config.given import Ask, VariableArgument
 from zenctl.diagnostics import Diagnostic
@@ -15,6 +15,9 @@ from zenctl.metadata.artifacts import OutputRecord
 from zenctl.metadata.lineage import LineageNode, UseNode
 from zenctl.metadata.state import WorkspaceState
 from zenctl.plans.plan import Plan
+
+if TYPE_CHECKING:
+    from zenctl.engine.state_differences import StateDifference
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,15 @@ class StateOutcome:
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
     apply: Apply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateDiffOutcome:
+    """How two states differ, or only diagnostics."""
+
+    difference: StateDifference | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from zenctl.engine.requests import (
     LogsOutcome,
     PlanOptions,
     PlanOutcome,
+    StateDiffOutcome,
     StateOutcome,
     Stop,
 )
@@ -61,9 +62,11 @@ __all__ = [
     "LogsOutcome",
     "PlanOptions",
     "PlanOutcome",
+    "StateDiffOutcome",
     "StateOutcome",
     "Stop",
     "apply_plan",
+    "diff_states",
     "import_result",
     "initialise",
     "logs",
@@ -192,6 +195,44 @@ def state_lineage(inputs: Inputs, words: str) -> LineageOutcome:
         return LineageOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
         return LineageOutcome(None, problem.diagnostics, sources)
+
+
+def diff_states(inputs: Inputs, before: str, after: str, *, code: bool = False) -> StateDiffOutcome:
+    """How two recorded states differ; `code` also compares the recorded source of steps, which takes the artifacts."""
+    from zenctl.engine.code_diffs import recorded_code_diff
+    from zenctl.engine.state_differences import code_reason, compare_states, read_side
+    from zenctl.fingerprint.data import FileCache
+
+    sources: Mapping[str, str] = {}
+    try:
+        settings, sources = open_settings(inputs)
+        with opened_store(settings, inputs, create=False) as store:
+            sides = [read_side(store, settings.project, inputs.workspace, words) for words in (before, after)]
+        found = compare_states(sides[0], sides[1], FileCache(inputs.data_dir / "cache" / "files.json").difference)
+        if not code:
+            return StateDiffOutcome(found, (), sources)
+        results = []
+        with artifact_store(inputs) as storage:
+            for item in found.results:
+                reason = code_reason(item)
+                if reason is not None and item.before is not None and item.after is not None:
+                    item = replace(item, code=recorded_code_diff(item.before, item.after, reason, storage))
+                results.append(item)
+        return StateDiffOutcome(replace(found, results=tuple(results)), (), sources)
+    except OpeningError as problem:
+        return StateDiffOutcome(None, problem.diagnostics, problem.sources)
+    except DiagnosticError as problem:
+        return StateDiffOutcome(None, problem.diagnostics, sources)
+
+
+@contextmanager
+def artifact_store(inputs: Inputs) -> Iterator[Storage]:
+    """The artifact store of the configuration, whatever else is wrong with it."""
+    providers = open_providers(open_configuration(inputs, values_required=False, sound=False), inputs)
+    try:
+        yield providers.storage()
+    finally:
+        providers.close()
 
 
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:

@@ -59,6 +59,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
         "apply_plan",
         "read_state",
         "state_lineage",
+        "diff_states",
         "logs",
         "initialise",
         "reproduce_result",

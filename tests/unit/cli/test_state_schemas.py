@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -12,12 +13,15 @@ from zenctl.addrs import DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
 from zenctl.cli import state_schemas
 from zenctl.cli.views.lineage import lineage_document
 from zenctl.cli.views.state import pulled_document
+from zenctl.cli.views.state_diff import difference_document
 from zenctl.engine.requests import LineageOutcome
+from zenctl.engine.state_differences import compare_states
 from zenctl.metadata.applies import Apply
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lineage import LineageNode, UseNode
 from zenctl.metadata.records import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.metadata.store import ExecutionState
+from zenctl.plans.plan import CodeDiff
 
 DATA = RecordedArtifact(1, "Dataset", "trees/aa/" + "a" * 64 + ".json", "a" * 64, 20_480, {"rows": 344})
 MODEL = RecordedArtifact(2, "Model", "trees/bb/" + "b" * 64 + ".json", "b" * 64, 1_300_000)
@@ -65,11 +69,28 @@ LINEAGE = lineage_document(
         because="bbbbbbbbbbbb is its output model",
     )
 )
+BETTER = replace(
+    ROWS,
+    execution_id=9,
+    serial=4,
+    components={"source": {"rows": 345, "digest": "d" * 64}},
+    outputs={"data": MODEL, "metrics": replace(DATA, type="Metrics", properties={"accuracy": 0.9, "note": "x"})},
+)
+DIFFERENCE = difference_document(
+    replace(
+        found := compare_states(
+            WorkspaceState("p", "default", 3, {r.addr: r for r in (ROWS, SERVE)}, {}, {"a": {"value": 1}}),
+            WorkspaceState("p", "default", 4, {r.addr: r for r in (BETTER, FIT)}, {}, {"a": {"value": 2}}),
+        ),
+        results=tuple(replace(r, code=CodeDiff({"fit.py": "- a\n+ b\n"})) for r in found.results),
+    )
+)
 VALIDATORS = {
+    "state-diff": jsonschema.Draft202012Validator(state_schemas.state_diff_schema()),
     "state": jsonschema.Draft202012Validator(state_schemas.state_schema()),
     "lineage": jsonschema.Draft202012Validator(state_schemas.lineage_schema()),
 }
-DOCUMENTS: dict[str, Any] = {"state": STATE, "lineage": LINEAGE}
+DOCUMENTS: dict[str, Any] = {"state": STATE, "lineage": LINEAGE, "state-diff": DIFFERENCE}
 
 Place = tuple["str | int", ...]
 
@@ -84,6 +105,17 @@ WHOLE: dict[str, tuple[Place, ...]] = {
         ("attempts", 0, "values"),
     ),
     "lineage": ((), ("apply",), ("values",), ("lineage", 0), ("lineage", 0, "values"), ("used_by", 0)),
+    "state-diff": (
+        (),
+        ("before",),
+        ("outputs", 0),
+        ("changes", 2),
+        ("changes", 2, "before"),
+        ("changes", 2, "stale_because", 0),
+        ("changes", 2, "metrics", "accuracy"),
+        ("changes", 2, "outputs", "data"),
+        ("changes", 2, "code_diff"),
+    ),
 }
 """Objects of which every key must be there."""
 
@@ -94,6 +126,7 @@ OPTIONAL: dict[str, set[Place]] = {
         ("results", 0, "values", "imported_from"),
     },
     "lineage": {("index",), ("values", "imported_from")},
+    "state-diff": {("changes", 2, "code_diff")},
 }
 """Keys that only some of such objects have."""
 
@@ -117,7 +150,7 @@ def shown(value: Any) -> str:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_with_everything_in_it_fits(name: str) -> None:
     VALIDATORS[name].validate(DOCUMENTS[name])
-    assert sum(kind == name for kind, _ in REQUIRED) > 40
+    assert sum(kind == name for kind, _ in REQUIRED) > 25
 
 
 def test_a_workspace_without_any_record_fits() -> None:
@@ -170,6 +203,17 @@ WRONG: list[tuple[str, Place, Any]] = [
     ("state", ("results", 0, "values", "outputs", "model", "bytes"), 1.5),
     ("state", ("results", 0, "values", "inputs"), []),
     ("state", ("attempts", 0, "values", "reused_execution_id"), "2"),
+    ("state-diff", ("equal",), "no"),
+    ("state-diff", ("same",), -1),
+    ("state-diff", ("before",), 3),
+    ("state-diff", ("before", "serial"), "3"),
+    ("state-diff", ("changes", 0, "change"), "moved"),
+    ("state-diff", ("changes", 0, "after"), 9),
+    ("state-diff", ("changes", 2, "stale_because", 0, "reason"), "data"),
+    ("state-diff", ("changes", 2, "metrics", "accuracy", "better"), "yes"),
+    ("state-diff", ("changes", 2, "outputs", "data", "before"), "aa"),
+    ("state-diff", ("changes", 2, "code_diff", "files"), []),
+    ("state-diff", ("outputs", 0, "path"), 0),
     ("lineage", ("address",), "train.fit"),
     ("lineage", ("made_from",), {"train": "1"}),
     ("lineage", ("lineage",), None),
