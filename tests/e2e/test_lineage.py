@@ -83,3 +83,21 @@ def test_state_pull_is_the_whole_state(applied: Project) -> None:
     assert document["apply"]["result"] == "complete"
     assert document["outputs"] == {"count": {"sensitive": False, "value": 2}}
     assert applied.ok("state", "list", "-type=csv") == "datasource.csv.heights\n"
+
+
+def test_runs_side_by_side(applied: Project) -> None:
+    applied.ok("apply", "-auto-approve", "-var", "top=3")
+    document = applied.json("compare", "-json")
+    schema("comparison").validate(document)
+    [table] = document["tables"]
+    assert table["address"] == "step.python.count"
+    assert table["columns"] == [{"name": "top", "kind": "parameter", "address": "step.python.tallest"}]
+    assert [(run["serial"], run["values"], run["metrics"]) for run in table["runs"]] == [
+        (2, [3], {"result": 3}),
+        (1, [2], {"result": 2}),
+    ]
+    told = applied.ok("compare", "-metric=result:min", "step.python.count", "-last=5")
+    assert "2 *" in told
+    assert "top: a parameter of step.python.tallest" in told
+    assert "lowest result" in told
+    assert 'Did you mean "result"?' in applied.fails("compare", "-metric=resutl")

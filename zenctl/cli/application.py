@@ -21,7 +21,7 @@ ZENCTL_CLI_ARGS and ZENCTL_CLI_ARGS_command (flags to add), ZENCTL_IN_AUTOMATION
 
 COMMANDS = (
     "init", "validate", "plan", "apply", "destroy", "fmt", "console", "graph", "logs", "history", "import", "output",
-    "reproduce", "convert", "show", "force-unlock", "version",
+    "compare", "reproduce", "convert", "show", "force-unlock", "version",
 )  # fmt: skip
 """The commands of one word; each is the function of its name in the module of its name, `import_` for a keyword."""
 

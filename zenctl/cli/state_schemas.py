@@ -111,6 +111,34 @@ def state_diff_schema() -> Schema:
     return document("state-diff", "How two states differ, format 1", properties, {"$defs": {"reason": reason()}})
 
 
+def comparison_schema() -> Schema:
+    """Of `zenctl compare -json`."""
+    column = fields({"name": TEXT, "kind": {"enum": ["parameter", "code", "data", "package"]}, "address": ADDRESS})
+    best = {"description": "Indices into `runs`", "type": "array", "items": COUNT}
+    metric = fields({"name": TEXT, "better": {"enum": ["min", "max", None]}, "best": best})
+    run = fields(
+        {
+            "project": TEXT,
+            "workspace": TEXT,
+            "serial": COUNT,
+            "execution_id": _ID,
+            "reused_execution_id": {"type": ["integer", "null"]},
+            "values": {"description": "One for each column, null where there is none", "type": "array"},
+            "metrics": _OBJECT,
+        }
+    )
+    table = fields(
+        {
+            "address": ADDRESS,
+            "columns": {"type": "array", "items": column},
+            "metrics": {"type": "array", "items": metric},
+            "runs": {"type": "array", "items": run},
+        }
+    )
+    properties = {"format_version": _FORMAT, "project": TEXT, "tables": {"type": "array", "items": table}}
+    return document("comparison", "Runs side by side, format 1", properties, {})
+
+
 def record() -> Schema:
     """One execution, as `recorded_document` writes it."""
     artifacts = _by_name({"$ref": "#/$defs/artifact"})

@@ -17,6 +17,7 @@ from zenctl.metadata.state import WorkspaceState
 from zenctl.plans.plan import Plan
 
 if TYPE_CHECKING:
+    from zenctl.engine.run_comparison import RunTable
     from zenctl.engine.state_differences import StateDifference
 
 
@@ -151,6 +152,16 @@ class StateDiffOutcome:
     difference: StateDifference | None
     diagnostics: tuple[Diagnostic, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOutcome:
+    """Runs side by side, by address, or only diagnostics."""
+
+    tables: tuple[RunTable, ...] | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)

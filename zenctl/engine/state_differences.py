@@ -74,11 +74,12 @@ def read_side(store: MetadataStore, project: str, workspace: str, words: str) ->
         detail = "Write WORKSPACE@SERIAL, as in main@12; `zenctl history` lists the serials."
         raise DiagnosticError(error("bad_argument", f'"{text}" is no serial', detail))
     if name and name != workspace:
-        _check_workspace(store, project, name)
+        check_workspace(store, project, name)
     return _read(store, project, name or workspace, int(text) if text else 0)
 
 
-def _check_workspace(store: MetadataStore, project: str, name: str) -> None:
+def check_workspace(store: MetadataStore, project: str, name: str) -> None:
+    """Raise DiagnosticError if the project has no such workspace."""
     known = [DEFAULT, *(found.name for found in workspaces(store, project))]
     if name not in known:
         detail = f"`zenctl workspace list` lists all.{did_you_mean(name, known)}"

@@ -30,6 +30,7 @@ from zenctl.engine.opening import (
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import (
     ApplyOutcome,
+    CompareOutcome,
     ImportOutcome,
     ImportRequest,
     InitOutcome,
@@ -53,9 +54,11 @@ from zenctl.plans.plan import Plan
 
 if TYPE_CHECKING:
     from zenctl.engine.reproducing import ReproduceOutcome
+    from zenctl.engine.run_comparison import Wanted
 
 __all__ = [
     "ApplyOutcome",
+    "CompareOutcome",
     "InitOutcome",
     "Inputs",
     "LineageOutcome",
@@ -66,6 +69,7 @@ __all__ = [
     "StateOutcome",
     "Stop",
     "apply_plan",
+    "compare_results",
     "diff_states",
     "import_result",
     "initialise",
@@ -223,6 +227,22 @@ def diff_states(inputs: Inputs, before: str, after: str, *, code: bool = False) 
         return StateDiffOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
         return StateDiffOutcome(None, problem.diagnostics, sources)
+
+
+def compare_results(inputs: Inputs, wanted: Wanted) -> CompareOutcome:
+    """Runs of addresses side by side."""
+    from zenctl.engine.run_comparison import compare_runs
+
+    sources: Mapping[str, str] = {}
+    try:
+        settings, sources = open_settings(inputs)
+        with opened_store(settings, inputs, create=False) as store:
+            tables = tuple(compare_runs(store, settings.project, wanted))
+        return CompareOutcome(tables, (), sources, settings.project)
+    except OpeningError as problem:
+        return CompareOutcome(None, problem.diagnostics, problem.sources)
+    except DiagnosticError as problem:
+        return CompareOutcome(None, problem.diagnostics, sources)
 
 
 @contextmanager

@@ -60,6 +60,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
         "read_state",
         "state_lineage",
         "diff_states",
+        "compare_results",
         "logs",
         "initialise",
         "reproduce_result",

@@ -52,6 +52,7 @@ COMMANDS = [
     "state diff",
     "state pull",
     "logs",
+    "compare",
     "reproduce",
     "import",
     "console",

