@@ -101,3 +101,26 @@ def test_runs_side_by_side(applied: Project) -> None:
     assert "top: a parameter of step.python.tallest" in told
     assert "lowest result" in told
     assert 'Did you mean "result"?' in applied.fails("compare", "-metric=resutl")
+
+
+def test_events_for_openlineage(applied: Project) -> None:
+    applied.ok("apply", "-auto-approve", "-var", "top=3")
+    printed = applied.ok("state", "export", "-format=openlineage")
+    events = [json.loads(line) for line in printed.splitlines()]
+    assert [e["job"]["name"] for e in events if e["eventType"] == "COMPLETE"] == [
+        "datasource.csv.heights",
+        "step.python.tallest",
+        "step.python.count",
+        "apply",
+        "step.python.tallest",
+        "step.python.count",
+        "apply",
+    ]
+    columns = events[2]["outputs"][0]["facets"]["schema"]["fields"]
+    assert [column["name"] for column in columns] == ["name", "height"]
+    assert applied.ok("state", "export", "-o", "events.ndjson") == f"Wrote {len(events)} events to events.ndjson.\n"
+    assert (applied.root / "events.ndjson").read_text() == printed
+    later = applied.ok("state", "export", "-since=1")
+    assert printed.endswith(later)
+    assert len(later.splitlines()) == 6
+    assert "cannot be written" in applied.fails("state", "export", "-out=no/such/folder/x")

@@ -57,7 +57,7 @@ def build(only: str = "") -> typer.Typer:
 
 def _states() -> typer.Typer:
     """The commands of `zenctl state`."""
-    from zenctl.cli.commands import state_diff, state_list, state_pull, state_show
+    from zenctl.cli.commands import state_diff, state_export, state_list, state_pull, state_show
 
     state = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     state.callback()(_state)
@@ -65,6 +65,7 @@ def _states() -> typer.Typer:
         ("list", state_list.state_list, state_list.EPILOG),
         ("show", state_show.state_show, state_show.EPILOG),
         ("diff", state_diff.state_diff, state_diff.EPILOG),
+        ("export", state_export.state_export, state_export.EPILOG),
         ("pull", state_pull.state_pull, state_pull.EPILOG),
     ):
         state.command(name, cls=Command, context_settings=HELP_NAMES, epilog=epilog)(command)

@@ -49,7 +49,7 @@ def lineages(store: MetadataStore, execution_ids: Iterable[int]) -> dict[int, Li
     nodes = {recorded.execution_id: LineageNode(recorded) for recorded in roots}
     level = list(nodes.values())
     while level:
-        producers = _producers(store, [node.recorded for node in level])
+        producers = producers_of(store, [node.recorded for node in level])
         wanted = {p for found in producers.values() for p in found.values()} - nodes.keys()
         new = [LineageNode(recorded) for recorded in read_recorded(store, store.executions_by_id(sorted(wanted)))]
         nodes |= {node.recorded.execution_id: node for node in new}
@@ -94,8 +94,8 @@ def uses(root: Recorded, records: Iterable[Recorded]) -> UseNode:
     return tree
 
 
-def _producers(store: MetadataStore, consumers: Iterable[Recorded]) -> dict[int, dict[str, int]]:
-    """The execution behind each input, by consumer and input name."""
+def producers_of(store: MetadataStore, consumers: Iterable[Recorded]) -> dict[int, dict[str, int]]:
+    """The execution behind each input, by consumer and input name. Up to four queries."""
     found: dict[int, dict[str, int]] = {}
     unknown: list[tuple[Recorded, str, int]] = []
     for consumer in consumers:
