@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +17,20 @@ def schema(name: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads((ROOT / "schemas" / f"{name}.v1.schema.json").read_text()))
 
 
+@pytest.fixture(scope="module")
+def applied_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small project of the golden tests, applied."""
+    root = tmp_path_factory.mktemp("lineage") / "once"
+    shutil.copytree(ROOT / "tests" / "golden" / "nothing-changed" / "before", root)
+    Project(root).ok("apply", "-auto-approve")
+    return root
+
+
 @pytest.fixture
-def applied(tiny: Project) -> Project:
-    """The small project, applied; then again with another function, and in a workspace of its own."""
-    tiny.ok("apply", "-auto-approve")
-    return tiny
+def applied(project: Project, applied_once: Path) -> Project:
+    """A copy of its own: stores are found relative to the configuration."""
+    shutil.copytree(applied_once, project.root, dirs_exist_ok=True, symlinks=True)
+    return project
 
 
 def test_a_code_change_is_shown_as_the_difference_of_two_applies(applied: Project) -> None:

@@ -102,10 +102,11 @@ def _workspaces() -> typer.Typer:
 
 def _config() -> typer.Typer:
     """The commands of `zenctl config`."""
-    from zenctl.cli.commands import config_artifacts, config_metadata
+    from zenctl.cli.commands import config_artifacts, config_list, config_metadata
 
     config = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     config.callback()(_settings)
+    config.command("list", cls=Command, context_settings=HELP_NAMES, epilog=config_list.EPILOG)(config_list.config_list)
     for name, module, describe in (
         ("metadata", config_metadata, _metadata),
         ("artifacts", config_artifacts, _artifacts),
@@ -113,6 +114,7 @@ def _config() -> typer.Typer:
         group = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
         group.callback()(describe)
         group.command("get", cls=Command, context_settings=HELP_NAMES, epilog=module.GET_EPILOG)(module.get)
+        group.command("list", cls=Command, context_settings=HELP_NAMES, epilog=module.LIST_EPILOG)(module.list_types)
         group.command("set", cls=Command, context_settings=HELP_NAMES, epilog=module.SET_EPILOG)(module.set)
         config.add_typer(group, name=name, cls=Group)
     return config

@@ -134,7 +134,7 @@ def _given(root: LineageNode) -> Iterator[tuple[Column, Any]]:
     seen: set[int] = set()
     level = [root]
     while level:
-        below = []
+        below: list[LineageNode] = []
         for node in level:
             if node.recorded.execution_id in seen:
                 continue

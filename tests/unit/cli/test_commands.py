@@ -61,6 +61,9 @@ COMMANDS = [
     "providers",
     "providers schema",
     "version",
+    "config list",
+    "config metadata list",
+    "config artifacts list",
 ]
 
 
