@@ -22,13 +22,14 @@ it too; a column for code, data or a package, where that differs; and the
 metrics. The best value of each is marked with *. Whether more or less is better
 is told by its name: less of loss, error, rmse, latency and the like, more of
 accuracy, f1, auc and the like. Of others none is marked, unless -metric says.
+Several -workspace lay the runs of all of them side by side.
 
 Examples:
 
   zenctl compare                       # all steps that have metrics
   zenctl compare step.evaluate.penguins -last=5
-  zenctl compare -metric accuracy -metric size_mb:min
-  zenctl compare step.train.penguins -workspace=default -workspace=pr-42
+  zenctl compare -metric accuracy -metric loss:min
+  zenctl compare -workspace=default step.train.penguins
   zenctl compare -json step.train.penguins | jq '.tables[0].runs[].metrics'
 
 Exit codes: 0 done, 1 error.

@@ -20,7 +20,8 @@ What can be compared:
   pr-42@3        another workspace, as its apply 3 left it
   42@            a workspace whose name is a number, as it is
 
-Without B, A is compared with the workspace as it is now.
+Without B, A is compared with the workspace as it is now. `zenctl state diff
+default pr-42` says what a preview brings.
 
 Of each result that differs it says which parameters, definitions of code, rows
 and columns of data, packages and inputs do, its metrics on both sides, and which
@@ -29,11 +30,9 @@ outputs have other bytes. Of a metric whose name tells which way is better
 
 Examples:
 
-  zenctl state diff 3                  # what has changed since apply 3?
-  zenctl state diff 3 5
-  zenctl state diff default pr-42      # what would merging it bring?
-  zenctl state diff -diff-code 3 5
-  zenctl state diff -json 3 5 | jq '.changes[].stale_because[].detail'
+  zenctl state diff 1                  # what has changed since apply 1?
+  zenctl state diff -diff-code 1 default
+  zenctl state diff -json 1 | jq '.changes[].stale_because[].detail'
 
 Exit codes: 0 done; 1 error; with -detailed-exitcode 0 no difference, 2 some.
 """

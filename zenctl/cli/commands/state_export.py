@@ -30,8 +30,8 @@ It needs the package openlineage-python: pip install 'zenctl[openlineage]'.
 Examples:
 
   zenctl state export -format=openlineage > events.ndjson
-  zenctl state export -format=openlineage -o events.ndjson -since=12
-  zenctl state export -workspace=pr-42 | jq -r '"\\(.eventType) \\(.job.name)"'
+  zenctl state export -format=openlineage -o events.ndjson -since=1
+  zenctl state export -workspace=default | jq -r '"\\(.eventType) \\(.job.name)"'
 
 Exit codes: 0 done, 1 error.
 """

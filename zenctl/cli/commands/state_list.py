@@ -21,7 +21,7 @@ Examples:
   zenctl state list step               # only steps
   zenctl state list step.train endpoint
   zenctl state list -type=train        # in all modules
-  zenctl state list -type=endpoint -workspace=pr-42
+  zenctl state list -type=endpoint -workspace=default
   zenctl state list -json
 
 Exit codes: 0 done, 1 error (also if nothing recorded matches).

@@ -22,7 +22,7 @@ records are in ML Metadata, and only apply and import add to them.
 Examples:
 
   zenctl state pull > state.json
-  zenctl state pull -workspace=pr-42 | jq .serial
+  zenctl state pull -workspace=default | jq .serial
   zenctl state pull | jq -r '.results[] | "\\(.address) \\(.values.fingerprint)"'
 
 Exit codes: 0 done, 1 error.

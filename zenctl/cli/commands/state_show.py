@@ -21,19 +21,18 @@ What can be shown:
   5f7a0def0993             an artifact's digest, or six or more of its digits
   trees/5f/5f7a0de...json  an artifact's URI, relative to its store or whole
   ./downloaded/model       a model's folder, or a snapshot's, wherever it lies
-  http://127.0.0.1:8501    a recorded endpoint's URL, or one below it
+  http://127.0.0.1:8501    an endpoint's URL as it is recorded, or one below it
 
-Of all but an address the result that made it is shown: this workspace's if it
-has one, else the newest of any.
+Of a digest, URI or folder the result that made it is shown: this workspace's if
+it has one, else the newest of any. So one command tells which data made a model.
 
 Examples:
 
-  zenctl state show step.train.penguins
-  zenctl state show step.train.penguins@2
-  zenctl state show http://127.0.0.1:8501      # which data made this model?
-  zenctl state show -format=mermaid endpoint.local.penguins > lineage.mmd
-  zenctl state show -format=dot step.train.penguins | dot -Tpng > lineage.png
+  zenctl state show endpoint.local.penguins
+  zenctl state show step.train.penguins@1
   zenctl state show 'step.train.fit["eu"]'
+  zenctl state show -format=mermaid endpoint.local.penguins > lineage.mmd
+  zenctl state show -format=dot step.train.penguins > lineage.dot
   zenctl state show -json step.train.penguins | jq '.lineage[].address'
 
 Exit codes: 0 done, 1 error.
