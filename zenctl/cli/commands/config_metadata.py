@@ -27,8 +27,8 @@ Exit codes: 0 done, 1 error.
 """
 
 LIST_EPILOG = """
-The one in use has a star, with where it is and where that is set. Below each are
-the attributes that `set` and the configuration take.
+The one in use has a star, with where it is and where that is set. Below each
+are the attributes that `set` and the configuration take.
 
 Examples:
 

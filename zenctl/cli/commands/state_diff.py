@@ -24,8 +24,8 @@ Without B, A is compared with the workspace as it is now. `zenctl state diff
 default pr-42` says what a preview brings.
 
 Of each result that differs it says which parameters, definitions of code, rows
-and columns of data, packages and inputs do, its metrics on both sides, and which
-outputs have other bytes. Of a metric whose name tells which way is better
+and columns of data, packages and inputs do, its metrics on both sides, and
+which outputs have other bytes. Of a metric whose name tells which way is better
 (accuracy, loss), it says whether it is. -diff-code adds the steps' source.
 
 Examples:

@@ -24,7 +24,7 @@ What can be shown:
   http://127.0.0.1:8501    an endpoint's URL as it is recorded, or one below it
 
 Of a digest, URI or folder the result that made it is shown: this workspace's if
-it has one, else the newest of any. So one command tells which data made a model.
+it has one, else the newest of any. So you learn which data made a model.
 
 Examples:
 
