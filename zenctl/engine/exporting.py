@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from zenctl.config.stores import get_store
@@ -17,6 +17,7 @@ from zenctl.engine.requests import Inputs
 from zenctl.engine.workflow import artifact_store
 from zenctl.jobs.artifacts import CorruptArtifact, blob_path, read_tree
 from zenctl.jobs.storage import Storage, StorageError
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.applies import Apply, applies
 from zenctl.metadata.encoding import workspace_key
 from zenctl.metadata.lineage import producers_of

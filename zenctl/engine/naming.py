@@ -6,7 +6,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
 from zenctl.engine.pinning import MIN_DIGITS
 from zenctl.jobs.artifacts import scan_folder
 from zenctl.jobs.storage import StorageError
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.contents import find_artifacts, find_producer
 from zenctl.metadata.past import newest_results, recorded_in
 from zenctl.metadata.records import Recorded, RecordedArtifact, WorkspaceState

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from openlineage.client.serde import Serde
 from openlineage.client.uuid import generate_static_uuid
 
 from zenctl import __version__
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.applies import Apply
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import ExecutionState

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from zenctl.addrs import Address, AddressError, parse
@@ -11,6 +11,7 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
 from zenctl.digests import canonical_json
 from zenctl.engine.metrics import best, direction, metrics_of
 from zenctl.engine.state_differences import check_workspace
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.lineage import LineageNode, lineages
 from zenctl.metadata.past import newest_results
 from zenctl.metadata.records import Recorded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from zenctl.addrs import Address
@@ -15,6 +15,7 @@ from zenctl.engine.comparing import side_by_side
 from zenctl.engine.metrics import metrics_of
 from zenctl.engine.reasons import changed
 from zenctl.fingerprint.data import RowsDifference
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.past import state_at
 from zenctl.metadata.records import Recorded, WorkspaceState
 from zenctl.metadata.state import newest_apply, read_state

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from zenctl.cli.arguments import values
 from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic, error
+from zenctl.lazy_dataclasses import dataclass
 
 FORMATS = ("dot", "mermaid", "svg", "html")
 

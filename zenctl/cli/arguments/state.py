@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from zenctl.cli.arguments import values
 from zenctl.diagnostics import Diagnostic, error
+from zenctl.lazy_dataclasses import dataclass
 
 ADDRESS_LIKE = re.compile(r"(?:step|datasource|endpoint|backend|module)\.")
 """What begins as an address does, and is meant as one."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zenctl.cli.views.graph.looks import KINDS
 from zenctl.cli.views.graph.texts import dot_text, mermaid_style, mermaid_text
 from zenctl.cli.views.state import artifacts_note, commit_text, is_source
 from zenctl.cli.views.style import plural, short_digest
+from zenctl.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from zenctl.engine.requests import LineageOutcome
