@@ -170,30 +170,34 @@ def _digests(place: Path) -> Iterable[str]:
 
 
 def _served(store: MetadataStore, project: str, workspace: str, url: str) -> Named:
-    """The endpoint that is recorded at a URL, or at one that this leads below."""
+    """The endpoint that is recorded at a URL, or whose URL is the only one above or below it."""
     names = [workspace, *(w.name for w in workspaces(store, project) if w.name != workspace)]
-    known: dict[str, str] = {}
-    for name in names:
-        for recorded in read_heads(store, project, name):
-            served = str(recorded.attributes.get("url") or "")
-            if not isinstance(recorded.addr, EndpointAddr) or not served:
-                continue
-            known[served] = f"{recorded.addr}" + ("" if name == workspace else f" in workspace {name}")
-            if _leads_to(url, served):
-                where = "" if name == workspace else f" in workspace {name}"
-                return Named(recorded, f"{served} is its URL{where}")
-    shown = "\n".join(f"  {served}  {addr}" for served, addr in list(known.items())[:_SHOWN])
+    known = {
+        served: recorded
+        for name in reversed(names)
+        for recorded in read_heads(store, project, name)
+        if isinstance(recorded.addr, EndpointAddr) and (served := str(recorded.attributes.get("url") or ""))
+    }
+    found = [served for served in known if _is_below(url, served)] or [s for s in known if _is_below(s, url)]
+    if len(found) == 1:
+        recorded = known[found[0]]
+        where = "" if recorded.workspace == workspace else f" in workspace {recorded.workspace}"
+        return Named(recorded, f"{found[0]} is its URL{where}")
+    shown = "\n".join(f"  {served}  {known[served].addr}" for served in (found or list(known))[:_SHOWN])
+    if found:
+        detail = f"Give more of the URL:\n{shown}"
+        raise DiagnosticError(error("ambiguous_url", f"{len(found)} recorded endpoints are below {url}", detail))
     detail = f"Recorded are:\n{shown}" if known else "No endpoint is recorded. `zenctl apply` makes those declared."
     raise DiagnosticError(error("unknown_record", f"No recorded endpoint is at {url}", detail))
 
 
-def _leads_to(url: str, served: str) -> bool:
-    """Whether a URL is an endpoint's: the same host and port, and one path is the beginning of the other."""
-    given, known = urlsplit(url), urlsplit(served)
+def _is_below(url: str, above: str) -> bool:
+    """Whether a URL is another one, or one below it, as a path or a method (`:predict`)."""
+    given, known = urlsplit(url), urlsplit(above)
     if _place(given.netloc, given.scheme) != _place(known.netloc, known.scheme):
         return False
-    one, other = given.path.rstrip("/"), known.path.rstrip("/")
-    return other.startswith(one) if len(one) <= len(other) else one.startswith(other) and one[len(other)] in "/:"
+    path, beginning = given.path.rstrip("/"), known.path.rstrip("/")
+    return path.startswith(beginning) and path[len(beginning) : len(beginning) + 1] in ("", "/", ":")
 
 
 def _place(netloc: str, scheme: str) -> tuple[str, str]:

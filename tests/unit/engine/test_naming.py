@@ -137,6 +137,17 @@ def test_what_names_nothing(name: Name, tmp_path: Path, words: str, code: str, s
     assert said in f"{problem.summary}\n{problem.detail}"
 
 
+def test_a_url_that_several_endpoints_are_below(store: MemoryStore, tmp_path: Path) -> None:
+    recorder = Recorder(store, acquire(store, "p", "default", Holder.here("zenctl apply")))
+    other = EndpointAddr("local", "fitness")
+    recorder.endpoint(other, Components("endpoint.local/1"), {"url": f"{URL}ness"}, {})
+    assert find_named(store, "p", "default", f"{URL}ness/versions/1", tmp_path).recorded.addr == other
+    assert find_named(store, "p", "default", URL, tmp_path).recorded.addr == SERVE
+    with pytest.raises(DiagnosticError, match="2 recorded endpoints are below") as caught:
+        find_named(store, "p", "default", "http://127.0.0.1:8501", tmp_path)
+    assert f"{URL}ness  endpoint.local.fitness" in caught.value.diagnostics[0].detail
+
+
 def test_digits_that_several_artifacts_begin_with(store: MemoryStore, tmp_path: Path) -> None:
     recorder = Recorder(store, acquire(store, "p", "default", Holder.here("zenctl apply")))
     run = recorder.start(CSV, "more", "Process", Components("csv/1"), "", {})
