@@ -25,6 +25,9 @@ COMMANDS = (
 )  # fmt: skip
 """The commands of one word; each is the function of its name in the module of its name, `import_` for a keyword."""
 
+STATE_COMMANDS = ("list", "show", "verify")
+"""The commands of `zenctl state`; each is the function `state_NAME` in the module of that name."""
+
 
 def build(only: str = "") -> typer.Typer:
     """The application; where `only` is one of COMMANDS, with that one alone: it starts sooner."""
@@ -57,12 +60,12 @@ def build(only: str = "") -> typer.Typer:
 
 def _states() -> typer.Typer:
     """The commands of `zenctl state`."""
-    from zenctl.cli.commands import state_list, state_show
-
     state = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     state.callback()(_state)
-    state.command("list", cls=Command, context_settings=HELP_NAMES, epilog=state_list.EPILOG)(state_list.state_list)
-    state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
+    for name in STATE_COMMANDS:
+        module = import_module(f"zenctl.cli.commands.state_{name}")
+        declare = state.command(name, cls=Command, context_settings=HELP_NAMES, epilog=module.EPILOG)
+        declare(getattr(module, f"state_{name}"))
     return state
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zenctl.addrs import canonical
 from zenctl.cli.arguments import values
 from zenctl.diagnostics import Diagnostic, error
 
@@ -98,3 +99,35 @@ def address_arguments(
         found.append(values.missing("The address", detail))
         return AddressArguments("", json, follow)
     return AddressArguments(values.address("", texts[0], found), json, follow)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyArguments:
+    """Of `zenctl state verify`; without addresses all that the scope names."""
+
+    addresses: tuple[str, ...] = ()
+    all_workspaces: bool = False
+    everything: bool = False
+    remove_corrupt: bool = False
+    json: bool = False
+
+
+def verify_arguments(
+    texts: Sequence[str],
+    found: list[Diagnostic],
+    *,
+    all_workspaces: bool,
+    everything: bool,
+    remove_corrupt: bool,
+    json: bool,
+) -> VerifyArguments:
+    """Check what is to be verified."""
+    if everything and (texts or all_workspaces):
+        other = "addresses" if texts else "-all-workspaces"
+        found.append(error("bad_argument", f"-all and {other} together", "-all reads every recorded result."))
+    return VerifyArguments(patterns(texts, found), all_workspaces, everything, remove_corrupt, json)
+
+
+def patterns(texts: Sequence[str], found: list[Diagnostic]) -> tuple[str, ...]:
+    """Addresses of instances, blocks or modules, as typed without a flag."""
+    return tuple(name for text in texts if (name := values.address("", text, found, read=canonical)))
