@@ -1,4 +1,4 @@
-"""Reads every byte of stored artifacts and says which are missing or not what their digest says. Removes what is corrupt if asked."""
+"""Reads every byte of stored artifacts, and says which objects are missing or not what their digest says."""
 
 from __future__ import annotations
 

@@ -33,9 +33,26 @@ def lineage(store: MetadataStore, execution_id: int) -> LineageNode:
     An input leads to the execution that was recorded as its producer, else to the newest result before it with the same
     content, of its own workspace where there is one. An input that nothing recorded produced has no node.
     """
-    root = LineageNode(_one(store, execution_id))
-    nodes = {execution_id: root}
-    level = [root]
+    return _grow(store, [_one(store, execution_id)])[execution_id]
+
+
+def ancestry(store: MetadataStore, execution_ids: Iterable[int]) -> list[Recorded]:
+    """These executions and all that they were made from, each once: what `lineage` of any of them leads to.
+
+    Of one that stands for another execution, that one's lineage too.
+    """
+    wanted, nodes = set(execution_ids), dict[int, LineageNode]()
+    while wanted:
+        found = read_recorded(store, store.executions_by_id(sorted(wanted)))
+        nodes |= _grow(store, found)
+        wanted = {node.recorded.source for node in nodes.values() if node.recorded.source} - nodes.keys()
+    return [node.recorded for node in nodes.values()]
+
+
+def _grow(store: MetadataStore, roots: Iterable[Recorded]) -> dict[int, LineageNode]:
+    """The nodes of these executions and of all that they were made from, by id."""
+    nodes = {recorded.execution_id: LineageNode(recorded) for recorded in roots}
+    level = list(nodes.values())
     while level:
         producers = _producers(store, [node.recorded for node in level])
         wanted = {p for found in producers.values() for p in found.values()} - nodes.keys()
@@ -45,7 +62,7 @@ def lineage(store: MetadataStore, execution_id: int) -> LineageNode:
             found = producers[node.recorded.execution_id]
             node.inputs = {name: nodes[found[name]] for name in node.recorded.inputs if found.get(name) in nodes}
         level = new
-    return root
+    return nodes
 
 
 def uses(store: MetadataStore, execution_id: int) -> UseNode:

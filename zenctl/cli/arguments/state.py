@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zenctl.addrs import canonical
 from zenctl.cli.arguments import values
+from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic, error
 
 
@@ -131,3 +132,45 @@ def verify_arguments(
 def patterns(texts: Sequence[str], found: list[Diagnostic]) -> tuple[str, ...]:
     """Addresses of instances, blocks or modules, as typed without a flag."""
     return tuple(name for text in texts if (name := values.address("", text, found, read=canonical)))
+
+
+@dataclass(frozen=True, slots=True)
+class CollectArguments:
+    """Of `zenctl state gc`; `older_than` and `lock_timeout` are in seconds."""
+
+    keep: int = 0
+    older_than: float = 0.0
+    dry_run: bool = False
+    auto_approve: bool = False
+    force: bool = False
+    json: bool = False
+    variables: tuple[VariableArgument, ...] = ()
+    lock_timeout: float = 0.0
+
+
+def collect_arguments(
+    found: list[Diagnostic],
+    *,
+    keep: str,
+    older_than: str,
+    dry_run: bool,
+    auto_approve: bool,
+    force: bool,
+    json: bool,
+    variables: tuple[VariableArgument, ...],
+    lock_timeout: float,
+) -> CollectArguments:
+    """Check the flags of `state gc`."""
+    if json and not (dry_run or auto_approve):
+        detail = "It asks nothing while it prints JSON. Look first with -dry-run, or approve with -auto-approve."
+        found.append(error("bad_argument", "-json needs -dry-run or -auto-approve", detail))
+    return CollectArguments(
+        values.count("-keep", keep, found) if keep and keep != "0" else 0,
+        values.seconds("-older-than", older_than, found) if older_than else 0.0,
+        dry_run,
+        auto_approve,
+        force,
+        json,
+        variables,
+        lock_timeout,
+    )

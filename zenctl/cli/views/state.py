@@ -93,7 +93,8 @@ def recorded_lines(recorded: Recorded, style: Style) -> list[str]:
 
 def artifact_text(artifact: RecordedArtifact) -> str:
     """`Dataset 3f2a91c0d4e5 (12.3 kB, 345 rows)`"""
-    facts = [size(artifact.bytes)] if artifact.bytes else []
+    facts = ["freed by state gc"] if artifact.deleted else []
+    facts += [size(artifact.bytes)] if artifact.bytes else []
     note = values_note(artifact, _VALUES_SHOWN)
     facts += [note] if note else []
     return f"{artifact.type} {short_digest(artifact.digest)}" + (f" ({', '.join(facts)})" if facts else "")
@@ -220,6 +221,7 @@ def _artifact(artifact: RecordedArtifact) -> dict[str, Any]:
         "uri": artifact.uri,
         "bytes": artifact.bytes,
         "properties": dict(artifact.properties),
+        **({"deleted": True} if artifact.deleted else {}),
     }
 
 

@@ -72,9 +72,7 @@ def verified_lines(verified: Verified, style: Style) -> list[str]:
 
 def _advice(verified: Verified, corrupt: int) -> list[str]:
     if corrupt and not verified.removed:
-        return [
-            "`zenctl state verify -remove-corrupt` deletes what is corrupt; it is made anew by the next apply then."
-        ]
+        return ["`zenctl state verify -remove-corrupt` deletes what is corrupt, so that it is made anew."]
     removed = f"{plural(len(verified.removed), 'corrupt file')} deleted. " if verified.removed else ""
     return [f"{removed}`zenctl plan` shows which steps run again to make it anew."]
 
