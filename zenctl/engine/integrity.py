@@ -161,11 +161,11 @@ def _objects(found: Iterator[tuple[Named, Tree | Fault | None]]) -> tuple[list[_
             faults.append(tree)
             continue
         files = tree.files if tree is not None else ()
-        wanted = [(blob_path(file.sha256), file.sha256, file.size, file.path) for file in files]
+        wanted = [(_Object(blob_path(file.sha256), file.sha256, file.size), file.path) for file in files]
         if tree is None:
-            wanted = [(code_path(item.digest), item.digest, None, "")]
-        for path, digest, size, name in wanted:
-            objects.setdefault(path, _Object(path, digest, size)).users.append((item, name))
+            wanted = [(_Object(code_path(item.digest), item.digest, None), "")]
+        for stored, name in wanted:
+            objects.setdefault(stored.path, stored).users.append((item, name))
     return list(objects.values()), faults
 
 

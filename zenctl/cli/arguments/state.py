@@ -174,3 +174,47 @@ def collect_arguments(
         variables,
         lock_timeout,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveArguments:
+    """Of `zenctl state rm`; `lock_timeout` is in seconds."""
+
+    addresses: tuple[str, ...]
+    dry_run: bool = False
+    json: bool = False
+    lock_timeout: float = 0.0
+
+
+def remove_arguments(
+    texts: Sequence[str], found: list[Diagnostic], *, dry_run: bool, json: bool, lock_timeout: str
+) -> RemoveArguments:
+    """Check the addresses that are to be forgotten."""
+    if not texts:
+        detail = "For example: zenctl state rm step.python.fit\n`zenctl state list` lists the addresses."
+        found.append(values.missing("The address", detail))
+    return RemoveArguments(patterns(texts, found), dry_run, json, values.seconds("-lock-timeout", lock_timeout, found))
+
+
+@dataclass(frozen=True, slots=True)
+class MoveArguments:
+    """Of `zenctl state mv`; `lock_timeout` is in seconds."""
+
+    source: str
+    target: str
+    dry_run: bool = False
+    json: bool = False
+    lock_timeout: float = 0.0
+
+
+def move_arguments(
+    source: str, target: str, found: list[Diagnostic], *, dry_run: bool, json: bool, lock_timeout: str
+) -> MoveArguments:
+    """Check the two addresses of a move."""
+    if not (source and target):
+        detail = "For example: zenctl state mv step.python.fit step.python.train"
+        found.append(values.missing("The new address" if source else "The address", detail))
+    places = patterns([text for text in (source, target) if text], found)
+    seconds = values.seconds("-lock-timeout", lock_timeout, found)
+    both = places if len(places) == 2 else ("", "")
+    return MoveArguments(*both, dry_run, json, seconds)

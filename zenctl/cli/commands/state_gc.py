@@ -9,26 +9,26 @@ import typer
 
 from zenctl.cli import exits
 from zenctl.cli.arguments import values
-from zenctl.cli.arguments.options import JsonFlag, LockTimeout, NoColor, Var, VarFile, WorkspaceFlag
+from zenctl.cli.arguments.options import DryRun, JsonFlag, LockTimeout, NoColor, Var, VarFile, WorkspaceFlag
 from zenctl.cli.arguments.state import CollectArguments, collect_arguments
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.diagnostics import Diagnostic
 
 EPILOG = """
-What stays, of all workspaces: current results and all that they were made from,
-what endpoints serve, snapshots that the configuration pins (`version`), code, job
-orders and logs. What is freed cannot be reused or rolled back to; that it was
-made, when and from what stays recorded. -keep and -older-than leave more.
+What stays, of all workspaces: current results and all that they were made
+from, what endpoints serve, snapshots that the configuration pins (`version`),
+code, job orders and logs. What is freed cannot be reused or rolled back to; that
+it was made, when and from what stays recorded. -keep and -older-than leave more.
 
-It works while no apply runs, and applies that begin wait until it lets them pass.
-Interrupted, it goes on with the next call. An artifact store belongs to one
-metadata store: where another one is seen to use it, nothing is freed.
+It works while no apply runs; applies that begin meanwhile wait until it lets
+them pass. Interrupted, it goes on with the next call. An artifact store belongs
+to one metadata store: where another is seen to use it, nothing is freed.
 
 Examples:
 
   zenctl state gc -dry-run
   zenctl state gc -keep=3
-  zenctl state gc -older-than=30d -auto-approve -lock-timeout=1h    # nightly
+  zenctl state gc -older-than=30d -auto-approve -lock-timeout=1h   # nightly
 
 Exit codes: 0 done, or nothing to free; 1 error or not approved; 4 an apply runs.
 """
@@ -46,7 +46,7 @@ def state_gc(
             "-older-than", "--older-than", metavar="DURATION", help="Only what was last run or reused before: 30d, 12h."
         ),
     ] = "",
-    dry_run: Annotated[bool, typer.Option("-dry-run", "--dry-run", help="Show what would be freed, and stop.")] = False,
+    dry_run: DryRun = False,
     auto_approve: Annotated[
         bool, typer.Option("-auto-approve", "--auto-approve", help="Do not ask. Needed without a terminal.")
     ] = False,
