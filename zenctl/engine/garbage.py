@@ -88,7 +88,8 @@ def find_garbage(facts: Facts, policy: Policy, read: Callable[[Collection[str]],
     kept = {*facts.needed, *(_digest(artifacts[id_]) for id_ in _kept(facts, policy))}
     makers = _makers(facts)
     dead = {d: run for d, run in makers.items() if d not in kept and tree_path(d) in facts.stored}
-    live = [d for d, found in by_digest.items() if d not in dead and (d in kept or any(map(_is_live, found)))]
+    # What a job wrote whose end nobody has recorded is needed, and no record names it yet.
+    live = [*kept, *(d for d, found in by_digest.items() if d not in kept | dead.keys() and any(map(_is_live, found)))]
     # An artifact whose list of files is damaged cannot be used, nor said what it needs: it will be made anew.
     trees = read([d for d in live if tree_path(d) in facts.stored])
     named = {tree_path(d) for d in live} | {blob_path(f.sha256) for tree in trees.values() for f in tree.files}
