@@ -17,8 +17,9 @@ from zenctl.diagnostics import Diagnostic
 EPILOG = """
 What stays, of all workspaces: current results and all that they were made
 from, what endpoints serve, snapshots that the configuration pins (`version`),
-code, job orders and logs. What is freed cannot be reused or rolled back to; that
-it was made, when and from what stays recorded. -keep and -older-than leave more.
+code, job orders and logs. What is freed cannot be reused or rolled back to;
+that it was made, when and from what stays recorded. -keep and -older-than leave
+more.
 
 It works while no apply runs; applies that begin meanwhile wait until it lets
 them pass. Interrupted, it goes on with the next call. An artifact store belongs
@@ -30,7 +31,7 @@ Examples:
   zenctl state gc -keep=3
   zenctl state gc -older-than=30d -auto-approve -lock-timeout=1h   # nightly
 
-Exit codes: 0 done, or nothing to free; 1 error or not approved; 4 an apply runs.
+Exit codes: 0 done; 1 error or not approved; 4 an apply runs.
 """
 
 
