@@ -14,6 +14,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -61,16 +62,11 @@ class LockHeld(StoreError):
     """Another apply holds the workspace's lock: `holder`, under `serial`."""
 
     def __init__(self, project: str, workspace: str, serial: int, holder: Holder) -> None:
+        what = f"workspace {workspace} of {project} is locked by apply {serial}"
+        hint = f"Wait for it with -lock-timeout=5m. If it is dead for certain: zenctl force-unlock {serial}"
         if (project, workspace) == COLLECTION:
-            super().__init__(
-                f"garbage is being collected, and no apply can run meanwhile: {holder}",
-                "Wait for it with -lock-timeout=5m.",
-            )
-        else:
-            super().__init__(
-                f"workspace {workspace} of {project} is locked by apply {serial}: {holder}",
-                f"Wait for it with -lock-timeout=5m. If it is dead for certain: zenctl force-unlock {serial}",
-            )
+            what, hint = "garbage is being collected, and no apply can run meanwhile", "Wait with -lock-timeout=5m."
+        super().__init__(f"{what}: {holder}", hint)
         self.project = project
         self.workspace = workspace
         self.serial = serial
@@ -233,7 +229,9 @@ def acquire(
     try:
         _let_collection_end(store, max(timeout, COLLECTION_PATIENCE), on_wait)
     except BaseException:
-        lock.finish("failed")
+        # A lock that is not given back is taken over later.
+        with suppress(StoreError):
+            lock.finish("failed")
         raise
     return lock
 
@@ -248,8 +246,7 @@ def _let_collection_end(store: MetadataStore, patience: float, on_wait: Callable
             return
         held = lock_held(newest)
         if is_gone(held.holder, int(newest.properties.get("lease_until_ms", 0)), _now_ms()):
-            if abandon(store, newest):
-                return
+            abandon(store, newest)
             continue
         left = deadline - time.monotonic()
         if left <= 0:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.measuring import PATIENCE
 from zenctl.addrs import Address, parse
 from zenctl.digests import sha256_text
 from zenctl.engine import collecting
@@ -31,9 +35,12 @@ from zenctl.jobs.result import JobResult, OutputResult
 from zenctl.jobs.spec import job_path, result_path
 from zenctl.jobs.storage import TEMPORARY, FolderStorage
 from zenctl.jobs.wire import result_to_json
+from zenctl.metadata import exclusive as exclusive_module
+from zenctl.metadata import lock as lock_module
+from zenctl.metadata.applies import applies
 from zenctl.metadata.inventory import take_inventory
 from zenctl.metadata.lineage import ancestry
-from zenctl.metadata.lock import Holder, acquire
+from zenctl.metadata.lock import COLLECTION, Holder, acquire
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.recording import OutputRecord, Recorder
 from zenctl.metadata.state import RecordedArtifact, WorkspaceState, read_state
@@ -86,7 +93,7 @@ class Place:
     root: Path
     store: MemoryStore
     storage: Mortal
-    jobs: int = 0
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def world(self, workspace: str = "default") -> World:
         return World(self.opened, Inputs(self.root, workspace), self.store, cast(Providers, None), self.storage)
@@ -123,8 +130,8 @@ class Place:
         *,
         end: bool = True,
     ) -> int:
-        self.jobs += 1
-        job = f"job-{self.jobs}-{sha256_text(str(self.jobs))[:8]}"
+        number = next(self.numbers)
+        job = f"job-{number}-{sha256_text(str(number))[:8]}"
         started = recorder.start(addr, job, "Process", components(fingerprint), fingerprint, given)
         self.storage.put(job_path(job), b"{}")
         self.storage.put(code_path(sha256_text(fingerprint)), fingerprint.encode())
@@ -215,7 +222,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, phases=NO_SHRINK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, phases=NO_SHRINK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, min_size=2, max_size=14))
 def test_whatever_happens_nothing_needed_is_freed_and_nothing_else_stays(
     opened: tuple[Opened, Path], steps: list[tuple[str, Any, Any]]
@@ -297,9 +304,10 @@ def test_what_was_freed_is_not_reused_and_is_live_again_once_it_is_made_anew(pla
     results = ResultFinder(place.store, place.storage, state, Trusted("p", "default"))
     assert results(FIT, first.fingerprint) is None
     assert results.pinned(first.execution_id, first.fingerprint) is None
-    jobs = place.jobs
+    before = place.state().results[FIT].execution_id
     place.apply("default", 0)
-    assert place.jobs > jobs
+    made = place.state().results[FIT]
+    assert (made.execution_id > before, made.source) == (True, 0)
     assert not place.state().results[FIT].is_deleted
     place.check()
 
@@ -393,7 +401,7 @@ def test_what_an_interrupted_job_wrote_stays_until_somebody_settles_it(place: Pl
 def test_a_store_that_another_metadata_store_uses_is_left_alone(place: Place) -> None:
     place.apply("default", 0)
     place.apply("default", 1)
-    other = replace(place, store=MemoryStore(), jobs=100)
+    other = replace(place, store=MemoryStore(), numbers=count(101))
     other.apply("default", 2)
     before = {info.path for info in place.storage.list("")}
     with pytest.raises(collecting.DiagnosticError) as refused:
@@ -425,3 +433,25 @@ def test_a_needed_artifact_whose_list_is_damaged_is_no_obstacle(place: Place) ->
     assert path.read_bytes() == b"{}"
     shutil.rmtree(place.storage.root)
     assert place.find().is_empty
+
+
+def test_applies_and_collections_at_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (lock_module, exclusive_module):
+        monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
+
+    def applying(workspace: str, parameters: list[int]) -> None:
+        for parameter in parameters:
+            place.apply(workspace, parameter)
+
+    # Each makes what the other has made and left: the very results that are garbage at times.
+    orders = {"pr-1": [0, 1, 2, 3, 0, 1, 2, 3], "pr-2": [3, 2, 1, 0, 3, 2, 1, 0]}
+    with ThreadPoolExecutor() as pool:
+        appliers = [pool.submit(applying, *order) for order in orders.items()]
+        while not all(applier.done() for applier in appliers):
+            place.collect(lock_timeout=PATIENCE)
+        for applier in appliers:
+            applier.result()
+    place.check()
+    assert applies(place.store, *COLLECTION, 0)
+    place.collect()
+    place.check()
