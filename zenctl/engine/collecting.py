@@ -12,7 +12,7 @@ from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import read_result
-from zenctl.engine.garbage import PREFIXES, Facts, Garbage, Group, Policy, find_garbage
+from zenctl.engine.garbage import PREFIXES, TREES, Facts, Garbage, Group, Policy, find_garbage
 from zenctl.engine.integrity import WORKERS
 from zenctl.engine.locking import LEASE_SECONDS
 from zenctl.engine.opening import OpeningError, open_configuration
@@ -244,21 +244,30 @@ def _within(garbage: Garbage, approved: Garbage | None) -> Garbage:
 
 
 def _free(storage: Storage, lock: ApplyLock, garbage: Garbage, freed: _Freed) -> None:
-    """Mark first, so that nobody takes for whole what is half deleted; then delete, until the time is over."""
+    """Mark first, so that nobody takes for whole what is half deleted; then delete, until the time is over.
+
+    Files go before the lists that name them: what an interruption leaves is still known to be of an address.
+    """
     for at in range(0, len(garbage.deleted), MARKED_AT_ONCE):
         marked = (replace(a, state=ArtifactState.DELETED) for a in garbage.deleted[at : at + MARKED_AT_ONCE])
         lock.commit(Transition(artifacts=tuple(marked)))
-    left = [*garbage.objects, *garbage.staging]
     deadline = time.monotonic() + HOLD_SECONDS
+    lists = [info for info in garbage.objects if info.path.startswith(TREES)]
+    files = [info for info in garbage.objects if not info.path.startswith(TREES)]
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="zenctl-gc") as pool:
-        while left and time.monotonic() < deadline:
+        for number, part in enumerate((*_parts(files), *_parts(lists), *_parts(garbage.staging))):
+            if number and time.monotonic() > deadline:
+                return
             # No put fences a deletion off: so it is begun only while nobody can take the lock for dead.
             lock.keep(LEASE_SECONDS / 2)
-            part, left = left[:AT_ONCE], left[AT_ONCE:]
             for info in pool.map(lambda info: _deleted(storage, info), part):
                 freed.files += 1
                 freed.bytes += info.size
-    freed.finished = not left
+    freed.finished = True
+
+
+def _parts(objects: Sequence[ObjectInfo]) -> list[Sequence[ObjectInfo]]:
+    return [objects[at : at + AT_ONCE] for at in range(0, len(objects), AT_ONCE)]
 
 
 def _deleted(storage: Storage, info: ObjectInfo) -> ObjectInfo:

@@ -11,7 +11,10 @@ from zenctl.jobs.storage import ObjectInfo
 from zenctl.metadata.inventory import Inventory, Run
 from zenctl.metadata.store import Artifact, ArtifactState
 
-PREFIXES = ("blobs/", "code/", "jobs/", "trees/")
+TREES = "trees/"
+"""Where the lists of artifacts' files lie."""
+
+PREFIXES = ("blobs/", "code/", "jobs/", TREES)
 """What zenctl writes in an artifact store; anything else there is not its own."""
 
 
@@ -59,14 +62,15 @@ class Group:
 class Garbage:
     """What may be freed. `deleted` are records of artifacts to be marked before an object is touched.
 
-    `objects` are in the order in which they are to be deleted: files before the lists that name them, so that what an
-    interruption leaves is still known to be of an address. `staging` are objects that no record names. `foreign` are
-    jobs in the artifact store that the metadata store does not know: somebody else uses it too.
+    `objects` are the files and lists of files to be deleted then. `staging` are objects that no record names; those of
+    them that an interrupted job may still be writing are `held`. `foreign` are jobs in the artifact store that the
+    metadata store does not know: somebody else uses it too.
     """
 
     deleted: tuple[Artifact, ...] = ()
     objects: tuple[ObjectInfo, ...] = ()
     staging: tuple[ObjectInfo, ...] = ()
+    held: tuple[ObjectInfo, ...] = ()
     groups: tuple[Group, ...] = ()
     foreign: tuple[str, ...] = ()
 
@@ -96,11 +100,14 @@ def find_garbage(facts: Facts, policy: Policy, read: Callable[[Collection[str]],
     files = _files_of(dead, read(list(dead)), named, facts.stored)
     objects = [info for several in files.values() for info in several]
     named |= {info.path for info in objects} | {code_path(run.archive) for run in facts.inventory.runs if run.archive}
-    staging, foreign = _unnamed(facts, named)
+    unnamed, foreign = _unnamed(facts, named)
+    since = facts.written_since
+    held = tuple(info for info in unnamed if since is not None and info.modified >= since)
     return Garbage(
         deleted=tuple(a for d in dead for a in by_digest[d] if _is_live(a)),
-        objects=tuple(sorted(objects, key=lambda info: info.path.startswith("trees/"))),
-        staging=staging,
+        objects=tuple(objects),
+        staging=tuple(info for info in unnamed if since is None or info.modified < since),
+        held=held,
         groups=_groups(facts, dead, files),
         foreign=foreign,
     )
@@ -149,7 +156,7 @@ def _files_of(
 
 
 def _unnamed(facts: Facts, named: Collection[str]) -> tuple[tuple[ObjectInfo, ...], tuple[str, ...]]:
-    """Objects that no record names, without those that may just be being written, and jobs that nobody here ordered."""
+    """Objects that no record names, and jobs that nobody here ordered."""
     jobs = {run.job_id for run in facts.inventory.runs}
     # The second job of a step that is run twice has no record; but for its end it is called as the first.
     siblings = {_stem(job) for job in jobs}
@@ -162,8 +169,7 @@ def _unnamed(facts: Facts, named: Collection[str]) -> tuple[tuple[ObjectInfo, ..
             foreign[job] = None
         if job not in jobs:
             staging.append(info)
-    since = facts.written_since
-    return tuple(info for info in staging if since is None or info.modified < since), tuple(foreign)
+    return tuple(staging), tuple(foreign)
 
 
 def _groups(facts: Facts, dead: Mapping[str, Run], files: Mapping[str, list[ObjectInfo]]) -> tuple[Group, ...]:

@@ -326,6 +326,25 @@ def test_an_interruption_leaves_nothing_that_looks_whole(place: Place) -> None:
     assert place.find().is_empty
 
 
+def test_applies_may_pass_while_much_is_deleted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for parameter in range(4):
+        place.apply("default", parameter)
+    monkeypatch.setattr(collecting, "HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(collecting, "AT_ONCE", 2)
+    found = place.collect()
+    assert len(applies(place.store, *COLLECTION, 0)) == -(-len(_files(found)) // 2) + -(-len(_lists(found)) // 2)
+    assert place.find().is_empty
+    place.check()
+
+
+def _files(garbage: Garbage) -> list[str]:
+    return [info.path for info in garbage.objects if info.path not in _lists(garbage)]
+
+
+def _lists(garbage: Garbage) -> list[str]:
+    return [info.path for info in garbage.objects if info.path.startswith("trees/")]
+
+
 def test_only_what_was_approved_goes(place: Place) -> None:
     place.apply("default", 0)
     place.apply("default", 1)
@@ -382,6 +401,8 @@ def test_what_an_interrupted_job_wrote_stays_until_somebody_settles_it(place: Pl
     # It may still be writing: nothing that is as young as it is taken for abandoned.
     place.collect()
     assert {info.path for info in place.storage.list("")} == before
+    held = place.find()
+    assert (held.is_empty, len(held.held)) == (True, 3)
     # It has ended, and the next apply will take what it wrote.
     [job] = [run.job_id for run in take_inventory(place.store).runs if run.id == started]
     output = place.write(str(FIT), int("f", 16) % 5, "f" * 64)

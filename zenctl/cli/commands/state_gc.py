@@ -97,11 +97,8 @@ def run(run: Invocation, given: CollectArguments) -> int:
     code = run.report(outcome.diagnostics, outcome.sources)
     if outcome.garbage is None:
         return code or exits.ERROR
-    if outcome.garbage.is_empty:
-        run.terminal.write("There is nothing to free.")
-        return code
     run.terminal.write("\n".join(view.garbage_lines(outcome.garbage, run.terminal.style)))
-    if given.dry_run:
+    if outcome.garbage.is_empty or given.dry_run:
         return code
     question = "Do you really want to free all of this?"
     explained = ["The files are deleted; this cannot be undone.", "What was recorded of them stays."]

@@ -18,14 +18,19 @@ _STAGING = "what no record names"
 
 
 def garbage_lines(garbage: Garbage, style: Style) -> list[str]:
-    """A row for each address, one for what no record names, and the sum."""
+    """A row for each address, one for what no record names, the sum, and what stays until it is settled."""
+    held = sum(info.size for info in garbage.held)
+    note = f"{size(held)} stay that an interrupted apply may have left; the next apply settles that."
+    notes = [note] if garbage.held else []
+    if garbage.is_empty:
+        return ["There is nothing to free.", *notes]
     rows = [(g.address, f"{g.versions:,}", f"{g.files:,}", size(g.bytes)) for g in garbage.groups]
     if garbage.staging:
         staged = sum(info.size for info in garbage.staging)
         rows.append((_STAGING, "", f"{len(garbage.staging):,}", size(staged)))
     widths = [max(columns(row[at]) for row in (_HEADINGS, *rows)) for at in range(len(_HEADINGS))]
     lines = [style.dim(_line(_HEADINGS, widths)), *(_line(row, widths) for row in rows)]
-    return [*lines, "", f"{summary(garbage)}, {style.bold(size(garbage.bytes))} in all."]
+    return [*lines, "", f"{summary(garbage)}, {style.bold(size(garbage.bytes))} in all.", *notes]
 
 
 def summary(garbage: Garbage) -> str:
@@ -66,6 +71,7 @@ def garbage_document(
                 for group in garbage.groups
             ],
             "staging": {"files": len(staging), "bytes": sum(info.size for info in staging)},
+            "held": {"files": len(garbage.held), "bytes": sum(info.size for info in garbage.held)},
             "files": len(garbage.objects) + len(staging),
             "bytes": garbage.bytes,
         },
