@@ -399,7 +399,7 @@ def test_what_an_interrupted_job_wrote_stays_until_somebody_settles_it(place: Pl
     started = place.run(recorder, FIT, "f" * 64, {}, end=False)
     before = {info.path for info in place.storage.list("")}
     # It may still be writing: nothing that is as young as it is taken for abandoned.
-    place.collect()
+    place.collect(lock_timeout=PATIENCE)
     assert {info.path for info in place.storage.list("")} == before
     held = place.find()
     assert (held.is_empty, len(held.held)) == (True, 3)

@@ -108,7 +108,7 @@ def test_it_gives_way_to_an_apply_that_came_between(store: MetadataStore, monkey
 def test_a_dead_apply_is_fenced_off(store: MetadataStore) -> None:
     dead = take(store, holder=ELSEWHERE, lease_seconds=0.001)
     dead.close()
-    with exclusively(store, COLLECTOR):
+    with exclusively(store, COLLECTOR, timeout=PATIENCE):
         pass
     with pytest.raises(LockLost):
         dead.commit(ONE)
