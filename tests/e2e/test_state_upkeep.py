@@ -11,6 +11,13 @@ from typing import Any
 
 from tests.e2e.conftest import Project, kill_group, wait_for
 from tests.e2e.test_commands import make_slow
+from tests.measuring import PATIENCE
+from zenctl.engine.events import Notice
+from zenctl.engine.requests import ImportRequest, Inputs
+from zenctl.engine.workflow import import_result
+from zenctl.metadata.holder import Holder
+from zenctl.metadata.lock import acquire
+from zenctl.metadata.opening import open_store
 
 APPLY = ("apply", "-auto-approve")
 TALLEST, COUNT, DATA = "step.python.tallest", "step.python.count", "datasource.csv.heights"
@@ -219,3 +226,28 @@ def test_whatever_was_applied_before_collections_change_no_plan(tiny: Project) -
             assert "Nothing is missing or corrupt" in tiny.ok("state", "verify", "-all")
     tiny.ok("state", "gc", "-auto-approve")
     assert "Nothing is missing or corrupt" in tiny.ok("state", "verify", "-all-workspaces")
+
+
+def test_an_import_whose_files_were_collected_before_it_had_the_lock_stores_them_again(tiny: Project) -> None:
+    tiny.ok(*APPLY, f"-target={DATA}")
+    tiny.write("mine/names.json", '["Carl","Ada","Eve"]')
+    before = objects(tiny)
+    store = open_store("sqlite", {}, tiny.root / ".zenctl", create=True)
+    elsewhere = Holder("other-host", 4711, "zenctl apply", "ada")
+    lock = acquire(store, "tiny", "default", elsewhere, lease_seconds=3600)
+
+    def heard(event: object) -> None:
+        if isinstance(event, Notice) and "waiting for the lock" in event.text:
+            stored = [path for path in objects(tiny) if path not in before and "jobs" not in path.parts]
+            assert stored
+            for path in stored:
+                path.unlink()
+            lock.finish("complete")
+
+    try:
+        outcome = import_result(Inputs(tiny.root), ImportRequest(TALLEST, ("names=mine",), PATIENCE), heard)
+    finally:
+        lock.close()
+        store.close()
+    assert outcome.imported is not None, outcome.diagnostics
+    assert "Nothing is missing or corrupt" in tiny.ok("state", "verify")

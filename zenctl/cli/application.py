@@ -147,7 +147,7 @@ def _root(
 
 
 def _state() -> None:
-    """Look into what is recorded of the workspace."""
+    """Look into what is recorded, and keep it in order."""
 
 
 def _workspace() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from zenctl.cli.terminal import Terminal
 from zenctl.cli.views import editing, garbage, verification
 from zenctl.cli.views.diagnostics import Sources
+from zenctl.cli.views.state import artifact_text
 from zenctl.cli.views.style import PLAIN
 from zenctl.diagnostics import error
 from zenctl.engine.collecting import Collected
@@ -16,6 +17,7 @@ from zenctl.engine.garbage import Garbage, Group
 from zenctl.engine.integrity import Fault, Named, Progress, Verified
 from zenctl.engine.verifying import VerifyOutcome
 from zenctl.jobs.storage import ObjectInfo
+from zenctl.metadata.state import RecordedArtifact
 
 MODEL = Named("a" * 64, "Model", ("step.train.fit.model", "pr-1: step.train.fit.model", "x.y", "z"))
 CORRUPT = Fault("corrupt", MODEL, "fit.keras", "blobs/aa/aa", 2_000_000, 1_999_999, "1" * 64, "2" * 64)
@@ -110,3 +112,8 @@ def test_what_runs_on_is_said_with_what_to_do() -> None:
     moved = MoveOutcome({"step.python.a": "step.python.b"}, 8)
     assert "1 address moved. It is recorded as apply 8." in editing.moved_lines(moved, PLAIN, dry_run=False)[-1]
     assert editing.moved_document(moved, SOURCES)["moved"] == [{"from": "step.python.a", "to": "step.python.b"}]
+
+
+def test_a_freed_artifact_is_shown_as_such() -> None:
+    freed = RecordedArtifact(1, "Model", "trees/a", "a" * 64, 1500, deleted=True)
+    assert artifact_text(freed) == "Model aaaaaaaaaaaa (freed by state gc, 1.5 kB)"
