@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import ClassVar, TypeVar, Union
+
+from zenctl.lazy_dataclasses import dataclass
 
 Key = Union[str, int, None]
 """An instance key: a string of `for_each`, an index of `count`, or None."""
@@ -72,8 +74,15 @@ class ModuleInstance:
         return f"module.{self.name}{_key_text(self.key)}"
 
 
+class _Hashed:
+    """Has room for a hash, which is no field: it is not compared, shown or pickled."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+
 @dataclass(frozen=True, slots=True)
-class Address:
+class Address(_Hashed):
     """The address of a block with a type and a name, such as `step.python.fit`."""
 
     kind: ClassVar[str]
@@ -81,19 +90,15 @@ class Address:
     name: str
     key: Key = None
     module: tuple[ModuleInstance, ...] = ()
-    _hash: int = field(default=0, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:
         # Addresses are the keys of nearly every mapping: the hash is found once.
-        found = self._hash
-        if not found:
+        try:
+            return self._hash
+        except AttributeError:
             found = hash((self.kind, self.type, self.name, self.key, self.module))
             object.__setattr__(self, "_hash", found)
-        return found
-
-    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        # Without the hash: that of a text is another one in another process.
-        return self.__class__, (self.type, self.name, self.key, self.module)
+            return found
 
     def __str__(self) -> str:
         own = f"{self.kind}.{self.type}.{self.name}{_key_text(self.key)}"

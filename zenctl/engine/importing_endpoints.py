@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.git import code_version
 from zenctl.jobs.artifacts import tree_path
 from zenctl.lang.document import Raw
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import RecordedArtifact, WorkspaceState, read_state
 from zenctl.metadata.workspaces import workspaces
 from zenctl.plans.actions import Components
@@ -44,7 +44,7 @@ def import_endpoint(world: World, addr: EndpointAddr, request: ImportRequest, li
     """Find it and record it. Raises DiagnosticError; nothing is recorded then."""
     desired = _desired(world, addr)
     live = _find(world, addr, request.ids, desired.config.provider)
-    with single_apply(world, addr, listener, request.lock_timeout) as made:
+    with single_apply(world, (addr,), listener, request.lock_timeout) as made:
         _check_unmanaged(world, addr, live, made.state, desired.config.provider)
         shown = {name: value for name, value in plain(desired.shown_config).items() if not is_unknown(value)}
         components = Components(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.digests import sha256_bytes, sha256_json
 from zenctl.fingerprint.modules import EXTENSIONS
 from zenctl.fingerprint.source import ENVIRONMENT, SourceError, SourceTree
+from zenctl.lazy_dataclasses import dataclass
 
 
 @dataclass
