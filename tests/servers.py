@@ -128,7 +128,7 @@ class MariaDb(DatabaseServer):
         return [
             program("mariadbd", "/usr/sbin"), "--no-defaults", f"--datadir={self.folder}/data",
             f"--socket={self.socket}", f"--pid-file={self.folder}/pid", "--bind-address=127.0.0.1",
-            f"--port={self.port}", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=2",
+            f"--port={self.port}", f"--tmpdir={self.folder}", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=2",
             f"--ssl-ca={self.folder}/ca.pem", f"--ssl-cert={self.folder}/server.pem",
             f"--ssl-key={self.folder}/server.key",
         ]  # fmt: skip
