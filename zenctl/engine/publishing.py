@@ -30,7 +30,7 @@ OUTCOMES = {
     Action.CREATE: "created",
     Action.UPDATE: "updated",
     Action.REPLACE: "replaced",
-    Action.NO_OP: "unchanged",
+    Action.NO_OP: "recorded",
 }
 """What is said of an endpoint once it is done."""
 
