@@ -27,7 +27,7 @@ from zenctl.engine.opening import Opened
 from zenctl.engine.pinning import find_snapshot, pinned_version
 from zenctl.engine.planning import Request, plan
 from zenctl.engine.refreshing import Refresher
-from zenctl.engine.removing import plan_destroy, protected
+from zenctl.engine.removing import begun, plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
 from zenctl.engine.requirements import used_providers
 from zenctl.engine.results import ResultFinder
@@ -114,7 +114,7 @@ def _destroying(opened: Opened, header: Plan, state: WorkspaceState, options: Pl
 
 def _chosen(state: WorkspaceState, options: PlanOptions) -> frozenset[Address]:
     """The recorded addresses that the flags leave: those targeted, or all, without those excluded."""
-    addresses = sorted(state.results, key=str)
+    addresses = sorted({*state.results, *begun(state)}, key=str)
     wanted = named(addresses, options.targets, "-target") if options.targets else frozenset(addresses)
     return wanted - named(addresses, options.excludes, "-exclude")
 

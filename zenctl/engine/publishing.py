@@ -17,6 +17,7 @@ from zenctl.engine.endpoints import ACTIONS, endpoint_name, live_name
 from zenctl.engine.execution import store_hint
 from zenctl.engine.jobs import input_record, new_job_id
 from zenctl.engine.providers import Providers, provider_diagnostic
+from zenctl.engine.removing import begun
 from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree, tree_path
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.recording import Recorder
@@ -93,15 +94,20 @@ class Publisher:
             components = Components(type=f"endpoint.{addr.type}/1", params=shown, inputs={"model": model.digest})
             inputs = {"model": input_record(model)}
             job_id = new_job_id(self._plan.project, self._plan.workspace, self._recorder.serial, addr)
-            # The endpoint is recorded before it is made, so that one whose apply dies now is found and taken over.
+            if action is Action.REPLACE and desired.config.meta.lifecycle.create_before_destroy:
+                wanted = replace(wanted, name=self._successor(addr))
+            # It is recorded before it is made: if this apply dies now, the next one takes it over, or removes it.
             execution_id = self._recorder.start(
-                addr, job_id, "Deploy", components, "", inputs, backend="", code_version=self._code_version
+                addr,
+                job_id,
+                "Deploy",
+                components,
+                "",
+                inputs,
+                code_version=self._code_version,
+                handle={"name": wanted.name, "provider": desired.config.provider},
             )
             try:
-                if action is Action.REPLACE and desired.config.meta.lifecycle.create_before_destroy:
-                    wanted = replace(wanted, name=self._successor(addr))
-                    # The successor is recorded before it is made: if this apply dies now, the next one removes it.
-                    self._recorder.set_handle(execution_id, {"name": wanted.name, "provider": desired.config.provider})
                 after = self._bring(provider, action, wanted, prior)
             except BaseException as problem:
                 self._recorder.fail(execution_id, str(problem) or type(problem).__name__, canceled=False)
@@ -115,9 +121,10 @@ class Publisher:
 
     def delete(self, addr: EndpointAddr) -> str:
         """Remove the endpoint and record that it is gone."""
-        recorded = self._state.results.get(addr)
-        name = live_name(addr, self._state)
-        provider = str(recorded.attributes.get("provider", "")) if recorded is not None else ""
+        recorded = self._state.results.get(addr) or begun(self._state).get(addr)
+        known: Mapping[str, Any] = {**recorded.handle, **recorded.attributes} if recorded is not None else {}
+        name = str(known.get("name", "")) or live_name(addr, self._state)
+        provider = str(known.get("provider", ""))
         try:
             self._providers.endpoint(addr.type, provider).delete(name)
         except ProviderError as problem:

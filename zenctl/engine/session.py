@@ -13,6 +13,7 @@ from zenctl.engine.applying import Applied, Context, apply_changes
 from zenctl.engine.asserting import checks
 from zenctl.engine.clean_code import uncommitted
 from zenctl.engine.components import concealed, plain
+from zenctl.engine.endpoints import TAKING
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
 from zenctl.engine.holding import check_results, check_state, check_world, observe
@@ -67,8 +68,8 @@ def _apply(
     locations: dict[Address, Mapping[str, str]],
 ) -> tuple[Applied, WorkspaceState]:
     opened, inputs = world.opened, world.inputs
-    running = {change.addr for change in plan.changes if change.action in (Action.RUN, Action.MAY_RUN)}
-    settled = settle(state, recorder, world.providers, world.storage, listener, running)
+    wanted = {change.addr for change in plan.changes if change.action in (Action.RUN, Action.MAY_RUN, *TAKING)}
+    settled = settle(state, recorder, world.providers, world.storage, listener, wanted)
     if settled.adopted or settled.ended:
         state = read_state(world.store, plan.project, plan.workspace)
     moved = [change for change in plan.changes if change.moved_from]

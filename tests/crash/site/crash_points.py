@@ -143,7 +143,7 @@ def _backend(points: Points, owner: Any) -> None:
 def _endpoints(points: Points, module: Any) -> None:
     owner = module.LocalEndpoints
     for name in ("read", "delete"):
-        _wrap(points, owner, name, lambda _endpoints, id, name=name: f"endpoint {name} {id}")
+        _wrap(points, owner, name, lambda _endpoints, live, name=name: f"endpoint {name} {live}")
     _wrap(points, owner, "create", lambda _endpoints, wanted: f"endpoint create {wanted.name}")
     _wrap(points, owner, "update", lambda _endpoints, prior, wanted: f"endpoint update {wanted.name}")
     _wrap(points, module, "place_model", lambda _source, _target: "endpoint model")
