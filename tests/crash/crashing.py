@@ -183,6 +183,7 @@ def recover(pipeline: Pipeline, expected: Picture, crashes: Sequence[Crash]) -> 
     before = Counter(pipeline.completed() if (pipeline.data / "metadata.db").exists() else [])
     last.said = pipeline.apply()
     last.left = pipeline.staging()
+    assert [path for path in last.left if "/.put-" not in path] == []
     moments = [crash.moment for crash in crashes]
     assert pipeline.picture() == expected, moments
     assert pipeline.is_up_to_date(), moments

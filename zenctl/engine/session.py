@@ -18,7 +18,7 @@ from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
 from zenctl.engine.holding import check_results, check_state, check_world, observe
 from zenctl.engine.known import recorded_results
-from zenctl.engine.locking import locked_apply
+from zenctl.engine.locking import Claim, locked_apply
 from zenctl.engine.opening import Opened
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.requests import ApplyOutcome, Stop
@@ -31,6 +31,7 @@ from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
+from zenctl.plans.planjson import counted, summary
 from zenctl.runner.zipapp import build_runner
 
 
@@ -41,7 +42,9 @@ def run_apply(
     if world.opened.configuration.settings.require_clean_code and not plan.destroy:
         raise_errors(uncommitted(world.inputs.root, plan, world.opened.folders))
     renew = not (plan.destroy or plan.refresh_only)
-    with locked_apply(world.store, plan.project, world.inputs, listener, lock_timeout, renew=renew) as held:
+    doing = counted({**summary(plan.changes), "no_op": 0}) or "outputs only"
+    claim = Claim(plan.project, f"destroy, {doing}" if plan.destroy else doing, lock_timeout, renew, stop)
+    with locked_apply(world.store, world.inputs, listener, claim) as held:
         state = read_state(world.store, plan.project, plan.workspace)
         check_state(plan, state)
         check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))

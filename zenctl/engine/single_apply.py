@@ -9,7 +9,7 @@ from typing import Any
 
 from zenctl.addrs import Address
 from zenctl.engine.events import Listener
-from zenctl.engine.locking import locked_apply
+from zenctl.engine.locking import Claim, locked_apply
 from zenctl.engine.settling import settle
 from zenctl.engine.world import World
 from zenctl.metadata.recording import Recorder
@@ -29,7 +29,7 @@ class SingleApply:
 def single_apply(world: World, addr: Address, listener: Listener, lock_timeout: float) -> Iterator[SingleApply]:
     """Hold the lock; nothing of the address runs any more. An exception ends the apply as failed."""
     project, workspace = world.opened.configuration.settings.project, world.inputs.workspace
-    with locked_apply(world.store, project, world.inputs, listener, lock_timeout, renew=True) as held:
+    with locked_apply(world.store, world.inputs, listener, Claim(project, f"import of {addr}", lock_timeout)) as held:
         state = read_state(world.store, project, workspace)
         others = [other for other in state.attempts if other != addr]
         settled = settle(state, held.recorder, world.providers, world.storage, listener, others)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
-from zenctl.metadata.holder import Holder, decode_holder, encode_holder, is_gone
+from zenctl.metadata.holder import Holder, decode_holder, encode_holder, has_ended, is_here
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
@@ -39,6 +39,12 @@ __all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlo
 POLL_SECONDS = 0.5
 """How often a lock that is waited for is looked at."""
 
+WATCHED = 0.5
+"""For how much of its lease a holder elsewhere whose lease has ended is watched before it is taken for dead.
+
+It renews it after a third. So no clock that is set wrong, here or there, makes a living one look dead.
+"""
+
 CONTESTED = 1000
 """Races lost in a row before that is taken for a fault of the store."""
 
@@ -50,9 +56,12 @@ _log = logging.getLogger(__name__)
 
 
 class LockHeld(StoreError):
-    """Another apply holds the workspace's lock: `holder`, under `serial`."""
+    """Another apply holds the workspace's lock: `holder`, under `serial`.
 
-    def __init__(self, project: str, workspace: str, serial: int, holder: Holder) -> None:
+    `overdue` says that its lease has ended: it is watched for a sign of life.
+    """
+
+    def __init__(self, project: str, workspace: str, serial: int, holder: Holder, *, overdue: bool = False) -> None:
         super().__init__(
             f"workspace {workspace} of {project} is locked by apply {serial}: {holder}",
             f"Wait for it with -lock-timeout=5m. If it is dead for certain: zenctl force-unlock {serial}",
@@ -61,6 +70,7 @@ class LockHeld(StoreError):
         self.workspace = workspace
         self.serial = serial
         self.holder = holder
+        self.overdue = overdue
 
 
 class LockLost(StoreError):
@@ -85,6 +95,7 @@ class ApplyLock:
         self._guard = threading.Lock()
         self._ended = threading.Event()
         self._error: StoreError | None = None
+        self._renewed_at = time.monotonic()
         self.project = str(apply.properties["project"])
         self.workspace = str(apply.properties["workspace"])
         self.serial = int(apply.properties["serial"])
@@ -164,6 +175,7 @@ class ApplyLock:
                 if found == token:
                     committed = _landed(self._store, fenced)
             self._apply, self._workspace = apply, group
+            self._renewed_at = time.monotonic()
             if committed is not None:
                 return committed
         raise StoreError(f"the metadata store does not keep the numbers of apply {self.serial}")
@@ -173,16 +185,14 @@ class ApplyLock:
         while not self._ended.wait(period):
             try:
                 with self._guard:
-                    if not self._ended.is_set() and self._lease_left() < 2 * period:
+                    # By a clock that nobody sets: the machine's own may jump back, and the lease must not wait for it.
+                    if not self._ended.is_set() and time.monotonic() - self._renewed_at > period / 2:
                         self._commit(Transition(), {})
             except LockLost:
                 return
             except StoreError as problem:
                 # The next round tries again; a put that the apply itself needs reports its own failure.
                 _log.warning("the lease of apply %s could not be renewed: %s", self.serial, problem)
-
-    def _lease_left(self) -> float:
-        return (int(self._apply.properties["lease_until_ms"]) - _now_ms()) / 1000
 
 
 def acquire(
@@ -194,20 +204,26 @@ def acquire(
     lease_seconds: float = 60.0,
     timeout: float = 0.0,
     on_wait: Callable[[LockHeld], None] | None = None,
+    pause: Callable[[float], bool] | None = None,
     renew: bool = True,
 ) -> ApplyLock:
     """Take the lock: begin the workspace's next apply. That makes the workspace if it is not there.
 
     With `renew` the time to live of a workspace that has one begins anew.
 
-    Waits up to `timeout` seconds for a live holder, telling `on_wait` once, then raises LockHeld. A holder is dead if
-    it ran on this machine and its process is gone, or ran elsewhere and has not renewed its lease; its lock is taken
-    over, and the new lock's `recovered` names it. What it left RUNNING stays so: those are attempts in the state.
+    Waits up to `timeout` seconds for a live holder, telling `on_wait` once, then raises LockHeld; so it does once
+    `pause`, which waits so many seconds, says that nobody wants to wait any more. A holder is dead if it ran on this
+    machine and its process is gone. One that ran elsewhere is watched once its lease has ended, whatever `timeout` is,
+    and is dead if it gives no sign of life. Its lock is taken over, and the new lock's `recovered` names it. What it
+    left RUNNING stays so: those are attempts in the state.
     """
     deadline = time.monotonic() + timeout
     holder = holder.completed()
     recovered: list[LockHeld] = []
-    told, races = False, 0
+    pause = pause or threading.Event().wait
+    watch = _Watch()
+    told: set[bool] = set()
+    races = 0
     while races < CONTESTED:
         newest = newest_apply(store, project, workspace)
         if newest is None or newest.properties.get("state") != ACTIVE:
@@ -219,20 +235,45 @@ def acquire(
                 continue
             lock.recovered = tuple(recovered)
             return lock
-        held = _held(newest)
-        if is_gone(held.holder, int(newest.properties.get("lease_until_ms", 0)), _now_ms()):
+        dead, overdue = watch.look(newest)
+        held = _held(newest, overdue=overdue)
+        if dead:
             if _abandon(store, newest):
                 recovered.append(held)
             races += 1
             continue
         left = deadline - time.monotonic()
-        if left <= 0:
+        if left <= 0 and not overdue:
             raise held
-        if on_wait is not None and not told:
+        if on_wait is not None and overdue not in told:
             on_wait(held)
-            told = True
-        time.sleep(min(POLL_SECONDS, left))
+            told.add(overdue)
+        if pause(POLL_SECONDS if overdue else min(POLL_SECONDS, left)):
+            raise held
     raise StoreError(f"the metadata store does not say who holds workspace {workspace} of {project}")
+
+
+class _Watch:
+    """Looks at an apply that holds the lock again and again, and tells whether it is dead."""
+
+    def __init__(self) -> None:
+        self._seen = (0, 0)
+        self._since = 0.0
+        self._alive = False
+
+    def look(self, apply: Context) -> tuple[bool, bool]:
+        """Whether it is dead, and whether it may be: it runs elsewhere, its lease has ended, and no sign came."""
+        holder = decode_holder(apply.properties)
+        if is_here(holder):
+            return has_ended(holder), False
+        # Whatever it writes counts its transitions up, a renewal of its lease too.
+        seen = (apply.id, int(apply.properties.get("transitions", 0)))
+        if seen != self._seen:
+            self._alive = seen[0] == self._seen[0]
+            self._seen, self._since = seen, time.monotonic()
+        idle, lease = time.monotonic() - self._since, float(apply.properties.get("lease_seconds", 0))
+        overdue = not self._alive and _now_ms() >= int(apply.properties.get("lease_until_ms", 0))
+        return idle >= (WATCHED * lease if overdue else lease), overdue
 
 
 def force_unlock(store: MetadataStore, project: str, workspace: str, serial: int) -> Holder:
@@ -324,11 +365,9 @@ def _abandon(store: MetadataStore, apply: Context) -> bool:
     return True
 
 
-def _held(apply: Context) -> LockHeld:
-    properties = apply.properties
-    return LockHeld(
-        str(properties["project"]), str(properties["workspace"]), int(properties["serial"]), decode_holder(properties)
-    )
+def _held(apply: Context, *, overdue: bool = False) -> LockHeld:
+    of, holder = apply.properties, decode_holder(apply.properties)
+    return LockHeld(str(of["project"]), str(of["workspace"]), int(of["serial"]), holder, overdue=overdue)
 
 
 def _now_ms() -> int:

@@ -86,7 +86,7 @@ class Recorder:
     ) -> int:
         """Record an attempt as RUNNING, with its inputs; gives the execution's id. The head stays what it is.
 
-        `handle` is how its backend will know it, before there is anything to know. `repeated` says that its job is run twice: no later apply takes what the first wrote for its result.
+        `handle` is how its backend will know it. `repeated`: its job is run twice, so the first alone gives no result.
         """
         with self._consistent():
             self._check_not_running(addr)

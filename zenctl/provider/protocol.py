@@ -25,7 +25,7 @@ class Compute(Protocol):
     def handle(self, request: SubmitRequest) -> JobHandle:
         """How the job will be found, before there is anything of it. Pure: it follows from the request alone.
 
-        It is recorded before `submit` is called, so that what a submit that is cut short has made is found and released.
+        It is recorded before `submit` is called: what a submit that was cut short has made is then found and released.
         """
         ...
 
