@@ -14,6 +14,7 @@ from zenctl.cli.arguments.options import (
     AutoApprove,
     CompactWarnings,
     Exclude,
+    GracePeriod,
     Input,
     JsonFlag,
     Lock,
@@ -52,6 +53,11 @@ Ctrl-C once: nothing new is started, running steps finish. Twice: they are
 canceled. What was finished is recorded, and the next apply carries on there; so
 it does after a failure, which stops only the steps that depend on it.
 
+SIGTERM is the same as Ctrl-C. Where something kills zenctl a while after it, as
+CI systems do, say how long steps may go on: -grace-period=20s, or for every
+apply ZENCTL_CLI_ARGS_apply=-grace-period=20s. Steps that do not end even when
+they are canceled are killed 10 seconds later.
+
 Examples:
 
   zenctl apply                         # plan, ask, apply
@@ -85,6 +91,7 @@ def apply(
     input: Input = True,
     lock: Lock = True,
     lock_timeout: LockTimeout = "0s",
+    grace_period: GracePeriod = "",
     parallelism: Parallelism = DEFAULT_PARALLELISM,
     workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
@@ -116,6 +123,7 @@ def apply(
         json=json,
         input=input,
         lock_timeout=values.seconds("-lock-timeout", lock_timeout, found),
+        grace_period=values.seconds("-grace-period", grace_period, found) if grace_period else None,
         parallelism=values.parallelism(parallelism, found),
         compact_warnings=compact_warnings,
     )
@@ -219,7 +227,7 @@ class _Apply:
         else:
             self._stream.expect(plan)
         self._terminal.out.flush()
-        with self._progress() as progress, Interrupts(stop, progress.say) as interrupts:
+        with self._progress() as progress, Interrupts(stop, progress.say, self._given.grace_period) as interrupts:
             outcome = workflow.apply_plan(
                 inputs,
                 plan,
