@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,10 +39,10 @@ from zenctl.fingerprint.archive import archive
 from zenctl.fingerprint.git import code_version
 from zenctl.lang.values import to_python
 from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
-from zenctl.metadata.store import MetadataStore
+from zenctl.metadata.store import ExecutionState, MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import Action, ReasonCode
-from zenctl.plans.plan import Change, CodeArchive, Plan
+from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan
 
 
 def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust | None = None) -> Plan:
@@ -70,9 +70,9 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
         blocks=described(configuration),
     )
     if options.destroy:
-        return _destroying(opened, header, state, options)
+        return _with(_destroying(opened, header, state, options), _interrupted(state))
     if options.refresh_only:
-        return _refreshing(world, options, listener, header, state)
+        return _with(_refreshing(world, options, listener, header, state), _interrupted(state))
     clean = configuration.settings.require_clean_code
     if clean or options.for_file:
         header = replace(header, code_version=code_version(inputs.root))
@@ -82,7 +82,24 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
         # Only apply refuses: a plan of what is being worked on is worth reading.
         found = uncommitted(inputs.root, made, opened.folders)
         notes += [warning(d.code, d.summary, f"{d.detail} Apply refuses this.") for d in found]
-    return replace(made, diagnostics=(*made.diagnostics, *notes))
+    return _with(made, [*notes, *_interrupted(state)])
+
+
+def _with(plan: Plan, found: Sequence[Diagnostic]) -> Plan:
+    return replace(plan, diagnostics=(*plan.diagnostics, *found))
+
+
+def _interrupted(state: WorkspaceState) -> list[Diagnostic]:
+    """What an apply that died has left under way."""
+    left = [attempt for attempt in state.attempts.values() if attempt.state is ExecutionState.RUNNING]
+    if not left or state.busy:
+        return []
+    serials = ", ".join(str(serial) for serial in sorted({attempt.serial for attempt in left}))
+    detail = (
+        f"It left {', '.join(sorted(str(attempt.addr) for attempt in left))} under way. The next apply keeps what was "
+        "finished all the same, and ends the rest or goes on with it."
+    )
+    return [warning(INTERRUPTED, f"Apply {serials} was interrupted", detail)]
 
 
 def _workspace_notes(store: MetadataStore, project: str, name: str) -> list[Diagnostic]:

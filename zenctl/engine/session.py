@@ -45,10 +45,12 @@ def run_apply(
     doing = counted({**summary(plan.changes), "no_op": 0}) or "outputs only"
     claim = Claim(plan.project, f"destroy, {doing}" if plan.destroy else doing, lock_timeout, renew, stop)
     with locked_apply(world.store, world.inputs, listener, claim) as held:
+        held.outcome = "refused"
         state = read_state(world.store, plan.project, plan.workspace)
         check_state(plan, state)
         check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))
         locations = check_world(world, plan, state, listener)
+        held.outcome = "failed"
         applied, state = _apply(world, plan, state, held.recorder, listener, stop, parallelism, locations)
         held.outputs, problems = root_outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
