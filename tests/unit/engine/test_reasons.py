@@ -10,7 +10,7 @@ from zenctl.addrs import StepAddr
 from zenctl.engine.reasons import changed, damaged, failed_before, pending
 from zenctl.fingerprint.code import WHOLE
 from zenctl.jobs.artifacts import CorruptArtifact
-from zenctl.metadata.state import Recorded
+from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
 from zenctl.plans.actions import Components, ReasonCode
 from zenctl.plans.planfile import encode_components
