@@ -18,3 +18,7 @@ if os.environ.get("ZENCTL_TEST_STANDIN_MODELS"):
     import standin_models
 
     standin_models.install()
+if any(name in os.environ for name in ("ZENCTL_TEST_HOST", "ZENCTL_TEST_LEASE", "ZENCTL_TEST_BUSY")):
+    import other_conditions
+
+    other_conditions.install()

@@ -104,7 +104,7 @@ def _facts(recorded: Recorded) -> Iterator[tuple[str, str]]:
     if recorded.started_ms:
         yield "started", moment(recorded.started_ms)
     if recorded.ended_ms and recorded.started_ms and not recorded.imported_from:
-        yield "took", duration((recorded.ended_ms - recorded.started_ms) / 1000)
+        yield "took", duration(max(0, recorded.ended_ms - recorded.started_ms) / 1000)
     yield "apply", f"{recorded.serial} (execution {recorded.execution_id})"
     if recorded.source:
         yield "result of", f"execution {recorded.source}, produced {moment(recorded.produced_ms)}"
