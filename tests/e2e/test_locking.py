@@ -19,8 +19,8 @@ from tests.e2e.test_commands import make_slow
 from tests.e2e.test_metadata_stores import configure
 from tests.measuring import PATIENCE
 from tests.servers import PASSWORD, running
-from zenctl.engine.requests import Inputs
 from zenctl.engine.opening import open_settings, opened_store
+from zenctl.engine.requests import Inputs
 from zenctl.metadata.store import ExecutionState, Where
 
 STEPS = ("datasource.csv.heights", "step.python.count", "step.python.tallest")

@@ -27,9 +27,9 @@ def home(tiny: Project, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def configure(project: Project, server: DatabaseServer, database: str, password: str) -> str:
+def configure(project: Project, server: DatabaseServer, database: str, password: str, type: str = "mysql") -> str:
     return project.ok(
-        "config", "metadata", "set", "mysql", "--host", "127.0.0.1", "--port", str(server.port),
+        "config", "metadata", "set", type, "--host", "127.0.0.1", "--port", str(server.port),
         "--username", USER, "--passwd", password, "--database", database,
     )  # fmt: skip
 

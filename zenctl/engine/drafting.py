@@ -44,6 +44,9 @@ from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import Action, ReasonCode
 from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan
 
+DAMAGE_TOLD = 5
+"""How many outputs that are gone or damaged a warning names; the plan names all."""
+
 
 def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust | None = None) -> Plan:
     """The plan of a configuration, with all diagnostics; with errors among them it is incomplete.
@@ -77,7 +80,7 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
     if clean or options.for_file:
         header = replace(header, code_version=code_version(inputs.root))
     made = _planned(world, options, listener, header, state, trusted)
-    notes = _workspace_notes(world.store, header.project, header.workspace)
+    notes = [*_damage(made), *_workspace_notes(world.store, header.project, header.workspace)]
     if clean and not has_errors(made.diagnostics):
         # Only apply refuses: a plan of what is being worked on is worth reading.
         found = uncommitted(inputs.root, made, opened.folders)
@@ -87,6 +90,19 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
 
 def _with(plan: Plan, found: Sequence[Diagnostic]) -> Plan:
     return replace(plan, diagnostics=(*plan.diagnostics, *found))
+
+
+def _damage(plan: Plan) -> list[Diagnostic]:
+    """What something other than zenctl has done to results: artifacts, once written, are never changed."""
+    found = []
+    for code, what in ((ReasonCode.OUTPUT_MISSING, "gone"), (ReasonCode.OUTPUT_CORRUPT, "damaged")):
+        lines = [f"{c.address}: {reason.detail}" for c in plan.changes for reason in c.reasons if reason.code is code]
+        if lines:
+            summary = f"An output is {what}" if len(lines) == 1 else f"{len(lines)} outputs are {what}"
+            more = [f"and {len(lines) - DAMAGE_TOLD} more"] if len(lines) > DAMAGE_TOLD else []
+            detail = "Something other than zenctl did that. What is lost is made anew, or found elsewhere."
+            found.append(warning(code.value.lower(), summary, "\n".join([*lines[:DAMAGE_TOLD], *more, "", detail])))
+    return found
 
 
 def _interrupted(state: WorkspaceState) -> list[Diagnostic]:
