@@ -122,28 +122,37 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-def remount(disk: Path, how: str) -> None:
-    subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True)
+@pytest.fixture
+def immutable(slow: Project) -> Iterator[Callable[[bool], None]]:
+    """Makes the folders of the artifact store such that even root may put nothing into them, and back."""
+    store = slow.root / ".zenctl" / "artifacts"
+
+    def change(on: bool) -> None:
+        folders = [store, *(path for path in store.rglob("*") if path.is_dir())]
+        command = ["chattr", "+i" if on else "-i", *map(str, folders)]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("this file system has no immutable folders, or who runs this may not make them")
+
+    yield change
+    if store.exists():
+        change(False)
 
 
-def test_an_artifact_store_that_refuses_writes(slow: Project, disk: Path) -> None:
-    slow.edit(
-        "main.zen.hcl", 'project = "tiny"', f'project = "tiny"\n  artifacts "local" {{\n    path = "{disk}"\n  }}'
-    )
+def test_an_artifact_store_that_refuses_writes(slow: Project, immutable: Callable[[bool], None]) -> None:
     applying = started(slow)
-    remount(disk, "ro")
+    immutable(True)
     go_on(slow)
     [(code, said)] = ended(applying)
     assert code == 1
     assert "Error: step.python.tallest" in said
-    assert "Read-only file system" in words(said)
+    assert "its result could not be written; its log says why" in words(said)
     assert "met a bug" not in said
     before = slow.ok("state", "list").split()
     assert before == ["datasource.csv.heights"]
     said = words(slow.fails("apply", "-auto-approve"))
     assert "the artifact store refused: " in said
     assert "Check the permissions of the artifact store." in said
-    remount(disk, "rw")
+    immutable(False)
     slow.ok("apply", "-auto-approve")
     assert computed(slow) == dict.fromkeys(STEPS, 1)
     slow.ok("plan", "-detailed-exitcode")
@@ -183,7 +192,7 @@ def test_what_is_gone_or_damaged_in_the_store_is_named(tiny: Project) -> None:
     assert "step.python.tallest: names.json of artifact" in told
     assert f"blobs/{names.parent.name}/{names.name}" in told
     names.write_bytes(b"cut")
-    told = words(tiny.run("plan").stderr)
+    told = words(tiny.ok("plan"))
     assert "Warning: An output is damaged" in told
     assert "has 3 bytes instead of 18" in told
     tiny.ok("apply", "-auto-approve")
@@ -198,8 +207,8 @@ def test_a_step_that_ignores_an_interrupt_is_killed_after_the_grace_period(slow:
     os.kill(applying.pid, signal.SIGTERM)
     [(code, said)] = ended(applying)
     assert code == 143
-    assert "what is running has 1s to end" in words(said)
-    assert "The grace period of 1s is over: canceling what is running." in words(said)
+    assert "what is running has 1.0s to end" in words(said)
+    assert "The grace period of 1.0s is over: canceling what is running." in words(said)
     assert "1 canceled, 1 skipped" in said
     go_on(slow)
     said = slow.ok("apply", "-auto-approve")
