@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -32,7 +33,7 @@ PENGUIN = {
 @pytest.fixture(scope="module")
 def penguins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The example in a git repository of its own, applied once."""
-    root = tmp_path_factory.mktemp("with space") / "penguins"
+    root = tmp_path_factory.mktemp("with space") / "examples" / "penguins"
     shutil.copytree(ROOT / "examples" / "penguins", root, ignore=shutil.ignore_patterns(".zenctl"))
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.invalid"]
     (root / ".gitignore").write_text(".zenctl/\n")
@@ -144,28 +145,52 @@ def server_pid(project: Project) -> int:
     raise AssertionError(f"nothing listens on {port}")
 
 
-def test_the_examples_of_the_help_work_when_pasted(penguins: Project) -> None:
+def test_the_examples_of_the_help_work_when_pasted(penguins: Project, tmp_path: Path) -> None:
     lines: list[str] = []
     for command in ("init", "validate", "plan", "show", "output", "state list", "state show", "logs", "version"):
         examples = penguins.ok(*command.split(), "-help").partition("Examples:")[2].partition("Exit codes:")[0]
         lines += [line.strip() for line in examples.splitlines() if line.strip()]
     assert len(lines) > 20
-    # One has an address with a key, to show its quotes; one is typed a folder further up, one in a clone with a remote,
-    # one pipes into GitHub's own command.
-    elsewhere = ('["', "-chdir", "origin/main", "| gh ")
-    lines = [
-        line
-        for line in lines
-        if not any(part in line for part in elsewhere) and ("jq" not in line or shutil.which("jq"))
-    ]
-    environment = {**penguins.environment, "PATH": f"{ZENCTL.parent}:{os.environ['PATH']}"}
+    if not shutil.which("jq"):
+        lines = [line for line in lines if "jq" not in line]
+    publish(penguins, tmp_path)
+    commented = stand_in_for_gh(tmp_path)
+    path = f"{tmp_path}:{ZENCTL.parent}:{os.environ['PATH']}"
     for line in lines:
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", line],
-            cwd=penguins.root, env=environment, capture_output=True, text=True, check=False,
+            cwd=penguins.root.parent.parent if "-chdir=examples/" in line else penguins.root,
+            env={**penguins.environment, "PATH": path}, capture_output=True, text=True, check=False,
         )  # fmt: skip
+        if "step.train.fit[" in line:  # penguins has no instances: it arrives at zenctl as one address all the same
+            assert 'Nothing is recorded for step.train.fit["eu"]' in done.stderr
+            continue
         assert done.returncode == 0, (line, done.stderr)
+    words, _, comment = commented.read_text().partition("\n")
+    assert words == "pr comment --body-file -"
+    assert comment == penguins.ok("show", "-markdown", "today.plan")
     (penguins.root / "today.plan").unlink()
+
+
+def publish(project: Project, folder: Path) -> None:
+    """Give the project's repository a remote `origin` that has all of it as `main`."""
+    remote = folder / "origin.git"
+    for words in (
+        ["init", "-q", "--bare", str(remote)],
+        ["remote", "add", "origin", str(remote)],
+        ["push", "-q", "origin", "HEAD:main"],
+        ["fetch", "-q", "origin"],
+    ):
+        subprocess.run(["git", *words], cwd=project.root, check=True)
+
+
+def stand_in_for_gh(folder: Path) -> Path:
+    """A `gh` that keeps what it is called with, and what it is told to comment, in the file that this gives."""
+    kept = folder / "commented.txt"
+    command = folder / "gh"
+    command.write_text(f'#!/bin/sh\n{{ echo "$*"; cat; }} > {shlex.quote(str(kept))}\n')
+    command.chmod(0o755)
+    return kept
 
 
 def test_a_killed_server_is_drift_that_apply_repairs(penguins: Project) -> None:

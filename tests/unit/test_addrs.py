@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from zenctl import addrs
 from zenctl.addrs import Address, AddressError, BackendAddr, DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
 
-names = st.from_regex(r"[^\W\d][\w-]{0,12}", fullmatch=True).filter(addrs.NAME.fullmatch)
+# A name is what Python takes for one, and may have dashes behind its first letter.
+names = st.from_regex(r"[^\W\d][\w-]{0,12}", fullmatch=True).filter(lambda name: name.replace("-", "_").isidentifier())
 keys = st.one_of(st.none(), st.text(max_size=8), st.integers(min_value=0, max_value=10**6))
 addresses = st.builds(
     lambda kind, type_, name, key, module: kind(type_, name, key, tuple(module)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from zenctl.lang.document import BlockData, document_of
 from zenctl.lang.edit import CannotEdit, set_block
 from zenctl.lang.meaning import same_body
 from zenctl.lang.syntax import Block, Body
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.registry import Registry
 
 SETTINGS_FILE = f"settings{HCL_SUFFIX}"

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import OutputRecord
 from zenctl.plans.plan import CodeArchive
 from zenctl.provider import Compute, ErrorKind, JobHandle, JobState, ProviderError, SubmitRequest

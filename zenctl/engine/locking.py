@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from zenctl.diagnostics import DiagnosticError, error
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.requests import Inputs, Stop
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import WATCHED, LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder

@@ -10,7 +10,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
 from zenctl.jobs.wire import WireError, spec_from_json
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.provider import Compute, ProviderContext, ProviderError
 from zenctl.provider.registry import Registry

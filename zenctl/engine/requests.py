@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from zenctl.config.given import Ask, VariableArgument
 from zenctl.diagnostics import Diagnostic
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.artifacts import OutputRecord
 from zenctl.metadata.lineage import LineageNode
 from zenctl.metadata.state import WorkspaceState

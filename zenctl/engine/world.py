@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from zenctl.engine.opening import Opened
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
 from zenctl.jobs.storage import Storage
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.store import MetadataStore
 
 

@@ -8,9 +8,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
 """Version of the cache file's form; another one is not read."""

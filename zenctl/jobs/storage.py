@@ -6,9 +6,10 @@ import errno
 import os
 import stat as stat_module
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Iterator, Optional, Protocol, Union
+
+from zenctl.lazy_dataclasses import dataclass
 
 
 class StorageError(Exception):

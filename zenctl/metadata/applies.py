@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.encoding import workspace_key
 from zenctl.metadata.holder import Holder, decode_holder, is_gone
 from zenctl.metadata.store import Context, MetadataStore

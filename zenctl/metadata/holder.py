@@ -6,9 +6,10 @@ import os
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.encoding import clean_text, present
 from zenctl.metadata.store import Properties, PropertyValue
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.records import Recorded
 from zenctl.metadata.state import read_recorded
 from zenctl.metadata.store import Event, EventType, MetadataStore, StoreError

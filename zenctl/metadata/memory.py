@@ -6,9 +6,10 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar, Union
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,

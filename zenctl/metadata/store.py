@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Protocol, Union
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.types import TypeTable, UnknownType, check_properties, check_text, check_type
 
 PropertyValue = Union[str, int, float]

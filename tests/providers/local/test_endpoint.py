@@ -413,6 +413,7 @@ class TestOwnServer:
         endpoints = endpoints_of(tmp_path)
         made = endpoints.create(wanted(models.two))
         try:
+            assert not ended(made.attributes["pid"])
             shutil.rmtree(tmp_path / ".zenctl")
             until(lambda: ended(made.attributes["pid"]), "it lives on")
         finally:

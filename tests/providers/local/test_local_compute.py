@@ -166,7 +166,10 @@ class TestProcesses:
         assert project.value(compute, waiting, second)
 
     def test_what_a_job_leaves_running_ends_with_it(self, project: Project) -> None:
-        source = "import subprocess\ndef step():\n    return subprocess.Popen(['sleep', '1000']).pid\n"
+        source = (
+            "import subprocess\ndef step():\n    left = subprocess.Popen(['sleep', '1000'])\n"
+            "    assert left.poll() is None\n    return left.pid\n"
+        )
         compute = project.compute()
         request = project.request(source)
         pid = project.value(compute, compute.submit(request), request)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,22 @@ def test_every_configuration_has_a_twin(path: Path, installed: Registry) -> None
 def test_the_twins_of_examples_fit_the_schema(path: Path, installed: Registry) -> None:
     made = twin(path.name, path.read_text(encoding="utf-8"), installed)
     document = evaluate_nothing(made.text)
-    jsonschema.Draft202012Validator(configuration_schema(installed)).validate(document)
+    schema = jsonschema.Draft202012Validator(configuration_schema(installed))
+    schema.validate(document)
+    # It would refuse a key that nobody knows at the top, in a block and in what is nested there.
+    for broken in with_unknown_key(document):
+        assert not schema.is_valid(broken), broken
+
+
+def with_unknown_key(document: Any) -> Iterator[Any]:
+    """The document with a key more: at its top, and in each block with two labels."""
+    yield {**document, "unheard_of": 1}
+    for kind in {"datasource", "step", "endpoint", "backend"} & document.keys():
+        for type_, blocks in document[kind].items():
+            for name in blocks:
+                broken = copy.deepcopy(document)
+                broken[kind][type_][name]["unheard_of"] = 1
+                yield broken
 
 
 def evaluate_nothing(text: str) -> Any:

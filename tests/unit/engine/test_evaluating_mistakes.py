@@ -9,8 +9,10 @@ import pytest
 
 from tests.unit.engine.worlds import BASE, PLACE, SIGNATURES, World
 from zenctl.addrs import EndpointAddr, StepAddr
-from zenctl.engine.desired import DesiredEndpoint
+from zenctl.config.graph import order
+from zenctl.engine.desired import DesiredEndpoint, DesiredStep
 from zenctl.fingerprint.signature import Signature
+from zenctl.schema import ArtifactRef
 
 Make = Callable[..., World]
 
@@ -193,9 +195,19 @@ def test_nodes_can_be_asked_for_in_any_order(world: Make) -> None:
 
 
 def test_loops_do_not_hang(world: Make) -> None:
+    """A loop is told when blocks are put in order; to evaluate a step of it gives what it needs, with nothing known."""
     text = 'step "train" "a" {\n  inputs = { train = step.train.b.model }\n  label = "x"\n}\n'
     made = world(text + text.replace('"a"', '"c"').replace("train.b.", "train.a.").replace('"c"', '"b"'))
-    made.evaluator.node(StepAddr("train", "a"), {})
+    desired, found = made.evaluator.node(StepAddr("train", "a"), {})
+    assert isinstance(desired, DesiredStep)
+    used = desired.inputs["train"]
+    assert isinstance(used, ArtifactRef)
+    assert (used.address, used.output, used.digest) == (StepAddr("train", "b"), "model", None)
+    assert [problem.code for problem in found] == ["wrong_input_type"]
+    [loop] = order(made.configuration)[1]
+    assert loop.code == "cycle"
+    assert "step.train.a" in loop.summary + loop.detail
+    assert "step.train.b" in loop.summary + loop.detail
 
 
 def test_what_no_node_uses_is_checked_too(world: Make) -> None:

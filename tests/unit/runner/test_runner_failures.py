@@ -116,7 +116,11 @@ class TestExceptions:
         assert "builtin_bug.py" in error.traceback
 
     def test_closed_standard_streams(self, bench: RunnerBench) -> None:
-        bench.succeed(bench.order("import sys\ndef step():\n    sys.stdout.close()\n    return 1\n", outputs=value()))
+        close = "    sys.stdout.close()\n    sys.stderr.close()\n"
+        source = f"import sys\ndef step():\n    print('before')\n{close}    return 7\n"
+        result = bench.succeed(bench.order(source, outputs=value()))
+        assert result.outputs["result"].properties == {"value": 7}
+        assert "before" in bench.log
 
     def test_nobody_reads_what_it_prints(self, bench: RunnerBench) -> None:
         spec = bench.order("def step():\n    for i in range(10000): print(i)\n    return 1\n", outputs=value())

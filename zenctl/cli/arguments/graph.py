@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic, did_you_mean, error
+from zenctl.lazy_dataclasses import dataclass
 
 FORMATS = ("dot", "mermaid", "svg", "html")
 

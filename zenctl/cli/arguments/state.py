@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from zenctl.cli.arguments import values
 from zenctl.diagnostics import Diagnostic, error
+from zenctl.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ from zenctl.cli.arguments.options import JsonFlag, NoColor
 from zenctl.cli.commands import config_store
 from zenctl.cli.invocation import invocation
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from zenctl.lang.document import BlockData
