@@ -86,7 +86,7 @@ class WorkspaceState:
     project: str
     workspace: str
     serial: int = 0
-    busy: int = 0
     results: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
     attempts: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
     outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    busy: int = 0
