@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.crashing import SITE
+from tests.documented import expect_documented
 from tests.e2e.conftest import Project, clean_environment, kill_group, wait_for
 from tests.e2e.test_commands import make_slow
 from tests.e2e.test_metadata_stores import configure
@@ -105,15 +106,9 @@ def test_eight_workspaces_at_once_on_one_store(shared: Project, monkeypatch: pyt
 
 def test_who_has_to_wait_is_told_for_whom_and_goes_on_afterwards(slow: Project) -> None:
     holder = started(slow)
-    said = " ".join(slow.fails("apply", "-auto-approve", code=4).split())
-    for part in (
-        f"process {holder.pid} (zenctl apply -auto-approve), since 20",
-        os.uname().nodename,
-        "UTC: 3 to run",
-        "Wait for it with -lock-timeout=5m",
-        "zenctl force-unlock 1",
-    ):
-        assert part in said
+    said = slow.fails("apply", "-auto-approve", code=4)
+    expect_documented("another apply holds the lock", said)
+    assert f"{os.uname().nodename}, process {holder.pid} (zenctl" in " ".join(said.split())
     assert "step.python.tallest will be run # is under way in apply 1" in " ".join(
         slow.ok("plan", "-lock=false").split()
     )
@@ -131,7 +126,7 @@ def test_who_has_to_wait_is_told_for_whom_and_goes_on_afterwards(slow: Project) 
     go_on(slow)
     outcomes = ended(holder, waiting)
     assert [code for code, _ in outcomes] == [0, 0]
-    assert "planning anew" in outcomes[1][1]
+    expect_documented("the state moves on while the lock is waited for", outcomes[1][1])
     assert "No changes" in outcomes[1][1]
     assert computed(slow) == dict.fromkeys(STEPS, 1)
 
@@ -156,7 +151,7 @@ def test_a_zombie_that_comes_back_records_nothing(slow: Project) -> None:
     os.kill(zombie.pid, signal.SIGCONT)
     [(code, said)] = ended(zombie)
     assert code == 1
-    assert "apply 1 lost its lock on workspace default of tiny" in " ".join(said.split())
+    expect_documented("an apply that was unlocked by force goes on all the same", said)
     assert slow.ok("state", "list", "-json") == before
     assert computed(slow) == dict.fromkeys(STEPS, 1)
     slow.ok("plan", "-detailed-exitcode")
@@ -167,9 +162,12 @@ def test_the_lock_of_a_dead_apply_on_another_host_is_recovered_once_its_lease_en
     dead = started(Project(slow.root, elsewhere))
     kill_group(dead)
     go_on(slow)
-    said = " ".join(slow.ok("apply", "-auto-approve", "-lock-timeout=5m").split())
+    said = slow.ok("apply", "-auto-approve", "-lock-timeout=5m")
     assert "elsewhere, process" in said
     assert "recovered the lock of a dead apply: " in said
+    if "it seems dead" in said:
+        # It was looked at after its lease had ended.
+        expect_documented("an apply on another host is dead", said)
     assert computed(slow)["datasource.csv.heights"] == 1
     slow.ok("plan", "-detailed-exitcode")
 
