@@ -162,6 +162,10 @@ class Pipeline:
         assert outcome.plan is not None, outcome.diagnostics
         return outcome.plan.is_empty
 
+    def lives(self) -> bool:
+        """Whether the endpoint's server runs, recorded or not."""
+        return self._endpoints().read(ENDPOINT) is not None
+
     def close(self) -> None:
         """Stop the endpoint's server, whether it is recorded or not."""
         self._endpoints().delete(ENDPOINT)

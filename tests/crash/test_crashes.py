@@ -97,6 +97,27 @@ def _chain(pipeline: Pipeline, undisturbed: Undisturbed, chance: random.Random) 
         yield crash
 
 
+@pytest.mark.parametrize("how", ["destroy", "removed"])
+def test_an_endpoint_that_was_never_recorded_is_destroyed(undisturbed: Undisturbed, tmp_path: Path, how: str) -> None:
+    pipeline = Pipeline(tmp_path / "p")
+    try:
+        assert pipeline.killed("apply/endpoint create line#1:after") is not None
+        assert pipeline.lives()
+        if how == "removed":
+            pipeline.project.edit("main.zen.hcl", 'endpoint "local" "line" {', 'endpoint "local" "other" {')
+            pipeline.project.edit(
+                "main.zen.hcl",
+                "model = step.python.fit.model\n}",
+                "model = step.python.fit.model\n  enabled = false\n}",
+            )
+        said = pipeline.project.ok("destroy" if how == "destroy" else "apply", "-auto-approve")
+        assert "endpoint.local.line will be deleted" in said
+        assert not pipeline.lives()
+        assert pipeline.project.run("state", "list").stdout.count("endpoint") == 0
+    finally:
+        pipeline.close()
+
+
 @pytest.mark.crash
 @pytest.mark.timeout(7200)
 def test_killed_at_every_moment(undisturbed: Undisturbed, tmp_path: Path) -> None:
