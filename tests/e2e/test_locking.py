@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.crash.crashing import SITE
@@ -169,6 +170,27 @@ def test_the_lock_of_a_dead_apply_on_another_host_is_recovered_once_its_lease_en
         # It was looked at after its lease had ended.
         expect_documented("an apply on another host is dead", said)
     assert computed(slow)["datasource.csv.heights"] == 1
+    slow.ok("plan", "-detailed-exitcode")
+
+
+def test_a_job_of_a_dead_apply_that_ends_while_it_is_waited_for_runs_again(slow: Project) -> None:
+    dead = started(slow)
+    [jobs] = psutil.Process(dead.pid).children()
+    # What starts jobs ends them with its zenctl; while it is stopped it cannot, and the job seems to go on.
+    jobs.suspend()
+    kill_group(dead)
+    later = slow.start("apply", "-auto-approve")
+    out = later.stdout
+    assert out is not None
+    try:
+        wait_for(lambda: "still running since apply 1, waiting for it" in out.readline())
+    finally:
+        jobs.resume()
+    wait_for(lambda: "it was interrupted with apply 1, so it runs again" in out.readline())
+    go_on(slow)
+    [(code, said)] = ended(later)
+    assert code == 0, said
+    assert computed(slow) == dict.fromkeys(STEPS, 1)
     slow.ok("plan", "-detailed-exitcode")
 
 
