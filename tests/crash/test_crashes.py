@@ -85,7 +85,7 @@ def test_killed_again_and_again(undisturbed: Undisturbed, tmp_path: Path) -> Non
 
 def _chain(pipeline: Pipeline, undisturbed: Undisturbed, chance: random.Random) -> Iterator[Crash]:
     moments = undisturbed.moments
-    for place in sorted(chance.sample(range(len(moments)), 3)):
+    for place in sorted(chance.sample(range(len(moments)), 5)):
         crash = pipeline.killed(moments[place])
         if crash is None:
             return
