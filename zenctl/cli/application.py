@@ -21,9 +21,12 @@ ZENCTL_CLI_ARGS and ZENCTL_CLI_ARGS_command (flags to add), ZENCTL_IN_AUTOMATION
 
 COMMANDS = (
     "init", "validate", "plan", "apply", "destroy", "fmt", "console", "graph", "logs", "history", "import", "output",
-    "reproduce", "convert", "show", "force-unlock", "version",
+    "compare", "reproduce", "convert", "show", "force-unlock", "version",
 )  # fmt: skip
 """The commands of one word; each is the function of its name in the module of its name, `import_` for a keyword."""
+
+STATE_COMMANDS = ("list", "show", "diff", "pull", "export", "mv", "rm", "verify", "gc")
+"""The commands of `zenctl state`; each is the function `state_NAME` in the module of that name."""
 
 
 def build(only: str = "") -> typer.Typer:
@@ -57,12 +60,12 @@ def build(only: str = "") -> typer.Typer:
 
 def _states() -> typer.Typer:
     """The commands of `zenctl state`."""
-    from zenctl.cli.commands import state_list, state_show
-
     state = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     state.callback()(_state)
-    state.command("list", cls=Command, context_settings=HELP_NAMES, epilog=state_list.EPILOG)(state_list.state_list)
-    state.command("show", cls=Command, context_settings=HELP_NAMES, epilog=state_show.EPILOG)(state_show.state_show)
+    for name in STATE_COMMANDS:
+        module = import_module(f"zenctl.cli.commands.state_{name}")
+        declare = state.command(name, cls=Command, context_settings=HELP_NAMES, epilog=module.EPILOG)
+        declare(getattr(module, f"state_{name}"))
     return state
 
 
@@ -96,10 +99,11 @@ def _workspaces() -> typer.Typer:
 
 def _config() -> typer.Typer:
     """The commands of `zenctl config`."""
-    from zenctl.cli.commands import config_artifacts, config_metadata
+    from zenctl.cli.commands import config_artifacts, config_list, config_metadata
 
     config = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     config.callback()(_settings)
+    config.command("list", cls=Command, context_settings=HELP_NAMES, epilog=config_list.EPILOG)(config_list.config_list)
     for name, module, describe in (
         ("metadata", config_metadata, _metadata),
         ("artifacts", config_artifacts, _artifacts),
@@ -107,6 +111,7 @@ def _config() -> typer.Typer:
         group = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
         group.callback()(describe)
         group.command("get", cls=Command, context_settings=HELP_NAMES, epilog=module.GET_EPILOG)(module.get)
+        group.command("list", cls=Command, context_settings=HELP_NAMES, epilog=module.LIST_EPILOG)(module.list_types)
         group.command("set", cls=Command, context_settings=HELP_NAMES, epilog=module.SET_EPILOG)(module.set)
         config.add_typer(group, name=name, cls=Group)
     return config
@@ -144,7 +149,7 @@ def _root(
 
 
 def _state() -> None:
-    """Look into what is recorded of the workspace."""
+    """Look into what is recorded, and keep it in order."""
 
 
 def _workspace() -> None:

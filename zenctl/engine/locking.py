@@ -11,8 +11,9 @@ from zenctl.diagnostics import DiagnosticError, error
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.requests import Inputs, Stop
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.metadata.held import WATCHED
 from zenctl.metadata.holder import Holder
-from zenctl.metadata.lock import WATCHED, LockHeld, LockLost, acquire
+from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.store import MetadataStore, StoreError
 

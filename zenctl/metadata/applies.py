@@ -28,10 +28,11 @@ class Apply:
 def applies(store: MetadataStore, project: str, workspace: str, now_ms: int, *, newest: int = 0) -> list[Apply]:
     """The applies of a workspace, newest first; only so many if `newest` is not 0. One query."""
     found = store.contexts(APPLY, {"workspace_key": workspace_key(project, workspace)}, newest=newest)
-    return sorted((_decode(context, now_ms) for context in found), key=lambda apply: -apply.serial)
+    return sorted((decode_apply(context, now_ms) for context in found), key=lambda apply: -apply.serial)
 
 
-def _decode(context: Context, now_ms: int) -> Apply:
+def decode_apply(context: Context, now_ms: int) -> Apply:
+    """The apply that an Apply context stands for."""
     properties = context.properties
     holder = decode_holder(properties)
     state = properties.get("state")

@@ -3,6 +3,8 @@
 Holding the lock is having inserted the workspace's next Apply context, whose name is unique. Every transition inserts
 the next unique context `<project>/<workspace>/<serial>/<k>` too, in the same put as its changes. Whoever takes the lock
 away inserts that context first: the former holder's next put, whenever it comes, then fails whole.
+
+An apply that has its lock then waits while garbage is collected (see `exclusive`).
 """
 
 from __future__ import annotations
@@ -12,12 +14,14 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
-from zenctl.metadata.holder import Holder, decode_holder, encode_holder, has_ended, is_here
+from zenctl.metadata.held import COLLECTION, LockHeld, Watch, lock_held
+from zenctl.metadata.holder import Holder, encode_holder
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
@@ -36,14 +40,11 @@ from zenctl.metadata.workspaces import renewed
 
 __all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlock"]
 
+COLLECTION_PATIENCE = 120.0
+"""Seconds that an apply waits at least for garbage collection, which lets others pass long before that."""
+
 POLL_SECONDS = 0.5
 """How often a lock that is waited for is looked at."""
-
-WATCHED = 0.5
-"""For how much of its lease a holder elsewhere whose lease has ended is watched before it is taken for dead.
-
-It renews it after a third. So no clock that is set wrong, here or there, makes a living one look dead.
-"""
 
 CONTESTED = 1000
 """Races lost in a row before that is taken for a fault of the store."""
@@ -53,24 +54,6 @@ ACTIVE, FINISHED, ABANDONED = "active", "finished", "abandoned"
 Node = TypeVar("Node", Execution, Artifact)
 
 _log = logging.getLogger(__name__)
-
-
-class LockHeld(StoreError):
-    """Another apply holds the workspace's lock: `holder`, under `serial`.
-
-    `overdue` says that its lease has ended: it is watched for a sign of life.
-    """
-
-    def __init__(self, project: str, workspace: str, serial: int, holder: Holder, *, overdue: bool = False) -> None:
-        super().__init__(
-            f"workspace {workspace} of {project} is locked by apply {serial}: {holder}",
-            f"Wait for it with -lock-timeout=5m. If it is dead for certain: zenctl force-unlock {serial}",
-        )
-        self.project = project
-        self.workspace = workspace
-        self.serial = serial
-        self.holder = holder
-        self.overdue = overdue
 
 
 class LockLost(StoreError):
@@ -116,6 +99,15 @@ class ApplyLock:
         """
         with self._guard:
             return self._commit(transition, {}, workspace or {})
+
+    def keep(self, seconds: float) -> None:
+        """Make sure that nobody takes the lock for dead within the next seconds, fewer than its lease has.
+
+        Raises LockLost if it was taken away: what cannot be fenced by a put must not be done then.
+        """
+        with self._guard:
+            if self._error is not None or self._lease_left() < seconds:
+                self._commit(Transition(), {})
 
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
         """End the apply and give the lock back. `outputs` None leaves those of an earlier apply in force."""
@@ -216,12 +208,62 @@ def acquire(
     machine and its process is gone. One that ran elsewhere is watched once its lease has ended, whatever `timeout` is,
     and is dead if it gives no sign of life. Its lock is taken over, and the new lock's `recovered` names it. What it
     left RUNNING stays so: those are attempts in the state.
+
+    Garbage collection is waited for too, longer if need be: it lets applies pass.
     """
+    pause = pause or threading.Event().wait
+    lock = take(store, project, workspace, holder, lease_seconds, timeout, on_wait, renew, pause)
+    try:
+        _let_collection_end(store, max(timeout, COLLECTION_PATIENCE), on_wait, pause)
+    except BaseException:
+        # A lock that is not given back is taken over later.
+        with suppress(StoreError):
+            lock.finish("failed")
+        raise
+    return lock
+
+
+def _let_collection_end(
+    store: MetadataStore, patience: float, on_wait: Callable[[LockHeld], None] | None, pause: Callable[[float], bool]
+) -> None:
+    """Wait while garbage is collected; raises LockHeld if that takes longer than `patience` seconds."""
+    deadline = time.monotonic() + patience
+    watch, told = Watch(), False
+    while True:
+        newest = newest_apply(store, *COLLECTION)
+        if newest is None or newest.properties.get("state") != ACTIVE:
+            return
+        dead, overdue = watch.look(newest)
+        held = lock_held(newest, overdue=overdue)
+        if dead:
+            abandon(store, newest)
+            continue
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise held
+        if on_wait is not None and not told:
+            on_wait(held)
+            told = True
+        if pause(min(POLL_SECONDS, left)):
+            raise held
+
+
+def take(
+    store: MetadataStore,
+    project: str,
+    workspace: str,
+    holder: Holder,
+    lease_seconds: float,
+    timeout: float,
+    on_wait: Callable[[LockHeld], None] | None,
+    renew: bool,
+    pause: Callable[[float], bool],
+) -> ApplyLock:
+    """As `acquire`, without a look at garbage collection."""
     deadline = time.monotonic() + timeout
     holder = holder.completed()
     recovered: list[LockHeld] = []
-    pause = pause or threading.Event().wait
-    watch = _Watch()
+    watch = Watch()
     told: set[bool] = set()
     races = 0
     while races < CONTESTED:
@@ -236,9 +278,9 @@ def acquire(
             lock.recovered = tuple(recovered)
             return lock
         dead, overdue = watch.look(newest)
-        held = _held(newest, overdue=overdue)
+        held = lock_held(newest, overdue=overdue)
         if dead:
-            if _abandon(store, newest):
+            if abandon(store, newest):
                 recovered.append(held)
             races += 1
             continue
@@ -253,42 +295,19 @@ def acquire(
     raise StoreError(f"the metadata store does not say who holds workspace {workspace} of {project}")
 
 
-class _Watch:
-    """Looks at an apply that holds the lock again and again, and tells whether it is dead."""
-
-    def __init__(self) -> None:
-        self._seen = (0, 0)
-        self._since = 0.0
-        self._alive = False
-
-    def look(self, apply: Context) -> tuple[bool, bool]:
-        """Whether it is dead, and whether it may be: it runs elsewhere, its lease has ended, and no sign came."""
-        holder = decode_holder(apply.properties)
-        if is_here(holder):
-            return has_ended(holder), False
-        # Whatever it writes counts its transitions up, a renewal of its lease too.
-        seen = (apply.id, int(apply.properties.get("transitions", 0)))
-        if seen != self._seen:
-            self._alive = seen[0] == self._seen[0]
-            self._seen, self._since = seen, time.monotonic()
-        idle, lease = time.monotonic() - self._since, float(apply.properties.get("lease_seconds", 0))
-        overdue = not self._alive and _now_ms() >= int(apply.properties.get("lease_until_ms", 0))
-        return idle >= (WATCHED * lease if overdue else lease), overdue
-
-
 def force_unlock(store: MetadataStore, project: str, workspace: str, serial: int) -> Holder:
     """Take the lock from apply `serial`, whoever holds it; gives the holder. StoreError if it does not hold it."""
     for _ in range(CONTESTED):
         newest = newest_apply(store, project, workspace)
         if newest is None or newest.properties.get("state") != ACTIVE:
             raise StoreError(f"workspace {workspace} of {project} is not locked")
-        held = _held(newest)
+        held = lock_held(newest)
         if held.serial != serial:
             raise StoreError(
                 f"apply {serial} does not hold the lock on workspace {workspace} of {project}",
                 f"It is held by apply {held.serial}: {held.holder}",
             )
-        if _abandon(store, newest):
+        if abandon(store, newest):
             return held.holder
     raise StoreError(f"apply {serial} records faster than its lock can be taken; stop it")
 
@@ -352,7 +371,7 @@ def _only(found: Sequence[Node]) -> Node | None:
     return found[0] if len(found) == 1 else None
 
 
-def _abandon(store: MetadataStore, apply: Context) -> bool:
+def abandon(store: MetadataStore, apply: Context) -> bool:
     """Fence an apply off and mark it abandoned; False if it has recorded anything since `apply` was read."""
     number = int(apply.properties["transitions"]) + 1
     changes: dict[str, PropertyValue] = {"state": ABANDONED, "transitions": number, "ended_ms": _now_ms()}
@@ -363,11 +382,6 @@ def _abandon(store: MetadataStore, apply: Context) -> bool:
     except AlreadyExists:
         return False
     return True
-
-
-def _held(apply: Context, *, overdue: bool = False) -> LockHeld:
-    of, holder = apply.properties, decode_holder(apply.properties)
-    return LockHeld(str(of["project"]), str(of["workspace"]), int(of["serial"]), holder, overdue=overdue)
 
 
 def _now_ms() -> int:

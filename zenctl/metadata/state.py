@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from zenctl.addrs import Address
@@ -27,9 +27,12 @@ __all__ = [
     "Recorded",
     "RecordedArtifact",
     "WorkspaceState",
+    "artifacts_made",
+    "by_address",
     "find_results",
     "history",
     "newest_apply",
+    "read_heads",
     "read_recorded",
     "read_state",
 ]
@@ -76,9 +79,20 @@ def find_results(store: MetadataStore, fingerprint: str, allowed: Callable[[str,
     return decode_executions([e for e in executions if e.id not in lost], events, artifacts)
 
 
+def read_heads(store: MetadataStore, project: str, workspace: str) -> list[Recorded]:
+    """The current results of a workspace, oldest first; three queries."""
+    return read_recorded(store, store.executions(Where(properties={"head": workspace_key(project, workspace)})))
+
+
 def read_recorded(store: MetadataStore, executions: Sequence[Execution]) -> list[Recorded]:
     """Executions with their artifacts, in the order given; two queries."""
     return decode_executions(executions, *_artifacts_of(store, executions))
+
+
+def artifacts_made(store: MetadataStore, artifacts: Collection[int]) -> set[int]:
+    """Those of these artifacts, by id, that an execution has as an output; others were only ever read."""
+    events = store.events(artifact_ids=sorted(artifacts)) if artifacts else []
+    return {event.artifact for event in events if event.type is EventType.OUTPUT}
 
 
 def newest_apply(store: MetadataStore, project: str, workspace: str) -> Context | None:
@@ -104,8 +118,8 @@ def _read(store: MetadataStore, project: str, workspace: str, apply: Context | N
         workspace=workspace,
         serial=int(apply.properties.get("serial", 0)) if apply else 0,
         busy=_busy(apply),
-        results=_by_address(recorded[: len(heads)]),
-        attempts=_by_address(recorded[len(heads) :]),
+        results=by_address(recorded[: len(heads)]),
+        attempts=by_address(recorded[len(heads) :]),
     )
 
 
@@ -117,7 +131,8 @@ def _busy(apply: Context | None) -> int:
     return 0 if gone else int(apply.properties.get("serial", 0))
 
 
-def _by_address(recorded: Sequence[Recorded]) -> Mapping[Address, Recorded]:
+def by_address(recorded: Sequence[Recorded]) -> Mapping[Address, Recorded]:
+    """Records by address, in the order of the addresses; of several of one the newest."""
     return {item.addr: item for item in sorted(recorded, key=lambda item: (str(item.addr), item.execution_id))}
 
 

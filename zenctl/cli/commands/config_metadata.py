@@ -1,4 +1,4 @@
-"""`zenctl config metadata get` and `set`: where runs, artifacts and their lineage are recorded."""
+"""`zenctl config metadata get`, `list` and `set`: where runs, artifacts and their lineage are recorded."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ Examples:
 
   zenctl config metadata get
   zenctl config metadata get -json | jq -r .location
+
+Exit codes: 0 done, 1 error.
+"""
+
+LIST_EPILOG = """
+The one in use has a star, with where it is and where that is set. Below each
+are the attributes that `set` and the configuration take.
+
+Examples:
+
+  zenctl config metadata list
+  zenctl config metadata list -json | jq -r '.types[].type'
 
 Exit codes: 0 done, 1 error.
 """
@@ -68,6 +80,11 @@ def _option(name: str, metavar: str, help: str, *others: str) -> Any:
 def get(ctx: typer.Context, json: JsonFlag = False, no_color: NoColor = False) -> int:
     """Show which metadata store the configuration uses, and where that is set."""
     return config_store.show(invocation(ctx, no_color), "metadata", json)
+
+
+def list_types(ctx: typer.Context, json: JsonFlag = False, no_color: NoColor = False) -> int:
+    """List the types of metadata store that can be set, and the one in use."""
+    return config_store.show_kinds(invocation(ctx, no_color), "metadata", json)
 
 
 def set(
