@@ -39,7 +39,7 @@ def exclusively(
         running = _running(store, watches)
         if not running:
             left = max(0.0, deadline - time.monotonic())
-            lock = take(store, *COLLECTION, holder, lease_seconds, left, on_wait, False, pause)
+            lock = take(store, *COLLECTION, holder, lease_seconds, left, on_wait, renew=False)
             running = _running(store, watches)
         if running:
             if lock is not None:

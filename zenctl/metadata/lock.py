@@ -177,14 +177,17 @@ class ApplyLock:
         while not self._ended.wait(period):
             try:
                 with self._guard:
-                    # By a clock that nobody sets: the machine's own may jump back, and the lease must not wait for it.
-                    if not self._ended.is_set() and time.monotonic() - self._renewed_at > period / 2:
+                    if not self._ended.is_set() and self._lease_left() < 2.5 * period:
                         self._commit(Transition(), {})
             except LockLost:
                 return
             except StoreError as problem:
                 # The next round tries again; a put that the apply itself needs reports its own failure.
                 _log.warning("the lease of apply %s could not be renewed: %s", self.serial, problem)
+
+    def _lease_left(self) -> float:
+        """In seconds, by a clock that nobody sets: the machine's own may jump back, and no lease is to wait for it."""
+        return float(self._apply.properties["lease_seconds"]) - (time.monotonic() - self._renewed_at)
 
 
 def acquire(
@@ -257,12 +260,13 @@ def take(
     timeout: float,
     on_wait: Callable[[LockHeld], None] | None,
     renew: bool,
-    pause: Callable[[float], bool],
+    pause: Callable[[float], bool] | None = None,
 ) -> ApplyLock:
     """As `acquire`, without a look at garbage collection."""
     deadline = time.monotonic() + timeout
     holder = holder.completed()
     recovered: list[LockHeld] = []
+    pause = pause or threading.Event().wait
     watch = Watch()
     told: set[bool] = set()
     races = 0
