@@ -21,7 +21,7 @@ from zenctl.engine.removing import begun
 from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree, tree_path
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import RecordedArtifact, WorkspaceState
+from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components
 from zenctl.plans.plan import Change, Plan
 from zenctl.plans.planfile import decode_components
@@ -163,7 +163,7 @@ class Publisher:
         succeeds = prior is not None and prior.name != wanted.name
         if action is Action.REPLACE and not succeeds:
             provider.delete(wanted.name)
-        folder = self._work_dir / f"model-{wanted.name}-{wanted.model_digest}"
+        folder = _model_folder(self._work_dir, wanted.name, wanted.model_digest or "")
         try:
             fetch_tree(self._storage, wanted.model_digest or "", folder)
             ready = replace(wanted, model_path=folder)
@@ -183,3 +183,14 @@ class Publisher:
             raise DiagnosticError(error("model_unreadable", f"The model cannot be read: {problem}", hint)) from problem
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def discard_model(work_dir: Path, attempt: Recorded) -> None:
+    """Remove the model that an interrupted apply had laid out for an endpoint; one that is gone is success."""
+    model = attempt.inputs.get("model")
+    if model is not None and attempt.handle.get("name"):
+        shutil.rmtree(_model_folder(work_dir, str(attempt.handle["name"]), model.digest), ignore_errors=True)
+
+
+def _model_folder(work_dir: Path, name: str, digest: str) -> Path:
+    return work_dir / f"model-{name}-{digest}"

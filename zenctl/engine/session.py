@@ -20,7 +20,7 @@ from zenctl.engine.holding import check_results, check_state, check_world, obser
 from zenctl.engine.known import recorded_results
 from zenctl.engine.locking import Claim, locked_apply
 from zenctl.engine.opening import Opened
-from zenctl.engine.publishing import Publisher
+from zenctl.engine.publishing import Publisher, discard_model
 from zenctl.engine.requests import ApplyOutcome, Stop
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.settling import settle
@@ -75,6 +75,9 @@ def _apply(
     opened, inputs = world.opened, world.inputs
     wanted = {change.addr for change in plan.changes if change.action in (Action.RUN, Action.MAY_RUN, *TAKING)}
     settled = settle(state, recorder, world.providers, world.storage, listener, wanted)
+    work_dir = inputs.data_dir.absolute() / "work"
+    for addr in settled.ended:
+        discard_model(work_dir, state.attempts[addr])
     if settled.adopted or settled.ended:
         state = read_state(world.store, plan.project, plan.workspace)
     moved = [change for change in plan.changes if change.moved_from]
@@ -100,9 +103,7 @@ def _apply(
             stop=stop,
             preload=_preload(opened, plan),
         ),
-        publisher=Publisher(
-            plan, state, recorder, world.providers, world.storage, inputs.data_dir.absolute() / "work", version
-        ),
+        publisher=Publisher(plan, state, recorder, world.providers, world.storage, work_dir, version),
         results=ResultFinder(world.store, world.storage, state, opened.trusted),
         observe=lambda desired: observe(world, state, listener, desired),
         code_version=version,
