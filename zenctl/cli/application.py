@@ -25,6 +25,9 @@ COMMANDS = (
 )  # fmt: skip
 """The commands of one word; each is the function of its name in the module of its name, `import_` for a keyword."""
 
+STATE_COMMANDS = ("list", "show", "diff", "pull", "export", "mv", "rm", "verify", "gc")
+"""The commands of `zenctl state`; each is the function `state_NAME` in the module of that name."""
+
 
 def build(only: str = "") -> typer.Typer:
     """The application; where `only` is one of COMMANDS, with that one alone: it starts sooner."""
@@ -57,18 +60,12 @@ def build(only: str = "") -> typer.Typer:
 
 def _states() -> typer.Typer:
     """The commands of `zenctl state`."""
-    from zenctl.cli.commands import state_diff, state_export, state_list, state_pull, state_show
-
     state = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     state.callback()(_state)
-    for name, command, epilog in (
-        ("list", state_list.state_list, state_list.EPILOG),
-        ("show", state_show.state_show, state_show.EPILOG),
-        ("diff", state_diff.state_diff, state_diff.EPILOG),
-        ("export", state_export.state_export, state_export.EPILOG),
-        ("pull", state_pull.state_pull, state_pull.EPILOG),
-    ):
-        state.command(name, cls=Command, context_settings=HELP_NAMES, epilog=epilog)(command)
+    for name in STATE_COMMANDS:
+        module = import_module(f"zenctl.cli.commands.state_{name}")
+        declare = state.command(name, cls=Command, context_settings=HELP_NAMES, epilog=module.EPILOG)
+        declare(getattr(module, f"state_{name}"))
     return state
 
 
@@ -152,7 +149,7 @@ def _root(
 
 
 def _state() -> None:
-    """Look into what is recorded of the workspace."""
+    """Look into what is recorded, and keep it in order."""
 
 
 def _workspace() -> None:

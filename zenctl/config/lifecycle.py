@@ -149,7 +149,7 @@ def read_moved(
     if found["from"] == found["to"]:
         diagnostics.append(error("invalid_move", f"{found['from']} cannot move to itself", range=block.header_range))
         return None
-    kinds = {_kind(text) for text in found.values()}
+    kinds = {kind_moved(text) for text in found.values()}
     if len(kinds) > 1:
         detail = f"{found['from']} and {found['to']} are of different kinds: {' and '.join(sorted(kinds))}."
         diagnostics.append(error("invalid_move", "This cannot move there", detail, range=block.header_range))
@@ -245,8 +245,8 @@ def _text(expression: Expression) -> str:
             return ""
 
 
-def _kind(text: str) -> str:
-    """`step`, `datasource`, `module`, or an endpoint's kind and type: a live server stays of its type."""
+def kind_moved(text: str) -> str:
+    """What something that moves must stay: `step`, `datasource`, `module`, or an endpoint's kind and type."""
     names = without_keys(text).split(".")
     inner = names[-3] if len(names) > 2 else ""
     kind = inner if inner in KINDS else "module"

@@ -21,6 +21,7 @@ from zenctl.engine.imported_outputs import is_there, pair_outputs, store_importe
 from zenctl.engine.importing_endpoints import import_endpoint
 from zenctl.engine.known import produced_refs, recorded_results
 from zenctl.engine.pinning import pinned_version
+from zenctl.engine.refreshing import damage
 from zenctl.engine.requests import Imported, ImportRequest, PlanOptions
 from zenctl.engine.session import root_outputs
 from zenctl.engine.single_apply import single_apply
@@ -60,9 +61,8 @@ def run_import(world: World, request: ImportRequest, listener: Listener) -> Impo
     results = store_imported(world.storage, target.outputs, paths, work_dir)
     if isinstance(addr, DatasourceAddr):
         _check_rows(target, results["data"])
-    _store_code(world, target)
     places = {name: _shown(path, world.inputs.root) for name, path in paths.items()}
-    return _recorded(world, target, results, places, listener, request.lock_timeout)
+    return _recorded(world, target, results, places, paths, listener, request.lock_timeout)
 
 
 def import_address(text: str) -> Address:
@@ -180,15 +180,20 @@ def _recorded(
     target: _Target,
     results: Mapping[str, OutputResult],
     places: Mapping[str, str],
+    paths: Mapping[str, Path],
     listener: Listener,
     lock_timeout: float,
 ) -> Imported:
     """Record it under the lock, if the address is still what it was before the lock was taken."""
     addr = target.change.addr
-    with single_apply(world, addr, listener, lock_timeout) as made:
+    with single_apply(world, (addr,), listener, lock_timeout) as made:
         if {str(a): r.execution_id for a, r in made.state.results.items()} != dict(target.plan.heads):
             # Another apply came first: what the result belongs to may have changed.
             target = _target(world, addr, listener)
+        if any(damage(world.storage, output.digest) is not None for output in results.values()):
+            # Garbage was collected since, and nothing named these files then. Under the lock it is not.
+            results = store_imported(world.storage, target.outputs, paths, world.inputs.data_dir.absolute() / "work")
+        _store_code(world, target)
         refs = produced_refs(addr, results)
         raise_errors(postconditions(world.opened.evaluator, addr, {**recorded_results(made.state), addr: refs}))
         records = _put(world, made.recorder, target, results, places)

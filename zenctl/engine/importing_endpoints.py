@@ -44,7 +44,7 @@ def import_endpoint(world: World, addr: EndpointAddr, request: ImportRequest, li
     """Find it and record it. Raises DiagnosticError; nothing is recorded then."""
     desired = _desired(world, addr)
     live = _find(world, addr, request.ids, desired.config.provider)
-    with single_apply(world, addr, listener, request.lock_timeout) as made:
+    with single_apply(world, (addr,), listener, request.lock_timeout) as made:
         _check_unmanaged(world, addr, live, made.state, desired.config.provider)
         shown = {name: value for name, value in plain(desired.shown_config).items() if not is_unknown(value)}
         components = Components(

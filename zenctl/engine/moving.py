@@ -1,8 +1,8 @@
-"""Finds where records stand after the `moved` blocks of a configuration. Pure."""
+"""Finds where records stand after `moved` blocks of a configuration, or after `zenctl state mv`. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from zenctl.addrs import Address, AddressError, ModuleInstance, parse, parse_module
@@ -24,7 +24,7 @@ def moved_state(
     """
     declared = [moved for module in configuration.modules() for moved in module.moved]
     diagnostics = [problem for moved in declared if (problem := _still_there(moved, blocks)) is not None]
-    moves = [_read(moved) for moved in declared]
+    moves = [_of(moved.source, moved.target) for moved in declared]
     results = dict(state.results)
     former: dict[Address, str] = {}
     for addr, recorded in state.results.items():
@@ -36,6 +36,16 @@ def moved_state(
     return replace(state, results=results), former, diagnostics
 
 
+def targets(recorded: Iterable[Address], source: str, target: str) -> dict[Address, Address]:
+    """Where each of these addresses stands after one move; those that it does not concern are left out.
+
+    `source` and `target` are what a `moved` block has as `from` and `to`.
+    """
+    move = _of(source, target)
+    found = {addr: _target(addr, move) for addr in sorted(recorded, key=str)}
+    return {addr: to for addr, to in found.items() if to is not None and to != addr}
+
+
 @dataclass(frozen=True, slots=True)
 class _Move:
     """A `moved` block: from a module, or an address in it, to another."""
@@ -45,12 +55,12 @@ class _Move:
     addresses: tuple[Address, Address] | None = None
 
 
-def _read(moved: MovedConfig) -> _Move:
+def _of(source: str, target: str) -> _Move:
     try:
-        source, target = parse(moved.source), parse(moved.target)
+        addresses = parse(source), parse(target)
     except AddressError:
-        return _Move(parse_module(moved.source), parse_module(moved.target))
-    return _Move(source.module, target.module, (source, target))
+        return _Move(parse_module(source), parse_module(target))
+    return _Move(addresses[0].module, addresses[1].module, addresses)
 
 
 def _followed(addr: Address, moves: Sequence[_Move]) -> Address:
@@ -68,7 +78,7 @@ def _followed(addr: Address, moves: Sequence[_Move]) -> Address:
 
 
 def _still_there(moved: MovedConfig, blocks: Collection[Address]) -> Diagnostic | None:
-    move = _read(moved)
+    move = _of(moved.source, moved.target)
     if move.addresses is not None:
         source, target = move.addresses
         there = source.key is None and source.block in blocks and target.block != source.block

@@ -31,13 +31,11 @@ def find_snapshot(desired: DesiredDatasource, history: Sequence[Recorded], stora
     version_malformed.
     """
     version = pinned_version(desired)
-    snapshots = [recorded for recorded in history if recorded.is_result and "data" in recorded.outputs]
+    snapshots = snapshots_of(history)
     if not re.fullmatch(rf"\d+|[0-9a-f]{{{MIN_DIGITS},64}}", version):
         detail = f"Give the serial of an apply, or {MIN_DIGITS} to 64 hexadecimal digits of a snapshot's digest."
         raise _wrong(desired, "malformed", f'"{version}" is no version of a snapshot', detail)
-    found = [recorded for recorded in snapshots if version.isdigit() and recorded.serial == int(version)]
-    if not found and len(version) >= MIN_DIGITS:
-        found = [recorded for recorded in snapshots if recorded.outputs["data"].digest.startswith(version)]
+    found = named_snapshots(version, snapshots)
     digests = sorted({recorded.outputs["data"].digest for recorded in found})
     if not found:
         raise _wrong(desired, "unknown", f'{desired.addr} has no snapshot "{version}"', _known(snapshots))
@@ -52,9 +50,24 @@ def find_snapshot(desired: DesiredDatasource, history: Sequence[Recorded], stora
     return found[0]
 
 
+def snapshots_of(history: Sequence[Recorded]) -> list[Recorded]:
+    """The records of a datasource's history that are snapshots."""
+    return [recorded for recorded in history if recorded.is_result and "data" in recorded.outputs]
+
+
+def named_snapshots(version: str, snapshots: Sequence[Recorded]) -> list[Recorded]:
+    """Those that a version names: by the serial of their apply, else by the first digits of their digest."""
+    found = [recorded for recorded in snapshots if version.isdigit() and recorded.serial == int(version)]
+    if not found and len(version) >= MIN_DIGITS:
+        found = [recorded for recorded in snapshots if recorded.outputs["data"].digest.startswith(version)]
+    return found
+
+
 def _known(snapshots: Sequence[Recorded]) -> str:
     newest: dict[str, Recorded] = {}
     for recorded in snapshots:
+        if recorded.is_deleted:
+            continue
         newest.setdefault(recorded.outputs["data"].digest, recorded)
     texts = [
         f"{digest[:12]} (apply {recorded.serial}, {_day(recorded)}{_rows(recorded)})"

@@ -83,7 +83,7 @@ def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Re
         listener(Notice(f"the recorded environment cannot be had ({environment.problem}); running with this one"))
     with _scratch(world.inputs.data_dir) as folder:
         store = FolderStorage(folder / "artifacts")
-        _bring(world.storage, store, spec)
+        _bring(world.storage, store, spec, recorded)
         result = _run(world, spec, store, environment, folder, listener)
         if result.error is not None:
             raise DiagnosticError(_failed(recorded, result.error, environment))
@@ -130,8 +130,13 @@ def _scratch(data_dir: Path) -> Iterator[Path]:
         yield Path(folder).absolute()
 
 
-def _bring(storage: Storage, scratch: FolderStorage, spec: JobSpec) -> None:
+def _bring(storage: Storage, scratch: FolderStorage, spec: JobSpec, recorded: Recorded) -> None:
     """Take the recorded code and inputs into the job's own store; raises DiagnosticError where one is gone."""
+    freed = [f"{name} ({a.type} {a.digest[:12]})" for name, a in recorded.inputs.items() if a.deleted]
+    if freed:
+        detail = "What a result was made from must be there to make it again."
+        summary = f"{spec.address} cannot be reproduced: `zenctl state gc` has freed its input {', '.join(freed)}"
+        raise DiagnosticError(error("not_reproducible", summary, detail))
     try:
         paths = [code_path(spec.code)] if spec.code else []
         for given in spec.inputs.values():

@@ -49,6 +49,8 @@ class ResultFinder:
     def _whole(self, recorded: Recorded) -> bool:
         if self._storage is None:
             return False
+        if recorded.is_deleted:
+            return False
         for artifact in recorded.outputs.values():
             with self._lock:
                 known = self._intact.get(artifact.digest)

@@ -1,8 +1,8 @@
-"""An apply that records the result of one address: takes the lock, settles what was left there, and gives it back."""
+"""An apply that records something of a few addresses: takes the lock, settles what was left, gives it back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,12 +26,14 @@ class SingleApply:
 
 
 @contextmanager
-def single_apply(world: World, addr: Address, listener: Listener, lock_timeout: float) -> Iterator[SingleApply]:
-    """Hold the lock; nothing of the address runs any more. An exception ends the apply as failed."""
+def single_apply(
+    world: World, addresses: Collection[Address], listener: Listener, lock_timeout: float
+) -> Iterator[SingleApply]:
+    """Hold the lock; nothing of these addresses runs any more. An exception ends the apply as failed."""
     project, workspace = world.opened.configuration.settings.project, world.inputs.workspace
     with locked_apply(world.store, project, world.inputs, listener, lock_timeout, renew=True) as held:
         state = read_state(world.store, project, workspace)
-        others = [other for other in state.attempts if other != addr]
+        others = [other for other in state.attempts if other not in addresses]
         settled = settle(state, held.recorder, world.providers, world.storage, listener, others)
         if settled.adopted or settled.ended:
             state = read_state(world.store, project, workspace)

@@ -27,7 +27,6 @@ from zenctl.engine.opening import (
     open_settings,
     opened_store,
 )
-from zenctl.engine.providers import Providers
 from zenctl.engine.requests import (
     ApplyOutcome,
     CompareOutcome,
@@ -44,12 +43,11 @@ from zenctl.engine.requests import (
     Stop,
 )
 from zenctl.engine.trusting import Trust, trust
-from zenctl.engine.world import World
+from zenctl.engine.world import open_world
 from zenctl.fingerprint.repositories import Fetch
 from zenctl.jobs.storage import Storage
 from zenctl.metadata.applies import applies
 from zenctl.metadata.state import read_state as read_workspace
-from zenctl.metadata.store import MetadataStore
 from zenctl.plans.plan import Plan
 
 if TYPE_CHECKING:
@@ -119,8 +117,8 @@ def _make_plan(
     try:
         # Before a store is opened or a provider asked for anything.
         raise_errors(trusted.differences(opened) if trusted is not None else [])
-        with _world(opened, inputs, create=False) as (store, providers, storage):
-            made = draft(World(opened, inputs, store, providers, storage), options, listener, trusted)
+        with open_world(opened, inputs, create=False) as world:
+            made = draft(world, options, listener, trusted)
     except DiagnosticError as problem:
         return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
     texts = {**opened.sources, **code_texts(opened, made.diagnostics)}
@@ -130,17 +128,6 @@ def _make_plan(
 def code_texts(opened: Opened, diagnostics: Iterable[Diagnostic]) -> dict[str, str]:
     """The texts of code files that diagnostics point into."""
     return {**opened.libraries.texts, **opened.code.texts(d.range.filename for d in diagnostics if d.range)}
-
-
-@contextmanager
-def _world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[tuple[MetadataStore, Providers, Storage]]:
-    """Metadata store, providers and artifact store of a configuration, closed at the end."""
-    providers = open_providers(opened, inputs)
-    try:
-        with opened_store(opened.configuration.settings, inputs, create=create) as store:
-            yield store, providers, providers.storage()
-    finally:
-        providers.close()
 
 
 def apply_plan(
@@ -162,8 +149,7 @@ def apply_plan(
         return ApplyOutcome(diagnostics=problem.diagnostics, sources=problem.sources)
     try:
         check_versions(plan, opened.registry)
-        with _world(opened, inputs, create=True) as (store, providers, storage):
-            world = World(opened, inputs, store, providers, storage)
+        with open_world(opened, inputs, create=True) as world:
             return run_apply(
                 world, plan, listener=listener, stop=stop, parallelism=parallelism, lock_timeout=lock_timeout
             )
@@ -266,17 +252,17 @@ def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
         # A log lies in the artifact store, and whether it grows its backend tells: the rest may be wrong.
         opened = open_configuration(inputs, values_required=False, sound=False)
         with ExitStack() as open_things:
-            store, providers, storage = open_things.enter_context(_world(opened, inputs, create=False))
+            world = open_things.enter_context(open_world(opened, inputs, create=False))
             project = opened.configuration.settings.project
-            recorded = find_recorded(store, project, inputs.workspace, address)
+            recorded = find_recorded(world.store, project, inputs.workspace, address)
             if isinstance(recorded.addr, EndpointAddr):
                 chunks = server_log(recorded, inputs.data_dir, follow=follow)
             else:
                 job_id = recorded.job_id
                 if recorded.source:
-                    [execution] = store.executions_by_id([recorded.source])
+                    [execution] = world.store.executions_by_id([recorded.source])
                     job_id = execution.name
-                chunks = job_log(recorded, job_id, providers, storage, follow=follow)
+                chunks = job_log(recorded, job_id, world.providers, world.storage, follow=follow)
             return LogsOutcome(_with(open_things.pop_all(), chunks), ())
     except OpeningError as problem:
         return LogsOutcome(None, problem.diagnostics, problem.sources)
@@ -302,8 +288,7 @@ def reproduce_result(inputs: Inputs, address: str, listener: Listener, *, build:
     except OpeningError as problem:
         return ReproduceOutcome(None, problem.diagnostics, problem.sources)
     try:
-        with _world(opened, inputs, create=False) as (store, providers, storage):
-            world = World(opened, inputs, store, providers, storage)
+        with open_world(opened, inputs, create=False) as world:
             return ReproduceOutcome(reproduce(world, address, listener, build=build))
     except DiagnosticError as problem:
         return ReproduceOutcome(None, problem.diagnostics, opened.sources)
@@ -324,8 +309,8 @@ def import_result(inputs: Inputs, request: ImportRequest, listener: Listener) ->
     except DiagnosticError as problem:
         return ImportOutcome(None, problem.diagnostics)
     try:
-        with _world(opened, inputs, create=True) as (store, providers, storage):
-            imported = run_import(World(opened, inputs, store, providers, storage), request, listener)
+        with open_world(opened, inputs, create=True) as world:
+            imported = run_import(world, request, listener)
             return ImportOutcome(imported, (), opened.sources, written)
     except DiagnosticError as problem:
         texts = {**opened.sources, **code_texts(opened, problem.diagnostics)}
@@ -343,8 +328,8 @@ def _generate(opened: Opened, inputs: Inputs, request: ImportRequest) -> str:
         check_configured(opened, addr)
         detail = "It describes endpoints that are there: code, parameters and sources of other results must be written."
         raise DiagnosticError(error("bad_argument", f"-generate-config-out is not for {addr}", detail))
-    with _world(opened, inputs, create=False) as (store, providers, storage):
-        return write_block(World(opened, inputs, store, providers, storage), addr, request)
+    with open_world(opened, inputs, create=False) as world:
+        return write_block(world, addr, request)
 
 
 def initialise(inputs: Inputs, *, upgrade: bool = False) -> InitOutcome:

@@ -7,9 +7,12 @@ import os
 import stat as stat_module
 import tempfile
 from pathlib import Path
-from typing import BinaryIO, Iterator, Optional, Protocol, Union
+from typing import BinaryIO, Iterator, List, Optional, Protocol, Union, runtime_checkable
 
 from zenctl.lazy_dataclasses import dataclass
+
+TEMPORARY = ".put-"
+"""What the name of a file begins with that is not whole yet."""
 
 
 class StorageError(Exception):
@@ -58,6 +61,15 @@ class Storage(Protocol):
         ...
 
 
+@runtime_checkable
+class Staged(Protocol):
+    """What a Storage can do besides, if a write that was interrupted leaves something that `list` does not show."""
+
+    def leftovers(self) -> Iterator[ObjectInfo]:
+        """What interrupted writes left, and those that go on have; `delete` removes it by its path."""
+        ...
+
+
 def check_path(path: str) -> str:
     """The path itself if it is a clean relative POSIX path that cannot leave its root; else StorageError(INVALID)."""
     parts = path.split("/")
@@ -97,7 +109,7 @@ class FolderStorage:
         temporary = ""
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=".put-", dir=target.parent)
+            handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=target.parent)
             with os.fdopen(handle, "wb") as stream:
                 if isinstance(source, bytes):
                     stream.write(source)
@@ -132,18 +144,23 @@ class FolderStorage:
         return ObjectInfo(path, found.st_size, found.st_mtime) if stat_module.S_ISREG(found.st_mode) else None
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return iter(self._found(prefix, temporary=False))
+
+    def leftovers(self) -> Iterator[ObjectInfo]:
+        return iter(self._found("", temporary=True))
+
+    def _found(self, prefix: str, *, temporary: bool) -> List[ObjectInfo]:
         parent = prefix.rpartition("/")[0]
         folder = self.root / (check_path(parent) if parent else "")
         found = []
         for where, _, names in os.walk(folder):
             for name in names:
-                full = Path(where, name)
-                path = full.relative_to(self.root).as_posix()
-                if path.startswith(prefix) and not name.startswith(".put-"):
+                path = Path(where, name).relative_to(self.root).as_posix()
+                if path.startswith(prefix) and name.startswith(TEMPORARY) is temporary:
                     info = self.stat(path)
                     if info:
                         found.append(info)
-        return iter(sorted(found, key=lambda info: info.path))
+        return sorted(found, key=lambda info: info.path)
 
     def delete(self, path: str) -> None:
         try:

@@ -11,7 +11,16 @@ from urllib.parse import quote
 from zenctl.addrs import Address, AddressError, parse
 from zenctl.digests import sha256_json, sha256_text
 from zenctl.metadata.records import Recorded, RecordedArtifact
-from zenctl.metadata.store import Artifact, Event, EventType, Execution, Properties, PropertyValue, StoreError
+from zenctl.metadata.store import (
+    Artifact,
+    ArtifactState,
+    Event,
+    EventType,
+    Execution,
+    Properties,
+    PropertyValue,
+    StoreError,
+)
 from zenctl.plans.actions import Components
 from zenctl.plans.planfile import encode_components
 
@@ -69,6 +78,7 @@ def decode_artifact(artifact: Artifact) -> RecordedArtifact:
         digest=str(properties.get("digest", "")),
         bytes=int(properties.get("bytes", 0)),
         properties=_object(properties, "properties"),
+        deleted=artifact.state is ArtifactState.DELETED,
     )
 
 

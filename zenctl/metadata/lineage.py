@@ -47,6 +47,25 @@ def lineages(store: MetadataStore, execution_ids: Iterable[int]) -> dict[int, Li
     roots = read_recorded(store, store.executions_by_id(sorted(wanted)))
     if gone := wanted - {recorded.execution_id for recorded in roots}:
         raise StoreError(f"the metadata store has no execution {min(gone)}")
+    nodes = _grow(store, roots)
+    return {recorded.execution_id: nodes[recorded.execution_id] for recorded in roots}
+
+
+def ancestry(store: MetadataStore, execution_ids: Iterable[int]) -> list[Recorded]:
+    """These executions and all that they were made from, each once: what `lineage` of any of them leads to.
+
+    Of one that stands for another execution, that one's lineage too.
+    """
+    wanted, nodes = set(execution_ids), dict[int, LineageNode]()
+    while wanted:
+        found = read_recorded(store, store.executions_by_id(sorted(wanted)))
+        nodes |= _grow(store, found)
+        wanted = {node.recorded.source for node in nodes.values() if node.recorded.source} - nodes.keys()
+    return [node.recorded for node in nodes.values()]
+
+
+def _grow(store: MetadataStore, roots: Iterable[Recorded]) -> dict[int, LineageNode]:
+    """The nodes of these executions and of all that they were made from, by id."""
     nodes = {recorded.execution_id: LineageNode(recorded) for recorded in roots}
     level = list(nodes.values())
     while level:
@@ -58,7 +77,7 @@ def lineages(store: MetadataStore, execution_ids: Iterable[int]) -> dict[int, Li
             found = producers[node.recorded.execution_id]
             node.inputs = {name: nodes[found[name]] for name in node.recorded.inputs if found.get(name) in nodes}
         level = new
-    return {recorded.execution_id: nodes[recorded.execution_id] for recorded in roots}
+    return nodes
 
 
 def uses(root: Recorded, records: Iterable[Recorded]) -> UseNode:

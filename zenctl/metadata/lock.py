@@ -3,6 +3,8 @@
 Holding the lock is having inserted the workspace's next Apply context, whose name is unique. Every transition inserts
 the next unique context `<project>/<workspace>/<serial>/<k>` too, in the same put as its changes. Whoever takes the lock
 away inserts that context first: the former holder's next put, whenever it comes, then fails whole.
+
+An apply that has its lock then waits while garbage is collected (see `exclusive`).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -36,6 +39,12 @@ from zenctl.metadata.workspaces import renewed
 
 __all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlock"]
 
+COLLECTION = (":garbage", "collection")
+"""Stands for project and workspace in the lock of what runs alone; no project can have such a name."""
+
+COLLECTION_PATIENCE = 120.0
+"""Seconds that an apply waits at least for garbage collection, which lets others pass long before that."""
+
 POLL_SECONDS = 0.5
 """How often a lock that is waited for is looked at."""
 
@@ -53,10 +62,11 @@ class LockHeld(StoreError):
     """Another apply holds the workspace's lock: `holder`, under `serial`."""
 
     def __init__(self, project: str, workspace: str, serial: int, holder: Holder) -> None:
-        super().__init__(
-            f"workspace {workspace} of {project} is locked by apply {serial}: {holder}",
-            f"Wait for it with -lock-timeout=5m. If it is dead for certain: zenctl force-unlock {serial}",
-        )
+        what = f"workspace {workspace} of {project} is locked by apply {serial}"
+        hint = f"Wait for it with -lock-timeout=5m. If it is dead for certain: zenctl force-unlock {serial}"
+        if (project, workspace) == COLLECTION:
+            what, hint = "garbage is being collected, and no apply can run meanwhile", "Wait with -lock-timeout=5m."
+        super().__init__(f"{what}: {holder}", hint)
         self.project = project
         self.workspace = workspace
         self.serial = serial
@@ -105,6 +115,15 @@ class ApplyLock:
         """
         with self._guard:
             return self._commit(transition, {}, workspace or {})
+
+    def keep(self, seconds: float) -> None:
+        """Make sure that nobody takes the lock for dead within the next seconds, fewer than its lease has.
+
+        Raises LockLost if it was taken away: what cannot be fenced by a put must not be done then.
+        """
+        with self._guard:
+            if self._error is not None or self._lease_left() < seconds:
+                self._commit(Transition(), {})
 
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
         """End the apply and give the lock back. `outputs` None leaves those of an earlier apply in force."""
@@ -203,7 +222,52 @@ def acquire(
     Waits up to `timeout` seconds for a live holder, telling `on_wait` once, then raises LockHeld. A holder is dead if
     it ran on this machine and its process is gone, or ran elsewhere and has not renewed its lease; its lock is taken
     over, and the new lock's `recovered` names it. What it left RUNNING stays so: those are attempts in the state.
+
+    Garbage collection is waited for too, longer if need be: it lets applies pass.
     """
+    lock = take(store, project, workspace, holder, lease_seconds, timeout, on_wait, renew)
+    try:
+        _let_collection_end(store, max(timeout, COLLECTION_PATIENCE), on_wait)
+    except BaseException:
+        # A lock that is not given back is taken over later.
+        with suppress(StoreError):
+            lock.finish("failed")
+        raise
+    return lock
+
+
+def _let_collection_end(store: MetadataStore, patience: float, on_wait: Callable[[LockHeld], None] | None) -> None:
+    """Wait while garbage is collected; raises LockHeld if that takes longer than `patience` seconds."""
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        newest = newest_apply(store, *COLLECTION)
+        if newest is None or newest.properties.get("state") != ACTIVE:
+            return
+        held = lock_held(newest)
+        if is_gone(held.holder, int(newest.properties.get("lease_until_ms", 0)), _now_ms()):
+            abandon(store, newest)
+            continue
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise held
+        if on_wait is not None and not told:
+            on_wait(held)
+            told = True
+        time.sleep(min(POLL_SECONDS, left))
+
+
+def take(
+    store: MetadataStore,
+    project: str,
+    workspace: str,
+    holder: Holder,
+    lease_seconds: float,
+    timeout: float,
+    on_wait: Callable[[LockHeld], None] | None,
+    renew: bool,
+) -> ApplyLock:
+    """As `acquire`, without a look at garbage collection."""
     deadline = time.monotonic() + timeout
     holder = holder.completed()
     recovered: list[LockHeld] = []
@@ -219,9 +283,9 @@ def acquire(
                 continue
             lock.recovered = tuple(recovered)
             return lock
-        held = _held(newest)
+        held = lock_held(newest)
         if is_gone(held.holder, int(newest.properties.get("lease_until_ms", 0)), _now_ms()):
-            if _abandon(store, newest):
+            if abandon(store, newest):
                 recovered.append(held)
             races += 1
             continue
@@ -241,13 +305,13 @@ def force_unlock(store: MetadataStore, project: str, workspace: str, serial: int
         newest = newest_apply(store, project, workspace)
         if newest is None or newest.properties.get("state") != ACTIVE:
             raise StoreError(f"workspace {workspace} of {project} is not locked")
-        held = _held(newest)
+        held = lock_held(newest)
         if held.serial != serial:
             raise StoreError(
                 f"apply {serial} does not hold the lock on workspace {workspace} of {project}",
                 f"It is held by apply {held.serial}: {held.holder}",
             )
-        if _abandon(store, newest):
+        if abandon(store, newest):
             return held.holder
     raise StoreError(f"apply {serial} records faster than its lock can be taken; stop it")
 
@@ -311,7 +375,7 @@ def _only(found: Sequence[Node]) -> Node | None:
     return found[0] if len(found) == 1 else None
 
 
-def _abandon(store: MetadataStore, apply: Context) -> bool:
+def abandon(store: MetadataStore, apply: Context) -> bool:
     """Fence an apply off and mark it abandoned; False if it has recorded anything since `apply` was read."""
     number = int(apply.properties["transitions"]) + 1
     changes: dict[str, PropertyValue] = {"state": ABANDONED, "transitions": number, "ended_ms": _now_ms()}
@@ -324,7 +388,8 @@ def _abandon(store: MetadataStore, apply: Context) -> bool:
     return True
 
 
-def _held(apply: Context) -> LockHeld:
+def lock_held(apply: Context) -> LockHeld:
+    """Who holds the lock by this context."""
     properties = apply.properties
     return LockHeld(
         str(properties["project"]), str(properties["workspace"]), int(properties["serial"]), decode_holder(properties)

@@ -16,7 +16,8 @@ class RecordedArtifact:
     """An artifact as recorded. `properties` are the job's (`rows`, metrics, `value`).
 
     `id` is 0 where only the digest is known. Given as an input, `address` may name the address whose output it is, so
-    that lineage leads there also where another address produced the same bytes; it is not read back.
+    that lineage leads there also where another address produced the same bytes; it is not read back. `deleted` says
+    that its files were freed: the record stays, and nothing can be made from it.
     """
 
     id: int
@@ -26,6 +27,7 @@ class RecordedArtifact:
     bytes: int = 0
     properties: Mapping[str, Any] = field(default_factory=dict, hash=False)
     address: Address | None = field(default=None, compare=False)
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,13 @@ class Recorded:
 
     @property
     def is_result(self) -> bool:
-        """Whether it produced something that can be used."""
+        """Whether it produced something; `is_deleted` says whether that can still be used."""
         return self.state in (ExecutionState.COMPLETE, ExecutionState.CACHED)
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether anything that it produced was deleted since."""
+        return any(artifact.deleted for artifact in self.outputs.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from zenctl.addrs import Address
@@ -25,6 +25,7 @@ __all__ = [
     "Recorded",
     "RecordedArtifact",
     "WorkspaceState",
+    "artifacts_made",
     "by_address",
     "find_results",
     "history",
@@ -84,6 +85,12 @@ def read_heads(store: MetadataStore, project: str, workspace: str) -> list[Recor
 def read_recorded(store: MetadataStore, executions: Sequence[Execution]) -> list[Recorded]:
     """Executions with their artifacts, in the order given; two queries."""
     return decode_executions(executions, *_artifacts_of(store, executions))
+
+
+def artifacts_made(store: MetadataStore, artifacts: Collection[int]) -> set[int]:
+    """Those of these artifacts, by id, that an execution has as an output; others were only ever read."""
+    events = store.events(artifact_ids=sorted(artifacts)) if artifacts else []
+    return {event.artifact for event in events if event.type is EventType.OUTPUT}
 
 
 def newest_apply(store: MetadataStore, project: str, workspace: str) -> Context | None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.engine.worlds import World
 from zenctl.addrs import parse
-from zenctl.engine.moving import moved_state
+from zenctl.engine.moving import moved_state, targets
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
 
@@ -77,3 +77,19 @@ def test_a_module_that_has_moved_away_must_not_be_there(tmp_path: Path) -> None:
 
     assert problems("module.n") == ["module.m has moved, and is still configured"]
     assert problems("module.m[0]") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "recorded", "expected"),
+    [
+        (A, B, [A, "step.python.c"], {A: B}),
+        (A, B, [f'{A}["x"]', f"{A}[0]"], {f'{A}["x"]': f'{B}["x"]', f"{A}[0]": f"{B}[0]"}),
+        (f'{A}["x"]', f'{A}["y"]', [f'{A}["x"]', f'{A}["z"]'], {f'{A}["x"]': f'{A}["y"]'}),
+        ("module.m", "module.n", [f"module.m.{A}", A], {f"module.m.{A}": f"module.n.{A}"}),
+        ("module.m", 'module.m["k"]', [f"module.m.{A}"], {f"module.m.{A}": f'module.m["k"].{A}'}),
+        (A, f"module.m.{A}", [A], {A: f"module.m.{A}"}),
+    ],
+)
+def test_where_one_move_leads(source: str, target: str, recorded: list[str], expected: dict[str, str]) -> None:
+    found = targets([parse(text) for text in recorded], source, target)
+    assert {str(addr): str(to) for addr, to in found.items()} == expected

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from zenctl.digests import sha256_bytes
 from zenctl.jobs import artifacts
 from zenctl.jobs.artifacts import CorruptArtifact, blob_path, check_tree, fetch_tree, read_tree, store_folder, tree_path
-from zenctl.jobs.storage import FolderStorage, StorageError
+from zenctl.jobs.storage import TEMPORARY, FolderStorage, Staged, StorageError
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\\\0"), min_size=1, max_size=8).filter(
     lambda name: name not in (".", "..") and len(name.encode()) < 200
@@ -164,3 +164,17 @@ class TestRefused:
         os.mkfifo(tmp_path / "in" / "pipe")
         with pytest.raises(StorageError, match="pipe is no file"):
             store_folder(store, tmp_path / "in")
+
+
+def test_what_interrupted_writes_left_is_found_and_deleted(store: FolderStorage) -> None:
+    store.put("blobs/aa/whole", b"whole")
+    assert list(store.leftovers()) == []
+    half = store.root / "blobs" / "aa" / f"{TEMPORARY}xyz"
+    half.write_bytes(b"half")
+    [left] = store.leftovers()
+    assert (left.path, left.size) == (f"blobs/aa/{TEMPORARY}xyz", 4)
+    assert [info.path for info in store.list("")] == ["blobs/aa/whole"]
+    assert isinstance(store, Staged)
+    store.delete(left.path)
+    assert list(store.leftovers()) == []
+    assert list(FolderStorage(store.root / "absent").leftovers()) == []

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.metadata.test_metadata_state import Counting
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, StepAddr
-from zenctl.metadata.lineage import LineageNode, UseNode, lineage, lineages, uses
+from zenctl.metadata.lineage import LineageNode, UseNode, ancestry, lineage, lineages, uses
 from zenctl.metadata.recording import OutputRecord, Recorder
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.state import history, read_heads, read_recorded, read_state
@@ -119,6 +119,23 @@ def test_lineage_goes_through_reuse_and_stays_in_the_workspace(store: MetadataSt
     reused = lineage(store, fit)
     assert reused.recorded.source == theirs["fit"]
     assert reused.inputs["train"].recorded.execution_id == theirs["split"]
+
+
+def test_the_ancestry_of_several_has_each_once_and_that_of_what_they_stand_for(
+    store: MetadataStore, begin: Begin
+) -> None:
+    ids = pipeline(begin())
+    found = {recorded.execution_id for recorded in ancestry(store, [ids["evaluate"], ids["fit"]])}
+    assert found == set(ids.values())
+    assert [recorded.execution_id for recorded in ancestry(store, [ids["csv"]])] == [ids["csv"]]
+    assert ancestry(store, []) == []
+
+    other = begin(workspace="pr")
+    [source] = [r for r in ancestry(store, [ids["fit"]]) if r.execution_id == ids["fit"]]
+    reused = other.reuse(FIT, source, Components("train/1"), digest("f"), {})
+    assert {recorded.execution_id for recorded in ancestry(store, [reused])} == {reused, *ids.values()} - {
+        ids["evaluate"]
+    }
 
 
 def test_an_input_that_nothing_produced_has_no_node(store: MetadataStore, begin: Begin) -> None:

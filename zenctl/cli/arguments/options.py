@@ -110,3 +110,6 @@ Parallelism = Annotated[
 AutoApprove = Annotated[
     bool, typer.Option("-auto-approve", "--auto-approve", help="Do not ask; apply at once. Needed without a terminal.")
 ]
+DryRun = Annotated[
+    bool, typer.Option("-dry-run", "--dry-run", help="Show what would be done, and change nothing.", show_default=False)
+]

@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from zenctl.addrs import canonical
 from zenctl.cli.arguments import values
+from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic, error
 from zenctl.lazy_dataclasses import dataclass
 
@@ -128,3 +130,121 @@ def address_arguments(
         found.append(values.missing("The address", detail))
         return AddressArguments("", json, follow)
     return AddressArguments(values.address("", texts[0], found), json, follow)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyArguments:
+    """Of `zenctl state verify`; without addresses all that the scope names."""
+
+    addresses: tuple[str, ...] = ()
+    all_workspaces: bool = False
+    everything: bool = False
+    remove_corrupt: bool = False
+    json: bool = False
+
+
+def verify_arguments(
+    texts: Sequence[str],
+    found: list[Diagnostic],
+    *,
+    all_workspaces: bool,
+    everything: bool,
+    remove_corrupt: bool,
+    json: bool,
+) -> VerifyArguments:
+    """Check what is to be verified."""
+    if everything and (texts or all_workspaces):
+        other = "addresses" if texts else "-all-workspaces"
+        found.append(error("bad_argument", f"-all and {other} together", "-all reads every recorded result."))
+    return VerifyArguments(patterns(texts, found), all_workspaces, everything, remove_corrupt, json)
+
+
+def patterns(texts: Sequence[str], found: list[Diagnostic]) -> tuple[str, ...]:
+    """Addresses of instances, blocks or modules, as typed without a flag."""
+    return tuple(name for text in texts if (name := values.address("", text, found, read=canonical)))
+
+
+@dataclass(frozen=True, slots=True)
+class CollectArguments:
+    """Of `zenctl state gc`; `older_than` and `lock_timeout` are in seconds."""
+
+    keep: int = 0
+    older_than: float = 0.0
+    dry_run: bool = False
+    auto_approve: bool = False
+    force: bool = False
+    json: bool = False
+    variables: tuple[VariableArgument, ...] = ()
+    lock_timeout: float = 0.0
+
+
+def collect_arguments(
+    found: list[Diagnostic],
+    *,
+    keep: str,
+    older_than: str,
+    dry_run: bool,
+    auto_approve: bool,
+    force: bool,
+    json: bool,
+    variables: tuple[VariableArgument, ...],
+    lock_timeout: float,
+) -> CollectArguments:
+    """Check the flags of `state gc`."""
+    if json and not (dry_run or auto_approve):
+        detail = "It asks nothing while it prints JSON. Look first with -dry-run, or approve with -auto-approve."
+        found.append(error("bad_argument", "-json needs -dry-run or -auto-approve", detail))
+    return CollectArguments(
+        values.count("-keep", keep, found) if keep and keep != "0" else 0,
+        values.seconds("-older-than", older_than, found) if older_than else 0.0,
+        dry_run,
+        auto_approve,
+        force,
+        json,
+        variables,
+        lock_timeout,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveArguments:
+    """Of `zenctl state rm`; `lock_timeout` is in seconds."""
+
+    addresses: tuple[str, ...]
+    dry_run: bool = False
+    json: bool = False
+    lock_timeout: float = 0.0
+
+
+def remove_arguments(
+    texts: Sequence[str], found: list[Diagnostic], *, dry_run: bool, json: bool, lock_timeout: str
+) -> RemoveArguments:
+    """Check the addresses that are to be forgotten."""
+    if not texts:
+        detail = "For example: zenctl state rm step.python.fit\n`zenctl state list` lists the addresses."
+        found.append(values.missing("The address", detail))
+    return RemoveArguments(patterns(texts, found), dry_run, json, values.seconds("-lock-timeout", lock_timeout, found))
+
+
+@dataclass(frozen=True, slots=True)
+class MoveArguments:
+    """Of `zenctl state mv`; `lock_timeout` is in seconds."""
+
+    source: str
+    target: str
+    dry_run: bool = False
+    json: bool = False
+    lock_timeout: float = 0.0
+
+
+def move_arguments(
+    source: str, target: str, found: list[Diagnostic], *, dry_run: bool, json: bool, lock_timeout: str
+) -> MoveArguments:
+    """Check the two addresses of a move."""
+    if not (source and target):
+        detail = "For example: zenctl state mv step.python.fit step.python.train"
+        found.append(values.missing("The new address" if source else "The address", detail))
+    places = patterns([text for text in (source, target) if text], found)
+    seconds = values.seconds("-lock-timeout", lock_timeout, found)
+    both = places if len(places) == 2 else ("", "")
+    return MoveArguments(*both, dry_run, json, seconds)

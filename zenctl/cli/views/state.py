@@ -110,7 +110,8 @@ def ran_with(recorded: Recorded) -> dict[str, str]:
 
 def artifact_text(artifact: RecordedArtifact, *, values: bool = True) -> str:
     """`Dataset 3f2a91c0d4e5 (12.3 kB, 345 rows)`; without `values` only its size is told."""
-    facts = [size(artifact.bytes)] if artifact.bytes else []
+    facts = ["freed by state gc"] if artifact.deleted else []
+    facts += [size(artifact.bytes)] if artifact.bytes else []
     note = values_note(artifact, _VALUES_SHOWN) if values else ""
     facts += [note] if note else []
     return f"{artifact.type} {short_digest(artifact.digest)}" + (f" ({', '.join(facts)})" if facts else "")
@@ -261,6 +262,7 @@ def _artifact(artifact: RecordedArtifact) -> dict[str, Any]:
         "uri": artifact.uri,
         "bytes": artifact.bytes,
         "properties": dict(artifact.properties),
+        **({"deleted": True} if artifact.deleted else {}),
     }
 
 

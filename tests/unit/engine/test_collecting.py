@@ -1,0 +1,478 @@
+"""Garbage collection on records and stored files of every history: what is needed stays, the rest goes, kills heal."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.measuring import PATIENCE
+from zenctl.addrs import Address, parse
+from zenctl.digests import sha256_text
+from zenctl.engine import collecting
+from zenctl.engine.collecting import Policy
+from zenctl.engine.garbage import Garbage
+from zenctl.engine.integrity import verify
+from zenctl.engine.opening import Opened, open_configuration
+from zenctl.engine.providers import Providers
+from zenctl.engine.refreshing import damage
+from zenctl.engine.requests import Inputs
+from zenctl.engine.results import ResultFinder
+from zenctl.engine.reusing import Trusted
+from zenctl.engine.verifying import VerifyScope, _named
+from zenctl.engine.world import World
+from zenctl.jobs.artifacts import blob_path, code_path, read_tree, store_folder, tree_path
+from zenctl.jobs.result import JobResult, OutputResult
+from zenctl.jobs.spec import job_path, result_path
+from zenctl.jobs.storage import TEMPORARY, FolderStorage
+from zenctl.jobs.wire import result_to_json
+from zenctl.metadata import exclusive as exclusive_module
+from zenctl.metadata import lock as lock_module
+from zenctl.metadata.applies import applies
+from zenctl.metadata.inventory import take_inventory
+from zenctl.metadata.lineage import ancestry
+from zenctl.metadata.lock import COLLECTION, Holder, acquire
+from zenctl.metadata.memory import MemoryStore
+from zenctl.metadata.recording import OutputRecord, Recorder
+from zenctl.metadata.state import RecordedArtifact, WorkspaceState, read_state
+from zenctl.metadata.workspaces import workspaces
+from zenctl.plans.actions import Components
+
+DATA, FIT, REPORT = parse("datasource.csv.rows"), parse("step.python.fit"), parse("step.python.report")
+CHAIN = (DATA, FIT, REPORT)
+CONFIGURATION = """
+zenctl {
+  project = "p"
+}
+
+datasource "csv" "rows" {
+  path    = "rows.csv"
+  version = zenctl.workspace == "pinning" ? "1" : null
+}
+"""
+ALL = Policy()
+NO_SHRINK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""A history takes a good part of a second: to look for the shortest one that fails takes minutes."""
+APPLYING = Holder.here("zenctl apply")
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@dataclass
+class Mortal(FolderStorage):
+    """A folder whose owner dies after so many deletions."""
+
+    root: Path
+    deaths: list[int] = field(default_factory=list)
+
+    def delete(self, path: str) -> None:
+        if self.deaths:
+            self.deaths[0] -= 1
+            if self.deaths[0] < 0:
+                self.deaths.clear()
+                raise Killed
+        super().delete(path)
+
+
+@dataclass
+class Place:
+    """A project's two stores, and what happens to them."""
+
+    opened: Opened
+    root: Path
+    store: MemoryStore
+    storage: Mortal
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def world(self, workspace: str = "default") -> World:
+        return World(self.opened, Inputs(self.root, workspace), self.store, cast(Providers, None), self.storage)
+
+    def state(self, workspace: str = "default", project: str = "p") -> WorkspaceState:
+        return read_state(self.store, project, workspace)
+
+    def apply(self, workspace: str, parameter: int, project: str = "p") -> None:
+        """Each of the chain: reuse what is recorded, else make it. Of other parameters can come the same bytes."""
+        lock = acquire(self.store, project, workspace, APPLYING)
+        recorder = Recorder(self.store, lock)
+        allowed = Trusted(project, workspace, ((project, "*"),))
+        given: dict[str, RecordedArtifact] = {}
+        for addr in CHAIN:
+            state = self.state(workspace, project)
+            text = f"{addr} {parameter if addr != DATA else parameter % 2} {[a.digest for a in given.values()]}"
+            fingerprint = sha256_text(text)
+            found = ResultFinder(self.store, self.storage, state, allowed)(addr, fingerprint)
+            head = state.results.get(addr)
+            if found is None:
+                self.run(recorder, addr, fingerprint, given)
+            elif head is None or head.execution_id != found.execution_id:
+                recorder.reuse(addr, found, components(fingerprint), fingerprint, given)
+            outputs = self.state(workspace, project).results[addr].outputs
+            given = {"data": replace(outputs["data"], address=addr)}
+        lock.finish("complete")
+
+    def run(
+        self,
+        recorder: Recorder,
+        addr: Address,
+        fingerprint: str,
+        given: dict[str, RecordedArtifact],
+        *,
+        end: bool = True,
+    ) -> int:
+        number = next(self.numbers)
+        job = f"job-{number}-{sha256_text(str(number))[:8]}"
+        started = recorder.start(addr, job, "Process", components(fingerprint), fingerprint, given)
+        self.storage.put(job_path(job), b"{}")
+        self.storage.put(code_path(sha256_text(fingerprint)), fingerprint.encode())
+        output = self.write(str(addr), int(fingerprint[0], 16) % 5, fingerprint)
+        if end:
+            recorder.complete(started, {"data": output})
+        return started
+
+    def write(self, *texts: object) -> OutputRecord:
+        """An artifact of a file for each text; one of a text that another has too shares its file."""
+        with tempfile.TemporaryDirectory() as folder:
+            for number, text in enumerate(texts):
+                Path(folder, f"{number}.txt").write_text(str(text) * 3)
+            tree = store_folder(self.storage, Path(folder))
+        return OutputRecord("Dataset", tree.digest, tree_path(tree.digest), tree.bytes)
+
+    def forget(self, workspace: str, addr: Address) -> None:
+        lock = acquire(self.store, "p", workspace, APPLYING)
+        Recorder(self.store, lock).forget(addr)
+        lock.finish("complete")
+
+    def delete_workspace(self, workspace: str) -> None:
+        lock = acquire(self.store, "p", workspace, APPLYING, renew=False)
+        Recorder(self.store, lock).delete_workspace()
+        lock.finish("complete")
+
+    def abandon(self, number: int) -> None:
+        """What a killed command can leave: a file without a list, a list without a record, half a file."""
+        self.write("left", number)
+        (self.storage.root / "blobs" / f"{TEMPORARY}{number}").write_bytes(b"half")
+        self.storage.put(blob_path(sha256_text(f"alone {number}")), b"alone")
+
+    def collect(self, policy: Policy = ALL, approved: Garbage | None = None, **options: Any) -> Garbage:
+        freed = collecting._Freed(approved)
+        options = {"force": False, "lock_timeout": 0.0, **options}
+        collecting._collect(self.world(), policy, approved, freed, lambda _: None, **options)
+        assert freed.finished
+        assert freed.found is not None
+        return freed.found
+
+    def find(self, policy: Policy = ALL, *, force: bool = False) -> Garbage:
+        return collecting._find(self.world(), policy, force=force)
+
+    def whole(self, digest: str) -> bool:
+        return damage(self.storage, digest) is None
+
+    def check(self) -> None:
+        """All that anybody relies on is there: what states name, what it was made from, what records say is live."""
+        for scope in (VerifyScope(all_workspaces=True), VerifyScope(everything=True)):
+            assert verify(self.storage, _named(self.world(), scope), lambda _: None).clean
+        for name in {"default", *(item.name for item in workspaces(self.store, "p"))}:
+            state = self.state(name)
+            results = ResultFinder(self.store, self.storage, state, Trusted("p", name))
+            for addr, recorded in state.results.items():
+                found = results(addr, recorded.fingerprint)
+                assert found is not None, addr
+                assert found.execution_id == recorded.execution_id
+                for made in ancestry(self.store, [recorded.execution_id]):
+                    assert all(self.whole(a.digest) for a in (*made.inputs.values(), *made.outputs.values()))
+
+
+def components(fingerprint: str) -> Components:
+    return Components(type="python/1", code={"archive": sha256_text(fingerprint)})
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Opened, Path]:
+    root = tmp_path_factory.mktemp("configured")
+    (root / "main.zen.hcl").write_text(CONFIGURATION)
+    (root / "rows.csv").write_text("a\n1\n")
+    return open_configuration(Inputs(root), values_required=False), root
+
+
+@pytest.fixture
+def place(opened: tuple[Opened, Path], tmp_path: Path) -> Place:
+    return Place(*opened, MemoryStore(), Mortal(tmp_path / "artifacts"))
+
+
+WORKSPACES = st.sampled_from(["default", "pr-1", "pr-2", "pinning"])
+STEPS = st.one_of(
+    st.tuples(st.just("apply"), WORKSPACES, st.integers(0, 3)),
+    st.tuples(st.just("apply"), WORKSPACES, st.integers(0, 3)),
+    st.tuples(st.just("forget"), WORKSPACES, st.sampled_from(CHAIN)),
+    st.tuples(st.just("delete"), WORKSPACES, st.none()),
+    st.tuples(st.just("abandon"), st.none(), st.integers(0, 9)),
+    st.tuples(st.just("kill"), st.none(), st.integers(0, 6)),
+    st.tuples(st.just("gc"), st.none(), st.integers(0, 3)),
+)
+
+
+@settings(max_examples=40, deadline=None, phases=NO_SHRINK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(STEPS, min_size=2, max_size=14))
+def test_whatever_happens_nothing_needed_is_freed_and_nothing_else_stays(
+    opened: tuple[Opened, Path], steps: list[tuple[str, Any, Any]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(*opened, MemoryStore(), Mortal(Path(folder, "artifacts")))
+        for what, workspace, value in steps:
+            if what == "apply":
+                place.apply(workspace, value)
+            elif what == "forget":
+                place.forget(workspace, value)
+            elif what == "delete":
+                place.delete_workspace(workspace)
+            elif what == "abandon":
+                (place.storage.root / "blobs").mkdir(parents=True, exist_ok=True)
+                place.abandon(value)
+            elif what == "kill":
+                place.storage.deaths = [value]
+                try:
+                    place.collect()
+                except Killed:
+                    place.check()
+                place.storage.deaths = []
+            else:
+                place.collect(Policy(keep=value))
+                place.check()
+        place.collect()
+        place.check()
+        assert place.find() == Garbage()
+        _nothing_else(place)
+
+
+def _nothing_else(place: Place) -> None:
+    """What is stored is what live records name: the lists of files and the files."""
+    live = {str(a.properties["digest"]) for a in take_inventory(place.store).artifacts.values() if a.state == "LIVE"}
+    trees = {info.path for info in place.storage.list("trees/")}
+    assert trees == {tree_path(digest) for digest in live}
+    files = {blob_path(f.sha256) for digest in live for f in read_tree(place.storage, digest).files}
+    assert {info.path for info in place.storage.list("blobs/")} == files
+    assert list(place.storage.leftovers()) == []
+
+
+def test_the_newest_versions_stay_and_what_is_freed_is_counted(place: Place) -> None:
+    for parameter in range(4):
+        place.apply("default", parameter)
+    versions = {
+        addr: len({r.outputs for r in take_inventory(place.store).runs if r.address == str(addr)}) for addr in CHAIN
+    }
+    found = place.find(Policy(keep=2))
+    assert {g.address: g.versions for g in found.groups} == {
+        str(addr): count - 2 for addr, count in versions.items() if count > 2
+    }
+    assert found.groups[0].workspaces == ("default",)
+    assert found.bytes == sum(g.bytes for g in found.groups) > 0
+    assert len(found.objects) == sum(g.files for g in found.groups)
+    place.collect(Policy(keep=2))
+    place.check()
+    assert place.find(Policy(keep=2)).is_empty
+    assert {g.address: g.versions for g in place.find().groups} == {
+        str(addr): 1 for addr, count in versions.items() if count > 1
+    }
+
+
+def test_what_is_young_stays(place: Place) -> None:
+    place.apply("default", 0)
+    place.apply("default", 1)
+    assert place.find(Policy(older_than=3600.0)).is_empty
+    assert not place.find().is_empty
+
+
+def test_what_was_freed_is_not_reused_and_is_live_again_once_it_is_made_anew(place: Place) -> None:
+    place.apply("default", 0)
+    first = place.state().results[FIT]
+    place.apply("default", 2)
+    place.collect()
+    [old] = [r for r in ancestry(place.store, [first.execution_id]) if r.execution_id == first.execution_id]
+    assert old.is_deleted
+    state = place.state()
+    results = ResultFinder(place.store, place.storage, state, Trusted("p", "default"))
+    assert results(FIT, first.fingerprint) is None
+    assert results.pinned(first.execution_id, first.fingerprint) is None
+    before = place.state().results[FIT].execution_id
+    place.apply("default", 0)
+    made = place.state().results[FIT]
+    assert (made.execution_id > before, made.source) == (True, 0)
+    assert not place.state().results[FIT].is_deleted
+    place.check()
+
+
+def test_an_interruption_leaves_nothing_that_looks_whole(place: Place) -> None:
+    for parameter in range(4):
+        place.apply("default", parameter)
+    place.storage.deaths = [1]
+    with pytest.raises(Killed):
+        place.collect()
+    place.check()
+    left = place.find()
+    assert left.groups
+    assert left.deleted == ()
+    place.collect()
+    assert place.find().is_empty
+
+
+def test_applies_may_pass_while_much_is_deleted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for parameter in range(4):
+        place.apply("default", parameter)
+    monkeypatch.setattr(collecting, "HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(collecting, "AT_ONCE", 2)
+    found = place.collect()
+    assert len(applies(place.store, *COLLECTION, 0)) == -(-len(_files(found)) // 2) + -(-len(_lists(found)) // 2)
+    assert place.find().is_empty
+    place.check()
+
+
+def _files(garbage: Garbage) -> list[str]:
+    return [info.path for info in garbage.objects if info.path not in _lists(garbage)]
+
+
+def _lists(garbage: Garbage) -> list[str]:
+    return [info.path for info in garbage.objects if info.path.startswith("trees/")]
+
+
+def test_only_what_was_approved_goes(place: Place) -> None:
+    place.apply("default", 0)
+    place.apply("default", 1)
+    approved = place.find()
+    place.apply("default", 2)
+    place.collect(ALL, approved)
+    place.check()
+    left = place.find()
+    assert {i.path for i in left.objects}.isdisjoint(i.path for i in approved.objects)
+    assert left.groups
+
+
+def test_what_was_approved_and_is_needed_by_now_stays(place: Place) -> None:
+    place.apply("default", 0)
+    place.apply("default", 1)
+    approved = place.find()
+    place.apply("default", 0)
+    place.collect(ALL, approved)
+    place.check()
+
+
+def test_a_pinned_snapshot_stays_in_the_workspace_that_pins_it(place: Place) -> None:
+    place.apply("pinning", 0)
+    place.apply("default", 0)
+    first = place.state("pinning").results[DATA].outputs["data"].digest
+    place.apply("pinning", 1)
+    place.apply("default", 1)
+    place.collect()
+    assert place.whole(first)
+
+
+def test_results_of_other_projects_stay(place: Place) -> None:
+    place.apply("default", 0, project="q")
+    place.apply("default", 1, project="q")
+    place.apply("default", 2)
+    place.apply("default", 3)
+    place.collect()
+    for run in take_inventory(place.store).runs:
+        if run.project == "q":
+            assert all(place.whole(d) for d in _digests(place, run.outputs))
+
+
+def _digests(place: Place, ids: tuple[int, ...]) -> list[str]:
+    return [str(artifact.properties["digest"]) for artifact in place.store.artifacts_by_id(ids)]
+
+
+def test_what_an_interrupted_job_wrote_stays_until_somebody_settles_it(place: Place) -> None:
+    place.apply("default", 0)
+    lock = acquire(place.store, "p", "default", Holder("other-host", 4711, "zenctl apply"), lease_seconds=0.001)
+    recorder = Recorder(place.store, lock)
+    lock.close()
+    started = place.run(recorder, FIT, "f" * 64, {}, end=False)
+    before = {info.path for info in place.storage.list("")}
+    # It may still be writing: nothing that is as young as it is taken for abandoned.
+    place.collect(lock_timeout=PATIENCE)
+    assert {info.path for info in place.storage.list("")} == before
+    held = place.find()
+    assert (held.is_empty, len(held.held)) == (True, 3)
+    # It has ended, and the next apply will take what it wrote.
+    [job] = [run.job_id for run in take_inventory(place.store).runs if run.id == started]
+    output = place.write(str(FIT), int("f", 16) % 5, "f" * 64)
+    result = JobResult(job, {"data": OutputResult("Dataset", output.digest, 3, output.bytes, {})})
+    place.storage.put(result_path(job), result_to_json(result))
+    place.collect()
+    assert place.whole(output.digest)
+    # Nobody wants it any more.
+    lock = acquire(place.store, "p", "default", APPLYING)
+    Recorder(place.store, lock).fail(started, "its apply was interrupted", canceled=True)
+    lock.finish("complete")
+    place.collect()
+    assert not place.whole(output.digest)
+    place.check()
+
+
+def test_a_store_that_another_metadata_store_uses_is_left_alone(place: Place) -> None:
+    place.apply("default", 0)
+    place.apply("default", 1)
+    other = replace(place, store=MemoryStore(), numbers=count(101))
+    other.apply("default", 2)
+    before = {info.path for info in place.storage.list("")}
+    with pytest.raises(collecting.DiagnosticError) as refused:
+        place.find()
+    [problem] = refused.value.diagnostics
+    assert (problem.code, "job-101" in problem.detail) == ("store_shared", True)
+    with pytest.raises(collecting.DiagnosticError):
+        place.collect()
+    assert {info.path for info in place.storage.list("")} == before
+    place.collect(force=True)
+    place.check()
+    assert not any("job-101" in info.path for info in place.storage.list("jobs/"))
+
+
+def test_files_that_are_not_zenctls_stay(place: Place) -> None:
+    place.apply("default", 0)
+    place.storage.put("notes/readme.txt", b"mine")
+    place.collect()
+    assert place.storage.stat("notes/readme.txt") is not None
+
+
+def test_a_needed_artifact_whose_list_is_damaged_is_no_obstacle(place: Place) -> None:
+    place.apply("default", 0)
+    digest = place.state().results[REPORT].outputs["data"].digest
+    path = place.storage.local_path(tree_path(digest))
+    path.chmod(0o644)
+    path.write_bytes(b"{}")
+    place.collect()
+    assert path.read_bytes() == b"{}"
+    shutil.rmtree(place.storage.root)
+    assert place.find().is_empty
+
+
+def test_applies_and_collections_at_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (lock_module, exclusive_module):
+        monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
+
+    def applying(workspace: str, parameters: list[int]) -> None:
+        for parameter in parameters:
+            place.apply(workspace, parameter)
+
+    # Each makes what the other has made and left: the very results that are garbage at times.
+    orders = {"pr-1": [0, 1, 2, 3, 0, 1, 2, 3], "pr-2": [3, 2, 1, 0, 3, 2, 1, 0]}
+    with ThreadPoolExecutor() as pool:
+        appliers = [pool.submit(applying, *order) for order in orders.items()]
+        while not all(applier.done() for applier in appliers):
+            place.collect(lock_timeout=PATIENCE)
+        for applier in appliers:
+            applier.result()
+    place.check()
+    assert applies(place.store, *COLLECTION, 0)
+    place.collect()
+    place.check()
