@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, TypeVar, Union
+
+from zenctl.lazy_dataclasses import dataclass
 
 Key = Union[str, int, None]
 """An instance key: a string of `for_each`, an index of `count`, or None."""

@@ -14,10 +14,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import (
     EndpointAction,
     EndpointPlan,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-from dataclasses import dataclass
 from typing import Any
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl_local.server_state import ServerState
 
 TOKEN_HEADER = "X-Zenctl-Token"  # noqa: S105 - the header's name

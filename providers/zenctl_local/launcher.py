@@ -12,11 +12,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Any
 
 import zenctl
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import ErrorKind, ProviderError
 from zenctl_local import forkserver
 from zenctl_local.forkserver import kill_group, started

@@ -7,11 +7,12 @@ import os
 import shutil
 import stat
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl_local.forkserver import boot, started
 
 FORMAT = 1

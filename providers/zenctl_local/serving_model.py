@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from zenctl.lazy_dataclasses import dataclass
 
 DEFAULT_SIGNATURE = "serving_default"
 

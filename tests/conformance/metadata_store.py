@@ -242,6 +242,43 @@ class MetadataStoreConformance:
         assert names(Where(name="b")) == ["b"]
         assert names(Where(properties={"head": "c" * 64})) == []
 
+    def test_queries_by_bounds_of_integers(self, store: MetadataStore) -> None:
+        numbers = (1, 2, 3, 3, 10)
+        found = tuple(execution(f"j{i}", serial=n, head=HEAD) for i, n in enumerate(numbers))
+        store.commit(Transition(executions=(*found, execution("none"))))
+
+        def serials(**bounds: int) -> list[object]:
+            where = Where(**{name: {"serial": bound} for name, bound in bounds.items()})  # type: ignore[arg-type]
+            return [e.properties["serial"] for e in store.executions(where)]
+
+        assert serials(at_least=3) == [3, 3, 10]
+        assert serials(at_most=2) == [1, 2]
+        assert serials(at_least=2, at_most=3) == [2, 3, 3]
+        assert serials(at_least=4, at_most=9) == []
+        bounded = Where(properties={"head": HEAD}, at_most={"serial": 3}, newest=2)
+        assert [e.name for e in store.executions(bounded)] == ["j3", "j2"]
+
+    def test_queries_by_the_first_digits_of_a_digest(self, store: MetadataStore) -> None:
+        digests = ["0" * 64, "ab" + "0" * 62, "ab" + "f" * 62, "ac" + "0" * 62, "f" * 64]
+        store.commit(Transition(artifacts=tuple(artifact(digest) for digest in digests)))
+
+        def found(digits: str, **more: object) -> list[str]:
+            return [a.name for a in store.artifacts(Where(begins={"digest": digits}, **more))]  # type: ignore[arg-type]
+
+        assert found("ab") == digests[1:3]
+        assert found("a") == digests[1:4]
+        assert found("f" * 64) == digests[4:]
+        assert found("abf") == digests[2:3]
+        assert found("1") == []
+        assert found("ab", newest=1) == digests[2:3]
+        assert found("ab", type="Model") == []
+        for wrong in ("", "AB", "a%", "a' OR '1'='1", "g", "a" * 65):
+            with pytest.raises(ValueError, match="hexadecimal"):
+                found(wrong)
+        for where in (Where(begins={"serial": "1"}), Where(at_least={"head": 1}), Where(at_most={"nonsense": 1})):
+            with pytest.raises(UnknownType):
+                store.executions(where)
+
     def test_order_is_that_of_ids_and_newest_limits(self, store: MetadataStore) -> None:
         for start in range(0, 250, 50):
             done = store.commit(

@@ -124,6 +124,28 @@ def test_the_plan_in_the_readme_is_what_comes(penguins: Project) -> None:
     assert without_digests(penguins.ok("plan", "-var", "epochs=10")) == without_digests(rest.partition("```")[0])
 
 
+def test_the_lineage_in_the_readme_is_what_comes(penguins: Project) -> None:
+    def without_particulars(text: str) -> str:
+        """Without what differs from one machine, or minute, to the next."""
+        for pattern, instead in (
+            (r"\b[0-9a-f]{10}(?:[0-9a-f]{2})?\b", "<digest>"),
+            (r"<digest> on [^\s,]+", "<digest> on <branch>"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "<time>"),
+            (r"(?m)\b[\dhm.]+s$", "<n>s"),
+            (r"(?m)^(  by +)\S+, ", r"\1<who>, "),
+            (r"(?m)^(  (?:pid|port) +)\d+$", r"\1<n>"),
+            (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
+            (r"\b[\d.]+ (k?B)\b", r"<n> \1"),
+            (r"\b(accuracy|loss) [\d.e-]+", r"\1 <n>"),
+        ):
+            text = re.sub(pattern, instead, text)
+        return text
+
+    _, _, rest = (ROOT / "README.md").read_text().partition("$ zenctl state show endpoint.local.penguins\n")
+    shown = penguins.ok("state", "show", "endpoint.local.penguins")
+    assert without_particulars(shown) == without_particulars(rest.partition("```")[0])
+
+
 def test_a_row_more_is_seen_with_its_count(penguins: Project) -> None:
     path = penguins.root / "data" / "penguins.csv"
     before = path.read_text()
@@ -147,7 +169,10 @@ def server_pid(project: Project) -> int:
 
 def test_the_examples_of_the_help_work_when_pasted(penguins: Project, tmp_path: Path) -> None:
     lines: list[str] = []
-    for command in ("init", "validate", "plan", "show", "output", "state list", "state show", "logs", "version"):
+    for command in (
+        "init", "validate", "plan", "show", "output", "state list", "state show", "state diff", "state pull",
+        "state export", "compare", "config list", "config metadata list", "config artifacts list", "logs", "version",
+    ):  # fmt: skip
         examples = penguins.ok(*command.split(), "-help").partition("Examples:")[2].partition("Exit codes:")[0]
         lines += [line.strip() for line in examples.splitlines() if line.strip()]
     assert len(lines) > 20
@@ -169,7 +194,8 @@ def test_the_examples_of_the_help_work_when_pasted(penguins: Project, tmp_path: 
     words, _, comment = commented.read_text().partition("\n")
     assert words == "pr comment --body-file -"
     assert comment == penguins.ok("show", "-markdown", "today.plan")
-    (penguins.root / "today.plan").unlink()
+    for written in ("today.plan", "lineage.mmd", "lineage.dot", "state.json", "events.ndjson"):
+        (penguins.root / written).unlink()
 
 
 def publish(project: Project, folder: Path) -> None:

@@ -21,11 +21,11 @@ ZENCTL_CLI_ARGS and ZENCTL_CLI_ARGS_command (flags to add), ZENCTL_IN_AUTOMATION
 
 COMMANDS = (
     "init", "validate", "plan", "apply", "destroy", "fmt", "console", "graph", "logs", "history", "import", "output",
-    "reproduce", "convert", "show", "force-unlock", "version",
+    "compare", "reproduce", "convert", "show", "force-unlock", "version",
 )  # fmt: skip
 """The commands of one word; each is the function of its name in the module of its name, `import_` for a keyword."""
 
-STATE_COMMANDS = ("list", "show", "rm", "mv", "verify", "gc")
+STATE_COMMANDS = ("list", "show", "rm", "mv", "verify", "gc", "diff", "pull", "export")
 """The commands of `zenctl state`; each is the function `state_NAME` in the module of that name."""
 
 
@@ -99,10 +99,11 @@ def _workspaces() -> typer.Typer:
 
 def _config() -> typer.Typer:
     """The commands of `zenctl config`."""
-    from zenctl.cli.commands import config_artifacts, config_metadata
+    from zenctl.cli.commands import config_artifacts, config_list, config_metadata
 
     config = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
     config.callback()(_settings)
+    config.command("list", cls=Command, context_settings=HELP_NAMES, epilog=config_list.EPILOG)(config_list.config_list)
     for name, module, describe in (
         ("metadata", config_metadata, _metadata),
         ("artifacts", config_artifacts, _artifacts),
@@ -110,6 +111,7 @@ def _config() -> typer.Typer:
         group = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
         group.callback()(describe)
         group.command("get", cls=Command, context_settings=HELP_NAMES, epilog=module.GET_EPILOG)(module.get)
+        group.command("list", cls=Command, context_settings=HELP_NAMES, epilog=module.LIST_EPILOG)(module.list_types)
         group.command("set", cls=Command, context_settings=HELP_NAMES, epilog=module.SET_EPILOG)(module.set)
         config.add_typer(group, name=name, cls=Group)
     return config

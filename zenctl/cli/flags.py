@@ -7,9 +7,10 @@ Flags and positional arguments may stand in any order; after `--` everything is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.diagnostics import Diagnostic, did_you_mean, error
+from zenctl.lazy_dataclasses import dataclass
 
 HELP = frozenset({"h", "help"})
 """Names of the flag that asks for help, whatever the command."""

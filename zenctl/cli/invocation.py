@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from zenctl.cli.terminal import Terminal
 from zenctl.cli.views import diagnostics as diagnostics_view
 from zenctl.cli.views.diagnostics import Sources
 from zenctl.diagnostics import Diagnostic, raise_errors
+from zenctl.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

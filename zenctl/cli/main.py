@@ -8,18 +8,17 @@ import re
 import shlex
 import signal
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zenctl.cli import crash, exits, terminal
+from zenctl.cli import exits, terminal
 from zenctl.cli.flags import HELP, normalise
 from zenctl.cli.interrupts import Interrupted, Terminated, raise_terminated
 from zenctl.cli.invocation import Invocation
 from zenctl.cli.terminal import Terminal
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
+from zenctl.lazy_dataclasses import dataclass
 
 COMPLETE = "_ZENCTL_COMPLETE"
 """Set by the shell's completion script; typer then answers with completions instead of running anything."""
@@ -253,6 +252,10 @@ def _reader_gone() -> int:
 
 
 def _bug(problem: Exception, words: Sequence[str], screen: Terminal) -> int:
+    import traceback
+
+    from zenctl.cli import crash
+
     text = crash.report(problem, crash.secrets(screen.environment, words))
     if screen.environment.get("ZENCTL_DEBUG") == "1":
         screen.complain("".join(traceback.format_exception(type(problem), problem, problem.__traceback__)))

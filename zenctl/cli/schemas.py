@@ -9,6 +9,7 @@ from typing import Any
 
 from zenctl.cli.plan_schema import plan_schema
 from zenctl.cli.schema_parts import ANY, COUNT, FLAG, NUMBER, TEXT, Schema, diagnostic, document, fields, reason
+from zenctl.cli.state_schemas import comparison_schema, lineage_schema, state_diff_schema, state_schema
 from zenctl.config.settings import ROLES
 from zenctl.plans.actions import Action
 
@@ -165,6 +166,10 @@ SCHEMAS = {
     "plan.v1.schema.json": plan_schema,
     "events.v1.schema.json": events_schema,
     "provider-schemas.v1.schema.json": provider_schemas_schema,
+    "state.v1.schema.json": state_schema,
+    "lineage.v1.schema.json": lineage_schema,
+    "state-diff.v1.schema.json": state_diff_schema,
+    "comparison.v1.schema.json": comparison_schema,
 }
 """File name and maker of each schema."""
 

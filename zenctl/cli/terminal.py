@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TextIO
 
 from zenctl.cli.views.style import PLAIN, Style
+from zenctl.lazy_dataclasses import dataclass
 
 PIPE_WIDTH = 78
 """Columns that text is wrapped to where there is no terminal."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Union
 
 from zenctl.config.conforming import Place, fields
@@ -16,6 +15,7 @@ from zenctl.lang.explaining import involved
 from zenctl.lang.model import EPHEMERAL, SENSITIVE
 from zenctl.lang.quoting import path_text
 from zenctl.lang.syntax import Block, Body, Expression
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import BlockModel, Unknown
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from zenctl.addrs import Address
 from zenctl.config.conforming import RESULT, StepOutputs
 from zenctl.config.plain import LOCATION
 from zenctl.lang.model import Capsule, object_value
 from zenctl.lang.values import Value, from_python
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import ArtifactRef, OutputDecl, Unknown
 
 VALUED = frozenset({"Metrics"})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Union
 
 from zenctl.addrs import Address, BackendAddr, DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
 from zenctl.diagnostics import SourceRange
 from zenctl.lang.syntax import Body, Expression
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import BackendType, DatasourceType, EndpointType, StepType, StoreType
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from zenctl.addrs import Address
 from zenctl.config.reading import describe, guess
 from zenctl.diagnostics import did_you_mean
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import ArtifactRef, BackendRef, BlockModel, OutputDecl, Unknown
 
 Place = tuple[Union[str, int], ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from zenctl.diagnostics import Diagnostic, SourceRange, error
 from zenctl.lang.evaluate import Scope
 from zenctl.lang.quoting import path_text
 from zenctl.lang.syntax import Block, Body
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import BlockModel, Unknown
 from zenctl.schema.block import is_sensitive
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from zenctl.config.reading import BodyReader
@@ -16,6 +16,7 @@ from zenctl.lang.model import NO_MARKS, UNKNOWN, Marks, object_value
 from zenctl.lang.syntax import Block, Body, Expression
 from zenctl.lang.types import COLLECTIONS, STRING, AnyType, ListType, ObjectType, TupleType, describe
 from zenctl.lang.values import DYNAMIC, Value
+from zenctl.lazy_dataclasses import dataclass
 
 BLOCK = "dynamic"
 ATTRIBUTES = ("for_each", "iterator", "labels")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.addrs import Key
 from zenctl.config.configuration import Meta
@@ -15,6 +15,7 @@ from zenctl.lang.model import object_value, tuple_value
 from zenctl.lang.syntax import Expression
 from zenctl.lang.types import MapType, ObjectType, SetType
 from zenctl.lang.values import Value, convert, from_python, is_unknown, to_python
+from zenctl.lazy_dataclasses import dataclass
 
 Roots = Mapping[str, Value]
 """Root names that a block has besides those of its module: `each` or `count`."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from zenctl.config.files import HCL_SUFFIX, VALUES_SUFFIX, YAML_SUFFIXES, read_text
 from zenctl.config.texts import write_text
 from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors, warning
 from zenctl.lang.format import format_config
+from zenctl.lazy_dataclasses import dataclass
 
 FORMATTED = (HCL_SUFFIX, VALUES_SUFFIX)
 """How the names of files that can be formatted end."""

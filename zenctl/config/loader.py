@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +42,7 @@ from zenctl.config.shapes import ROOT
 from zenctl.config.texts import parse_text
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error, has_errors
 from zenctl.lang.syntax import Block, Body
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.registry import Registry
 
 K = TypeVar("K")

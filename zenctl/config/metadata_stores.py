@@ -135,3 +135,11 @@ METADATA_STORES: dict[str, type[MetadataModel]] = {
     "grpc": GrpcStore,
 }
 """Types of metadata store, by the label of the `metadata` block."""
+
+ABOUT = {
+    "sqlite": "a database file of this machine",
+    "mysql": "MySQL or MariaDB",
+    "postgresql": "PostgreSQL",
+    "grpc": "a server of ML Metadata's protocol: zenctl metadata serve",
+}
+"""What each type of metadata store is, in a few words."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,6 +15,7 @@ from zenctl.config.nodes import read_meta
 from zenctl.config.reading import check_labels, static_value
 from zenctl.diagnostics import Diagnostic, SourceRange, error
 from zenctl.lang.syntax import Block, Expression
+from zenctl.lazy_dataclasses import dataclass
 
 MODULE_META = ("for_each", "count", "depends_on")
 """Meta-arguments of a module call, besides `source`."""

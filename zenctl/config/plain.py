@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from zenctl.lang.values import DYNAMIC, Value, is_unknown
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import Unknown
 
 LOCATION = "location"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass
 from typing import Any
 
 from zenctl.addrs import Address, ModuleInstance
@@ -17,6 +16,7 @@ from zenctl.lang.calls import Function
 from zenctl.lang.evaluate import Scope
 from zenctl.lang.references import Reference
 from zenctl.lang.values import Value, from_python
+from zenctl.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from zenctl.addrs import Address, Key, ModuleInstance
@@ -21,6 +21,7 @@ from zenctl.lang.model import EPHEMERAL, object_value
 from zenctl.lang.references import Reference, references
 from zenctl.lang.syntax import Expression
 from zenctl.lang.values import SENSITIVE, Value, from_python
+from zenctl.lazy_dataclasses import dataclass
 
 Place = tuple[ModuleInstance, ...]
 """One instance of a module: the module part of its nodes' addresses."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from zenctl.config.configuration import VariableConfig
@@ -18,6 +18,7 @@ from zenctl.lang.parser import parse_config, parse_expression
 from zenctl.lang.syntax import Expression, Literal, ObjectExpr
 from zenctl.lang.types import ANY, Primitive, Type, outline
 from zenctl.lang.values import Value, convert, from_python
+from zenctl.lazy_dataclasses import dataclass
 
 ENVIRONMENT = "ZENCTL_VAR_"
 FILE = "zenctl.zenvars"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from zenctl.config.configuration import Settings, StoreConfig
 from zenctl.config.conforming import fields
 from zenctl.config.files import HCL_SUFFIX, read_folder
-from zenctl.config.metadata_stores import METADATA_STORES
+from zenctl.config.metadata_stores import ABOUT, METADATA_STORES
 from zenctl.config.reading import guess
 from zenctl.config.settings import SettingsReader
 from zenctl.config.shapes import ROOT
@@ -21,7 +21,9 @@ from zenctl.lang.document import BlockData, document_of
 from zenctl.lang.edit import CannotEdit, set_block
 from zenctl.lang.meaning import same_body
 from zenctl.lang.syntax import Block, Body
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.registry import Registry
+from zenctl.schema import BlockModel
 
 SETTINGS_FILE = f"settings{HCL_SUFFIX}"
 """Where settings are written if no file has a `zenctl` block."""
@@ -40,6 +42,17 @@ class Store:
     type: str
     location: str
     range: SourceRange | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKind:
+    """A type of store that can be set. `scheme` is that of the URLs that an artifact store serves, `file` of paths."""
+
+    type: str
+    about: str
+    attributes: tuple[str, ...]
+    required: tuple[str, ...] = ()
+    scheme: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,28 @@ def get_store(root: Path, registry: Registry, kind: Kind) -> Store:
     texts, problems = read_folder(root)
     raise_errors(problems)
     return _store(_settings(texts, root, registry), registry, kind)
+
+
+def store_kinds(registry: Registry, kind: Kind) -> list[StoreKind]:
+    """The types of store that can be set, those of installed providers among them."""
+    if kind == "metadata":
+        return [
+            StoreKind(name, ABOUT[name], _attributes(model), _attributes(model, required=True))
+            for name, model in METADATA_STORES.items()
+        ]
+    found = []
+    for name in sorted(registry.store_names()):
+        store = registry.store_type(name)[1]
+        model = store.model
+        about = store.description.rstrip(".")
+        found.append(StoreKind(name, about, _attributes(model), _attributes(model, required=True), store.scheme))
+    return found
+
+
+def _attributes(model: type[BlockModel], *, required: bool = False) -> tuple[str, ...]:
+    found = [name for name, info in fields(model).items() if info.is_required() or not required]
+    # Those of encryption come last.
+    return tuple(sorted(found, key=lambda name: name.startswith("ssl_")))
 
 
 def metadata_store(type_: str, attributes: Mapping[str, Any]) -> BlockData:

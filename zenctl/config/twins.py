@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +16,7 @@ from zenctl.lang.from_source import document_of_hcl, document_of_yaml
 from zenctl.lang.meaning import same_body
 from zenctl.lang.quoting import is_name
 from zenctl.lang.syntax import Body
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.registry import Registry
 
 Syntax = Literal["hcl", "yaml"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from zenctl.config.configuration import Condition, Configuration, VariableConfig
@@ -19,6 +19,7 @@ from zenctl.lang.quoting import path_text
 from zenctl.lang.references import Reference, references
 from zenctl.lang.types import BOOL, STRING, outline, without_optional
 from zenctl.lang.values import DYNAMIC, Value, all_marks, from_python, to_python, unknown
+from zenctl.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

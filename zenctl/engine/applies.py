@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.opening import OpeningError, open_settings, opened_store, store_failure
 from zenctl.engine.requests import Inputs
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.applies import Apply, applies
 from zenctl.metadata.lock import force_unlock
 from zenctl.metadata.store import StoreError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.jobs.artifacts import remove_damaged
 from zenctl.jobs.result import JobResult
 from zenctl.jobs.spec import JobSpec
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components, ReasonCode

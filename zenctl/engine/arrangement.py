@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from zenctl.addrs import BackendAddr
@@ -17,6 +16,7 @@ from zenctl.engine.parameters import redacted
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.model import EPHEMERAL, SENSITIVE
 from zenctl.lang.syntax import Expression
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import Unknown
 
 TRIGGERS = "triggers_replace"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from zenctl.engine.components import ignoring
@@ -12,6 +11,7 @@ from zenctl.engine.durations import text_of_seconds
 from zenctl.engine.reasons import changed
 from zenctl.fingerprint.data import RowsDifference
 from zenctl.fingerprint.digest import fingerprint
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded
 from zenctl.plans.actions import Components, Reason, ReasonCode
 from zenctl.schema import ArtifactRef

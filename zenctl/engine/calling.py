@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from zenctl.config.conforming import RESULT, Place
@@ -17,6 +17,7 @@ from zenctl.engine.desired import CodeRef
 from zenctl.engine.inputs import wrong_input
 from zenctl.fingerprint.git import parse_code_ref
 from zenctl.fingerprint.signature import Signature
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import ArtifactRef, OutputDecl, Unknown
 
 UNTYPED = frozenset({"Artifact", "Path"})

@@ -42,16 +42,28 @@ def code_diffs(
             continue
         try:
             before = _recorded_source(recorded, storage, archives)
+            found[change.address] = _diff(reason, before, closure.sources)
         except _NoSource as problem:
             found[change.address] = CodeDiff(note=str(problem))
-            continue
-        parts = {
-            after: text
-            for former, after in _paths(reason, before, closure.sources)
-            if (text := unified(former, after, before.get(former), closure.sources.get(after)))
-        }
-        found[change.address] = CodeDiff(parts)
     return found
+
+
+def recorded_code_diff(before: Recorded, after: Recorded, reason: Reason, storage: Storage | None) -> CodeDiff:
+    """What changed in a step's source between two records; `reason` names the files that count."""
+    try:
+        archives: dict[str, Mapping[str, bytes]] = {}
+        return _diff(reason, *(_recorded_source(recorded, storage, archives) for recorded in (before, after)))
+    except _NoSource as problem:
+        return CodeDiff(note=str(problem))
+
+
+def _diff(reason: Reason, before: Mapping[str, bytes], after: Mapping[str, bytes]) -> CodeDiff:
+    parts = {
+        path: text
+        for former, path in _paths(reason, before, after)
+        if (text := unified(former, path, before.get(former), after.get(path)))
+    }
+    return CodeDiff(parts)
 
 
 def unified(former: str, path: str, before: bytes | None, after: bytes | None) -> str:

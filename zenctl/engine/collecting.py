@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from zenctl.config.selected import DEFAULT
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
@@ -21,6 +21,7 @@ from zenctl.engine.requests import Inputs
 from zenctl.engine.world import World, open_world
 from zenctl.jobs.artifacts import CorruptArtifact, Tree, read_tree
 from zenctl.jobs.storage import ObjectInfo, Staged, Storage, StorageError
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.exclusive import exclusively
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.inventory import Run, take_inventory

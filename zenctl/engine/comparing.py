@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from zenctl.jobs.artifacts import Tree
+from zenctl.lazy_dataclasses import dataclass
 
 MISSING: Any = None
 """Stands for a file or value that one side does not have."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from zenctl.config.capsules import laid_open
@@ -27,6 +27,7 @@ from zenctl.lang.quoting import is_name, quote
 from zenctl.lang.references import references
 from zenctl.lang.syntax import Call, Expression
 from zenctl.lang.values import MAX_PLAIN_DEPTH, Value, all_marks, is_sensitive
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import read_state
 
 FILENAME = "<console>"

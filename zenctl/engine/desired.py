@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Union
 
 from zenctl.addrs import Address, BackendAddr, DatasourceAddr, EndpointAddr, StepAddr
 from zenctl.config.configuration import DatasourceConfig, EndpointConfig, StepConfig
 from zenctl.diagnostics import SourceRange
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import ArtifactRef, BlockModel, OutputDecl
 
 

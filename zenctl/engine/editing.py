@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.addrs import Address, EndpointAddr, covers
 from zenctl.config.lifecycle import kind_moved
@@ -14,6 +14,7 @@ from zenctl.engine.opening import OpeningError, open_configuration
 from zenctl.engine.requests import Inputs
 from zenctl.engine.single_apply import single_apply
 from zenctl.engine.world import World, open_world
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded, WorkspaceState, read_state
 
 

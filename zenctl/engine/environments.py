@@ -7,13 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import zenctl
 from zenctl.digests import sha256_json
 from zenctl.fingerprint.environment import PackageChange, compare, installed
+from zenctl.lazy_dataclasses import dataclass
 
 COMPLETE = "complete"
 """The file that marks an environment as whole: it is written last."""

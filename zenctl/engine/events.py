@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Union
 
 from zenctl.diagnostics import Diagnostic
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import OutputRecord
 from zenctl.plans.plan import CodeArchive
 from zenctl.provider import Compute, ErrorKind, JobHandle, JobState, ProviderError, SubmitRequest

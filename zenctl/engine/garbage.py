@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 
 from zenctl.jobs.artifacts import Tree, blob_path, code_path, tree_path
 from zenctl.jobs.storage import ObjectInfo
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.inventory import Inventory, Run
 from zenctl.metadata.store import Artifact, ArtifactState
 

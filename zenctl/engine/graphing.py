@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from zenctl.addrs import Address
 from zenctl.config.configuration import Configuration, NodeConfig
@@ -12,6 +12,7 @@ from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredSte
 from zenctl.engine.known import DATA
 from zenctl.engine.opening import Opened, OpeningError, open_configuration, open_planned
 from zenctl.engine.requests import Inputs
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.plan import Change, Plan
 from zenctl.schema import OutputDecl
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from zenctl.addrs import Address, AddressError, BackendAddr, DatasourceAddr, EndpointAddr, parse
@@ -33,6 +32,7 @@ from zenctl.jobs.artifacts import code_path, tree_path
 from zenctl.jobs.result import JobResult, OutputResult
 from zenctl.jobs.spec import OutputSpec
 from zenctl.jobs.storage import StorageError
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import OutputRecord, Recorder
 from zenctl.metadata.state import RecordedArtifact, read_state
 from zenctl.plans.actions import Action, ReasonCode

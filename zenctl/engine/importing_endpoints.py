@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.git import code_version
 from zenctl.jobs.artifacts import tree_path
 from zenctl.lang.document import Raw
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import RecordedArtifact, WorkspaceState, read_state
 from zenctl.metadata.workspaces import workspaces
 from zenctl.plans.actions import Components

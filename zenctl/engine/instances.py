@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 
 from zenctl.addrs import Address
 from zenctl.config.expansion import SINGLE, Expansion
 from zenctl.diagnostics import Diagnostic
 from zenctl.lang.values import Value
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import OutputDecl
 
 

@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import cast
 
 from zenctl.diagnostics import DiagnosticError, error
 from zenctl.digests import CHUNK
 from zenctl.jobs.artifacts import CorruptArtifact, Tree, blob_path, code_path, read_tree, tree_path
 from zenctl.jobs.storage import Storage, StorageError
+from zenctl.lazy_dataclasses import dataclass
 
 CODE = "code"
 """What stands for the type of a code archive, which is no artifact of ML Metadata."""

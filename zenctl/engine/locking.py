@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 from zenctl.diagnostics import DiagnosticError, error
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.requests import Inputs
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import LockHeld, LockLost, acquire
 from zenctl.metadata.recording import Recorder

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from zenctl.addrs import Address, AddressError, ModuleInstance, parse, parse_module
 from zenctl.config.configuration import Configuration, MovedConfig
 from zenctl.diagnostics import Diagnostic, error
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import WorkspaceState
 
 Module = tuple[ModuleInstance, ...]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from zenctl.addrs import Address
 from zenctl.fingerprint.code import Closure
 from zenctl.fingerprint.data import RowsDifference
 from zenctl.jobs.artifacts import CorruptArtifact
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded
 from zenctl.provider import EndpointState
 from zenctl.schema import SourceState

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from zenctl.addrs import Address
@@ -25,6 +24,7 @@ from zenctl.engine.reusing import Trusted, trusted
 from zenctl.engine.sources import CodeSources
 from zenctl.fingerprint.repositories import Fetch
 from zenctl.lang.values import Value
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.opening import open_store
 from zenctl.metadata.store import MetadataStore, StoreError
 from zenctl.plans.plan import Plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from zenctl.addrs import Address, covers
@@ -30,6 +30,7 @@ from zenctl.engine.reasons import damaged, elsewhere, failed_before, pending
 from zenctl.engine.removing import Configured, before, gone, protected, still_configured
 from zenctl.engine.selecting import Selection
 from zenctl.fingerprint.digest import fingerprint, is_unknown
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
 from zenctl.plans.plan import Change, CheckResult, OutputChange

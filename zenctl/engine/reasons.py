@@ -202,12 +202,13 @@ def _inputs(before: Components, wanted: Components, refs: Mapping[str, ArtifactR
         if old == new or new == "":
             continue
         address = str(refs[name]) if name in refs else ""
+        what = f"input {name} ({address})" if address else f"input {name}"
         if old is None:
-            detail = f"input {name} ({address}) is new"
+            detail = f"{what} is new"
         elif new is None:
             detail = f"input {name} is gone"
         else:
-            detail = f"input {name} ({address}) has other content: {old[:12]} -> {new[:12]}"
+            detail = f"{what} has other content: {old[:12]} -> {new[:12]}"
         data = {"input": name, "address": address, "before": old or "", "after": new or ""}
         found.append(Reason(ReasonCode.INPUT_CHANGED, detail, data))
     return found

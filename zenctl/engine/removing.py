@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from zenctl.addrs import Address, EndpointAddr, covers
 from zenctl.config.configuration import NodeConfig, RemovedConfig
 from zenctl.diagnostics import Diagnostic, error
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.plans.actions import Action, Reason, ReasonCode
 from zenctl.plans.plan import Change

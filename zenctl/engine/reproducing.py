@@ -10,16 +10,17 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from zenctl.addrs import Address, AddressError, EndpointAddr, parse
-from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
+from zenctl.addrs import EndpointAddr
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.comparing import FileDifference, OutputComparison, differing_files, side_by_side
 from zenctl.engine.environments import FoundEnvironment, find_environment
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Order, Services, execute
+from zenctl.engine.naming import find_recorded
 from zenctl.engine.requests import Stop
 from zenctl.engine.world import World
 from zenctl.fingerprint.environment import compare
@@ -28,7 +29,8 @@ from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
 from zenctl.jobs.wire import WireError, spec_from_json
-from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
+from zenctl.lazy_dataclasses import dataclass
+from zenctl.metadata.state import Recorded
 from zenctl.provider import Compute, ProviderContext, ProviderError
 from zenctl.provider.registry import Registry
 from zenctl.runner.zipapp import build_runner
@@ -62,14 +64,6 @@ class ReproduceOutcome:
     reproduced: Reproduced | None
     diagnostics: tuple[Diagnostic, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-
-def split_serial(text: str) -> tuple[str, int | None]:
-    """`step.python.fit@3` is an address and the serial of an apply; an `@` inside a key is none."""
-    address, at, serial = text.rpartition("@")
-    if at and serial.isdigit() and not address.count('"') % 2:
-        return address, int(serial)
-    return text, None
 
 
 def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Reproduced:
@@ -108,33 +102,12 @@ def _ran_with(recorded: Recorded) -> dict[str, Any]:
 
 def _recorded(world: World, text: str) -> Recorded:
     """The result that the words name."""
-    address, serial = split_serial(text)
-    try:
-        addr = parse(address)
-    except AddressError as problem:
-        raise DiagnosticError(error("bad_address", str(problem), "`zenctl state list` lists all.")) from problem
-    if isinstance(addr, EndpointAddr):
-        detail = "An endpoint is no result. Reproduce the step that made its model."
-        raise DiagnosticError(error("not_reproducible", f"{addr} cannot be reproduced", detail))
     project = world.opened.configuration.settings.project
-    state = read_state(world.store, project, world.inputs.workspace)
-    if serial is None:
-        found = state.results.get(addr)
-        if found is None:
-            raise DiagnosticError(_nothing(addr, state))
-        return found
-    runs = [r for r in history(world.store, project, world.inputs.workspace, addr) if r.is_result]
-    wanted = [recorded for recorded in runs if recorded.serial == serial]
-    if not wanted:
-        serials = ", ".join(str(n) for n in sorted({recorded.serial for recorded in runs}))
-        detail = f"It has results of apply {serials}." if serials else "It has no results."
-        raise DiagnosticError(error("not_recorded", f"Apply {serial} recorded no result of {addr}", detail))
-    return wanted[0]
-
-
-def _nothing(addr: Address, state: WorkspaceState) -> Diagnostic:
-    hint = did_you_mean(str(addr), [str(other) for other in state.results])
-    return error("not_recorded", f"Nothing is recorded for {addr}", f"`zenctl state list` lists what is.{hint}")
+    found = find_recorded(world.store, project, world.inputs.workspace, text, results_only=True)
+    if isinstance(found.addr, EndpointAddr):
+        detail = "An endpoint is no result. Reproduce the step that made its model."
+        raise DiagnosticError(error("not_reproducible", f"{found.addr} cannot be reproduced", detail))
+    return found
 
 
 def _order(storage: Storage, ran: Recorded) -> JobSpec:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zenctl.config.given import Ask, VariableArgument
 from zenctl.diagnostics import Diagnostic
+from zenctl.lazy_dataclasses import dataclass
+from zenctl.metadata.applies import Apply
 from zenctl.metadata.artifacts import OutputRecord
-from zenctl.metadata.lineage import LineageNode
+from zenctl.metadata.lineage import LineageNode, UseNode
 from zenctl.metadata.state import WorkspaceState
 from zenctl.plans.plan import Plan
+
+if TYPE_CHECKING:
+    from zenctl.engine.run_comparison import RunTable
+    from zenctl.engine.state_differences import StateDifference
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +138,31 @@ class ImportOutcome:
 
 @dataclass(frozen=True, slots=True)
 class StateOutcome:
-    """The recorded state, or only diagnostics."""
+    """The recorded state, or only diagnostics. `apply` is the workspace's newest, None if there was none."""
 
     state: WorkspaceState | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    apply: Apply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateDiffOutcome:
+    """How two states differ, or only diagnostics."""
+
+    difference: StateDifference | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOutcome:
+    """Runs side by side, by address, or only diagnostics."""
+
+    tables: tuple[RunTable, ...] | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +190,15 @@ class LogsOutcome:
 
 @dataclass(frozen=True, slots=True)
 class LineageOutcome:
-    """An address's record with all it came from, or only diagnostics."""
+    """A record with all it came from, or only diagnostics.
+
+    `uses` is what stands on it now, in any workspace of the project; `apply` the apply that recorded it. `because` says
+    how it was found, where it was not named by its address.
+    """
 
     node: LineageNode | None
     diagnostics: tuple[Diagnostic, ...]
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+    uses: UseNode | None = None
+    apply: Apply | None = None
+    because: str = ""

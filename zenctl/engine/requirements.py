@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.config.configuration import Configuration, EndpointConfig
 from zenctl.config.loader import load
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, has_errors
 from zenctl.engine.providers import EMBEDDED
 from zenctl.engine.requests import Inputs
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.registry import Registry, discover
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -16,6 +15,7 @@ from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors, warn
 from zenctl.engine.evaluating import Evaluator
 from zenctl.lang.evaluate import evaluate_expression
 from zenctl.lang.references import references
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded, read_state
 from zenctl.metadata.store import MetadataStore
 from zenctl.metadata.workspaces import workspaces

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.addrs import Address, AddressError, covers, without_keys
 from zenctl.diagnostics import DiagnosticError, did_you_mean, error
+from zenctl.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

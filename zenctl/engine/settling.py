@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import output_records, read_result, verified
 from zenctl.engine.providers import Providers
 from zenctl.jobs.storage import Storage
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState

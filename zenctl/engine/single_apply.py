@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from zenctl.addrs import Address
@@ -12,6 +11,7 @@ from zenctl.engine.events import Listener
 from zenctl.engine.locking import locked_apply
 from zenctl.engine.settling import settle
 from zenctl.engine.world import World
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
 

@@ -11,7 +11,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from zenctl.engine.requests import Inputs
 from zenctl.fingerprint.git import parse_code_ref
 from zenctl.fingerprint.revision import lay_out, reaching_out, tracked
 from zenctl.lang.evaluate import evaluate_expression
+from zenctl.lazy_dataclasses import dataclass
 
 DATA_FOLDER = ".zenctl"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.addrs import covers
 from zenctl.config.selected import DEFAULT
@@ -12,6 +12,7 @@ from zenctl.engine.integrity import CODE, Fault, Named, Progress, Told, Verified
 from zenctl.engine.opening import OpeningError, open_configuration
 from zenctl.engine.requests import Inputs
 from zenctl.engine.world import World, open_world
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.records import Recorded
 from zenctl.metadata.state import artifacts_made, read_recorded, read_state
 from zenctl.metadata.store import ExecutionState, MetadataStore, Where

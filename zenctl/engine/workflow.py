@@ -5,14 +5,15 @@ What only one of them needs is imported there: plan has to start fast.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zenctl.addrs import AddressError, EndpointAddr, parse
+from zenctl.addrs import EndpointAddr
 from zenctl.config.files import SUFFIXES
-from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error, has_errors, raise_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors, raise_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.holding import check_versions
@@ -28,6 +29,7 @@ from zenctl.engine.opening import (
 )
 from zenctl.engine.requests import (
     ApplyOutcome,
+    CompareOutcome,
     ImportOutcome,
     ImportRequest,
     InitOutcome,
@@ -36,31 +38,37 @@ from zenctl.engine.requests import (
     LogsOutcome,
     PlanOptions,
     PlanOutcome,
+    StateDiffOutcome,
     StateOutcome,
     Stop,
 )
 from zenctl.engine.trusting import Trust, trust
 from zenctl.engine.world import open_world
 from zenctl.fingerprint.repositories import Fetch
-from zenctl.metadata.lineage import lineage
-from zenctl.metadata.state import Recorded, WorkspaceState
+from zenctl.jobs.storage import Storage
+from zenctl.metadata.applies import applies
 from zenctl.metadata.state import read_state as read_workspace
 from zenctl.plans.plan import Plan
 
 if TYPE_CHECKING:
     from zenctl.engine.reproducing import ReproduceOutcome
+    from zenctl.engine.run_comparison import Wanted
 
 __all__ = [
     "ApplyOutcome",
+    "CompareOutcome",
     "InitOutcome",
     "Inputs",
     "LineageOutcome",
     "LogsOutcome",
     "PlanOptions",
     "PlanOutcome",
+    "StateDiffOutcome",
     "StateOutcome",
     "Stop",
     "apply_plan",
+    "compare_results",
+    "diff_states",
     "import_result",
     "initialise",
     "logs",
@@ -158,44 +166,85 @@ def read_state(inputs: Inputs) -> StateOutcome:
     try:
         with opened_store(settings, inputs, create=False) as store:
             state = read_workspace(store, settings.project, inputs.workspace)
+            newest = applies(store, settings.project, inputs.workspace, time.time_ns() // 1_000_000, newest=1)
     except DiagnosticError as problem:
         return StateOutcome(None, problem.diagnostics, sources)
-    return StateOutcome(state, (), sources)
+    return StateOutcome(state, (), sources, newest[0] if newest else None)
 
 
-def state_lineage(inputs: Inputs, address: str) -> LineageOutcome:
-    """An address's current record and all it came from."""
+def state_lineage(inputs: Inputs, words: str) -> LineageOutcome:
+    """The record that the words name, all it came from, and what was made of it: see `zenctl.engine.naming`."""
+    from zenctl.engine.tracing import trace
+
     sources: Mapping[str, str] = {}
     try:
         settings, sources = open_settings(inputs)
         with opened_store(settings, inputs, create=False) as store:
-            state = read_workspace(store, settings.project, inputs.workspace)
-            recorded = recorded_at(state, address, results_only=False)
-            return LineageOutcome(lineage(store, recorded.execution_id), ())
+            return trace(store, settings.project, inputs, words)
     except OpeningError as problem:
         return LineageOutcome(None, problem.diagnostics, problem.sources)
     except DiagnosticError as problem:
         return LineageOutcome(None, problem.diagnostics, sources)
 
 
-def recorded_at(state: WorkspaceState, address: str, *, results_only: bool) -> Recorded:
-    """The record of an address: its newest attempt or result; raises DiagnosticError if there is none."""
+def diff_states(inputs: Inputs, before: str, after: str, *, code: bool = False) -> StateDiffOutcome:
+    """How two recorded states differ; `code` also compares the recorded source of steps, which takes the artifacts."""
+    from zenctl.engine.code_diffs import recorded_code_diff
+    from zenctl.engine.state_differences import code_reason, compare_states, read_side
+    from zenctl.fingerprint.data import FileCache
+
+    sources: Mapping[str, str] = {}
     try:
-        addr = parse(address)
-    except AddressError as problem:
-        raise DiagnosticError(error("bad_address", str(problem), "`zenctl state list` lists all.")) from problem
-    found = None if results_only else state.attempts.get(addr)
-    found = found or state.results.get(addr)
-    if found is None:
-        hint = did_you_mean(address, [str(a) for a in (*state.results, *state.attempts)])
-        detail = f"`zenctl state list` lists what is recorded.{hint}"
-        raise DiagnosticError(error("not_recorded", f"Nothing is recorded for {address}", detail))
-    return found
+        settings, sources = open_settings(inputs)
+        with opened_store(settings, inputs, create=False) as store:
+            sides = [read_side(store, settings.project, inputs.workspace, words) for words in (before, after)]
+        found = compare_states(sides[0], sides[1], FileCache(inputs.data_dir / "cache" / "files.json").difference)
+        if not code:
+            return StateDiffOutcome(found, (), sources)
+        results = []
+        with artifact_store(inputs) as storage:
+            for item in found.results:
+                reason = code_reason(item)
+                if reason is not None and item.before is not None and item.after is not None:
+                    item = replace(item, code=recorded_code_diff(item.before, item.after, reason, storage))
+                results.append(item)
+        return StateDiffOutcome(replace(found, results=tuple(results)), (), sources)
+    except OpeningError as problem:
+        return StateDiffOutcome(None, problem.diagnostics, problem.sources)
+    except DiagnosticError as problem:
+        return StateDiffOutcome(None, problem.diagnostics, sources)
+
+
+def compare_results(inputs: Inputs, wanted: Wanted) -> CompareOutcome:
+    """Runs of addresses side by side."""
+    from zenctl.engine.run_comparison import compare_runs
+
+    sources: Mapping[str, str] = {}
+    try:
+        settings, sources = open_settings(inputs)
+        with opened_store(settings, inputs, create=False) as store:
+            tables = tuple(compare_runs(store, settings.project, wanted))
+        return CompareOutcome(tables, (), sources, settings.project)
+    except OpeningError as problem:
+        return CompareOutcome(None, problem.diagnostics, problem.sources)
+    except DiagnosticError as problem:
+        return CompareOutcome(None, problem.diagnostics, sources)
+
+
+@contextmanager
+def artifact_store(inputs: Inputs) -> Iterator[Storage]:
+    """The artifact store of the configuration, whatever else is wrong with it."""
+    providers = open_providers(open_configuration(inputs, values_required=False, sound=False), inputs)
+    try:
+        yield providers.storage()
+    finally:
+        providers.close()
 
 
 def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
     """What the newest attempt of a step, or an endpoint's server, printed; `follow` waits for more while it runs."""
     from zenctl.engine.logs import job_log, server_log
+    from zenctl.engine.naming import find_recorded
 
     sources: Mapping[str, str] = {}
     try:
@@ -204,8 +253,8 @@ def logs(inputs: Inputs, address: str, *, follow: bool = False) -> LogsOutcome:
         opened = open_configuration(inputs, values_required=False, sound=False)
         with ExitStack() as open_things:
             world = open_things.enter_context(open_world(opened, inputs, create=False))
-            state = read_workspace(world.store, opened.configuration.settings.project, inputs.workspace)
-            recorded = recorded_at(state, address, results_only=False)
+            project = opened.configuration.settings.project
+            recorded = find_recorded(world.store, project, inputs.workspace, address)
             if isinstance(recorded.addr, EndpointAddr):
                 chunks = server_log(recorded, inputs.data_dir, follow=follow)
             else:

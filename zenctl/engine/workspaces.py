@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from zenctl.addrs import EndpointAddr
 from zenctl.config.selected import DEFAULT
@@ -15,6 +15,7 @@ from zenctl.engine.locking import LEASE_SECONDS
 from zenctl.engine.opening import open_settings, opened_store
 from zenctl.engine.requests import Inputs, PlanOptions, Stop
 from zenctl.engine.workflow import apply_plan, make_plan
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import LockHeld, acquire
 from zenctl.metadata.recording import Recorder

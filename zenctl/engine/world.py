@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from zenctl.engine.opening import Opened, open_providers, opened_store
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
 from zenctl.jobs.storage import Storage
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.store import MetadataStore
 
 

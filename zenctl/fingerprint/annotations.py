@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from zenctl.lazy_dataclasses import dataclass
 
 INPUTS = {
     **{f"zenctl.sdk.{name}": name for name in ("Artifact", "Dataset", "Metrics", "Model")},

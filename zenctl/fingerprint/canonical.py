@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Union
+
+from zenctl.lazy_dataclasses import dataclass
 
 IGNORED = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 """Fields without meaning at run time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error, warning
@@ -20,6 +20,7 @@ from zenctl.fingerprint.definitions.widening import Widening
 from zenctl.fingerprint.modules import EXTENSIONS, Modules
 from zenctl.fingerprint.parsing import Source, decode, parse, too_deep
 from zenctl.fingerprint.source import SourceError, SourceTree, clean, exists, glob, join, walk
+from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 2
 """Version of how closures are digested; records of version 1 are compared by file (`zenctl.fingerprint.older`)."""

@@ -8,9 +8,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
 """Version of the cache file's form; another one is not read."""
@@ -104,8 +105,13 @@ class FileCache:
             # Plan must work in a read-only checkout, and beside another plan.
             return
 
-    def difference(self, before: str, after: str, form: str) -> RowsDifference | None:
-        """How two sources differ row by row; None where the rows of one are not known here."""
+    def difference(self, before: str, after: str, form: str = "") -> RowsDifference | None:
+        """How two sources differ row by row, read in a form, or any; None where the rows of one are not known here."""
+        if not form:
+            kept = self._path.parent / "rows"
+            forms = {path.name[len(before) + 1 :] for path in kept.glob(f"{before}-*")} if before else set()
+            found = (self.difference(before, after, one) for one in sorted(forms))
+            return next((difference for difference in found if difference is not None), None)
         try:
             rows = [self._rows_path(digest, form).read_bytes() for digest in (before, after)]
         except OSError:

@@ -7,12 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from zenctl.digests import sha256_text
 from zenctl.fingerprint.data import replace_file
+from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
 """Version of the cache file's form."""
@@ -178,18 +179,25 @@ def _requires(folder: str) -> list[str]:
     return names
 
 
-def _versions(folders: Sequence[str]) -> dict[str, tuple[str, str]]:
+def _versions(folders: Sequence[str]) -> Mapping[str, tuple[str, str]]:
     """Version and metadata folder of every distribution, from folder names alone: the first on the path counts."""
+    return _named(tuple((folder, tuple(sorted(_listed(folder)))) for folder in folders))
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if name.endswith(".dist-info")]
+    except OSError:
+        return []
+
+
+@lru_cache(maxsize=8)  # every step of a plan asks
+def _named(listings: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
-    for folder in folders:
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            continue
-        for name in sorted(names):
-            if name.endswith(".dist-info"):
-                project, _, version = name[: -len(".dist-info")].rpartition("-")
-                found.setdefault(normalised(project), (version, os.path.join(folder, name)))
+    for folder, names in listings:
+        for name in names:
+            project, _, version = name[: -len(".dist-info")].rpartition("-")
+            found.setdefault(normalised(project), (version, os.path.join(folder, name)))
     return found
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
+from zenctl.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from git import Repo

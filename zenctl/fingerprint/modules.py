@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.fingerprint.definitions.facts import Import
 from zenctl.fingerprint.source import SourceTree, exists, is_folder, join
+from zenctl.lazy_dataclasses import dataclass
 
 EXTENSIONS = (".so", ".pyd")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.fingerprint.annotations import Names
@@ -13,6 +13,7 @@ from zenctl.fingerprint.definitions.facts import Import
 from zenctl.fingerprint.modules import Modules
 from zenctl.fingerprint.parsing import Source, decode, parse
 from zenctl.fingerprint.source import SourceError, SourceTree, clean
+from zenctl.lazy_dataclasses import dataclass
 
 RESULT = "result"
 """The output that is a function's return value."""

@@ -11,12 +11,12 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Tuple, Union
 
 from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file, sha256_stream
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError, check_path
+from zenctl.lazy_dataclasses import dataclass
 
 
 class CorruptArtifact(Exception):

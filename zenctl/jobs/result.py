@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Mapping, Optional
+
+from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
 """Version of result.json's form."""

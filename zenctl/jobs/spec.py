@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Mapping, Optional, Tuple
+
+from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
 """Version of job.json's form. A runner refuses a newer one."""

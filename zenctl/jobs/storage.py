@@ -6,9 +6,10 @@ import errno
 import os
 import stat as stat_module
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Iterator, List, Optional, Protocol, Union, runtime_checkable
+
+from zenctl.lazy_dataclasses import dataclass
 
 TEMPORARY = ".put-"
 """What the name of a file begins with that is not whole yet."""

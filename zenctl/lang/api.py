@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Union
 
 from zenctl.diagnostics import Diagnostic
@@ -16,6 +15,7 @@ from zenctl.lang.references import Reference
 from zenctl.lang.references import references as references_in
 from zenctl.lang.syntax import BlockShape, Body, Expression
 from zenctl.lang.values import from_python, to_python
+from zenctl.lazy_dataclasses import dataclass
 
 Functions = Mapping[str, Union[Callable[..., Any], Function]]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Union
 
@@ -25,6 +24,7 @@ from zenctl.lang.model import (
 )
 from zenctl.lang.numbers import in_range
 from zenctl.lang.types import ANY, BOOL, NUMBER, STRING, Primitive, Type
+from zenctl.lazy_dataclasses import dataclass
 
 MAX_STRING = 16 * 1024 * 1024
 """The longest text, in code points, that an expression may make."""

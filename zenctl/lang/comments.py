@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import yaml
@@ -13,6 +13,7 @@ from zenctl.diagnostics import Position
 from zenctl.lang.document import Lines
 from zenctl.lang.scanner import scan
 from zenctl.lang.source import Source
+from zenctl.lazy_dataclasses import dataclass
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

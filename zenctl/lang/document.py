@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping as AbstractMapping
 from collections.abc import Sequence as AbstractSequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from typing import Any, Union
 
 from zenctl.lang.numbers import in_range, number_text
 from zenctl.lang.quoting import literal_template
+from zenctl.lazy_dataclasses import dataclass
 
 Lines = tuple[Union[str, None], ...]
 """Comments, a line each, without their sign; None is an empty line between them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from zenctl.lang.comments import hcl_comments, yaml_comments
@@ -13,6 +12,7 @@ from zenctl.lang.source import Source
 from zenctl.lang.syntax import Attribute, Block, Body, Expression, ObjectExpr, TupleExpr
 from zenctl.lang.values import to_python
 from zenctl.lang.write_yaml import one_line_yaml
+from zenctl.lazy_dataclasses import dataclass
 
 STEP = 2
 """Columns that each level is indented by."""

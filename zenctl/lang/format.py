@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.lang.layout import laid_out
 from zenctl.lang.parser import parse_config, parse_expression
@@ -11,6 +9,7 @@ from zenctl.lang.scanner import Tokens, scan
 from zenctl.lang.source import Source
 from zenctl.lang.spacing import pieces
 from zenctl.lang.syntax import same_meaning
+from zenctl.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

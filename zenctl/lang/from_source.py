@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping as AbstractMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Generic, TypeVar, Union
 
@@ -49,6 +49,7 @@ from zenctl.lang.syntax import (
     TupleExpr,
     Unary,
 )
+from zenctl.lazy_dataclasses import dataclass
 
 _COMMON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 """Numbers that HCL, YAML 1.1 and YAML 1.2 read alike; they are kept as they are written."""

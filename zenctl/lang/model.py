@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +22,7 @@ from zenctl.lang.types import (
     TupleType,
     Type,
 )
+from zenctl.lazy_dataclasses import dataclass
 
 SENSITIVE = "sensitive"
 """Mark of what must not be shown."""

@@ -6,7 +6,6 @@ A template is rewritten piece by piece; what stands inside `${...}` and `%{...}`
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from zenctl.lang.meaning import same_expression
 from zenctl.lang.parser import BodyParser, parse_config, parse_expression
@@ -15,6 +14,7 @@ from zenctl.lang.scanner import Mode, Tokens, scan
 from zenctl.lang.source import Source
 from zenctl.lang.syntax import ObjectExpr
 from zenctl.lang.template import decode
+from zenctl.lazy_dataclasses import dataclass
 
 MARKER = "EOT"
 """The usual end mark of a heredoc."""

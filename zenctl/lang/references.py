@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from zenctl.diagnostics import SourceRange
@@ -29,6 +29,7 @@ from zenctl.lang.syntax import (
     Unary,
     Variable,
 )
+from zenctl.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

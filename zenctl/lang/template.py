@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from zenctl.diagnostics import SourceRange, did_you_mean
 from zenctl.lang.normal_form import nfc
 from zenctl.lang.syntax import Expression, Literal, Template, TemplateFor, TemplateIf, TemplateWrap
+from zenctl.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from zenctl.lang.expressions import ExpressionParser

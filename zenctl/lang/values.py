@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -28,6 +27,7 @@ from zenctl.lang.model import (
 )
 from zenctl.lang.numbers import MAX_EXPONENT, in_range
 from zenctl.lang.types import ANY, NUMBER, SetType, Type
+from zenctl.lazy_dataclasses import dataclass
 
 __all__ = [
     "ANY",

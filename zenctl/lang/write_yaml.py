@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from collections.abc import Sequence as AbstractSequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Union
 
 import yaml
@@ -29,6 +29,7 @@ from zenctl.lang.document import (
 )
 from zenctl.lang.notation import interpolation
 from zenctl.lang.quoting import literal_template
+from zenctl.lazy_dataclasses import dataclass
 
 WIDTH = 100
 """A list or object is kept on one line up to here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Union
 
 import yaml
@@ -11,6 +11,7 @@ import yaml
 from zenctl.diagnostics import Diagnostic, SourceRange, did_you_mean, error
 from zenctl.lang.cursor import MAX_DEPTH, MAX_PROBLEMS
 from zenctl.lang.source import Source
+from zenctl.lazy_dataclasses import dataclass
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.encoding import workspace_key
 from zenctl.metadata.holder import Holder, decode_holder, is_gone
 from zenctl.metadata.store import Context, MetadataStore
@@ -29,10 +28,11 @@ class Apply:
 def applies(store: MetadataStore, project: str, workspace: str, now_ms: int, *, newest: int = 0) -> list[Apply]:
     """The applies of a workspace, newest first; only so many if `newest` is not 0. One query."""
     found = store.contexts(APPLY, {"workspace_key": workspace_key(project, workspace)}, newest=newest)
-    return sorted((_decode(context, now_ms) for context in found), key=lambda apply: -apply.serial)
+    return sorted((decode_apply(context, now_ms) for context in found), key=lambda apply: -apply.serial)
 
 
-def _decode(context: Context, now_ms: int) -> Apply:
+def decode_apply(context: Context, now_ms: int) -> Apply:
+    """The apply that an Apply context stands for."""
     properties = context.properties
     holder = decode_holder(properties)
     state = properties.get("state")

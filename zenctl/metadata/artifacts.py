@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.encoding import json_text, present
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import Artifact, ArtifactState, Event, EventType, MetadataStore, PropertyValue, Where

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.encoding import clean_text, present
 from zenctl.metadata.store import Properties, PropertyValue
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.store import Artifact, EventType, Execution, ExecutionState, MetadataStore, Where
 
 READ_AT_ONCE = 5000

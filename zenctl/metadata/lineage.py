@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from zenctl.metadata.records import Recorded
+from zenctl.lazy_dataclasses import dataclass
+from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.state import read_recorded
 from zenctl.metadata.store import Event, EventType, MetadataStore, StoreError
 
@@ -21,19 +22,33 @@ class LineageNode:
 
 @dataclass(slots=True)
 class UseNode:
-    """An execution and those that read its outputs, in the order they began. Each execution appears once in a tree."""
+    """An execution and those that read its outputs, in the order they began. Each execution appears once in a tree.
+
+    `artifact` is what it read of the one above; None at the top.
+    """
 
     recorded: Recorded
     uses: list[UseNode] = field(default_factory=list)
+    artifact: RecordedArtifact | None = None
 
 
 def lineage(store: MetadataStore, execution_id: int) -> LineageNode:
-    """All that an execution was made from, upward; StoreError if there is no such execution.
+    """All that an execution was made from, upward; StoreError if there is no such execution."""
+    return lineages(store, [execution_id])[execution_id]
+
+
+def lineages(store: MetadataStore, execution_ids: Iterable[int]) -> dict[int, LineageNode]:
+    """All that these executions were made from, by id; StoreError if there is no such execution.
 
     An input leads to the execution that was recorded as its producer, else to the newest result before it with the same
     content, of its own workspace where there is one. An input that nothing recorded produced has no node.
     """
-    return _grow(store, [_one(store, execution_id)])[execution_id]
+    wanted = set(execution_ids)
+    roots = read_recorded(store, store.executions_by_id(sorted(wanted)))
+    if gone := wanted - {recorded.execution_id for recorded in roots}:
+        raise StoreError(f"the metadata store has no execution {min(gone)}")
+    nodes = _grow(store, roots)
+    return {recorded.execution_id: nodes[recorded.execution_id] for recorded in roots}
 
 
 def ancestry(store: MetadataStore, execution_ids: Iterable[int]) -> list[Recorded]:
@@ -54,7 +69,7 @@ def _grow(store: MetadataStore, roots: Iterable[Recorded]) -> dict[int, LineageN
     nodes = {recorded.execution_id: LineageNode(recorded) for recorded in roots}
     level = list(nodes.values())
     while level:
-        producers = _producers(store, [node.recorded for node in level])
+        producers = producers_of(store, [node.recorded for node in level])
         wanted = {p for found in producers.values() for p in found.values()} - nodes.keys()
         new = [LineageNode(recorded) for recorded in read_recorded(store, store.executions_by_id(sorted(wanted)))]
         nodes |= {node.recorded.execution_id: node for node in new}
@@ -65,39 +80,42 @@ def _grow(store: MetadataStore, roots: Iterable[Recorded]) -> dict[int, LineageN
     return nodes
 
 
-def uses(store: MetadataStore, execution_id: int) -> UseNode:
-    """All that was made from the content of an execution's outputs, downward; StoreError if there is no such execution.
+def uses(root: Recorded, records: Iterable[Recorded]) -> UseNode:
+    """What was made, directly or not, from the content of a record's outputs, downward, among `records`.
 
-    By content: who read the same bytes from another execution is there too.
+    By content: who read the same bytes from another execution is there too. Who read it from a step that passes it on
+    stands below that step. Pure.
     """
-    root = UseNode(_one(store, execution_id))
-    seen = {execution_id}
-    level = [root]
+    by_id = {recorded.execution_id: recorded for recorded in records}
+    readers: dict[tuple[int, int], list[Recorded]] = defaultdict(list)
+    for recorded in sorted(by_id.values(), key=lambda recorded: recorded.execution_id):
+        given: dict[int, set[int]] = defaultdict(set)
+        for name, artifact in recorded.inputs.items():
+            given[artifact.id].add(recorded.producers.get(name, 0))
+        for artifact_id, producers in given.items():
+            passed_on = [by_id[p] for p in producers - {root.execution_id} if p in by_id]
+            above = [p.execution_id for p in passed_on if any(a.id == artifact_id for a in p.inputs.values())]
+            for source in above or [0]:
+                readers[artifact_id, source].append(recorded)
+    tree = UseNode(root)
+    seen = {root.execution_id}
+    level = [tree]
     while level:
-        artifacts = {a.id: node for node in reversed(level) for a in node.recorded.outputs.values()}
-        readers: dict[int, UseNode] = {}
-        for event in store.events(artifact_ids=list(artifacts)) if artifacts else []:
-            if event.type is EventType.INPUT and event.execution not in seen:
-                readers.setdefault(event.execution, artifacts[event.artifact])
-        seen |= readers.keys()
         below = []
-        for recorded in read_recorded(store, store.executions_by_id(sorted(readers))):
-            node = UseNode(recorded)
-            readers[recorded.execution_id].uses.append(node)
-            below.append(node)
+        for node in level:
+            for artifact in node.recorded.outputs.values():
+                direct = readers.get((artifact.id, node.recorded.execution_id), [])
+                for reader in [*direct, *readers.get((artifact.id, 0), [])]:
+                    if reader.execution_id not in seen:
+                        seen.add(reader.execution_id)
+                        node.uses.append(UseNode(reader, artifact=artifact))
+            below += node.uses
         level = below
-    return root
+    return tree
 
 
-def _one(store: MetadataStore, execution_id: int) -> Recorded:
-    found = read_recorded(store, store.executions_by_id([execution_id]))
-    if not found:
-        raise StoreError(f"the metadata store has no execution {execution_id}")
-    return found[0]
-
-
-def _producers(store: MetadataStore, consumers: Iterable[Recorded]) -> dict[int, dict[str, int]]:
-    """The execution behind each input, by consumer and input name."""
+def producers_of(store: MetadataStore, consumers: Iterable[Recorded]) -> dict[int, dict[str, int]]:
+    """The execution behind each input, by consumer and input name. Up to four queries."""
     found: dict[int, dict[str, int]] = {}
     unknown: list[tuple[Recorded, str, int]] = []
     for consumer in consumers:

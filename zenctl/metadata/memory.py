@@ -6,9 +6,10 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeVar, Union
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,
@@ -212,6 +213,14 @@ def _select(nodes: Iterable[Node], where: Where) -> list[Node]:
         if (not where.type or node.type == where.type)
         and (not where.name or node.name == where.name)
         and all(node.properties.get(name) == value for name, value in where.properties.items())
+        and all(str(node.properties.get(name, "")).startswith(digits) for name, digits in where.begins.items())
+        and all(_integer(node, name, bound - 1) >= bound for name, bound in where.at_least.items())
+        and all(_integer(node, name, bound + 1) <= bound for name, bound in where.at_most.items())
     ]
     found.sort(key=lambda node: node.id)
     return found[::-1][: where.newest] if where.newest else found
+
+
+def _integer(node: AnyNode, name: str, absent: int) -> int:
+    value = node.properties.get(name, absent)
+    return value if isinstance(value, int) else absent

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from zenctl.lazy_dataclasses import dataclass
 
 DEFAULT_PORTS = {"mysql": 3306, "postgresql": 5432, "grpc": 8080}
 

@@ -26,9 +26,11 @@ __all__ = [
     "RecordedArtifact",
     "WorkspaceState",
     "artifacts_made",
+    "by_address",
     "find_results",
     "history",
     "newest_apply",
+    "read_heads",
     "read_recorded",
     "read_state",
 ]
@@ -75,6 +77,11 @@ def find_results(store: MetadataStore, fingerprint: str, allowed: Callable[[str,
     return decode_executions([e for e in executions if e.id not in lost], events, artifacts)
 
 
+def read_heads(store: MetadataStore, project: str, workspace: str) -> list[Recorded]:
+    """The current results of a workspace, oldest first; three queries."""
+    return read_recorded(store, store.executions(Where(properties={"head": workspace_key(project, workspace)})))
+
+
 def read_recorded(store: MetadataStore, executions: Sequence[Execution]) -> list[Recorded]:
     """Executions with their artifacts, in the order given; two queries."""
     return decode_executions(executions, *_artifacts_of(store, executions))
@@ -108,12 +115,13 @@ def _read(store: MetadataStore, project: str, workspace: str, apply: Context | N
         project=project,
         workspace=workspace,
         serial=int(apply.properties.get("serial", 0)) if apply else 0,
-        results=_by_address(recorded[: len(heads)]),
-        attempts=_by_address(recorded[len(heads) :]),
+        results=by_address(recorded[: len(heads)]),
+        attempts=by_address(recorded[len(heads) :]),
     )
 
 
-def _by_address(recorded: Sequence[Recorded]) -> Mapping[Address, Recorded]:
+def by_address(recorded: Sequence[Recorded]) -> Mapping[Address, Recorded]:
+    """Records by address, in the order of the addresses; of several of one the newest."""
     return {item.addr: item for item in sorted(recorded, key=lambda item: (str(item.addr), item.execution_id))}
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Protocol, Union
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.types import TypeTable, UnknownType, check_properties, check_text, check_type
 
 PropertyValue = Union[str, int, float]
@@ -17,6 +18,9 @@ Properties = Mapping[str, PropertyValue]
 
 PLAIN = re.compile(r"[A-Za-z0-9_.:-]{1,256}")
 """What a string in a query may be: a hex digest or a plain word."""
+
+DIGITS = re.compile(r"[0-9a-f]{1,64}")
+"""What the beginning of a digest in a query may be."""
 
 
 class StoreError(Exception):
@@ -145,11 +149,15 @@ class Where:
     """A query over executions or artifacts: all conditions must hold.
 
     `properties` compare for equality; string values must be hex digests or plain words (`[A-Za-z0-9_.:-]`), anything
-    else is refused, because MLMD passes quotes on into SQL. `newest` limits to that many, newest first.
+    else is refused, because MLMD passes quotes on into SQL. `begins` are the first hexadecimal digits of digests,
+    `at_least` and `at_most` bounds of integers. `newest` limits to that many, newest first.
     """
 
     type: str = ""
     properties: Properties = field(default_factory=dict, hash=False)
+    begins: Mapping[str, str] = field(default_factory=dict, hash=False)
+    at_least: Mapping[str, int] = field(default_factory=dict, hash=False)
+    at_most: Mapping[str, int] = field(default_factory=dict, hash=False)
     states: tuple[ExecutionState, ...] = ()
     name: str = ""
     newest: int = 0
@@ -229,7 +237,11 @@ def check_where(kinds: Mapping[str, Mapping[str, type]], where: Where) -> None:
     known = [kinds[where.type]] if where.type else list(kinds.values())
     if where.name and not PLAIN.fullmatch(where.name):
         raise ValueError(f"a query's name must be a plain word, not {where.name!r}")
-    for name, value in where.properties.items():
+    for name, digits in where.begins.items():
+        if not DIGITS.fullmatch(digits):
+            raise ValueError(f"a digest begins with hexadecimal digits, not {digits!r} ({name})")
+    compared = (where.properties, where.begins, where.at_least, where.at_most)
+    for name, value in (item for group in compared for item in group.items()):
         declared = {properties[name] for properties in known if name in properties}
         if not declared:
             raise UnknownType(f"{where.type} has no property {name!r}" if where.type else f"no type has a {name!r}")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Union
+
+from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
 """Version of how records are laid out. A store of a newer format is refused; grown types do not change it."""

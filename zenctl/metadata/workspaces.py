@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.encoding import context_name, workspace_key
 from zenctl.metadata.store import AlreadyExists, Context, MetadataStore, PropertyValue, Transition
 from zenctl.metadata.types import WORKSPACE

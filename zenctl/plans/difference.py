@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from zenctl.addrs import NAME
 from zenctl.digests import canonical_json
+from zenctl.lazy_dataclasses import dataclass
 
 ABSENT = object()
 """Stands for a value that is not there on one side."""

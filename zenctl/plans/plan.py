@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from zenctl.addrs import Address, parse
 from zenctl.diagnostics import Diagnostic
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action, Components, Reason
 
 CHANGING = frozenset(Action) - {Action.NO_OP}

@@ -7,7 +7,7 @@ from typing import Any
 
 from zenctl.addrs import Address
 from zenctl.diagnostics import Diagnostic, Position, has_errors
-from zenctl.plans.actions import Action, ReasonCode
+from zenctl.plans.actions import Action, Reason, ReasonCode
 from zenctl.plans.plan import Change, CheckResult, CodeDiff, OutputChange, Plan
 from zenctl.plans.planvalues import planned_values, prior_values, provider_name, split
 
@@ -76,6 +76,16 @@ def terraform_actions(change: Change) -> tuple[str, ...]:
     return tuple(reversed(words)) if change.create_first else words
 
 
+def reason_json(reason: Reason) -> Json:
+    """An entry of `stale_because`."""
+    return {"reason": reason.code.value, "detail": reason.detail, "data": _plain(reason.data)}
+
+
+def code_diff_json(diff: CodeDiff) -> Json:
+    """What changed in a step's source: unified diffs by path, or a note why there are none."""
+    return {"files": dict(diff.files), "note": diff.note}
+
+
 def resource_change(change: Change, code_diff: CodeDiff | None = None) -> Json:
     """One address: what happens to it, before and after, and why, with what changed in its source if that is known."""
     document: Json = {"address": change.address}
@@ -104,11 +114,9 @@ def resource_change(change: Change, code_diff: CodeDiff | None = None) -> Json:
         document["action_reason"] = why
     document["zenctl_action"] = change.action.value
     document["cache_hit"] = change.addr.kind != "endpoint" and change.action in (Action.NO_OP, Action.REUSE)
-    document["stale_because"] = [
-        {"reason": reason.code.value, "detail": reason.detail, "data": _plain(reason.data)} for reason in change.reasons
-    ]
+    document["stale_because"] = [reason_json(reason) for reason in change.reasons]
     if code_diff is not None:
-        document["code_diff"] = {"files": dict(code_diff.files), "note": code_diff.note}
+        document["code_diff"] = code_diff_json(code_diff)
     document["depends_on"] = list(change.depends_on)
     if change.fingerprint:
         document["fingerprint"] = change.fingerprint

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import partial
 from importlib import metadata
 from typing import Any, Generic, TypeVar, cast
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.protocol import Provider
 from zenctl.schema import BackendType, DatasourceType, EndpointType, ProviderSchema, StepType, StoreType
 
@@ -19,10 +21,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """Something installed that is not loaded yet. `load` may raise; `install` says how to repair that."""
+    """Something installed that is not loaded yet. `load` may raise; then `install` finds out how to repair that."""
 
     load: Callable[[], T]
-    install: str = ""
+    install: Callable[[], str] = str
 
 
 def discover() -> Registry:
@@ -31,7 +33,7 @@ def discover() -> Registry:
     entry_points = metadata.entry_points()
     for group in GROUPS:
         for point in entry_points.select(group=group):
-            found[group].setdefault(point.name, Entry(point.load, _install(point)))
+            found[group].setdefault(point.name, Entry(point.load, partial(_install, point)))
     providers, steps, datasources = (found[group] for group in GROUPS)
     return Registry(providers, steps, datasources)
 
@@ -126,7 +128,7 @@ class Registry:
             try:
                 self._loaded[key] = make()
             except Exception as problem:
-                raise DiagnosticError(_broken("provider", name, problem, self.providers[name].install)) from problem
+                raise DiagnosticError(_broken("provider", name, problem, self.providers[name].install())) from problem
         return cast(Provider, self._loaded[key])
 
     def instance(self, name: str) -> Provider:
@@ -148,7 +150,7 @@ class Registry:
             except DiagnosticError:
                 raise
             except Exception as problem:
-                install = self.providers[provider].install
+                install = self.providers[provider].install()
                 raise DiagnosticError(_broken("provider", provider, problem, install)) from problem
         return cast(ProviderSchema, self._loaded[key])
 
@@ -160,7 +162,7 @@ class Registry:
             try:
                 self._loaded[key] = entries[name].load()
             except Exception as problem:
-                raise DiagnosticError(_broken(what, name, problem, entries[name].install)) from problem
+                raise DiagnosticError(_broken(what, name, problem, entries[name].install())) from problem
         return cast(T, self._loaded[key])
 
     def _of_provider(self, what: str, name: str, offers: Callable[[ProviderSchema], Mapping[str, T]]) -> tuple[str, T]:

@@ -6,7 +6,6 @@ import errno
 import os
 import sys
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Set
 
@@ -15,6 +14,7 @@ from zenctl.jobs.artifacts import CorruptArtifact
 from zenctl.jobs.result import JobError
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.wire import WireError
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner.environment import distribution_of
 from zenctl.runner.lifetime import Interrupted
 from zenctl.sdk.errors import StepError

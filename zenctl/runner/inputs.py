@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
@@ -12,6 +11,7 @@ from zenctl.digests import sha256_file
 from zenctl.jobs.artifacts import TreeFile, blob_path, fetch_tree
 from zenctl.jobs.spec import InputSpec
 from zenctl.jobs.storage import FolderStorage, Storage
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.artifacts import input_type
 from zenctl.sdk.errors import StepError
 

@@ -9,7 +9,6 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 from urllib.parse import unquote, urlsplit
@@ -18,6 +17,7 @@ from zenctl.jobs.result import JobError, JobResult, OutputResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
 from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner import calling, code
 from zenctl.runner.environment import recorded
 from zenctl.runner.failures import Place, describe

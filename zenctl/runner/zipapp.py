@@ -14,7 +14,7 @@ import zenctl
 from zenctl.digests import sha256_bytes
 
 PACKAGES = ("jobs", "sdk", "runner")
-MODULES = ("__init__.py", "digests.py")
+MODULES = ("__init__.py", "digests.py", "lazy_dataclasses.py")
 MAIN = b"from zenctl.runner.main import leave, main\n\nif __name__ == '__main__':\n    leave(main())\n"
 
 

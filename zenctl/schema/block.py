@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
+
+_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 
 
 class BlockModel(BaseModel):
@@ -18,6 +21,18 @@ class BlockModel(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True, defer_build=True
     )
+
+    @classmethod
+    def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **options: Any) -> bool | None:
+        """As pydantic's, without its plugins: to look for them it reads the metadata of every installed package."""
+        disabled = os.environ.get(_PLUGINS)
+        os.environ[_PLUGINS] = "__all__"
+        try:
+            return super().model_rebuild(_parent_namespace_depth=_parent_namespace_depth + 1, **options)
+        finally:
+            del os.environ[_PLUGINS]
+            if disabled is not None:
+                os.environ[_PLUGINS] = disabled
 
 
 class SourceModel(BlockModel):

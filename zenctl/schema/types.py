@@ -6,10 +6,11 @@ Descriptors are light: the code behind them is named as `"module:attribute"` and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema.block import BlockModel
 
 

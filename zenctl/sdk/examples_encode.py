@@ -11,13 +11,13 @@ the second gives the bytes of all rows at once. String values are glued in betwe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, List, Optional, Tuple, Union
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.records import FOOTER, HEADER, boundaries, data_checksums, length_checksums
 
 if TYPE_CHECKING:

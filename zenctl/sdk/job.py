@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
+
+from zenctl.lazy_dataclasses import dataclass
 
 Report = Callable[[float, float, str], None]
 

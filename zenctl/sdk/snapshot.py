@@ -20,11 +20,11 @@ nothing here tells time, place or how the work was divided.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Tuple
 
 from zenctl.digests import canonical_json
+from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
 """Version of the three JSON files. A reader refuses a newer one."""

@@ -8,7 +8,7 @@ MAX_VALUE_BYTES; whether that happens depends on the rows only, not on how they 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zenctl.digests import canonical_json
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.snapshot import FORMAT, Schema
 
 if TYPE_CHECKING:

@@ -59,6 +59,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
         "apply_plan",
         "read_state",
         "state_lineage",
+        "diff_states",
+        "compare_results",
         "logs",
         "initialise",
         "reproduce_result",

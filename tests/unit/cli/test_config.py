@@ -36,6 +36,34 @@ def test_set_then_get(zenctl, folder):
     assert zenctl("validate").code == 0
 
 
+def test_list_tells_the_types_and_the_one_in_use(zenctl, folder):
+    zenctl("config", "metadata", "set", "mysql", "-host=db", "-username=zen", "-database=mlmd", "-passwd=env:PW")
+    lines = zenctl("config", "metadata", "list").out.splitlines()
+    assert [line.split()[0] for line in lines if line[2] != " "] == ["sqlite", "*", "postgresql", "grpc"]
+    assert lines[lines.index("* mysql       MySQL or MariaDB") + 1].strip() == "mysql://zen@db:3306/mlmd (a.zen.hcl:4)"
+    assert "host, database (required), user (required), password" in " ".join(lines)
+    document = json.loads(zenctl("config", "metadata", "list", "-json").out)
+    assert [found["type"] for found in document["types"] if found["current"]] == ["mysql"]
+    assert document["current"]["location"] == "mysql://zen@db:3306/mlmd"
+    stores = zenctl("config", "artifacts", "list").out
+    assert stores.startswith("* local")
+    assert ".zenctl/artifacts (the default)" in stores
+    [local] = json.loads(zenctl("config", "artifacts", "list", "-json").out)["types"]
+    assert (local["scheme"], local["attributes"]) == ("file", ["path"])
+
+
+def test_both_at_once(zenctl, folder):
+    zenctl("config", "artifacts", "set", "results")
+    assert zenctl("config", "list").out == (
+        "metadata   sqlite .zenctl/metadata.db (the default)\nartifacts  local results (a.zen.hcl:4)\n"
+    )
+    document = json.loads(zenctl("config", "list", "-json").out)
+    assert (document["metadata"]["default"], document["artifacts"]["location"]) == (True, "results")
+    (folder / "a.zen.hcl").write_text('zenctl {\n  metadata "oracle" {}\n}\n')
+    for words in (["config", "list"], ["config", "metadata", "list"]):
+        assert zenctl(*words).code == 1
+
+
 def test_an_empty_folder_gets_a_settings_file(zenctl, tmp_path):
     assert zenctl("config", "artifacts", "get").code == 1
     ran = zenctl("config", "artifacts", "set", "results")

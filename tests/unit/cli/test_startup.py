@@ -58,7 +58,7 @@ def test_nothing_heavy_is_imported(words, heavy):
         ("zenctl plan -det", {"-detailed-exitcode"}),
         ("zenctl plan --det", {"--detailed-exitcode"}),
         ("zenctl plan -ref", {"-refresh=false", "-refresh-only"}),
-        ("zenctl state ", {"gc", "list", "mv", "rm", "show", "verify"}),
+        ("zenctl state ", {"list", "show", "rm", "mv", "verify", "gc", "diff", "pull", "export"}),
         ("zenctl workspace ", {"delete", "list", "new", "select", "show"}),
         ("zenctl providers ", {"schema"}),
         ("zenctl graph -fo", {"-format"}),

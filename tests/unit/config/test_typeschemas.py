@@ -113,8 +113,8 @@ def test_what_cannot_be_loaded_is_left_out_and_told() -> None:
         raise ModuleNotFoundError("no such SDK", name="sdk")
 
     registry = Registry(
-        {"local": Entry(lambda: FakeProvider), "gone": Entry(broken, "Install it.")},  # type: ignore[arg-type, return-value]
-        {"gone": Entry(broken, "Install it.")},
+        {"local": Entry(lambda: FakeProvider), "gone": Entry(broken, lambda: "Install it.")},  # type: ignore[arg-type, return-value]
+        {"gone": Entry(broken, lambda: "Install it.")},
         {"csv": Entry(lambda: CSV)},
     )
     document, problems = type_schemas(registry)

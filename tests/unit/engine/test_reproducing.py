@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zenctl.engine.comparing import FileDifference, differing_files, side_by_side
-from zenctl.engine.reproducing import split_serial
+from zenctl.engine.naming import split_serial
 from zenctl.jobs.artifacts import Tree, TreeFile
 
 

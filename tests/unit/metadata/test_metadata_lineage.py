@@ -8,10 +8,10 @@ import pytest
 
 from tests.unit.metadata.test_metadata_state import Counting
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, StepAddr
-from zenctl.metadata.lineage import LineageNode, UseNode, ancestry, lineage, uses
+from zenctl.metadata.lineage import LineageNode, UseNode, ancestry, lineage, lineages, uses
 from zenctl.metadata.recording import OutputRecord, Recorder
-from zenctl.metadata.records import RecordedArtifact
-from zenctl.metadata.state import read_state
+from zenctl.metadata.records import Recorded, RecordedArtifact
+from zenctl.metadata.state import history, read_heads, read_recorded, read_state
 from zenctl.metadata.store import MetadataStore, StoreError
 from zenctl.plans.actions import Components
 
@@ -57,6 +57,11 @@ def pipeline(recorder: Recorder) -> dict[str, int]:
         {"metrics": out("acc", "Metrics"), "model": out("m", "Model")},
     )
     return ids
+
+
+def one(store: MetadataStore, execution_id: int) -> Recorded:
+    [found] = read_recorded(store, store.executions_by_id([execution_id]))
+    return found
 
 
 def up(node: LineageNode) -> dict[str, object]:
@@ -149,20 +154,60 @@ def test_a_step_that_passes_its_data_through_is_no_cycle(store: MetadataStore, b
     assert up(lineage(store, second)) == {
         "data": ("step.validate.a", {"data": ("datasource.csv.penguins", {})}),
     }
-    assert down(uses(store, first)) == {"step.validate.b": {}}
+    assert down(uses(one(store, first), read_heads(store, "penguins", "default"))) == {"step.validate.b": {}}
 
 
 def test_what_was_made_of_the_data(store: MetadataStore, begin: Begin) -> None:
     recorder = begin()
     ids = pipeline(recorder)
-    assert down(uses(store, ids["csv"])) == {"step.split.p": {"step.train.p": {}, "step.evaluate.p": {}}}
-    assert down(uses(store, ids["evaluate"])) == {}
+    heads = read_heads(store, "penguins", "default")
+    assert down(uses(one(store, ids["csv"]), heads)) == {"step.split.p": {"step.train.p": {}, "step.evaluate.p": {}}}
+    assert down(uses(one(store, ids["evaluate"]), heads)) == {}
+    assert [a.artifact and a.artifact.uri for a in uses(one(store, ids["fit"]), heads).uses] == ["trees/m"]
+
+
+def test_who_takes_what_a_step_passes_on_stands_below_that_step(store: MetadataStore, begin: Begin) -> None:
+    recorder = begin()
+    ids = pipeline(recorder)
+    passed = {"model": given("m", "Model", address=EVALUATE)}
+    recorder.endpoint(SERVE, Components("endpoint.local/1"), {}, passed)
+    other = EndpointAddr("local", "other")
+    recorder.endpoint(other, Components("endpoint.local/1"), {}, {"model": given("m", "Model", address=FIT)})
+    tree = uses(one(store, ids["fit"]), read_heads(store, "penguins", "default"))
+    assert down(tree) == {"step.evaluate.p": {"endpoint.local.p": {}}, "endpoint.local.other": {}}
+
+
+def test_only_what_is_current_uses_it_and_other_workspaces_do_too(store: MetadataStore, begin: Begin) -> None:
+    recorder = begin()
+    first = pipeline(recorder)
+    run(recorder, SPLIT, {"data": given("rows")}, {"train": out("t2"), "eval": out("e2")})
+    preview = begin("pr-1")
+    run(preview, StepAddr("statistics", "p"), {"data": given("t")}, {"statistics": out("s", "Statistics")})
+    heads = [r for name in ("default", "pr-1") for r in read_heads(store, "penguins", name)]
+    assert down(uses(one(store, first["csv"]), heads)) == {"step.split.p": {}}
+    assert set(down(uses(one(store, first["split"]), heads))) == {
+        "step.train.p",
+        "step.evaluate.p",
+        "step.statistics.p",
+    }
+
+
+def test_several_lineages_are_read_at_once_and_share_what_they_share(store: MetadataStore, begin: Begin) -> None:
+    recorder = begin()
+    first = pipeline(recorder)
+    second = run(recorder, FIT, {"train": given("t"), "eval": given("e")}, {"model": out("m2", "Model")})
+    counting = Counting(store)
+    found = lineages(counting, [first["fit"], second, second])
+    assert found.keys() == {first["fit"], second}
+    assert found[second].inputs["train"] is found[first["fit"]].inputs["train"]
+    assert counting.calls.total() <= 8 * 4
+    with pytest.raises(StoreError, match="no execution 4711"):
+        lineages(store, [second, 4711])
 
 
 def test_no_such_execution(store: MetadataStore) -> None:
-    for ask in (lineage, uses):
-        with pytest.raises(StoreError, match="no execution 4711"):
-            ask(store, 4711)
+    with pytest.raises(StoreError, match="no execution 4711"):
+        lineage(store, 4711)
 
 
 def test_queries_grow_with_depth_only(begin: Begin, store: MetadataStore) -> None:
@@ -189,8 +234,10 @@ def test_queries_grow_with_depth_only(begin: Begin, store: MetadataStore) -> Non
             stack += node.inputs.values()
     assert len(seen) == 1 + 3 * width + 3
     counting = Counting(store)
-    uses(counting, read_state(store, "penguins", "default").results[CSV].execution_id)
-    assert counting.calls.total() <= 5 * (depth + 2)
+    heads = read_heads(counting, "penguins", "default")
+    assert counting.calls.total() == 3
+    below = uses(history(store, "penguins", "default", CSV)[0], heads)
+    assert len(below.uses) == width
 
 
 def test_a_pipeline_of_a_thousand_steps_is_no_recursion_error(begin: Begin) -> None:

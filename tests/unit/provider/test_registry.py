@@ -76,7 +76,7 @@ def test_the_provider_of_the_same_name_is_enough() -> None:
 
 def test_a_missing_module_says_what_to_install() -> None:
     missing = ModuleNotFoundError("No module named 'google'", name="google")
-    registry = Registry({"gcp": Entry(failing(missing), "Install what it needs: pip install 'zenctl[gcp]'")})
+    registry = Registry({"gcp": Entry(failing(missing), lambda: "Install what it needs: pip install 'zenctl[gcp]'")})
     with pytest.raises(DiagnosticError) as found:
         registry.provider("gcp")
     assert message(found.value) == (

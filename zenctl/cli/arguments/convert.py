@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from zenctl.diagnostics import Diagnostic, error
+from zenctl.lazy_dataclasses import dataclass
 
 Syntax = Literal["hcl", "yaml"]
 _SYNTAXES: dict[str, Syntax | None] = {"": None, "hcl": "hcl", "yaml": "yaml"}

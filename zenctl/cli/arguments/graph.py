@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from zenctl.cli.arguments import values
 from zenctl.config.given import VariableArgument
-from zenctl.diagnostics import Diagnostic, did_you_mean, error
+from zenctl.diagnostics import Diagnostic, error
+from zenctl.lazy_dataclasses import dataclass
 
 FORMATS = ("dot", "mermaid", "svg", "html")
 
@@ -26,15 +27,9 @@ class GraphArguments:
 
 def check_choices(format: str, type: str, plan_given: bool, found: list[Diagnostic]) -> None:
     """Check the values of -format and -type, and that -type is not given with a plan file."""
-    _one_of("-format", format, FORMATS, found)
+    values.one_of("-format", format, FORMATS, found)
     if type and plan_given:
         detail = "The graph of a plan file shows what is in it. Leave -type out."
         found.append(error("bad_argument", "-type and -plan together", detail))
     elif type:
-        _one_of("-type", type, TYPES, found)
-
-
-def _one_of(flag: str, value: str, known: tuple[str, ...], found: list[Diagnostic]) -> None:
-    if value not in known:
-        detail = f"There are {', '.join(known)}.{did_you_mean(value, known)}"
-        found.append(error("bad_argument", f'{flag}="{value}" is not known', detail))
+        values.one_of("-type", type, TYPES, found)

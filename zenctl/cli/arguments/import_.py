@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from zenctl.cli.arguments import values
 from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic
+from zenctl.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

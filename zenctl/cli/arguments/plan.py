@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from zenctl.cli.arguments import values
 from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic, error
+from zenctl.lazy_dataclasses import dataclass
 
 DEFAULT_PARALLELISM = "4"
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from zenctl.addrs import canonical
 from zenctl.cli.arguments import values
 from zenctl.config.given import VariableArgument
 from zenctl.diagnostics import Diagnostic, error
+from zenctl.lazy_dataclasses import dataclass
+
+ADDRESS_LIKE = re.compile(r"(?:step|datasource|endpoint|backend|module)\.")
+"""What begins as an address does, and is meant as one."""
+
+SERIAL = re.compile(r"@\d{1,9}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +39,43 @@ class OutputArguments:
 
 @dataclass(frozen=True, slots=True)
 class ListArguments:
-    """Of `zenctl state list`; each filter is the beginning of an address, cut at a dot."""
+    """Of `zenctl state list`; each filter is the beginning of an address, cut at a dot, each type one of a block."""
 
     filters: tuple[str, ...] = ()
     json: bool = False
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AddressArguments:
-    """Of `zenctl state show` and `zenctl logs`."""
+    """Of `zenctl logs`."""
 
     address: str
     json: bool = False
     follow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LineageArguments:
+    """Of `zenctl state show`; `what` are words that name a record, `format` is empty, dot or mermaid."""
+
+    what: str
+    json: bool = False
+    format: str = ""
+
+
+def lineage_arguments(what: str, json: bool, format: str, found: list[Diagnostic]) -> LineageArguments:
+    """Check the words and flags of `state show`. Words that read like an address must be one."""
+    if not what:
+        detail = "For example: zenctl state show step.train.penguins\n`zenctl state list` lists the addresses."
+        found.append(values.missing("The address, digest, folder or URL", detail))
+    elif ADDRESS_LIKE.match(what):
+        values.address("", SERIAL.sub("", what), found)
+    if format:
+        values.one_of("-format", format, ("dot", "mermaid"), found)
+    if format and json:
+        found.append(error("bad_argument", "-json and -format together", "Each decides the form of what is printed."))
+    return LineageArguments(what, json, format)
 
 
 def show_arguments(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from zenctl.addrs import NAME, AddressError, canonical, parse
 from zenctl.config.given import VariableArgument, VariableFile, VariableText
-from zenctl.diagnostics import Diagnostic, error
+from zenctl.diagnostics import Diagnostic, did_you_mean, error
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 MAX_PARALLELISM = 256
@@ -121,3 +121,11 @@ def count(flag: str, text: str, found: list[Diagnostic]) -> int:
         return int(text)
     found.append(_bad(f'{flag}="{text}" is no number', "It is a whole number from 1."))
     return 0
+
+
+def one_of(flag: str, value: str, known: Sequence[str], found: list[Diagnostic]) -> None:
+    """A word out of a few."""
+    if value not in known:
+        found.append(
+            _bad(f'{flag}="{value}" is not known', f"There are {', '.join(known)}.{did_you_mean(value, known)}")
+        )

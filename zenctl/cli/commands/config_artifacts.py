@@ -1,4 +1,4 @@
-"""`zenctl config artifacts get` and `set`: where snapshots, models and other results are kept."""
+"""`zenctl config artifacts get`, `list` and `set`: where snapshots, models and other results are kept."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ Examples:
 Exit codes: 0 done, 1 error.
 """
 
+LIST_EPILOG = """
+The one in use has a star, with where it is and where that is set. Below each
+are the attributes that `set` and the configuration take.
+
+Examples:
+
+  zenctl config artifacts list
+  zenctl config artifacts list -json | jq -r '.types[] | .scheme'
+
+Exit codes: 0 done, 1 error.
+"""
+
 SET_EPILOG = """
 A path is a folder of this machine, relative to the configuration's folder; a
 URL is served by the provider that knows its scheme.
@@ -45,6 +57,11 @@ written.
 def get(ctx: typer.Context, json: JsonFlag = False, no_color: NoColor = False) -> int:
     """Show which artifact store the configuration uses, and where that is set."""
     return config_store.show(invocation(ctx, no_color), "artifacts", json)
+
+
+def list_types(ctx: typer.Context, json: JsonFlag = False, no_color: NoColor = False) -> int:
+    """List the types of artifact store that can be set, and the one in use."""
+    return config_store.show_kinds(invocation(ctx, no_color), "artifacts", json)
 
 
 def set(

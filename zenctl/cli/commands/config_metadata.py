@@ -1,8 +1,7 @@
-"""`zenctl config metadata get` and `set`: where runs, artifacts and their lineage are recorded."""
+"""`zenctl config metadata get`, `list` and `set`: where runs, artifacts and their lineage are recorded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ from zenctl.cli.arguments.options import JsonFlag, NoColor
 from zenctl.cli.commands import config_store
 from zenctl.cli.invocation import invocation
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from zenctl.lang.document import BlockData
@@ -22,6 +22,18 @@ Examples:
 
   zenctl config metadata get
   zenctl config metadata get -json | jq -r .location
+
+Exit codes: 0 done, 1 error.
+"""
+
+LIST_EPILOG = """
+The one in use has a star, with where it is and where that is set. Below each
+are the attributes that `set` and the configuration take.
+
+Examples:
+
+  zenctl config metadata list
+  zenctl config metadata list -json | jq -r '.types[].type'
 
 Exit codes: 0 done, 1 error.
 """
@@ -68,6 +80,11 @@ def _option(name: str, metavar: str, help: str, *others: str) -> Any:
 def get(ctx: typer.Context, json: JsonFlag = False, no_color: NoColor = False) -> int:
     """Show which metadata store the configuration uses, and where that is set."""
     return config_store.show(invocation(ctx, no_color), "metadata", json)
+
+
+def list_types(ctx: typer.Context, json: JsonFlag = False, no_color: NoColor = False) -> int:
+    """List the types of metadata store that can be set, and the one in use."""
+    return config_store.show_kinds(invocation(ctx, no_color), "metadata", json)
 
 
 def set(

@@ -1,4 +1,4 @@
-"""What `zenctl config metadata` and `zenctl config artifacts` have in common: showing a store, and setting one."""
+"""What `zenctl config metadata` and `zenctl config artifacts` have in common: showing stores, and setting one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zenctl.cli import exits
 from zenctl.cli.invocation import Invocation
+from zenctl.cli.views.style import pad
 from zenctl.diagnostics import DiagnosticError
 from zenctl.plans.planjson import diagnostic_json
 
@@ -29,8 +30,69 @@ def show(run: Invocation, kind: Kind, json: bool) -> int:
     if json:
         run.terminal.write(jsonlib.dumps(_facts(store), indent=2, ensure_ascii=False))
     else:
-        where = "the default" if store.range is None else f"{store.range.filename}:{store.range.start.line}"
-        run.terminal.write(f"{store.type} {store.location} {run.terminal.style.dim(f'({where})')}")
+        run.terminal.write(f"{store.type} {store.location} {run.terminal.style.dim(f'({_declared(store)})')}")
+    return exits.OK
+
+
+def show_kinds(run: Invocation, kind: Kind, json: bool) -> int:
+    """List the types of store that can be set, the one in use marked; gives the exit code."""
+    from zenctl.config.stores import get_store, store_kinds
+    from zenctl.provider.registry import discover
+
+    registry = discover()
+    try:
+        current = get_store(run.root, registry, kind)
+    except DiagnosticError as problem:
+        return _failed(run, problem, json)
+    kinds = store_kinds(registry, kind)
+    if json:
+        types = [
+            {
+                "type": found.type,
+                "about": found.about,
+                "attributes": list(found.attributes),
+                "required": list(found.required),
+                **({"scheme": found.scheme} if found.scheme else {}),
+                "current": found.type == current.type,
+            }
+            for found in kinds
+        ]
+        document = {"format_version": "1.0", "current": _facts(current), "types": types}
+        run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
+        return exits.OK
+    style = run.terminal.style
+    width = max(len(found.type) for found in kinds)
+    for found in kinds:
+        mark = style.green("*") if found.type == current.type else " "
+        run.terminal.write(f"{mark} {pad(found.type, width)}  {found.about}")
+        if found.type == current.type:
+            run.terminal.write(
+                f"  {' ' * width}  {style.bold(current.location)} {style.dim(f'({_declared(current)})')}"
+            )
+        named = [name if name not in found.required else f"{name} (required)" for name in found.attributes]
+        if named:
+            run.terminal.write(f"  {' ' * width}  {style.dim(', '.join(named))}")
+    return exits.OK
+
+
+def show_all(run: Invocation, json: bool) -> int:
+    """Show both stores that are set; gives the exit code."""
+    from zenctl.config.stores import get_store
+    from zenctl.provider.registry import discover
+
+    registry = discover()
+    try:
+        stores = {"metadata": get_store(run.root, registry, "metadata")}
+        stores["artifacts"] = get_store(run.root, registry, "artifacts")
+    except DiagnosticError as problem:
+        return _failed(run, problem, json)
+    if json:
+        document = {"format_version": "1.0", **{kind: _facts(store) for kind, store in stores.items()}}
+        run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
+        return exits.OK
+    for kind, store in stores.items():
+        where = run.terminal.style.dim(f"({_declared(store)})")
+        run.terminal.write(f"{pad(kind, 9)}  {store.type} {store.location} {where}")
     return exits.OK
 
 
@@ -73,6 +135,11 @@ def _tell(run: Invocation, edited: Edited) -> None:
     run.terminal.write(f"{'Created' if edited.is_new else 'Changed'} {place}: {store}")
     if before is not None and (before.type, before.location) != (after.type, after.location):
         run.terminal.write(f"What {before.type} {before.location} holds stays there; zenctl moves nothing.")
+
+
+def _declared(store: Store) -> str:
+    """Where it is set."""
+    return "the default" if store.range is None else f"{store.range.filename}:{store.range.start.line}"
 
 
 def _facts(store: Store) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from zenctl.addrs import NAME
 from zenctl.cli.views.style import Style, columns, pad, plural, printable, short_digest
+from zenctl.lazy_dataclasses import dataclass
 
 UNKNOWN = "(known after apply)"
 SENSITIVE = "(sensitive value)"

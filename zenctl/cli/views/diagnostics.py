@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from zenctl.cli.terminal import Terminal
 from zenctl.cli.views.style import Style, columns, plural, printable
 from zenctl.diagnostics import Diagnostic, Severity, SourceRange
+from zenctl.lazy_dataclasses import dataclass
 
 MAX_SOURCE_BYTES = 4_000_000
 """Largest file that is read to show one of its lines."""

@@ -33,19 +33,21 @@ def history_document(applies: Sequence[Apply], workspace: str) -> dict[str, Any]
     return {
         "format_version": "1.0",
         "workspace": workspace,
-        "applies": [
-            {
-                "serial": apply.serial,
-                "result": apply.outcome,
-                "began": _iso(apply.holder.since_ms),
-                "ended": _iso(apply.ended_ms) if apply.ended_ms else None,
-                "user": apply.holder.user,
-                "host": apply.holder.host,
-                "pid": apply.holder.pid,
-                "command": apply.holder.command,
-            }
-            for apply in applies
-        ],
+        "applies": [apply_document(apply) for apply in applies],
+    }
+
+
+def apply_document(apply: Apply) -> dict[str, Any]:
+    """One apply for programs."""
+    return {
+        "serial": apply.serial,
+        "result": apply.outcome,
+        "began": _iso(apply.holder.since_ms),
+        "ended": _iso(apply.ended_ms) if apply.ended_ms else None,
+        "user": apply.holder.user,
+        "host": apply.holder.host,
+        "pid": apply.holder.pid,
+        "command": apply.holder.command,
     }
 
 
@@ -53,8 +55,13 @@ def _row(apply: Apply) -> tuple[str, ...]:
     holder = apply.holder
     began = datetime.fromtimestamp(holder.since_ms / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
     took = text_of_seconds(max(0, apply.ended_ms - holder.since_ms) / 1000) if apply.ended_ms else ""
-    who = f"{holder.user}@{holder.host}" if holder.user else holder.host
-    return str(apply.serial), began, took, apply.outcome, who, holder.command
+    return str(apply.serial), began, took, apply.outcome, who(apply), holder.command
+
+
+def who(apply: Apply) -> str:
+    """`ada@host`"""
+    holder = apply.holder
+    return f"{holder.user}@{holder.host}" if holder.user else holder.host
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from zenctl.cli.terminal import Terminal
@@ -21,6 +20,7 @@ from zenctl.engine.events import (
     RefreshEnded,
     RefreshStarted,
 )
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action
 
 HEARTBEAT_SECONDS = 10.0

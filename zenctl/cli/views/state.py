@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zenctl.addrs import DatasourceAddr
 from zenctl.cli.views.attributes import Side, text
+from zenctl.cli.views.history import apply_document, who
 from zenctl.cli.views.outputs import Outputs, output_block
 from zenctl.cli.views.style import Style, columns, duration, pad, plural, printable, short_digest, size
+from zenctl.config.selected import DEFAULT
+from zenctl.engine.metrics import metrics_of
 from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.metadata.store import ExecutionState
+
+if TYPE_CHECKING:
+    from zenctl.metadata.applies import Apply
 
 _DONE = {ExecutionState.COMPLETE: "complete", ExecutionState.CACHED: "reused"}
 _VALUES_SHOWN = 8
@@ -71,42 +77,57 @@ def values_note(artifact: RecordedArtifact, limit: int) -> str:
     return ", ".join(found[:limit]) + more
 
 
-def recorded_lines(recorded: Recorded, style: Style) -> list[str]:
-    """One execution as a block: what it is, when it ran and how long, from what, with what, into what."""
+def recorded_lines(recorded: Recorded, style: Style, apply: Apply | None = None, because: str = "") -> list[str]:
+    """One execution as a block: what it is, when it ran, by whom and how long, from what, with what, into what.
+
+    `because` says how it was found.
+    """
     addr = recorded.addr
-    lines = [style.bold(f"# {addr}"), f'{addr.kind} "{addr.type}" "{addr.name}" {{']
-    lines += _section(dict(_facts(recorded)), style)
+    lines = [style.bold(f"# {addr}"), *([style.dim(f"# {printable(because)}")] if because else [])]
+    lines += [f'{addr.kind} "{addr.type}" "{addr.name}" {{', *_section(dict(_facts(recorded, apply)), style)]
     params = recorded.components.get("params", {})
-    if params:
-        lines += ["", "  params = {", *_section({k: param_text(v) for k, v in params.items()}, style, 4), "  }"]
-    for title, artifacts in (("inputs", recorded.inputs), ("outputs", recorded.outputs)):
-        if artifacts:
-            rows = {name: artifact_text(artifact) for name, artifact in artifacts.items()}
+    sections = {"params": {name: param_text(value) for name, value in params.items()}}
+    sections["inputs"] = {name: artifact_text(artifact) for name, artifact in recorded.inputs.items()}
+    # Metrics have a section of their own, where all of them are shown.
+    sections["outputs"] = {
+        name: artifact_text(artifact, values=artifact.type != "Metrics") for name, artifact in recorded.outputs.items()
+    }
+    sections["metrics"] = {printable(name): text(Side(value)) for name, value in metrics_of(recorded).items()}
+    sections["environment"] = {name: text(Side(value)) for name, value in ran_with(recorded).items()}
+    for title, rows in sections.items():
+        if rows:
             lines += ["", f"  {title} = {{", *_section(rows, style, 4), "  }"]
-    environment = recorded.components.get("environment", {})
-    if environment:
-        packages = environment.get("distributions", {})
-        rows = {"python": environment.get("python", ""), **packages}
-        lines += ["", "  environment = {", *_section({k: text(Side(v)) for k, v in rows.items()}, style, 4), "  }"]
     return [*lines, "}"]
 
 
-def artifact_text(artifact: RecordedArtifact) -> str:
-    """`Dataset 3f2a91c0d4e5 (12.3 kB, 345 rows)`"""
+def ran_with(recorded: Recorded) -> dict[str, str]:
+    """Python and the packages that count, as the plan saw them and as the job reported them."""
+    planned, reported = recorded.components.get("environment", {}), recorded.environment
+    packages = {**planned.get("distributions", {}), **reported.get("distributions", {})}
+    python = reported.get("python") or planned.get("python")
+    return {**({"python": python} if python else {}), **dict(sorted(packages.items()))}
+
+
+def artifact_text(artifact: RecordedArtifact, *, values: bool = True) -> str:
+    """`Dataset 3f2a91c0d4e5 (12.3 kB, 345 rows)`; without `values` only its size is told."""
     facts = ["freed by state gc"] if artifact.deleted else []
     facts += [size(artifact.bytes)] if artifact.bytes else []
-    note = values_note(artifact, _VALUES_SHOWN)
+    note = values_note(artifact, _VALUES_SHOWN) if values else ""
     facts += [note] if note else []
     return f"{artifact.type} {short_digest(artifact.digest)}" + (f" ({', '.join(facts)})" if facts else "")
 
 
-def _facts(recorded: Recorded) -> Iterator[tuple[str, str]]:
+def _facts(recorded: Recorded, apply: Apply | None) -> Iterator[tuple[str, str]]:
     yield "state", _DONE.get(recorded.state, recorded.state.value.lower())
     if recorded.started_ms:
         yield "started", moment(recorded.started_ms)
     if recorded.ended_ms and recorded.started_ms and not recorded.imported_from:
         yield "took", duration((recorded.ended_ms - recorded.started_ms) / 1000)
     yield "apply", f"{recorded.serial} (execution {recorded.execution_id})"
+    if apply is not None:
+        yield "by", printable(who(apply) + (f", {apply.holder.command}" if apply.holder.command else ""))
+        if recorded.workspace != DEFAULT:
+            yield "workspace", recorded.workspace
     if recorded.source:
         yield "result of", f"execution {recorded.source}, produced {moment(recorded.produced_ms)}"
     for name, place in sorted(recorded.imported_from.items()):
@@ -178,6 +199,21 @@ def state_document(state: WorkspaceState) -> dict[str, Any]:
     }
 
 
+def pulled_document(state: WorkspaceState, apply: Apply | None, version: str) -> dict[str, Any]:
+    """`state pull`: all that is recorded of the workspace as it is now."""
+    return {
+        "format_version": "1.0",
+        "zenctl_version": version,
+        "project": state.project,
+        "workspace": state.workspace,
+        "serial": state.serial,
+        "apply": None if apply is None else apply_document(apply),
+        "outputs": _masked(state.outputs),
+        "results": [recorded_document(recorded) for recorded in state.results.values()],
+        "attempts": [recorded_document(recorded) for recorded in state.attempts.values()],
+    }
+
+
 def recorded_document(recorded: Recorded) -> dict[str, Any]:
     """One execution as JSON, whole."""
     addr = recorded.addr
@@ -188,6 +224,8 @@ def recorded_document(recorded: Recorded) -> dict[str, Any]:
         "type": addr.type,
         "name": addr.name,
         **({"index": addr.key} if addr.key is not None else {}),
+        "project": recorded.project,
+        "workspace": recorded.workspace,
         "values": {
             "execution_id": recorded.execution_id,
             "job_id": recorded.job_id,
@@ -202,6 +240,9 @@ def recorded_document(recorded: Recorded) -> dict[str, Any]:
             "inputs": {name: _artifact(a) for name, a in recorded.inputs.items()},
             "outputs": {name: _artifact(a) for name, a in recorded.outputs.items()},
             "attributes": dict(recorded.attributes),
+            "environment": dict(recorded.environment),
+            "operation": recorded.operation,
+            "producers": dict(recorded.producers),
             "error": recorded.error,
             "reused_execution_id": recorded.source or None,
             **({"imported_from": dict(recorded.imported_from)} if recorded.imported_from else {}),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from zenctl.lazy_dataclasses import dataclass
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _CONTROL = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160))) | {9: "    "}

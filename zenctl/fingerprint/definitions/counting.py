@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from zenctl.digests import sha256_json
 from zenctl.fingerprint.definitions.facts import Entry, FileFacts
 from zenctl.fingerprint.definitions.names import Target
 from zenctl.fingerprint.definitions.reach import Reach
+from zenctl.lazy_dataclasses import dataclass
 
 SHORT = 16
 """Hex digits that are kept of a definition's digest: they only name what changed, the file's whole digest decides."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from zenctl.lazy_dataclasses import dataclass
 
 Chain = tuple[str, ...]
 """A dotted name as it is written: ("np", "mean"). Its first part is a name that the code does not bind itself."""

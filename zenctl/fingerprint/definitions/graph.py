@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Union
 
 from zenctl.fingerprint.definitions.facts import Chain, FunctionFacts, Uses
 from zenctl.fingerprint.definitions.names import Resolution, Target
 from zenctl.fingerprint.definitions.reach import Reach
 from zenctl.fingerprint.definitions.watched import GIVING
+from zenctl.lazy_dataclasses import dataclass
 
 Node = Union[str, tuple[object, str]]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from zenctl.fingerprint.definitions.facts import Chain
 from zenctl.fingerprint.definitions.names import Names, Target
 from zenctl.fingerprint.definitions.watched import BENIGN, BENIGN_BASES, EXCEPTIONS, MORE_EXCEPTIONS, QUIET_METACLASSES
+from zenctl.lazy_dataclasses import dataclass
 
 _HOOKS = frozenset({"__init_subclass__", "__prepare__", "mro"})
 _GIVEN = frozenset({"__init__", "__new__", "__prepare__"})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from zenctl.fingerprint.definitions.facts import Binding, Chain, ClassFacts, FileFacts, FunctionFacts
 from zenctl.fingerprint.modules import ModuleRef, Modules
+from zenctl.lazy_dataclasses import dataclass
 
 Bindings = Mapping[str, "tuple[Binding, ...]"]
 

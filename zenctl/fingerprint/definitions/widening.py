@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from zenctl.lazy_dataclasses import dataclass
 
 EVERY_NAME = "can reach every name of the module"
 AS_A_VALUE = "hands the module on as a value"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
@@ -13,6 +12,7 @@ from zenctl.lang.functions.declaring import Group, text
 from zenctl.lang.model import Value, string, unknown
 from zenctl.lang.numbers import CONTEXT
 from zenctl.lang.types import NUMBER, STRING
+from zenctl.lazy_dataclasses import dataclass
 
 DATES = Group()
 

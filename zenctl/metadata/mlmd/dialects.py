@@ -8,8 +8,9 @@ differ in case, in accents or in spaces at their end.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from zenctl.lazy_dataclasses import dataclass
 
 # U+001A (substitute) and a digit stand for a character that cannot be stored, and for itself.
 _MARK = "\x1a"

@@ -84,6 +84,12 @@ class Messages:
         for name, value in where.properties.items():
             text = f"'{value}'" if isinstance(value, str) else repr(value)
             terms.append(f"properties.{name}.{_VALUE_FIELDS[type(value)]} = {text}")
+        for name, digits in where.begins.items():
+            # A range, which an index serves; "g" is what comes after the last hexadecimal digit.
+            value = f"properties.{name}.string_value"
+            terms.append(f"{value} >= '{digits}' AND {value} < '{digits}g'")
+        for bounds, sign in ((where.at_least, ">="), (where.at_most, "<=")):
+            terms += [f"properties.{name}.int_value {sign} {bound}" for name, bound in bounds.items()]
         if where.states:
             terms.append("(" + " OR ".join(f"last_known_state = {state.value}" for state in where.states) + ")")
         return " AND ".join(terms) or None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.mlmd.connection import Connection
 from zenctl.metadata.mlmd.dialects import DIALECTS, SQLITE, Dialect, read_text
 from zenctl.metadata.store import AlreadyExists, StoreError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.mlmd.connection import Connection, Unreachable
 from zenctl.metadata.mlmd.dialects import COMMON
 from zenctl.metadata.store import StoreError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ml_metadata.metadata_store import metadata_store
@@ -80,8 +81,7 @@ class MlmdStore:
         """Artifacts that match (`where.states` is ignored)."""
         with self._lock:
             check_where(self._table.artifacts, where)
-            wanted = Where(where.type, where.properties, (), where.name, where.newest)
-            return self._query("get_artifacts", wanted, self._messages.read_artifact)
+            return self._query("get_artifacts", replace(where, states=()), self._messages.read_artifact)
 
     def artifacts_by_id(self, ids: Sequence[int]) -> list[Artifact]:
         """Artifacts by id, in the order of their ids; unknown ids are left out."""

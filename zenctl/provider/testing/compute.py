@@ -6,7 +6,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from zenctl.jobs.spec import Entry, JobSpec, job_path, result_path
 from zenctl.jobs.storage import Storage
 from zenctl.jobs.wire import spec_to_json
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.messages import JobHandle, JobState, JobStatus, SubmitRequest
 from zenctl.provider.protocol import Compute
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zenctl.digests import sha256_bytes
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.errors import ErrorKind, ProviderError
 from zenctl.provider.messages import EndpointAction, EndpointPlan, EndpointRequest, EndpointState
 from zenctl.provider.protocol import Endpoint, Importable

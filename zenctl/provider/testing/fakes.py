@@ -6,11 +6,12 @@ import io
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import BinaryIO
 
 from zenctl.jobs.storage import ObjectInfo, StorageError, check_path
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.messages import JobHandle, JobState, JobStatus, LogChunk, SubmitRequest
 
 Fault = Callable[[str, str], None]

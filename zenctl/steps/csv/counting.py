@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from zenctl.digests import CHUNK
+from zenctl.lazy_dataclasses import dataclass
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

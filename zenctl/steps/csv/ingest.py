@@ -8,10 +8,11 @@ the types that hold it all. So the result depends neither on the size of blocks 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.csv.conversion import Unfit, convert, widen
 from zenctl.steps.csv.files import ordered, source_digest

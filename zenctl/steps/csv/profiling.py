@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.csv.schema import Csv
 

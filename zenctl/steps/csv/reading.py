@@ -6,13 +6,13 @@ import hashlib
 import io
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.csv.header import HeaderProblem, read_header

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import Dataset, Job
 from zenctl.sdk.dataset import BLOCK_ROWS, DatasetOutput
 

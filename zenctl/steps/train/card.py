@@ -6,10 +6,11 @@ Servers read it for metadata and to fill in missing values; `evaluate` reads it 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import StepError
 
 FORMAT = 1

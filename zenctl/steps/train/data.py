@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from zenctl.diagnostics import did_you_mean
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import StepError
 from zenctl.steps.train.target import Target, fit_target, present
 from zenctl.steps.transform.applying import apply

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import StepError
 from zenctl.steps.train.data import Table
 from zenctl.steps.train.schema import TrainSettings

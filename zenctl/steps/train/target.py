@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import StepError
 from zenctl.steps.transform.columns import Float32, Int64, kind, numbers, tokens
 from zenctl.steps.transform.state import MISSING

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import StepError
 
 FORMAT = 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from zenctl.lazy_dataclasses import dataclass
 
 MOST_WAYPOINTS = 50_000
 """Where more would be needed, edges over several columns are drawn straight: such a graph cannot be read anyway."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from zenctl.cli.views.graph.columns import Grid, Item, Link, assign_columns, make_grid
 from zenctl.cli.views.graph.leveling import level_vertices
 from zenctl.cli.views.graph.ordering import order_columns
 from zenctl.cli.views.graph.settling import settle_vertices
+from zenctl.lazy_dataclasses import dataclass
 
 APART = 18.0
 """Pixels between rectangles of a column."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from zenctl.addrs import Address, ModuleInstance
 from zenctl.cli.views.style import columns, printable
 from zenctl.engine.graphing import BlockGraph, GraphNode
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action
 
 LONGEST = 44

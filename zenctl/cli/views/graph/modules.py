@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import takewhile
 from typing import Union
 
 from zenctl.addrs import ModuleInstance
 from zenctl.cli.views.graph.columns import Item, Link, sorted_by_links
 from zenctl.cli.views.graph.layered import LINE, Layout, Point, lay_out, level_runs
+from zenctl.lazy_dataclasses import dataclass
 
 PADDING = 14.0
 """Pixels between a frame and what is in it."""

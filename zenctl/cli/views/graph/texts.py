@@ -24,7 +24,7 @@ def dot(graph: BlockGraph) -> str:
         f"  edge [{_attributes(color='#7b8794')}]",
     ]
     lines += _grouped(graph, _dot_node, opening, "}")
-    lines += [f"  {_dot_text(str(source))} -> {_dot_text(str(target))}" for source, target in graph.edges]
+    lines += [f"  {dot_text(str(source))} -> {dot_text(str(target))}" for source, target in graph.edges]
     return "\n".join([*lines, "}"])
 
 
@@ -37,15 +37,15 @@ def mermaid(graph: BlockGraph) -> str:
         parts = [kind_label(node.addr), name_label(node)]
         if node.change is not None:
             parts.append(f"({look(node).word})")
-        label = "<br/>".join(_mermaid_text(part) for part in parts)
+        label = "<br/>".join(mermaid_text(part) for part in parts)
         return f'n{index[node.addr]}{opened}"{label}"{closed}:::{look(node).name}'
 
     def opening(number: int, path: tuple[ModuleInstance, ...]) -> str:
-        return f'subgraph m{number}["{_mermaid_text(module_label(path, graph))}"]'
+        return f'subgraph m{number}["{mermaid_text(module_label(path, graph))}"]'
 
     lines = ["flowchart LR", *_grouped(graph, draw, opening, "end")]
     lines += [f"  n{index[source]} --> n{index[target]}" for source, target in graph.edges]
-    lines += [f"  classDef {found.name} {_mermaid_style(found)}" for found, _ in legend(graph)]
+    lines += [f"  classDef {found.name} {mermaid_style(found)}" for found, _ in legend(graph)]
     return "\n".join(lines)
 
 
@@ -81,24 +81,24 @@ def _dot_node(node: GraphNode) -> str:
     parts = [kind_label(node.addr), name_label(node), *([looks.word] if node.change is not None else [])]
     style = "rounded,filled,dashed" if looks.dashed else "rounded,filled"
     drawn = _attributes(label="\n".join(parts), fillcolor=looks.fill, color=looks.line, style=style)
-    return f"{_dot_text(str(node.addr))} [{drawn}]"
+    return f"{dot_text(str(node.addr))} [{drawn}]"
 
 
 def _attributes(**values: str) -> str:
-    return ", ".join(f"{name}={_dot_text(value)}" for name, value in values.items())
+    return ", ".join(f"{name}={dot_text(value)}" for name, value in values.items())
 
 
-def _dot_text(text: str) -> str:
+def dot_text(text: str) -> str:
     """A quoted text of DOT, where a backslash has a meaning of its own in labels."""
     escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
-def _mermaid_text(text: str) -> str:
+def mermaid_text(text: str) -> str:
     """Text inside quotes of Mermaid: whatever could end it or be taken for markup is written by its number."""
     return "".join(c if c.isalnum() or c in " ._-[]()*…" else f"#{ord(c)};" for c in printable(text))
 
 
-def _mermaid_style(found: Look) -> str:
+def mermaid_style(found: Look) -> str:
     dashes = ",stroke-dasharray:5 3" if found.dashed else ""
     return f"fill:{found.fill},stroke:{found.line},color:{found.text}{dashes}"
