@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ml_metadata import errors
-from ml_metadata.metadata_store import metadata_store as mlmd
-from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests.certificates import make_certificates
 from tests.conformance.metadata_store import HEAD, MetadataStoreConformance, execution, fence
@@ -291,6 +288,11 @@ def test_two_that_register_at_once_over_grpc_do_not_collide(tmp_path: Path, monk
 
 @pytest.mark.parametrize("letter", ["x", "%", "ä"])
 def test_a_long_refusal_arrives(tmp_path: Path, letter: str) -> None:
+    # Not before zenctl.metadata.mlmd, which tells ML Metadata's C++ to be quiet.
+    from ml_metadata import errors
+    from ml_metadata.metadata_store import metadata_store as mlmd
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
     served = MetadataServer(SqliteConnection(tmp_path / "metadata.db", create=True), ServerAddress(port=0))
     client = mlmd.MetadataStore(pb.MetadataStoreClientConfig(host="127.0.0.1", port=served.port))
     kind = pb.ExecutionType(name="Long", properties={f"{letter * 20}{number}": pb.STRING for number in range(1000)})
