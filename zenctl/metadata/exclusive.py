@@ -10,10 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from zenctl.metadata.holder import Holder, is_gone
-from zenctl.metadata.lock import ACTIVE, COLLECTION, POLL_SECONDS, ApplyLock, LockHeld, abandon, lock_held, take
+from zenctl.metadata.holder import Holder, is_dead
+from zenctl.metadata.lock import (
+    ACTIVE,
+    POLL_SECONDS,
+    ApplyLock,
+    LockHeld,
+    abandon,
+    lock_held,
+    take,
+)
 from zenctl.metadata.store import MetadataStore, StoreError
 from zenctl.metadata.types import APPLY
+from zenctl.metadata.workspaces import COLLECTION, is_collection
 
 
 @contextmanager
@@ -63,11 +72,8 @@ def _running(store: MetadataStore) -> list[LockHeld]:
     """The applies of all workspaces that hold their lock and are not dead; those that are, are abandoned."""
     found = []
     for apply in store.contexts(APPLY, {"state": ACTIVE}):
-        held = lock_held(apply)
-        if (held.project, held.workspace) == COLLECTION:
+        if is_collection(apply.properties):
             continue
-        now_ms = time.time_ns() // 1_000_000
-        dead = is_gone(held.holder, int(apply.properties.get("lease_until_ms", 0)), now_ms)
-        if not (dead and abandon(store, apply)):
-            found.append(held)
+        if not (is_dead(apply.properties, time.time_ns() // 1_000_000) and abandon(store, apply)):
+            found.append(lock_held(apply))
     return found

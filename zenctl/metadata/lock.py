@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
-from zenctl.metadata.holder import Holder, decode_holder, encode_holder, is_gone
+from zenctl.metadata.holder import Holder, decode_holder, encode_holder, is_dead
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
@@ -35,12 +35,9 @@ from zenctl.metadata.store import (
     Where,
 )
 from zenctl.metadata.types import APPLY, TRANSITION, WORKSPACE
-from zenctl.metadata.workspaces import renewed
+from zenctl.metadata.workspaces import COLLECTION, renewed
 
 __all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlock"]
-
-COLLECTION = (":garbage", "collection")
-"""Stands for project and workspace in the lock of what runs alone; no project can have such a name."""
 
 COLLECTION_PATIENCE = 120.0
 """Seconds that an apply waits at least for garbage collection, which lets others pass long before that."""
@@ -245,7 +242,7 @@ def _let_collection_end(store: MetadataStore, patience: float, on_wait: Callable
         if newest is None or newest.properties.get("state") != ACTIVE:
             return
         held = lock_held(newest)
-        if is_gone(held.holder, int(newest.properties.get("lease_until_ms", 0)), _now_ms()):
+        if is_dead(newest.properties, _now_ms()):
             abandon(store, newest)
             continue
         left = deadline - time.monotonic()
@@ -284,7 +281,7 @@ def take(
             lock.recovered = tuple(recovered)
             return lock
         held = lock_held(newest)
-        if is_gone(held.holder, int(newest.properties.get("lease_until_ms", 0)), _now_ms()):
+        if is_dead(newest.properties, _now_ms()):
             if abandon(store, newest):
                 recovered.append(held)
             races += 1
