@@ -8,6 +8,7 @@ the standard library's. What is rarely used there (`order`, `kw_only`, `init=Fal
 from __future__ import annotations
 
 import dataclasses
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = {"frozen", "slots", "eq", "repr"}
 _LAZY = "__lazy_dataclass__"
-_NOTES = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
+_NOTES = ("__dataclass_fields__", "__dataclass_params__") + (("__match_args__",) if sys.version_info >= (3, 10) else ())
 """What the standard library notes of a dataclass."""
 
 _FEW = 3

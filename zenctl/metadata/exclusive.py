@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from zenctl.metadata.held import COLLECTION, LockHeld, Watch, lock_held
+from zenctl.metadata.held import LockHeld, Watch, lock_held
 from zenctl.metadata.holder import Holder
 from zenctl.metadata.lock import ACTIVE, POLL_SECONDS, ApplyLock, abandon, take
 from zenctl.metadata.store import MetadataStore, StoreError
 from zenctl.metadata.types import APPLY
+from zenctl.metadata.workspaces import COLLECTION, is_collection
 
 
 @contextmanager
@@ -71,10 +72,9 @@ def _running(store: MetadataStore, watches: dict[int, Watch]) -> list[LockHeld]:
     """
     found = []
     for apply in store.contexts(APPLY, {"state": ACTIVE}):
-        dead, overdue = watches.setdefault(apply.id, Watch()).look(apply)
-        held = lock_held(apply, overdue=overdue)
-        if (held.project, held.workspace) == COLLECTION:
+        if is_collection(apply.properties):
             continue
+        dead, overdue = watches.setdefault(apply.id, Watch()).look(apply)
         if not (dead and abandon(store, apply)):
-            found.append(held)
+            found.append(lock_held(apply, overdue=overdue))
     return found

@@ -6,9 +6,7 @@ import time
 
 from zenctl.metadata.holder import Holder, decode_holder, has_ended, is_here
 from zenctl.metadata.store import Context, StoreError
-
-COLLECTION = (":garbage", "collection")
-"""Stands for project and workspace in the lock of what runs alone; no project can have such a name."""
+from zenctl.metadata.workspaces import COLLECTION
 
 WATCHED = 0.5
 """For how much of its lease a holder elsewhere whose lease has ended is watched before it is taken for dead.

@@ -75,6 +75,11 @@ def is_gone(holder: Holder, lease_until_ms: int, now_ms: int) -> bool:
     return has_ended(holder) if is_here(holder) else now_ms >= lease_until_ms
 
 
+def is_dead(apply: Properties, now_ms: int) -> bool:
+    """Whether who holds a lock by a context of these properties has ended without giving it back."""
+    return is_gone(decode_holder(apply), int(apply.get("lease_until_ms", 0)), now_ms)
+
+
 def encode_holder(holder: Holder) -> dict[str, PropertyValue]:
     """As properties of an Apply context."""
     return present(

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
-from zenctl.metadata.held import COLLECTION, LockHeld, Watch, lock_held
+from zenctl.metadata.held import LockHeld, Watch, lock_held
 from zenctl.metadata.holder import Holder, encode_holder
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
@@ -36,7 +36,7 @@ from zenctl.metadata.store import (
     Where,
 )
 from zenctl.metadata.types import APPLY, TRANSITION, WORKSPACE
-from zenctl.metadata.workspaces import renewed
+from zenctl.metadata.workspaces import COLLECTION, renewed
 
 __all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlock"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from zenctl.addrs import Address
 from zenctl.metadata.encoding import address_key, decode_executions, decode_object, workspace_key
-from zenctl.metadata.holder import decode_holder, is_gone
+from zenctl.metadata.holder import is_dead
 from zenctl.metadata.records import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.metadata.store import (
     Artifact,
@@ -126,9 +126,8 @@ def _read(store: MetadataStore, project: str, workspace: str, apply: Context | N
 def _busy(apply: Context | None) -> int:
     if apply is None or apply.properties.get("state") != "active":
         return 0
-    until_ms = int(apply.properties.get("lease_until_ms", 0))
-    gone = is_gone(decode_holder(apply.properties), until_ms, time.time_ns() // 1_000_000)
-    return 0 if gone else int(apply.properties.get("serial", 0))
+    dead = is_dead(apply.properties, time.time_ns() // 1_000_000)
+    return 0 if dead else int(apply.properties.get("serial", 0))
 
 
 def by_address(recorded: Sequence[Recorded]) -> Mapping[Address, Recorded]:

@@ -235,9 +235,12 @@ def test_a_changed_constant_always_shows(statements: list[list[str]], data: st.D
     assert canonical(tree).text != before
 
 
+ROOT = Path(canonical_module.__file__).parents[2]
+
 OTHERS = """
 import importlib.util, json, sys, ast, hashlib, warnings
 warnings.simplefilter("ignore")
+sys.path.append(sys.argv[2])
 spec = importlib.util.spec_from_file_location("canonical", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 sys.modules["canonical"] = module
@@ -270,7 +273,7 @@ def test_other_pythons_write_the_same(tmp_path: Path) -> None:
     paths = [str(sample), *map(str, library)]
     found = {}
     for python in [*others, Path(sys.executable)]:
-        command = [str(python), "-I", "-c", OTHERS, str(canonical_module.__file__)]
+        command = [str(python), "-I", "-c", OTHERS, str(canonical_module.__file__), str(ROOT)]
         done = subprocess.run(command, input=json.dumps(paths), capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{python}: {done.stderr}"
         found[str(python)] = json.loads(done.stdout)
