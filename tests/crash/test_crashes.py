@@ -7,6 +7,7 @@ import random
 import re
 import threading
 import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -154,7 +155,7 @@ def _killed_once(pipeline: Pipeline, undisturbed: Undisturbed, moment: str, seco
         recover(pipeline, undisturbed.picture, [crash])
         return crash, "equal"
     except AssertionError as problem:
-        return crash, str(problem).partition("\n")[0]
+        return crash, f"{traceback.extract_tb(problem.__traceback__)[-1].line} {problem}".partition("\n")[0]
     finally:
         pipeline.close()
 
@@ -170,7 +171,7 @@ def matrix(found: Sequence[tuple[Crash, str]]) -> str:
     lines = [f"{'moment':{width}}  " + "  ".join(head)]
     for kind, crashes in rows.items():
         kept = sum(crash.said.count("its result is kept") for crash, _ in crashes)
-        interrupted = sum(crash.said.count("was interrupted in apply") for crash, _ in crashes)
+        interrupted = sum(crash.said.count(": was interrupted in apply") for crash, _ in crashes)
         equal = sum(outcome == "equal" for _, outcome in crashes)
         staging = sum(len(crash.staging) for crash, _ in crashes)
         left = sum(len(crash.left) for crash, _ in crashes)
