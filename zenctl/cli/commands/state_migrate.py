@@ -46,7 +46,7 @@ Types of store and their options are those of zenctl config metadata set.
 
 Examples:
 
-  zenctl state migrate mysql -host=127.0.0.1 -username=zen -passwd=env:PASSWORD \\
+  zenctl state migrate mysql -host=127.0.0.1 -username=ada -passwd=env:SECRET \\
     -database=mlmd
   zenctl state migrate sqlite -path=records/metadata.db
   zenctl state migrate sqlite -path=backup.db -keep-config
