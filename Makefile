@@ -4,7 +4,8 @@ unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONPATH
 BIN := .venv/bin
 
-.PHONY: help setup servers readers demo test check lint types imports unit benchmark scale peers search format constraints schemas clean
+.PHONY: help setup servers readers demo test check lint types imports unit benchmark scale crash peers search format \
+  constraints schemas clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -36,7 +37,7 @@ imports: setup ## The layers of the architecture
 	$(BIN)/lint-imports
 
 unit: setup servers readers ## The tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not benchmark and not search"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not benchmark and not search and not crash"
 
 benchmark: setup ## Measurements
 	$(BIN)/python -m pytest -m benchmark -s --ignore tests/scale --ignore tests/staleness
@@ -46,6 +47,9 @@ scale: setup servers ## Plan and list with 1,000 past applies and 1,000,000 exec
 
 search: setup ## Compare the language with Go's at length, and try more random input
 	ZENCTL_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -n 2 --dist worksteal tests/unit/lang -m "not benchmark"
+
+crash: setup ## Kill applies at every moment that counts, some 300 times, and print what came of it (half an hour)
+	$(BIN)/python -m pytest -m crash -s tests/crash
 
 peers: setup ## Changes of code that dvc, snakemake and redun miss, beside ours (they get a .venv-peers)
 	@test -x .venv-peers/bin/dvc || { $(BIN)/python -m venv .venv-peers && \

@@ -47,24 +47,27 @@ class LocalCompute:
         self._lane = uuid.uuid4().hex
         self._kill_at: dict[str, float] = {}
 
-    def submit(self, request: SubmitRequest) -> JobHandle:
-        """Start the job; ProviderError(INVALID) if there is no such interpreter."""
-        spec = request.spec
+    def handle(self, request: SubmitRequest) -> JobHandle:
+        """The job's folder and its log, relative to the project's data folder: a project can be moved meanwhile."""
         base = self._base
-        work = base / "work" / spec.job_id
+        work = base / "work" / request.spec.job_id
         log = _log(request, work)
-        # Recorded relative to the project's data folder, so that a project can be moved between two applies.
         inside = base in log.parents
-        handle = {
-            "job_id": spec.job_id,
+        return {
+            "job_id": request.spec.job_id,
             "work": work.relative_to(base).as_posix(),
             "log": log.relative_to(base).as_posix() if inside else str(log),
         }
-        if self._launcher.look(spec.job_id) is None and (work / PROCESS).exists():
+
+    def submit(self, request: SubmitRequest) -> JobHandle:
+        """Start the job; ProviderError(INVALID) if there is no such interpreter."""
+        spec, handle = request.spec, self.handle(request)
+        here = self._here(handle)
+        if self._launcher.look(spec.job_id) is None and Path(here["work"], PROCESS).exists():
             # An earlier process started it. Whether it lives is for `status` to say: it is not started twice.
             return handle
         order = {
-            **self._here(handle),
+            **here,
             "store": request.store_uri,
             "imports": [] if spec.entry.command else list(spec.imports),
             "preload": list(request.preload),

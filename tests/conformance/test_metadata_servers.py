@@ -5,22 +5,42 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.certificates import make_certificates
-from tests.conformance.metadata_store import HEAD, MetadataStoreConformance, execution, fence
+from tests.conformance.metadata_store import (
+    HEAD,
+    HOSTILE,
+    LONG,
+    MetadataStoreConformance,
+    artifact,
+    execution,
+    fence,
+)
 from tests.servers import ENCRYPTED, PASSWORD, USER, DatabaseServer
 from zenctl.metadata.memory import MemoryStore
+from zenctl.metadata.migration import Holdings, content, migrate
 from zenctl.metadata.mlmd import MlmdStore, SqliteConnection, registration
 from zenctl.metadata.mlmd.connection import Connection
 from zenctl.metadata.mlmd.remote import Remote, RemoteConnection
 from zenctl.metadata.mlmd.serving import MetadataServer
 from zenctl.metadata.opening import open_store
 from zenctl.metadata.servers import ServerAddress
-from zenctl.metadata.store import AlreadyExists, MetadataStore, StoreError, Transition, Where
+from zenctl.metadata.store import (
+    AlreadyExists,
+    Context,
+    Event,
+    EventType,
+    ExecutionState,
+    MetadataStore,
+    StoreError,
+    Transition,
+    Where,
+)
 
 BOTH = ["mysql", "postgresql"]
 
@@ -58,6 +78,27 @@ class TestOverGrpc(MetadataStoreConformance):
         yield store
         store.close()
         served.stop()
+
+
+# ---------------------------------------------------------------- copying
+
+
+def test_a_copy_on_a_server_and_back_is_the_same(
+    server: DatabaseServer, config: dict[str, Any], tmp_path: Path
+) -> None:
+    source, target, back = MemoryStore(), opened(server, config, tmp_path), MemoryStore()
+    strange = {"error": HOSTILE[0] + HOSTILE[6] + HOSTILE[7], "attributes": LONG, "project": "p", "serial": 1}
+    run = replace(execution("Job", **strange), state=ExecutionState.COMPLETE)
+    made = artifact("a" * 64, properties=HOSTILE[2])
+    source.commit(Transition((Context("Workspace", "p/Größe", {"project": "p", "workspace": "Größe"}), fence("f"))))
+    source.commit(Transition(executions=(run,), artifacts=(made,), events=(Event(0, 0, EventType.OUTPUT, "rows"),)))
+    source.commit(Transition(executions=(replace(run, name="job"),)))  # told apart by its case alone
+    there = migrate(source, target, lambda *_: None)
+    assert there.written == 5
+    assert migrate(source, target, lambda *_: None).written == 0
+    assert migrate(target, back, lambda *_: None).content == there.content
+    assert content(back, Holdings.read(back)) == content(source, Holdings.read(source))
+    target.close()
 
 
 # ---------------------------------------------------------------- opening

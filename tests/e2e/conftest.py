@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -64,13 +64,13 @@ class Project:
         assert not any(f"/zenctl/{part}/" in said for part in ("cli", "engine", "runner", "sdk", "steps"))
         return said
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command in a session of its own."""
+    def start(self, *words: str, printed: IO[str] | None = None) -> subprocess.Popen[str]:
+        """Start a command in a session of its own; what it prints goes into a pipe, or the file `printed`."""
         return subprocess.Popen(
             [ZENCTL, *words],
             cwd=self.root,
             env=self.environment,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE if printed is None else printed,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,

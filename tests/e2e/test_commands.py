@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 
+from tests.documented import expect_documented
 from tests.e2e.conftest import ZENCTL, Project, kill_group, wait_for
 from tests.measuring import PATIENCE
 
@@ -240,6 +241,7 @@ def test_kill_9_then_apply_carries_on(tiny: Project) -> None:
         kill_group(running)
     (tiny.root / "started.go").touch()
     printed = tiny.ok("apply", "-auto-approve")
+    expect_documented("zenctl is killed: `kill -9`, out of memory, a power cut", printed)
     assert "datasource.csv.heights: ran" not in printed
     tiny.ok("plan", "-detailed-exitcode")
 

@@ -27,9 +27,9 @@ def home(tiny: Project, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def configure(project: Project, server: DatabaseServer, database: str, password: str) -> str:
+def configure(project: Project, server: DatabaseServer, database: str, password: str, type: str = "mysql") -> str:
     return project.ok(
-        "config", "metadata", "set", "mysql", "--host", "127.0.0.1", "--port", str(server.port),
+        "config", "metadata", "set", type, "--host", "127.0.0.1", "--port", str(server.port),
         "--username", USER, "--passwd", password, "--database", database,
     )  # fmt: skip
 
@@ -71,6 +71,40 @@ def test_records_on_a_mysql_server(tiny: Project, home: Path, mysql: DatabaseSer
         out, err = serving.communicate(timeout=60)
     assert (serving.returncode, out, err) == (0, "Stopped.\n", "")
     assert "cannot be reached" in " ".join(tiny.fails("plan").split())
+
+
+def test_records_move_to_a_server_and_back(tiny: Project, home: Path, mysql: DatabaseServer) -> None:
+    server = ["-host=127.0.0.1", f"-port={mysql.port}", f"-username={USER}", f"-database={mysql.database()}"]
+    assert "There is nothing to copy" in tiny.fails("state", "migrate", "mysql", *server, f"-passwd={PASSWORD}")
+    tiny.ok("apply", "-auto-approve")
+    tiny.ok("apply", "-auto-approve", "-replace=step.python.count")
+    before = tiny.json("state", "pull")
+    said = tiny.ok("state", "migrate", "mysql", *server, f"-passwd={PASSWORD}")
+    assert "Copied and read back: " in said
+    assert PASSWORD not in said
+    assert "mysql" in tiny.json("config", "metadata", "get", "-json")["location"]
+    os.rename(tiny.root / ".zenctl" / "metadata.db", tiny.root / "old.db")
+    tiny.ok("plan", "-detailed-exitcode")
+    assert [apply["serial"] for apply in tiny.json("history", "-json")["applies"]] == [2, 1]
+    tiny.ok("apply", "-auto-approve", "-replace=step.python.count")
+
+    # Back into the old file, which is brought up to date: it holds two applies, and gets the third.
+    moved = tiny.json("state", "migrate", "sqlite", "-path=old.db", "-json")
+    assert moved["diagnostics"] == []
+    assert 0 < moved["migrated"]["written"] < moved["migrated"]["contexts"] + moved["migrated"]["executions"]
+    assert tiny.json("config", "metadata", "get", "-json")["location"] == "old.db"
+    tiny.ok("plan", "-detailed-exitcode")
+    after = tiny.json("state", "pull")
+    assert after["serial"] == before["serial"] + 1
+    again = tiny.json("state", "migrate", "mysql", *server, f"-passwd={PASSWORD}", "-keep-config", "-json")
+    assert (again["migrated"]["written"], again["migrated"]["digest"]) == (0, moved["migrated"]["digest"])
+    assert tiny.json("config", "metadata", "get", "-json")["location"] == "old.db"
+
+    # Records of the same workspace that were made elsewhere are not mixed with these.
+    tiny.edit("main.zen.hcl", "old.db", "new.db")
+    tiny.ok("apply", "-auto-approve")
+    said = " ".join(tiny.fails("state", "migrate", "sqlite", "-path=old.db").split())
+    assert "apply 1 of workspace default that is another one" in said
 
 
 def test_what_is_wrong_with_a_server_is_told(tiny: Project, home: Path, mysql: DatabaseServer) -> None:

@@ -182,8 +182,9 @@ def record() -> Schema:
 
 
 def _artifact() -> Schema:
-    properties = {"type": TEXT, "digest": _DIGEST, "uri": TEXT, "bytes": COUNT, "properties": _OBJECT}
-    return fields(properties)
+    schema = fields({"type": TEXT, "digest": _DIGEST, "uri": TEXT, "bytes": COUNT, "properties": _OBJECT})
+    schema["properties"]["deleted"] = {"description": "Its files were freed by state gc", "const": True}
+    return schema
 
 
 def _components() -> Schema:

@@ -261,12 +261,15 @@ class _Applier:
             result = attend(old.job_id, str(addr), compute, old.handle, context.services, desired.timeout)
             self.superseded.add(addr)
             self._record(old.execution_id, result)
-            return result
+            if result.error is None or result.error.kind != "lost":
+                return result
+            self.listener(Notice(f"{addr}: it was interrupted with apply {old.serial}, so it runs again"))
         self._end_running(addr, desired)
         plan = self.plan
         job_id = new_job_id(plan.project, plan.workspace, context.recorder.serial, addr)
         self.listener(ChangeStarted(change.address, change.action, job_id))
         repeats = isinstance(desired, DesiredStep) and desired.reproducible
+        order = Order(self._spec(desired, job_id, components), compute, plan.code.get(str(addr)))
         execution_id = context.recorder.start(
             addr,
             job_id,
@@ -276,17 +279,12 @@ class _Applier:
             inputs,
             backend=str(desired.backend or "backend.local.embedded"),
             code_version=self._code_version(components),
+            handle=order.handle(context.services),
             repeated=repeats,
-        )
-        order = Order(
-            spec=self._spec(desired, job_id, components),
-            compute=compute,
-            code=plan.code.get(str(addr)),
-            submitted=lambda handle: context.recorder.set_handle(execution_id, handle),
         )
         result = execute(order, context.services)
         if repeats and result.ok:
-            result = self._repeat(order, result)
+            result = self._repeat(execution_id, order, result)
         self._record(execution_id, result)
         return result
 
@@ -298,13 +296,14 @@ class _Applier:
         remote = pin["repository"] or self.context.code_version.get("remote", "")
         return {"commit": pin["commit"], "branch": "", "remote": remote, "dirty": False, "ref": pin["ref"]}
 
-    def _repeat(self, order: Order, first: JobResult) -> JobResult:
+    def _repeat(self, execution_id: int, order: Order, first: JobResult) -> JobResult:
         """Run a job once more, and give its first result only if both wrote the same."""
         plan, spec, services = self.plan, order.spec, self.context.services
         self.listener(Notice(f"{spec.address}: running a second time, to compare"))
         job_id = new_job_id(plan.project, plan.workspace, self.context.recorder.serial, parse(spec.address))
-        second = execute(replace(order, spec=replace(spec, job_id=job_id), fresh=True), services)
-        return repeated(services.storage, first, second)
+        again = replace(order, spec=replace(spec, job_id=job_id), fresh=True)
+        self.context.recorder.set_handle(execution_id, again.handle(services))
+        return repeated(services.storage, first, execute(again, services))
 
     def _end_running(self, addr: Address, desired: DesiredDatasource | DesiredStep) -> None:
         """End a job of an interrupted apply that nobody needs any more."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -27,7 +27,7 @@ from zenctl.engine.opening import Opened
 from zenctl.engine.pinning import find_snapshot, pinned_version
 from zenctl.engine.planning import Request, plan
 from zenctl.engine.refreshing import Refresher
-from zenctl.engine.removing import plan_destroy, protected
+from zenctl.engine.removing import begun, plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
 from zenctl.engine.requirements import used_providers
 from zenctl.engine.results import ResultFinder
@@ -39,10 +39,13 @@ from zenctl.fingerprint.archive import archive
 from zenctl.fingerprint.git import code_version
 from zenctl.lang.values import to_python
 from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
-from zenctl.metadata.store import MetadataStore
+from zenctl.metadata.store import ExecutionState, MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import Action, ReasonCode
-from zenctl.plans.plan import Change, CodeArchive, Plan
+from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan
+
+DAMAGE_TOLD = 5
+"""How many outputs that are gone or damaged a warning names; the plan names all."""
 
 
 def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust | None = None) -> Plan:
@@ -70,19 +73,49 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
         blocks=described(configuration),
     )
     if options.destroy:
-        return _destroying(opened, header, state, options)
+        return _with(_destroying(opened, header, state, options), _interrupted(state))
     if options.refresh_only:
-        return _refreshing(world, options, listener, header, state)
+        return _with(_refreshing(world, options, listener, header, state), _interrupted(state))
     clean = configuration.settings.require_clean_code
     if clean or options.for_file:
         header = replace(header, code_version=code_version(inputs.root))
     made = _planned(world, options, listener, header, state, trusted)
-    notes = _workspace_notes(world.store, header.project, header.workspace)
+    notes = [*_damage(made), *_workspace_notes(world.store, header.project, header.workspace)]
     if clean and not has_errors(made.diagnostics):
         # Only apply refuses: a plan of what is being worked on is worth reading.
         found = uncommitted(inputs.root, made, opened.folders)
         notes += [warning(d.code, d.summary, f"{d.detail} Apply refuses this.") for d in found]
-    return replace(made, diagnostics=(*made.diagnostics, *notes))
+    return _with(made, [*notes, *_interrupted(state)])
+
+
+def _with(plan: Plan, found: Sequence[Diagnostic]) -> Plan:
+    return replace(plan, diagnostics=(*plan.diagnostics, *found))
+
+
+def _damage(plan: Plan) -> list[Diagnostic]:
+    """What something other than zenctl has done to results: artifacts, once written, are never changed."""
+    found = []
+    for code, what in ((ReasonCode.OUTPUT_MISSING, "gone"), (ReasonCode.OUTPUT_CORRUPT, "damaged")):
+        lines = [f"{c.address}: {reason.detail}" for c in plan.changes for reason in c.reasons if reason.code is code]
+        if lines:
+            summary = f"An output is {what}" if len(lines) == 1 else f"{len(lines)} outputs are {what}"
+            more = [f"and {len(lines) - DAMAGE_TOLD} more"] if len(lines) > DAMAGE_TOLD else []
+            detail = "Something other than zenctl did that. What is lost is made anew, or found elsewhere."
+            found.append(warning(code.value.lower(), summary, "\n".join([*lines[:DAMAGE_TOLD], *more, "", detail])))
+    return found
+
+
+def _interrupted(state: WorkspaceState) -> list[Diagnostic]:
+    """What an apply that died has left under way."""
+    left = [attempt for attempt in state.attempts.values() if attempt.state is ExecutionState.RUNNING]
+    if not left or state.busy:
+        return []
+    serials = ", ".join(str(serial) for serial in sorted({attempt.serial for attempt in left}))
+    detail = (
+        f"It left {', '.join(sorted(str(attempt.addr) for attempt in left))} under way. The next apply keeps what was "
+        "finished all the same, and ends the rest or goes on with it."
+    )
+    return [warning(INTERRUPTED, f"Apply {serials} was interrupted", detail)]
 
 
 def _workspace_notes(store: MetadataStore, project: str, name: str) -> list[Diagnostic]:
@@ -114,7 +147,7 @@ def _destroying(opened: Opened, header: Plan, state: WorkspaceState, options: Pl
 
 def _chosen(state: WorkspaceState, options: PlanOptions) -> frozenset[Address]:
     """The recorded addresses that the flags leave: those targeted, or all, without those excluded."""
-    addresses = sorted(state.results, key=str)
+    addresses = sorted({*state.results, *begun(state)}, key=str)
     wanted = named(addresses, options.targets, "-target") if options.targets else frozenset(addresses)
     return wanted - named(addresses, options.excludes, "-exclude")
 

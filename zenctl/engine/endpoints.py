@@ -87,8 +87,11 @@ def plan_endpoint(
     request = EndpointRequest(name, plain(desired.config_data), desired.model.digest)
     proposal = provider.plan(observed, request)
     action = ACTIONS[proposal.action]
-    if action is Action.NO_OP:
+    if action is Action.NO_OP and recorded is not None:
         return action, []
+    if action is Action.NO_OP:
+        # An apply that made it was interrupted before it could say so: what is not recorded would never be deleted.
+        return Action.CREATE, [Reason(ReasonCode.NEVER_RAN, "is there already, and not recorded yet")]
     if observed is None:
         return action, [_absent(recorded)]
     reasons = [*_model(desired, recorded), *_config(desired, recorded)]

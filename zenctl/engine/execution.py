@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -43,16 +44,20 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One job to run. `submitted` is told the backend's handle as soon as there is one, so that it can be recorded.
-
-    `fresh` asks for a process that shares nothing with earlier ones.
-    """
+    """One job to run. `fresh` asks for a process that shares nothing with earlier ones."""
 
     spec: JobSpec
     compute: Compute
     code: CodeArchive | None
-    submitted: Callable[[JobHandle], None]
     fresh: bool = False
+
+    def request(self, services: Services) -> SubmitRequest:
+        """What its backend is told."""
+        return SubmitRequest(self.spec, services.storage.uri, services.runner, services.preload, self.fresh)
+
+    def handle(self, services: Services) -> JobHandle:
+        """How its backend will know it: to be recorded before it is executed, so that nothing of it is ever lost."""
+        return self.compute.handle(self.request(services))
 
 
 @dataclass(slots=True)
@@ -72,13 +77,14 @@ def execute(order: Order, services: Services) -> JobResult:
         if order.code is not None:
             services.storage.put(code_path(order.code.digest), order.code.data)
         services.storage.put(job_path(spec.job_id), spec_to_json(spec))
-        request = SubmitRequest(spec, services.storage.uri, services.runner, services.preload, order.fresh)
-        handle = _submit(order.compute, request, services.stop)
+        handle = _submit(order.compute, order.request(services), services.stop)
     except ProviderError as problem:
+        # What a submit that failed has made all the same, such as a machine, must not stay.
+        with suppress(ProviderError):
+            order.compute.release(order.handle(services))
         return _failed(spec, "backend", problem.message, problem.hint)
     except StorageError as problem:
         return _failed(spec, "storage", f"the artifact store refused: {problem}", store_hint(problem))
-    order.submitted(handle)
     return attend(spec.job_id, spec.address, order.compute, handle, services, spec.timeout)
 
 

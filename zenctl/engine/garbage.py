@@ -184,15 +184,11 @@ def _groups(facts: Facts, dead: Mapping[str, Run], files: Mapping[str, list[Obje
     objects: dict[str, list[ObjectInfo]] = defaultdict(list)
     for digest, run in dead.items():
         objects[run.address] += files[digest]
+    # What another address has reused or taken over is counted once, where it was made.
     return tuple(
-        Group(
-            address,
-            tuple(sorted(places[address])),
-            len(versions[address]),
-            len(objects[address]),
-            sum(info.size for info in objects[address]),
-        )
-        for address in sorted(versions.keys() | objects.keys())
+        Group(address, tuple(sorted(places[address])), len(versions[address]), len(own), sum(info.size for info in own))
+        for address, own in sorted(objects.items())
+        if own
     )
 
 

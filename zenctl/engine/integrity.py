@@ -99,7 +99,7 @@ def verify(storage: Storage, named: Mapping[str, Named], told: Told) -> Verified
         try:
             trees = list(pool.map(lambda item: _tree(storage, item), named.values()))
             objects, faults = _objects(zip(named.values(), trees, strict=True))
-            counted = _Counted(sum(item.size or 0 for item in objects), told)
+            counted = _Counted(sum(_size(storage, item) for item in objects), told)
             found = list(pool.map(lambda item: _checked(storage, item, counted), objects))
         except StorageError as problem:
             summary = f"The artifact store cannot be read: {problem}"
@@ -168,6 +168,12 @@ def _objects(found: Iterator[tuple[Named, Tree | Fault | None]]) -> tuple[list[_
         for stored, name in wanted:
             objects.setdefault(stored.path, stored).users.append((item, name))
     return list(objects.values()), faults
+
+
+def _size(storage: Storage, item: _Object) -> int:
+    """How much there is to read of an object."""
+    there = storage.stat(item.path) if item.size is None else None
+    return item.size or (there.size if there is not None else 0)
 
 
 def _checked(storage: Storage, item: _Object, counted: _Counted) -> list[Fault]:

@@ -206,7 +206,6 @@ def _decide(
     if pinned is not None:
         return _pinned(pinned, recorded)
     inputs = desired.inputs if isinstance(desired, DesiredStep) else {}
-    attempt = request.state.attempts.get(addr)
     damage = request.observed.damage.get(addr)
     waits = [] if digest else pending(inputs, waiting)
     if _to_replace(request, addr):
@@ -226,11 +225,11 @@ def _decide(
         if found is not None:
             return Action.REUSE, [*reasons, *compared.kept, elsewhere(found, addr, request.state)], found
     if recorded is None:
-        first = failed_before(attempt) or [Reason(ReasonCode.NEVER_RAN, "has never run")]
+        first = failed_before(request.state, addr) or [Reason(ReasonCode.NEVER_RAN, "has never run")]
         return Action.RUN, [*first, *compared.beside, *waits], None
     if not reasons and not digest:
-        return Action.MAY_RUN, [*waits, *failed_before(attempt)], None
-    return Action.RUN, [*reasons, *failed_before(attempt), *waits], None
+        return Action.MAY_RUN, [*waits, *failed_before(request.state, addr)], None
+    return Action.RUN, [*reasons, *failed_before(request.state, addr), *waits], None
 
 
 def _pinned(pinned: Recorded, recorded: Recorded | None) -> tuple[Action, list[Reason], Recorded]:
@@ -272,7 +271,7 @@ def _endpoint(request: Request, desired: DesiredEndpoint, result: Planned) -> Ch
     triggers = [change for change in _triggered(desired, result) if change.action is not Action.MAY_RUN]
     if triggers and action in (Action.NO_OP, Action.UPDATE):
         action, reasons = Action.REPLACE, _trigger_reasons(triggers)
-    reasons += failed_before(request.state.attempts.get(desired.addr)) if action is not Action.NO_OP else []
+    reasons += failed_before(request.state, desired.addr) if action is not Action.NO_OP else []
     after = {"model": desired.model.digest, **plain(desired.shown_config)}
     before = None
     if recorded is not None and action is not Action.CREATE:

@@ -17,10 +17,11 @@ from zenctl.engine.endpoints import ACTIONS, endpoint_name, live_name
 from zenctl.engine.execution import store_hint
 from zenctl.engine.jobs import input_record, new_job_id
 from zenctl.engine.providers import Providers, provider_diagnostic
+from zenctl.engine.removing import begun
 from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree, tree_path
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import RecordedArtifact, WorkspaceState
+from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components
 from zenctl.plans.plan import Change, Plan
 from zenctl.plans.planfile import decode_components
@@ -30,7 +31,7 @@ OUTCOMES = {
     Action.CREATE: "created",
     Action.UPDATE: "updated",
     Action.REPLACE: "replaced",
-    Action.NO_OP: "unchanged",
+    Action.NO_OP: "recorded",
 }
 """What is said of an endpoint once it is done."""
 
@@ -93,15 +94,20 @@ class Publisher:
             components = Components(type=f"endpoint.{addr.type}/1", params=shown, inputs={"model": model.digest})
             inputs = {"model": input_record(model)}
             job_id = new_job_id(self._plan.project, self._plan.workspace, self._recorder.serial, addr)
-            # The endpoint is recorded before it is made, so that one whose apply dies now is found and taken over.
+            if action is Action.REPLACE and desired.config.meta.lifecycle.create_before_destroy:
+                wanted = replace(wanted, name=self._successor(addr))
+            # It is recorded before it is made: if this apply dies now, the next one takes it over, or removes it.
             execution_id = self._recorder.start(
-                addr, job_id, "Deploy", components, "", inputs, backend="", code_version=self._code_version
+                addr,
+                job_id,
+                "Deploy",
+                components,
+                "",
+                inputs,
+                code_version=self._code_version,
+                handle={"name": wanted.name, "provider": desired.config.provider},
             )
             try:
-                if action is Action.REPLACE and desired.config.meta.lifecycle.create_before_destroy:
-                    wanted = replace(wanted, name=self._successor(addr))
-                    # The successor is recorded before it is made: if this apply dies now, the next one removes it.
-                    self._recorder.set_handle(execution_id, {"name": wanted.name, "provider": desired.config.provider})
                 after = self._bring(provider, action, wanted, prior)
             except BaseException as problem:
                 self._recorder.fail(execution_id, str(problem) or type(problem).__name__, canceled=False)
@@ -115,9 +121,10 @@ class Publisher:
 
     def delete(self, addr: EndpointAddr) -> str:
         """Remove the endpoint and record that it is gone."""
-        recorded = self._state.results.get(addr)
-        name = live_name(addr, self._state)
-        provider = str(recorded.attributes.get("provider", "")) if recorded is not None else ""
+        recorded = self._state.results.get(addr) or begun(self._state).get(addr)
+        known: Mapping[str, Any] = {**recorded.handle, **recorded.attributes} if recorded is not None else {}
+        name = str(known.get("name", "")) or live_name(addr, self._state)
+        provider = str(known.get("provider", ""))
         try:
             self._providers.endpoint(addr.type, provider).delete(name)
         except ProviderError as problem:
@@ -156,7 +163,7 @@ class Publisher:
         succeeds = prior is not None and prior.name != wanted.name
         if action is Action.REPLACE and not succeeds:
             provider.delete(wanted.name)
-        folder = self._work_dir / f"model-{wanted.name}-{wanted.model_digest}"
+        folder = _model_folder(self._work_dir, wanted.name, wanted.model_digest or "")
         try:
             fetch_tree(self._storage, wanted.model_digest or "", folder)
             ready = replace(wanted, model_path=folder)
@@ -176,3 +183,14 @@ class Publisher:
             raise DiagnosticError(error("model_unreadable", f"The model cannot be read: {problem}", hint)) from problem
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def discard_model(work_dir: Path, attempt: Recorded) -> None:
+    """Remove the model that an interrupted apply had laid out for an endpoint; one that is gone is success."""
+    model = attempt.inputs.get("model")
+    if model is not None and attempt.handle.get("name"):
+        shutil.rmtree(_model_folder(work_dir, str(attempt.handle["name"]), model.digest), ignore_errors=True)
+
+
+def _model_folder(work_dir: Path, name: str, digest: str) -> Path:
+    return work_dir / f"model-{name}-{digest}"

@@ -81,8 +81,9 @@ def pending(inputs: Mapping[str, ArtifactRef], others: Iterable[str]) -> list[Re
     return [Reason(ReasonCode.UPSTREAM_PENDING, f"waits for {', '.join(waits)}", {"addresses": waits})]
 
 
-def failed_before(attempt: Recorded | None) -> list[Reason]:
+def failed_before(state: WorkspaceState, addr: Address) -> list[Reason]:
     """The last attempt's failure, if the last attempt was no result."""
+    attempt = state.attempts.get(addr)
     if attempt is None:
         return []
     if attempt.state is ExecutionState.FAILED:
@@ -90,6 +91,8 @@ def failed_before(attempt: Recorded | None) -> list[Reason]:
         detail = f"failed in apply {attempt.serial}: {first_line}"
     elif attempt.state is ExecutionState.CANCELED:
         detail = f"was canceled in apply {attempt.serial}"
+    elif state.busy:
+        detail = f"is under way in apply {state.busy}"
     else:
         detail = f"was interrupted in apply {attempt.serial}"
     return [Reason(ReasonCode.FAILED_BEFORE, detail, {"serial": attempt.serial, "state": attempt.state.value})]

@@ -11,15 +11,26 @@ from zenctl.config.configuration import NodeConfig, RemovedConfig
 from zenctl.diagnostics import Diagnostic, error
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded, WorkspaceState
+from zenctl.metadata.store import ExecutionState
 from zenctl.plans.actions import Action, Reason, ReasonCode
 from zenctl.plans.plan import Change
 
 
+def begun(state: WorkspaceState) -> dict[Address, Recorded]:
+    """Endpoints that an apply was making when it was interrupted, so that they may be there without a record."""
+    interrupted = (ExecutionState.RUNNING, ExecutionState.CANCELED)
+    return {
+        addr: attempt
+        for addr, attempt in state.attempts.items()
+        if isinstance(addr, EndpointAddr) and addr not in state.results and attempt.state in interrupted
+    }
+
+
 def plan_destroy(state: WorkspaceState, wanted: Collection[Address]) -> list[Change]:
-    """Delete the recorded endpoints that are wanted gone; records and artifacts stay."""
+    """Delete the endpoints that are wanted gone, recorded or only begun; records and artifacts stay."""
     return [
         _delete(recorded, Reason(ReasonCode.REQUESTED, "destroy was requested"))
-        for addr, recorded in sorted(state.results.items(), key=lambda item: str(item[0]))
+        for addr, recorded in sorted({**state.results, **begun(state)}.items(), key=lambda item: str(item[0]))
         if isinstance(addr, EndpointAddr) and addr in wanted
     ]
 
@@ -69,7 +80,7 @@ def gone(
     of what has moved to where nothing is wanted: it is moved first.
     """
     found = []
-    for addr, recorded in sorted(state.results.items(), key=lambda item: str(item[0])):
+    for addr, recorded in sorted({**state.results, **begun(state)}.items(), key=lambda item: str(item[0])):
         block = addr.block
         if addr in configured.wanted or (block in configured.nodes and block not in configured.planned):
             continue
@@ -96,8 +107,9 @@ def _removed(addr: Address, configured: Configured) -> Reason:
 
 def _delete(recorded: Recorded, reason: Reason) -> Change:
     model = recorded.inputs.get("model")
-    shown = {"model": model.digest if model else None, **dict(recorded.attributes)}
-    provider = str(recorded.attributes.get("provider", ""))
+    known = {**recorded.handle, **recorded.attributes}
+    shown = {"model": model.digest if model else None, **known}
+    provider = str(known.get("provider", ""))
     return Change(recorded.addr, Action.DELETE, (reason,), before=shown, after=None, provider=provider)
 
 

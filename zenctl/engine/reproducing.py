@@ -187,7 +187,7 @@ def _run(
         stop=Stop(),
     )
     with _local(registry, provider, world, folder, environment.python) as compute:
-        return execute(Order(again, compute, None, lambda _: None), services)
+        return execute(Order(again, compute, None), services)
 
 
 @contextmanager

@@ -13,13 +13,14 @@ from zenctl.engine.applying import Applied, Context, apply_changes
 from zenctl.engine.asserting import checks
 from zenctl.engine.clean_code import uncommitted
 from zenctl.engine.components import concealed, plain
+from zenctl.engine.endpoints import TAKING
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
 from zenctl.engine.holding import check_results, check_state, check_world, observe
 from zenctl.engine.known import recorded_results
-from zenctl.engine.locking import locked_apply
+from zenctl.engine.locking import Claim, locked_apply
 from zenctl.engine.opening import Opened
-from zenctl.engine.publishing import Publisher
+from zenctl.engine.publishing import Publisher, discard_model
 from zenctl.engine.requests import ApplyOutcome, Stop
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.settling import settle
@@ -30,6 +31,7 @@ from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import WorkspaceState, read_state
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Plan
+from zenctl.plans.planjson import counted, summary
 from zenctl.runner.zipapp import build_runner
 
 
@@ -40,11 +42,15 @@ def run_apply(
     if world.opened.configuration.settings.require_clean_code and not plan.destroy:
         raise_errors(uncommitted(world.inputs.root, plan, world.opened.folders))
     renew = not (plan.destroy or plan.refresh_only)
-    with locked_apply(world.store, plan.project, world.inputs, listener, lock_timeout, renew=renew) as held:
+    doing = counted({**summary(plan.changes), "no_op": 0}) or "outputs only"
+    claim = Claim(plan.project, f"destroy, {doing}" if plan.destroy else doing, lock_timeout, renew, stop)
+    with locked_apply(world.store, world.inputs, listener, claim) as held:
+        held.outcome = "refused"
         state = read_state(world.store, plan.project, plan.workspace)
         check_state(plan, state)
         check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))
         locations = check_world(world, plan, state, listener)
+        held.outcome = "failed"
         applied, state = _apply(world, plan, state, held.recorder, listener, stop, parallelism, locations)
         held.outputs, problems = root_outputs(world.opened, plan, applied, state)
         applied.diagnostics += problems
@@ -67,8 +73,11 @@ def _apply(
     locations: dict[Address, Mapping[str, str]],
 ) -> tuple[Applied, WorkspaceState]:
     opened, inputs = world.opened, world.inputs
-    running = {change.addr for change in plan.changes if change.action in (Action.RUN, Action.MAY_RUN)}
-    settled = settle(state, recorder, world.providers, world.storage, listener, running)
+    wanted = {change.addr for change in plan.changes if change.action in (Action.RUN, Action.MAY_RUN, *TAKING)}
+    settled = settle(state, recorder, world.providers, world.storage, listener, wanted)
+    work_dir = inputs.data_dir.absolute() / "work"
+    for addr in settled.ended:
+        discard_model(work_dir, state.attempts[addr])
     if settled.adopted or settled.ended:
         state = read_state(world.store, plan.project, plan.workspace)
     moved = [change for change in plan.changes if change.moved_from]
@@ -94,9 +103,7 @@ def _apply(
             stop=stop,
             preload=_preload(opened, plan),
         ),
-        publisher=Publisher(
-            plan, state, recorder, world.providers, world.storage, inputs.data_dir.absolute() / "work", version
-        ),
+        publisher=Publisher(plan, state, recorder, world.providers, world.storage, work_dir, version),
         results=ResultFinder(world.store, world.storage, state, opened.trusted),
         observe=lambda desired: observe(world, state, listener, desired),
         code_version=version,

@@ -6,15 +6,16 @@ from collections.abc import Collection
 from dataclasses import field
 
 from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
+from zenctl.diagnostics import DiagnosticError
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import output_records, read_result, verified
-from zenctl.engine.providers import Providers
+from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.jobs.storage import Storage
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
-from zenctl.provider import JobState
+from zenctl.provider import JobState, ProviderError
 
 
 @dataclass(slots=True)
@@ -37,15 +38,14 @@ def settle(
     """Go through the attempts that are recorded as running; the lock says that no apply is looking after them.
 
     A job that still runs is left to be waited for if its address is `wanted` by the plan, else canceled. One of two
-    runs that were to be compared proves nothing: it is not kept.
+    runs that were to be compared proves nothing: it is not kept. Raises DiagnosticError.
     """
     found = Settled()
     for addr, attempt in state.attempts.items():
         if attempt.state is not ExecutionState.RUNNING:
             continue
         if isinstance(addr, EndpointAddr):
-            if attempt.handle.get("name"):
-                providers.endpoint(addr.type, str(attempt.handle["provider"])).delete(str(attempt.handle["name"]))
+            _remove_half_made(state, addr, attempt, providers, wanted)
             recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
             found.ended.append(addr)
             continue
@@ -71,6 +71,19 @@ def settle(
         found.ended.append(addr)
         listener(Notice(f"{addr}: was interrupted in apply {attempt.serial}"))
     return found
+
+
+def _remove_half_made(
+    state: WorkspaceState, addr: EndpointAddr, attempt: Recorded, providers: Providers, wanted: Collection[Address]
+) -> None:
+    """Delete an endpoint that is not the recorded one, but for a first one that is wanted: it is taken over."""
+    name, head = attempt.handle.get("name"), state.results.get(addr)
+    if not name or (head is None and addr in wanted) or (head is not None and head.attributes.get("name") == name):
+        return
+    try:
+        providers.endpoint(addr.type, str(attempt.handle["provider"])).delete(str(name))
+    except ProviderError as problem:
+        raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
 
 
 def backend_of(attempt: Recorded) -> BackendAddr | None:

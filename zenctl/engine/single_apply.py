@@ -8,7 +8,7 @@ from typing import Any
 
 from zenctl.addrs import Address
 from zenctl.engine.events import Listener
-from zenctl.engine.locking import locked_apply
+from zenctl.engine.locking import Claim, locked_apply
 from zenctl.engine.settling import settle
 from zenctl.engine.world import World
 from zenctl.lazy_dataclasses import dataclass
@@ -31,7 +31,9 @@ def single_apply(
 ) -> Iterator[SingleApply]:
     """Hold the lock; nothing of these addresses runs any more. An exception ends the apply as failed."""
     project, workspace = world.opened.configuration.settings.project, world.inputs.workspace
-    with locked_apply(world.store, project, world.inputs, listener, lock_timeout, renew=True) as held:
+    named = sorted(map(str, addresses))
+    doing = "records of " + ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+    with locked_apply(world.store, world.inputs, listener, Claim(project, doing, lock_timeout)) as held:
         state = read_state(world.store, project, workspace)
         others = [other for other in state.attempts if other not in addresses]
         settled = settle(state, held.recorder, world.providers, world.storage, listener, others)

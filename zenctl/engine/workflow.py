@@ -140,6 +140,7 @@ def apply_plan(
     lock_timeout: float = 0.0,
 ) -> ApplyOutcome:
     """Do what the plan says, under the workspace's lock. Refuses a plan whose ground has moved."""
+    from zenctl.engine.locking import WaitEnded
     from zenctl.engine.session import run_apply
 
     inputs = replace(inputs, workspace=plan.workspace)
@@ -154,7 +155,8 @@ def apply_plan(
                 world, plan, listener=listener, stop=stop, parallelism=parallelism, lock_timeout=lock_timeout
             )
     except DiagnosticError as problem:
-        return ApplyOutcome(diagnostics=problem.diagnostics, sources=opened.sources)
+        interrupted = isinstance(problem, WaitEnded)
+        return ApplyOutcome(interrupted=interrupted, diagnostics=problem.diagnostics, sources=opened.sources)
 
 
 def read_state(inputs: Inputs) -> StateOutcome:

@@ -13,6 +13,7 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error,
 from zenctl.engine.events import Listener
 from zenctl.engine.locking import LEASE_SECONDS
 from zenctl.engine.opening import open_settings, opened_store
+from zenctl.engine.removing import begun
 from zenctl.engine.requests import Inputs, PlanOptions, Stop
 from zenctl.engine.workflow import apply_plan, make_plan
 from zenctl.lazy_dataclasses import dataclass
@@ -156,7 +157,7 @@ def _delete(
 ) -> tuple[str, ...]:
     """Mark it as deleted, under its lock; gives the endpoints that are left running."""
     name = found.name
-    holder = Holder.here(inputs.command, inputs.environment.get("USER", ""))
+    holder = Holder.here(inputs.command, inputs.environment.get("USER", ""), "deletion of the workspace")
     try:
         lock = acquire(store, project, name, holder, lease_seconds=LEASE_SECONDS, timeout=lock_timeout, renew=False)
     except LockHeld as held:
@@ -168,7 +169,8 @@ def _delete(
             detail = "An apply in it has begun its time anew meanwhile."
             raise DiagnosticError(error("workspace_renewed", f'Workspace "{name}" is not expired any more', detail))
         state = read_state(store, project, name)
-        endpoints = tuple(sorted(str(addr) for addr in state.results if isinstance(addr, EndpointAddr)))
+        known = [*(addr for addr in state.results if isinstance(addr, EndpointAddr)), *begun(state)]
+        endpoints = tuple(sorted(map(str, known)))
         _check_empty(state, name, endpoints, force=force)
         recorder.delete_workspace()
     except BaseException:

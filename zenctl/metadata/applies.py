@@ -14,7 +14,7 @@ RUNNING, DEAD, ABANDONED = "running", "dead", "abandoned"
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """One apply. `outcome` is `complete`, `failed` or `interrupted`, or one of RUNNING, DEAD, ABANDONED.
+    """One apply. `outcome` is `complete`, `failed`, `refused` or `interrupted`, or one of RUNNING, DEAD, ABANDONED.
 
     Times are milliseconds since 1970; `ended_ms` is 0 while it has not ended.
     """

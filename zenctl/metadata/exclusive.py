@@ -6,14 +6,17 @@ of the two sees the other. Who collects gives way to an apply that was there, an
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from zenctl.metadata.holder import Holder, is_gone
-from zenctl.metadata.lock import ACTIVE, COLLECTION, POLL_SECONDS, ApplyLock, LockHeld, abandon, lock_held, take
+from zenctl.metadata.held import LockHeld, Watch, lock_held
+from zenctl.metadata.holder import Holder
+from zenctl.metadata.lock import ACTIVE, POLL_SECONDS, ApplyLock, abandon, take
 from zenctl.metadata.store import MetadataStore, StoreError
 from zenctl.metadata.types import APPLY
+from zenctl.metadata.workspaces import COLLECTION, is_collection
 
 
 @contextmanager
@@ -31,24 +34,27 @@ def exclusively(
     """
     deadline = time.monotonic() + timeout
     lock, told = None, False
+    watches: dict[int, Watch] = {}
+    pause = threading.Event().wait
     while lock is None:
-        running = _running(store)
+        running = _running(store, watches)
         if not running:
             left = max(0.0, deadline - time.monotonic())
             lock = take(store, *COLLECTION, holder, lease_seconds, left, on_wait, renew=False)
-            running = _running(store)
+            running = _running(store, watches)
         if running:
             if lock is not None:
                 # An apply has begun just now, and waits for this lock: it goes first.
                 lock.finish("gave way")
                 lock = None
             left = deadline - time.monotonic()
-            if left <= 0:
-                raise running[0]
+            alive = [held for held in running if not held.overdue]
+            if left <= 0 and alive:
+                raise alive[0]
             if on_wait is not None and not told:
                 on_wait(running[0])
                 told = True
-            time.sleep(min(POLL_SECONDS, left))
+            pause(min(POLL_SECONDS, left) if alive else POLL_SECONDS)
     try:
         yield lock
     except BaseException:
@@ -59,15 +65,16 @@ def exclusively(
     lock.finish("complete")
 
 
-def _running(store: MetadataStore) -> list[LockHeld]:
-    """The applies of all workspaces that hold their lock and are not dead; those that are, are abandoned."""
+def _running(store: MetadataStore, watches: dict[int, Watch]) -> list[LockHeld]:
+    """The applies of all workspaces that hold their lock and are not dead; those that are, are abandoned.
+
+    `watches` are those of former looks, by the number of their context.
+    """
     found = []
     for apply in store.contexts(APPLY, {"state": ACTIVE}):
-        held = lock_held(apply)
-        if (held.project, held.workspace) == COLLECTION:
+        if is_collection(apply.properties):
             continue
-        now_ms = time.time_ns() // 1_000_000
-        dead = is_gone(held.holder, int(apply.properties.get("lease_until_ms", 0)), now_ms)
+        dead, overdue = watches.setdefault(apply.id, Watch()).look(apply)
         if not (dead and abandon(store, apply)):
-            found.append(held)
+            found.append(lock_held(apply, overdue=overdue))
     return found

@@ -20,7 +20,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
-from zenctl.metadata.holder import Holder, decode_holder, encode_holder, is_gone
+from zenctl.metadata.held import LockHeld, Watch, lock_held
+from zenctl.metadata.holder import Holder, encode_holder
 from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
@@ -35,12 +36,9 @@ from zenctl.metadata.store import (
     Where,
 )
 from zenctl.metadata.types import APPLY, TRANSITION, WORKSPACE
-from zenctl.metadata.workspaces import renewed
+from zenctl.metadata.workspaces import COLLECTION, renewed
 
 __all__ = ["ApplyLock", "Holder", "LockHeld", "LockLost", "acquire", "force_unlock"]
-
-COLLECTION = (":garbage", "collection")
-"""Stands for project and workspace in the lock of what runs alone; no project can have such a name."""
 
 COLLECTION_PATIENCE = 120.0
 """Seconds that an apply waits at least for garbage collection, which lets others pass long before that."""
@@ -56,21 +54,6 @@ ACTIVE, FINISHED, ABANDONED = "active", "finished", "abandoned"
 Node = TypeVar("Node", Execution, Artifact)
 
 _log = logging.getLogger(__name__)
-
-
-class LockHeld(StoreError):
-    """Another apply holds the workspace's lock: `holder`, under `serial`."""
-
-    def __init__(self, project: str, workspace: str, serial: int, holder: Holder) -> None:
-        what = f"workspace {workspace} of {project} is locked by apply {serial}"
-        hint = f"Wait for it with -lock-timeout=5m. If it is dead for certain: zenctl force-unlock {serial}"
-        if (project, workspace) == COLLECTION:
-            what, hint = "garbage is being collected, and no apply can run meanwhile", "Wait with -lock-timeout=5m."
-        super().__init__(f"{what}: {holder}", hint)
-        self.project = project
-        self.workspace = workspace
-        self.serial = serial
-        self.holder = holder
 
 
 class LockLost(StoreError):
@@ -95,6 +78,7 @@ class ApplyLock:
         self._guard = threading.Lock()
         self._ended = threading.Event()
         self._error: StoreError | None = None
+        self._renewed_at = time.monotonic()
         self.project = str(apply.properties["project"])
         self.workspace = str(apply.properties["workspace"])
         self.serial = int(apply.properties["serial"])
@@ -183,6 +167,7 @@ class ApplyLock:
                 if found == token:
                     committed = _landed(self._store, fenced)
             self._apply, self._workspace = apply, group
+            self._renewed_at = time.monotonic()
             if committed is not None:
                 return committed
         raise StoreError(f"the metadata store does not keep the numbers of apply {self.serial}")
@@ -192,7 +177,7 @@ class ApplyLock:
         while not self._ended.wait(period):
             try:
                 with self._guard:
-                    if not self._ended.is_set() and self._lease_left() < 2 * period:
+                    if not self._ended.is_set() and self._lease_left() < 2.5 * period:
                         self._commit(Transition(), {})
             except LockLost:
                 return
@@ -201,7 +186,8 @@ class ApplyLock:
                 _log.warning("the lease of apply %s could not be renewed: %s", self.serial, problem)
 
     def _lease_left(self) -> float:
-        return (int(self._apply.properties["lease_until_ms"]) - _now_ms()) / 1000
+        """In seconds, by a clock that nobody sets: the machine's own may jump back, and no lease is to wait for it."""
+        return float(self._apply.properties["lease_seconds"]) - (time.monotonic() - self._renewed_at)
 
 
 def acquire(
@@ -213,21 +199,25 @@ def acquire(
     lease_seconds: float = 60.0,
     timeout: float = 0.0,
     on_wait: Callable[[LockHeld], None] | None = None,
+    pause: Callable[[float], bool] | None = None,
     renew: bool = True,
 ) -> ApplyLock:
     """Take the lock: begin the workspace's next apply. That makes the workspace if it is not there.
 
     With `renew` the time to live of a workspace that has one begins anew.
 
-    Waits up to `timeout` seconds for a live holder, telling `on_wait` once, then raises LockHeld. A holder is dead if
-    it ran on this machine and its process is gone, or ran elsewhere and has not renewed its lease; its lock is taken
-    over, and the new lock's `recovered` names it. What it left RUNNING stays so: those are attempts in the state.
+    Waits up to `timeout` seconds for a live holder, telling `on_wait` once, then raises LockHeld; so it does once
+    `pause`, which waits so many seconds, says that nobody wants to wait any more. A holder is dead if it ran on this
+    machine and its process is gone. One that ran elsewhere is watched once its lease has ended, whatever `timeout` is,
+    and is dead if it gives no sign of life. Its lock is taken over, and the new lock's `recovered` names it. What it
+    left RUNNING stays so: those are attempts in the state.
 
     Garbage collection is waited for too, longer if need be: it lets applies pass.
     """
-    lock = take(store, project, workspace, holder, lease_seconds, timeout, on_wait, renew)
+    pause = pause or threading.Event().wait
+    lock = take(store, project, workspace, holder, lease_seconds, timeout, on_wait, renew, pause)
     try:
-        _let_collection_end(store, max(timeout, COLLECTION_PATIENCE), on_wait)
+        _let_collection_end(store, max(timeout, COLLECTION_PATIENCE), on_wait, pause)
     except BaseException:
         # A lock that is not given back is taken over later.
         with suppress(StoreError):
@@ -236,16 +226,19 @@ def acquire(
     return lock
 
 
-def _let_collection_end(store: MetadataStore, patience: float, on_wait: Callable[[LockHeld], None] | None) -> None:
+def _let_collection_end(
+    store: MetadataStore, patience: float, on_wait: Callable[[LockHeld], None] | None, pause: Callable[[float], bool]
+) -> None:
     """Wait while garbage is collected; raises LockHeld if that takes longer than `patience` seconds."""
     deadline = time.monotonic() + patience
-    told = False
+    watch, told = Watch(), False
     while True:
         newest = newest_apply(store, *COLLECTION)
         if newest is None or newest.properties.get("state") != ACTIVE:
             return
-        held = lock_held(newest)
-        if is_gone(held.holder, int(newest.properties.get("lease_until_ms", 0)), _now_ms()):
+        dead, overdue = watch.look(newest)
+        held = lock_held(newest, overdue=overdue)
+        if dead:
             abandon(store, newest)
             continue
         left = deadline - time.monotonic()
@@ -254,7 +247,8 @@ def _let_collection_end(store: MetadataStore, patience: float, on_wait: Callable
         if on_wait is not None and not told:
             on_wait(held)
             told = True
-        time.sleep(min(POLL_SECONDS, left))
+        if pause(min(POLL_SECONDS, left)):
+            raise held
 
 
 def take(
@@ -266,12 +260,16 @@ def take(
     timeout: float,
     on_wait: Callable[[LockHeld], None] | None,
     renew: bool,
+    pause: Callable[[float], bool] | None = None,
 ) -> ApplyLock:
     """As `acquire`, without a look at garbage collection."""
     deadline = time.monotonic() + timeout
     holder = holder.completed()
     recovered: list[LockHeld] = []
-    told, races = False, 0
+    pause = pause or threading.Event().wait
+    watch = Watch()
+    told: set[bool] = set()
+    races = 0
     while races < CONTESTED:
         newest = newest_apply(store, project, workspace)
         if newest is None or newest.properties.get("state") != ACTIVE:
@@ -283,19 +281,21 @@ def take(
                 continue
             lock.recovered = tuple(recovered)
             return lock
-        held = lock_held(newest)
-        if is_gone(held.holder, int(newest.properties.get("lease_until_ms", 0)), _now_ms()):
+        dead, overdue = watch.look(newest)
+        held = lock_held(newest, overdue=overdue)
+        if dead:
             if abandon(store, newest):
                 recovered.append(held)
             races += 1
             continue
         left = deadline - time.monotonic()
-        if left <= 0:
+        if left <= 0 and not overdue:
             raise held
-        if on_wait is not None and not told:
+        if on_wait is not None and overdue not in told:
             on_wait(held)
-            told = True
-        time.sleep(min(POLL_SECONDS, left))
+            told.add(overdue)
+        if pause(POLL_SECONDS if overdue else min(POLL_SECONDS, left)):
+            raise held
     raise StoreError(f"the metadata store does not say who holds workspace {workspace} of {project}")
 
 
@@ -386,14 +386,6 @@ def abandon(store: MetadataStore, apply: Context) -> bool:
     except AlreadyExists:
         return False
     return True
-
-
-def lock_held(apply: Context) -> LockHeld:
-    """Who holds the lock by this context."""
-    properties = apply.properties
-    return LockHeld(
-        str(properties["project"]), str(properties["workspace"]), int(properties["serial"]), decode_holder(properties)
-    )
 
 
 def _now_ms() -> int:

@@ -6,6 +6,7 @@ one that is old catches up. Ids differ between stores: nodes are known by type a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, Union
@@ -13,6 +14,7 @@ from typing import Any, TypeVar, Union
 from zenctl.digests import sha256_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.encoding import context_name, decode_object, json_text
+from zenctl.metadata.holder import is_dead
 from zenctl.metadata.lock import ACTIVE
 from zenctl.metadata.store import (
     Artifact,
@@ -26,6 +28,7 @@ from zenctl.metadata.store import (
     Where,
 )
 from zenctl.metadata.types import APPLY, TRANSITION, WORKSPACE
+from zenctl.metadata.workspaces import is_collection
 
 AT_ONCE = 500
 """Nodes in one transition, and in one query by id."""
@@ -165,7 +168,11 @@ class _Copy:
             if context.type != APPLY:
                 continue
             which = f"apply {context.properties['serial']} of workspace {context.properties['workspace']}"
-            if context.properties.get("state") == ACTIVE:
+            if context.properties.get("state") == ACTIVE and is_collection(context.properties):
+                # A dead one holds up nobody, there as here.
+                if not is_dead(context.properties, time.time_ns() // 1_000_000):
+                    raise StoreError("garbage is being collected from the store", "Wait for it, then run this again.")
+            elif context.properties.get("state") == ACTIVE:
                 raise StoreError(
                     f"{which} is under way, or ended without giving its lock back",
                     "Wait for it, or run `zenctl force-unlock` if it is dead; then run this again.",

@@ -81,11 +81,12 @@ class Recorder:
         backend: str = "",
         code_version: Mapping[str, Any] | None = None,
         *,
+        handle: Mapping[str, Any] = _NONE,
         repeated: bool = False,
     ) -> int:
         """Record an attempt as RUNNING, with its inputs; gives the execution's id. The head stays what it is.
 
-        `repeated` says that its job is run twice: no later apply takes what the first wrote for its result.
+        `handle` is how its backend will know it. `repeated`: its job is run twice, so the first alone gives no result.
         """
         with self._consistent():
             self._check_not_running(addr)
@@ -95,13 +96,14 @@ class Recorder:
                 new,
                 attempt=self._key,
                 backend=backend,
+                handle=json_or_none(handle),
                 repeated=1 if repeated else None,
                 **described(components, fingerprint, code_version),
             )
             return self._put(new, [old] if old else [], inputs)[0].id
 
     def set_handle(self, execution_id: int, handle: Mapping[str, Any]) -> None:
-        """Record how the backend knows the job of a running execution."""
+        """Record that a running execution has another job now, and how its backend knows that."""
         with self._consistent():
             self._put(_with(self._running(execution_id), handle=json_or_none(handle)))
 
@@ -224,14 +226,13 @@ class Recorder:
                 self._check_not_running(addr)
             key = address_key(recorded.addr)
             head = self._heads[key]
-            inputs = recorded.inputs
-            new = self._new(to, self._name(to, "move"), recorded.type, head.state, "move", inputs)
+            new = self._new(to, self._name(to, "move"), recorded.type, head.state, "move", recorded.inputs)
             kept = {name: value for name, value in head.properties.items() if name not in new.properties}
             new = replace(new, properties={**kept, **new.properties})
             if recorded.outputs:
                 new = _with(replace(new, state=ExecutionState.CACHED), source=recorded.source or recorded.execution_id)
             outputs = recorded_outputs(recorded)
-            written = self._put(new, [*self._marked(key), *self._marked(_key(new))], inputs, outputs)[0]
+            written = self._put(new, [*self._marked(key), *self._marked(_key(new))], recorded.inputs, outputs)[0]
             self._heads.pop(key, None)
             self._attempts.pop(key, None)
             return written.id
@@ -298,8 +299,7 @@ class Recorder:
                 raise
 
     def _by_address(self, mark: str) -> dict[str, Execution]:
-        found = self._store.executions(Where(properties={mark: self._key}))
-        return {_key(execution): execution for execution in found}
+        return {_key(found): found for found in self._store.executions(Where(properties={mark: self._key}))}
 
     def _new(
         self,

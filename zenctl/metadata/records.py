@@ -87,7 +87,7 @@ class WorkspaceState:
 
     `results` holds the current result of each address; `attempts` the newest attempt where it is not a result
     (running, failed, canceled); `outputs` the root outputs of the newest apply that recorded any; `serial` the newest
-    apply, 0 if there was none.
+    apply, 0 if there was none; `busy` the apply that is under way, 0 if there is none.
     """
 
     project: str
@@ -96,3 +96,4 @@ class WorkspaceState:
     results: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
     attempts: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
     outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    busy: int = 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from zenctl.addrs import Address
 from zenctl.metadata.encoding import address_key, decode_executions, decode_object, workspace_key
+from zenctl.metadata.holder import is_dead
 from zenctl.metadata.records import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.metadata.store import (
     Artifact,
@@ -115,9 +117,17 @@ def _read(store: MetadataStore, project: str, workspace: str, apply: Context | N
         project=project,
         workspace=workspace,
         serial=int(apply.properties.get("serial", 0)) if apply else 0,
+        busy=_busy(apply),
         results=by_address(recorded[: len(heads)]),
         attempts=by_address(recorded[len(heads) :]),
     )
+
+
+def _busy(apply: Context | None) -> int:
+    if apply is None or apply.properties.get("state") != "active":
+        return 0
+    dead = is_dead(apply.properties, time.time_ns() // 1_000_000)
+    return 0 if dead else int(apply.properties.get("serial", 0))
 
 
 def by_address(recorded: Sequence[Recorded]) -> Mapping[Address, Recorded]:

@@ -14,6 +14,9 @@ from zenctl.metadata.types import WORKSPACE
 
 ACTIVE, DELETED = "active", "deleted"
 
+COLLECTION = (":garbage", "collection")
+"""Stands for project and workspace in the lock of garbage collection; no project can have such a name."""
+
 MARKED_DELETED: Mapping[str, PropertyValue] = {"state": DELETED, "ttl_seconds": 0, "expires_ms": 0}
 """The properties of a workspace that was deleted. What was recorded in it stays."""
 
@@ -74,6 +77,11 @@ def create_workspace(store: MetadataStore, project: str, name: str, ttl_seconds:
         store.commit(Transition(update_contexts=(replace(made, id=former.id),)))
     else:
         raise AlreadyExists(f"workspace {name} of {project} exists already")
+
+
+def is_collection(properties: Mapping[str, PropertyValue]) -> bool:
+    """Whether a context of these properties is none of a workspace, but of garbage collection."""
+    return (properties.get("project"), properties.get("workspace")) == COLLECTION
 
 
 def renewed(group: Context, now_ms: int) -> Context:

@@ -11,6 +11,9 @@ from zenctl.diagnostics import Diagnostic
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action, Components, Reason
 
+INTERRUPTED = "apply_interrupted"
+"""The code of the warning that an apply before was interrupted."""
+
 CHANGING = frozenset(Action) - {Action.NO_OP}
 """Every action that does something."""
 
@@ -167,6 +170,11 @@ class Plan:
         """The change of an address, or None."""
         wanted = parse(address) if isinstance(address, str) else address
         return next((c for c in self.changes if c.addr == wanted), None)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether an apply before was interrupted and left something under way, which the next one sees to."""
+        return any(diagnostic.code == INTERRUPTED for diagnostic in self.diagnostics)
 
     @property
     def is_empty(self) -> bool:

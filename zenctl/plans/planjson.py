@@ -20,7 +20,20 @@ TERRAFORM_VERSION = "1.11.4"
 Json = dict[str, Any]
 """A JSON object. Its shape is `schemas/plan.v1.schema.json`."""
 
-COUNTED = ("run", "may_run", "reuse", "create", "update", "replace", "delete", "read", "forget", "no_op")
+WORDS = {
+    "run": "to run",
+    "may_run": "may run",
+    "reuse": "to reuse",
+    "create": "to create",
+    "update": "to update",
+    "replace": "to replace",
+    "delete": "to delete",
+    "read": "to record",
+    "forget": "to forget",
+    "no_op": "up to date",
+}
+
+COUNTED = tuple(WORDS)
 """The keys of `zenctl_summary`, in the order in which a person reads them."""
 
 _WORDS = {
@@ -192,6 +205,11 @@ def summary(changes: Sequence[Change]) -> dict[str, int]:
     for change in changes:
         counts[change.action.value.lower()] += 1
     return counts
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """`3 to run, 1 may run, 4 up to date`; kinds that do not occur are left out."""
+    return ", ".join(f"{counts[key]} {WORDS[key]}" for key in COUNTED if counts.get(key))
 
 
 def diagnostic_json(diagnostic: Diagnostic, source: str | None = None) -> Json:

@@ -22,8 +22,15 @@ from zenctl.schema import ProviderSchema
 class Compute(Protocol):
     """Runs jobs. What it makes is found again through the handle alone."""
 
+    def handle(self, request: SubmitRequest) -> JobHandle:
+        """How the job will be found, before there is anything of it. Pure: it follows from the request alone.
+
+        It is recorded before `submit` is called: what a submit that was cut short has made is then found and released.
+        """
+        ...
+
     def submit(self, request: SubmitRequest) -> JobHandle:
-        """Start the job and return at once; the same job id again returns the same job's handle."""
+        """Start the job and return its handle at once; the same job id again starts nothing."""
         ...
 
     def status(self, handle: JobHandle) -> JobStatus:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+_BUILDING = threading.RLock()
 
 
 class BlockModel(BaseModel):
@@ -25,14 +27,16 @@ class BlockModel(BaseModel):
     @classmethod
     def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **options: Any) -> bool | None:
         """As pydantic's, without its plugins: to look for them it reads the metadata of every installed package."""
-        disabled = os.environ.get(_PLUGINS)
-        os.environ[_PLUGINS] = "__all__"
-        try:
-            return super().model_rebuild(_parent_namespace_depth=_parent_namespace_depth + 1, **options)
-        finally:
-            del os.environ[_PLUGINS]
-            if disabled is not None:
-                os.environ[_PLUGINS] = disabled
+        # The variable is that of all threads, and apply has several that use a model for the first time.
+        with _BUILDING:
+            disabled = os.environ.get(_PLUGINS)
+            os.environ[_PLUGINS] = "__all__"
+            try:
+                return super().model_rebuild(_parent_namespace_depth=_parent_namespace_depth + 1, **options)
+            finally:
+                del os.environ[_PLUGINS]
+                if disabled is not None:
+                    os.environ[_PLUGINS] = disabled
 
 
 class SourceModel(BlockModel):

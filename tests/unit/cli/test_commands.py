@@ -54,6 +54,7 @@ COMMANDS = [
     "state pull",
     "state rm",
     "state mv",
+    "state migrate",
     "state verify",
     "state gc",
     "logs",
@@ -116,6 +117,8 @@ def test_help_of_each_command_teaches(zenctl, command, flag):
         (["state", "mv", "step.a.b"], "new address is missing"),
         (["state", "verify", "-all", "-all-workspaces"], "-all and -all-workspaces together"),
         (["state", "gc", "-json"], "-json needs -dry-run or -auto-approve"),
+        (["state", "migrate"], "type of the store is missing"),
+        (["state", "migrate", "mysql", "-port=many"], "-port"),
         (["state", "gc", "-keep=few"], "is no number"),
         (["state", "gc", "-older-than=old"], "is not a duration"),
         (["logs"], "address is missing"),
@@ -294,6 +297,21 @@ def test_interrupts(zenctl, planned, number, code):
     assert "Interrupted again" in ran.out
     assert "Apply was interrupted" in ran.out
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_grace_period_ends_what_an_interrupt_leaves_running(zenctl, planned):
+    def interrupted(inputs, plan, *, listener, stop, **others):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.drain.wait(5)
+        assert stop.cancel.wait(60)
+        return ApplyOutcome(serial=5, interrupted=True, canceled=("step.python.fit",))
+
+    planned.answers["apply_plan"] = interrupted
+    ran = zenctl("apply", "-auto-approve", env={"ZENCTL_CLI_ARGS_apply": "-grace-period=0.2s"})
+    assert ran.code == 143
+    assert "what is running has 0.2s to end" in ran.out
+    assert "The grace period of 0.2s is over: canceling what is running." in ran.out
+    assert zenctl("apply", "-auto-approve", "-grace-period=soon").code == 1
 
 
 def test_an_interrupt_that_came_too_late_changes_nothing(zenctl, planned):

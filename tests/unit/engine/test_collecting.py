@@ -40,11 +40,11 @@ from zenctl.metadata import lock as lock_module
 from zenctl.metadata.applies import applies
 from zenctl.metadata.inventory import take_inventory
 from zenctl.metadata.lineage import ancestry
-from zenctl.metadata.lock import COLLECTION, Holder, acquire
+from zenctl.metadata.lock import Holder, acquire
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.recording import OutputRecord, Recorder
 from zenctl.metadata.state import RecordedArtifact, WorkspaceState, read_state
-from zenctl.metadata.workspaces import workspaces
+from zenctl.metadata.workspaces import COLLECTION, workspaces
 from zenctl.plans.actions import Components
 
 DATA, FIT, REPORT = parse("datasource.csv.rows"), parse("step.python.fit"), parse("step.python.report")

@@ -10,7 +10,7 @@ from zenctl.addrs import StepAddr
 from zenctl.engine.reasons import changed, damaged, failed_before, pending
 from zenctl.fingerprint.code import WHOLE
 from zenctl.jobs.artifacts import CorruptArtifact
-from zenctl.metadata.state import Recorded
+from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
 from zenctl.plans.actions import Components, ReasonCode
 from zenctl.plans.planfile import encode_components
@@ -155,21 +155,23 @@ def test_pending_names_what_has_to_run_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "error", "detail"),
+    ("state", "error", "busy", "detail"),
     [
-        (ExecutionState.FAILED, "ValueError: no\nmore", "failed in apply 3: ValueError: no"),
-        (ExecutionState.FAILED, "", "failed in apply 3: no message was recorded"),
-        (ExecutionState.CANCELED, "x", "was canceled in apply 3"),
-        (ExecutionState.RUNNING, "", "was interrupted in apply 3"),
+        (ExecutionState.FAILED, "ValueError: no\nmore", 0, "failed in apply 3: ValueError: no"),
+        (ExecutionState.FAILED, "", 0, "failed in apply 3: no message was recorded"),
+        (ExecutionState.CANCELED, "x", 0, "was canceled in apply 3"),
+        (ExecutionState.RUNNING, "", 0, "was interrupted in apply 3"),
+        (ExecutionState.RUNNING, "", 4, "is under way in apply 4"),
     ],
 )
-def test_the_last_attempt(state: ExecutionState, error: str, detail: str) -> None:
-    [reason] = failed_before(recorded(state=state, error=error))
+def test_the_last_attempt(state: ExecutionState, error: str, busy: int, detail: str) -> None:
+    attempt = recorded(state=state, error=error)
+    [reason] = failed_before(WorkspaceState("p", "w", busy=busy, attempts={attempt.addr: attempt}), attempt.addr)
     assert (reason.code, reason.detail) == (ReasonCode.FAILED_BEFORE, detail)
 
 
 def test_no_attempt_is_no_reason() -> None:
-    assert failed_before(None) == []
+    assert failed_before(WorkspaceState("p", "w"), recorded().addr) == []
 
 
 @pytest.mark.parametrize(("missing", "code"), [(True, ReasonCode.OUTPUT_MISSING), (False, ReasonCode.OUTPUT_CORRUPT)])

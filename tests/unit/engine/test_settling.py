@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from zenctl.addrs import StepAddr
+from zenctl.addrs import EndpointAddr, StepAddr
 from zenctl.engine.providers import Providers
+from zenctl.engine.removing import Configured, begun, gone, plan_destroy
 from zenctl.engine.settling import Settled, settle
 from zenctl.jobs.result import JobResult
 from zenctl.jobs.spec import Entry, JobSpec, result_path
@@ -20,7 +21,7 @@ from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import read_state
 from zenctl.metadata.store import ExecutionState
-from zenctl.plans.actions import Components
+from zenctl.plans.actions import Action, Components
 from zenctl.provider import SubmitRequest
 from zenctl.provider.testing.fakes import FakeBackend, FakeCompute, FakeRun
 
@@ -98,3 +99,100 @@ def test_one_of_two_runs_that_were_to_be_compared_is_not_kept(left: Left, finish
     assert (settled.adopted, settled.running, settled.ended) == ([], {}, [FIT])
     assert left.state() is ExecutionState.CANCELED
     assert left.backend.jobs == {}
+
+
+# ---------------------------------------------------------------- endpoints
+
+SERVED = EndpointAddr("local", "served")
+
+
+@dataclass
+class Endpoints:
+    """Providers whose endpoints note what is deleted."""
+
+    deleted: list[str]
+
+    def endpoint(self, type_name: str, provider: str) -> Endpoints:
+        return self
+
+    def delete(self, name: str) -> None:
+        self.deleted.append(name)
+
+
+@dataclass
+class HalfMade:
+    """An endpoint whose apply died while it made it."""
+
+    store: MemoryStore
+    recorder: Recorder
+    storage: FolderStorage
+
+    def begin(self, name: str) -> None:
+        components = Components(type="endpoint.local/1")
+        handle = {"name": name, "provider": "local"}
+        self.recorder.start(SERVED, f"job-{name}", "Deploy", components, "", {}, handle=handle)
+
+    def recorded(self, name: str) -> None:
+        self.recorder.endpoint(SERVED, Components(type="endpoint.local/1"), {"name": name, "provider": "local"}, {})
+
+    def settle(self, *wanted: EndpointAddr) -> list[str]:
+        providers = Endpoints([])
+        state = read_state(self.store, "p", "default")
+        settle(state, self.recorder, cast(Providers, providers), self.storage, lambda event: None, wanted)
+        return providers.deleted
+
+
+@pytest.fixture
+def half_made(tmp_path: Path) -> Any:
+    store = MemoryStore()
+    lock = acquire(store, "p", "default", Holder.here("zenctl apply"))
+    yield HalfMade(store, Recorder(store, lock), FolderStorage(tmp_path / "artifacts"))
+    lock.close()
+
+
+def test_a_first_endpoint_that_is_wanted_is_left_to_be_taken_over(half_made: HalfMade) -> None:
+    half_made.begin("served")
+    assert half_made.settle(SERVED) == []
+
+
+def test_a_first_endpoint_that_nobody_wants_is_deleted(half_made: HalfMade) -> None:
+    half_made.begin("served")
+    assert half_made.settle() == ["served"]
+
+
+@pytest.mark.parametrize("wanted", [(SERVED,), ()])
+def test_a_successor_is_deleted_and_what_it_was_to_replace_is_not(
+    half_made: HalfMade, wanted: tuple[EndpointAddr, ...]
+) -> None:
+    half_made.recorded("served")
+    half_made.begin("served-2")
+    assert half_made.settle(*wanted) == ["served-2"]
+
+
+def test_an_endpoint_that_was_being_updated_stays(half_made: HalfMade) -> None:
+    half_made.recorded("served")
+    half_made.begin("served")
+    assert half_made.settle() == []
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_one_that_was_begun_is_destroyed_and_removed_like_a_recorded_one(half_made: HalfMade, settled: bool) -> None:
+    half_made.begin("served")
+    if settled:
+        half_made.settle(SERVED)
+    state = read_state(half_made.store, "p", "default")
+    assert list(begun(state)) == [SERVED]
+    [change] = plan_destroy(state, [SERVED])
+    assert (change.action, change.provider) == (Action.DELETE, "local")
+    [change] = gone(state, Configured((), (), (), ()), (), {})
+    assert (change.addr, change.action) == (SERVED, Action.DELETE)
+    if not settled:
+        half_made.settle()
+    half_made.recorder.endpoint_deleted(SERVED)
+    assert begun(read_state(half_made.store, "p", "default")) == {}
+
+
+def test_one_that_is_recorded_was_not_only_begun(half_made: HalfMade) -> None:
+    half_made.recorded("served")
+    half_made.begin("served-2")
+    assert begun(read_state(half_made.store, "p", "default")) == {}

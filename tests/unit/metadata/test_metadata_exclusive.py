@@ -12,10 +12,10 @@ from zenctl.metadata import lock as lock_module
 from zenctl.metadata.applies import applies
 from zenctl.metadata.exclusive import exclusively
 from zenctl.metadata.holder import Holder
-from zenctl.metadata.lock import COLLECTION, ApplyLock, LockHeld, LockLost, acquire
+from zenctl.metadata.lock import ApplyLock, LockHeld, LockLost, acquire
 from zenctl.metadata.store import Execution as StoredExecution
 from zenctl.metadata.store import ExecutionState, MetadataStore, Transition
-from zenctl.metadata.workspaces import workspaces
+from zenctl.metadata.workspaces import COLLECTION, workspaces
 
 ELSEWHERE = Holder("other-host", 4711, "zenctl apply -auto-approve", "ada")
 COLLECTOR = Holder.here("zenctl state gc")

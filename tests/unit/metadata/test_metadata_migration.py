@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.metadata.test_metadata_recording import COMPONENTS, CSV, F1, F2, FIT, SERVE, Begin, output
 from tests.unit.metadata.test_metadata_recording import given as used
+from zenctl.metadata.exclusive import exclusively
 from zenctl.metadata.lock import Holder, acquire, force_unlock
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.migration import Content, Holdings, content, migrate
@@ -188,6 +189,18 @@ def test_an_apply_that_is_under_way_is_waited_for(source: MemoryStore, store: Me
     assert everything(store).contexts == 0
     lock.finish("complete")
     migrate(source, store, silent)
+
+
+def test_a_collection_that_is_under_way_is_waited_for_and_a_dead_one_is_not(
+    source: MemoryStore, store: MetadataStore
+) -> None:
+    alive = exclusively(source, Holder.here("zenctl state gc"))
+    with alive, pytest.raises(StoreError, match="garbage is being collected"):
+        migrate(source, store, silent)
+    dead = exclusively(source, Holder("other-host", 4711, "zenctl state gc"), lease_seconds=-1.0)
+    dead.__enter__().close()
+    migrate(source, store, silent)
+    acquire(store, "penguins", "default", Holder.here("zenctl apply")).finish("complete")
 
 
 def test_two_histories_are_not_mixed(source: MemoryStore, store: MetadataStore) -> None:

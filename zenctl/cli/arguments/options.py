@@ -103,6 +103,16 @@ LockTimeout = Annotated[
         "-lock-timeout", "--lock-timeout", metavar="DURATION", help="How long to wait for the lock: 30s, 5m, 1h."
     ),
 ]
+GracePeriod = Annotated[
+    str,
+    typer.Option(
+        "-grace-period",
+        "--grace-period",
+        metavar="DURATION",
+        help="How long running steps may go on after Ctrl-C or SIGTERM; to their ends if not given.",
+        show_default=False,
+    ),
+]
 Parallelism = Annotated[
     str,
     typer.Option("-parallelism", "--parallelism", metavar="N", help="How many changes may be under way at once."),

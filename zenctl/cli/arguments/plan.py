@@ -55,7 +55,7 @@ class PlanArguments:
 
 @dataclass(frozen=True, slots=True)
 class ApplyArguments:
-    """Of `zenctl apply` and `zenctl destroy`. `lock_timeout` is in seconds."""
+    """Of `zenctl apply` and `zenctl destroy`. `lock_timeout` is in seconds, and so is `grace_period`, None for ever."""
 
     choice: Choice
     plan_file: Path | None = None
@@ -63,6 +63,7 @@ class ApplyArguments:
     json: bool = False
     input: bool = True
     lock_timeout: float = 0.0
+    grace_period: float | None = None
     parallelism: int = 4
     compact_warnings: bool = False
 

@@ -14,6 +14,7 @@ from zenctl.cli.arguments.options import (
     AutoApprove,
     CompactWarnings,
     Exclude,
+    GracePeriod,
     Input,
     JsonFlag,
     Lock,
@@ -40,6 +41,7 @@ from zenctl.cli.views.progress import PlainProgress, Progress
 from zenctl.cli.views.questions import asker
 from zenctl.cli.views.stream import JsonProgress, JsonStream
 from zenctl.diagnostics import Diagnostic, error
+from zenctl.engine.events import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +49,18 @@ if TYPE_CHECKING:
     from zenctl.engine.workflow import ApplyOutcome
     from zenctl.plans.plan import Plan
 
+PLANS = 5
+"""How often an apply that nobody approves plans, where others change what it relies on while it waits for the lock."""
+
 EPILOG = """
 Ctrl-C once: nothing new is started, running steps finish. Twice: they are
 canceled. What was finished is recorded, and the next apply carries on there; so
 it does after a failure, which stops only the steps that depend on it.
+
+SIGTERM is the same as Ctrl-C. Where something kills zenctl a while after it, as
+CI systems do, say how long steps may go on: -grace-period=20s, or for every
+apply ZENCTL_CLI_ARGS_apply=-grace-period=20s. Steps that do not end even when
+they are canceled are killed 10 seconds later.
 
 Examples:
 
@@ -85,6 +95,7 @@ def apply(
     input: Input = True,
     lock: Lock = True,
     lock_timeout: LockTimeout = "0s",
+    grace_period: GracePeriod = "",
     parallelism: Parallelism = DEFAULT_PARALLELISM,
     workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
@@ -116,6 +127,7 @@ def apply(
         json=json,
         input=input,
         lock_timeout=values.seconds("-lock-timeout", lock_timeout, found),
+        grace_period=values.seconds("-grace-period", grace_period, found) if grace_period else None,
         parallelism=values.parallelism(parallelism, found),
         compact_warnings=compact_warnings,
     )
@@ -148,6 +160,11 @@ def _nobody_to_ask(run: Invocation, given: ApplyArguments) -> Diagnostic | None:
     return error("approval_impossible", f"{given.command} needs approval", detail)
 
 
+def _is_stale(outcome: ApplyOutcome) -> bool:
+    """Whether nothing was begun, because the plan does not hold any more."""
+    return not outcome.serial and any(d.code == "plan_stale" for d in outcome.diagnostics)
+
+
 class _Apply:
     """One apply, with its arguments at hand."""
 
@@ -161,16 +178,27 @@ class _Apply:
     def run(self) -> int:
         if self._stream is not None:
             self._stream.version()
-        plan, code = self._plan()
-        if plan is None or code != exits.OK:
-            return code or exits.ERROR
-        if plan.is_empty:
-            self._nothing_to_do(plan)
-            return exits.OK
-        if self._must_ask and not ask(self._terminal, destroy=plan.destroy, workspace=plan.workspace):
-            self._terminal.complain(f"\nNot approved, so nothing was done by {self._given.command}.")
-            return exits.ERROR
-        return self._carry_out(plan)
+        for left in reversed(range(PLANS)):
+            plan, code = self._plan()
+            if plan is None or code != exits.OK:
+                return code or exits.ERROR
+            if plan.is_empty and not plan.interrupted:
+                self._nothing_to_do(plan)
+                return exits.OK
+            if (
+                self._must_ask
+                and not plan.is_empty
+                and not ask(self._terminal, destroy=plan.destroy, workspace=plan.workspace)
+            ):
+                self._terminal.complain(f"\nNot approved, so nothing was done by {self._given.command}.")
+                return exits.ERROR
+            outcome, code = self._carry_out(plan)
+            # Nobody has read the plan, so that another one will do as well.
+            if self._given.plan_file is None and self._given.auto_approve and left and _is_stale(outcome):
+                self._say_again()
+                continue
+            return self._finish(plan, outcome, code)
+        raise AssertionError("the last plan is not made again")
 
     @property
     def _must_ask(self) -> bool:
@@ -203,7 +231,8 @@ class _Apply:
                 plan_view.show(self._terminal, outcome.plan)
         return outcome.plan, self._report(outcome.diagnostics, outcome.sources)
 
-    def _carry_out(self, plan: Plan) -> int:
+    def _carry_out(self, plan: Plan) -> tuple[ApplyOutcome, int]:
+        """Apply it; gives what came of it, and the exit code of an interrupt, 0 if there was none."""
         from zenctl.engine import workflow
 
         inputs = self._run.inputs(self._given.choice.variables, self._asker.known if self._asker else None)
@@ -219,7 +248,7 @@ class _Apply:
         else:
             self._stream.expect(plan)
         self._terminal.out.flush()
-        with self._progress() as progress, Interrupts(stop, progress.say) as interrupts:
+        with self._progress() as progress, Interrupts(stop, progress.say, self._given.grace_period) as interrupts:
             outcome = workflow.apply_plan(
                 inputs,
                 plan,
@@ -228,11 +257,19 @@ class _Apply:
                 parallelism=self._given.parallelism,
                 lock_timeout=self._given.lock_timeout,
             )
+        return outcome, interrupts.exit_code if outcome.interrupted else exits.OK
+
+    def _finish(self, plan: Plan, outcome: ApplyOutcome, interrupted: int) -> int:
         code = self._report(outcome.diagnostics, outcome.sources)
         self._sum_up(outcome, destroy=plan.destroy)
-        if outcome.interrupted:
-            return interrupts.exit_code
-        return code or (exits.ERROR if outcome.failed else exits.OK)
+        return interrupted or code or (exits.ERROR if outcome.failed else exits.OK)
+
+    def _say_again(self) -> None:
+        text = "What the plan relies on has changed meanwhile: planning anew."
+        if self._stream is not None:
+            self._stream.event(Notice(text))
+        else:
+            self._terminal.write(f"\n{text}\n")
 
     def _progress(self) -> AbstractContextManager[Progress]:
         if self._stream is not None:

@@ -125,15 +125,21 @@ def change(
     return exits.OK
 
 
-def _tell(run: Invocation, edited: Edited) -> None:
-    after, before = edited.after, edited.before
+def edited_text(edited: Edited) -> str:
+    """Where the store is set now."""
+    after = edited.after
     place = f"{edited.file}:{after.range.start.line}" if after.range else edited.file
     store = f"{after.type} {after.location}"
     if not edited.is_changed:
-        run.terminal.write(f"{place} sets {store} already.")
-        return
-    run.terminal.write(f"{'Created' if edited.is_new else 'Changed'} {place}: {store}")
-    if before is not None and (before.type, before.location) != (after.type, after.location):
+        return f"{place} sets {store} already."
+    return f"{'Created' if edited.is_new else 'Changed'} {place}: {store}"
+
+
+def _tell(run: Invocation, edited: Edited) -> None:
+    after, before = edited.after, edited.before
+    run.terminal.write(edited_text(edited))
+    is_other = before is not None and (before.type, before.location) != (after.type, after.location)
+    if edited.is_changed and before is not None and is_other:
         run.terminal.write(f"What {before.type} {before.location} holds stays there; zenctl moves nothing.")
 
 

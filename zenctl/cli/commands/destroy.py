@@ -10,6 +10,7 @@ from zenctl.cli.arguments.options import (
     AutoApprove,
     CompactWarnings,
     Exclude,
+    GracePeriod,
     Input,
     JsonFlag,
     Lock,
@@ -53,6 +54,7 @@ def destroy(
     input: Input = True,
     lock: Lock = True,
     lock_timeout: LockTimeout = "0s",
+    grace_period: GracePeriod = "",
     parallelism: Parallelism = DEFAULT_PARALLELISM,
     workspace: WorkspaceFlag = "",
     no_color: NoColor = False,
@@ -81,6 +83,7 @@ def destroy(
         json=json,
         input=input,
         lock_timeout=values.seconds("-lock-timeout", lock_timeout, found),
+        grace_period=values.seconds("-grace-period", grace_period, found) if grace_period else None,
         parallelism=values.parallelism(parallelism, found),
         compact_warnings=compact_warnings,
     )

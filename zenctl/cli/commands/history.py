@@ -15,9 +15,10 @@ from zenctl.cli.views import history as view
 from zenctl.diagnostics import Diagnostic
 
 EPILOG = """
-Results: complete; failed, where a step failed; interrupted, with Ctrl-C or
-SIGTERM; running; dead, where its process is gone and it has not ended, which the
-next apply sees to; abandoned, where its lock was taken away.
+Results: complete; failed, where a step failed; refused, where the plan was stale;
+interrupted, with Ctrl-C or SIGTERM; running; dead, where its process is gone and
+it has not ended, which the next apply sees to; abandoned, where its lock was
+taken away.
 
 Examples:
 

@@ -110,7 +110,7 @@ def _facts(recorded: Recorded) -> Iterator[str]:
         yield "imported from " + ", ".join(printable(place) for place in recorded.imported_from.values())
     when = f"apply {recorded.serial}, {moment(recorded.ended_ms or recorded.started_ms)}"
     took = (
-        f", {duration((recorded.ended_ms - recorded.started_ms) / 1000)}"
+        f", {duration(max(0, recorded.ended_ms - recorded.started_ms) / 1000)}"
         if recorded.ended_ms and not recorded.imported_from
         else ""
     )

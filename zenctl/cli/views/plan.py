@@ -10,7 +10,7 @@ from zenctl.cli.views.attributes import UNKNOWN, AttributeLines, Side, text
 from zenctl.cli.views.code_diffs import CodeDiffs
 from zenctl.cli.views.style import Style, pad, printable
 from zenctl.plans.plan import Plan
-from zenctl.plans.planjson import COUNTED, plan_document
+from zenctl.plans.planjson import counted, plan_document
 
 Document = Mapping[str, Any]
 
@@ -69,19 +69,6 @@ _REASONS = {
 }
 _LABELLED = {"DATA_CHANGED": "data", "ENVIRONMENT_CHANGED": "environment", "CODE_CHANGED": "code"}
 
-_SUMMARY = {
-    "run": "to run",
-    "may_run": "may run",
-    "reuse": "to reuse",
-    "create": "to create",
-    "update": "to update",
-    "replace": "to replace",
-    "delete": "to delete",
-    "read": "to record",
-    "forget": "to forget",
-    "no_op": "up to date",
-}
-
 
 def symbol(change: Document) -> str:
     """The symbol of a `resource_changes` item; empty for no-op."""
@@ -117,11 +104,7 @@ def reason_line(reason: Mapping[str, Any]) -> str:
 
 def summary_line(counts: Mapping[str, int]) -> str:
     """`Plan: 3 to run, 1 may run, 4 up to date.`; kinds that do not occur are left out."""
-    return (
-        "Plan: "
-        + (", ".join(f"{counts[key]} {_SUMMARY[key]}" for key in COUNTED if counts.get(key)) or "nothing")
-        + "."
-    )
+    return f"Plan: {counted(counts) or 'nothing'}."
 
 
 def show(terminal: Terminal, plan: Plan, *, diff_code: bool = False) -> None:

@@ -122,7 +122,7 @@ def _facts(recorded: Recorded, apply: Apply | None) -> Iterator[tuple[str, str]]
     if recorded.started_ms:
         yield "started", moment(recorded.started_ms)
     if recorded.ended_ms and recorded.started_ms and not recorded.imported_from:
-        yield "took", duration((recorded.ended_ms - recorded.started_ms) / 1000)
+        yield "took", duration(max(0, recorded.ended_ms - recorded.started_ms) / 1000)
     yield "apply", f"{recorded.serial} (execution {recorded.execution_id})"
     if apply is not None:
         yield "by", printable(who(apply) + (f", {apply.holder.command}" if apply.holder.command else ""))

@@ -106,10 +106,13 @@ class Connection(ABC):
                 # A connection that failed is not used again: after a full disk MLMD holds a transaction for open that
                 # SQLite has rolled back, and after a lost MySQL server it crashes.
                 self._mlmd = None
-                failure = self._failure(problem)
-                if not isinstance(failure, Unreachable):
-                    raise failure from problem
-                told = self._await(failure, deadline, told)
+                if _collided(problem) and time.monotonic() < deadline:
+                    _log.debug("another writer was in the way: %s", problem)
+                else:
+                    failure = self._failure(problem)
+                    if not isinstance(failure, Unreachable):
+                        raise failure from problem
+                    told = self._await(failure, deadline, told)
             time.sleep(pause)
             pause = min(2 * pause, 0.1)
 
@@ -121,6 +124,15 @@ class Connection(ABC):
         if not told:
             _log.warning("%s; waiting for it up to %.0f seconds", failure, left)
         return True
+
+
+_COLLIDED = ("Deadlock found", "Lock wait timeout exceeded", "deadlock detected", "could not serialize access")
+"""What MySQL and PostgreSQL say to the one of two writers in each other's way whose transaction they rolled back."""
+
+
+def _collided(problem: Exception) -> bool:
+    """Whether the database let another writer go first: this one may try again, for nothing of it was written."""
+    return any(words in str(problem) for words in _COLLIDED)
 
 
 def newer_schema(where: str, reason: str) -> StoreError | None:

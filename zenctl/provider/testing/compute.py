@@ -96,6 +96,19 @@ class ComputeConformance:
         bench.wait(compute, again)
         compute.release(again)
 
+    def test_the_handle_is_known_before_there_is_a_job(self, bench: ComputeBench) -> None:
+        compute, request = bench.open(), bench.request("hang")
+        handle = compute.handle(request)
+        assert compute.status(handle).state is JobState.LOST
+        compute.release(handle)
+        assert compute.submit(request) == handle
+        bench.wait_for_log(compute, handle, "begun")
+        later = bench.open()
+        assert later.handle(request) == handle
+        later.cancel(handle)
+        bench.wait(later, handle)
+        later.release(handle)
+
     def test_submit_does_not_wait(self, bench: ComputeBench) -> None:
         compute = bench.open()
         handle = compute.submit(bench.request("hang"))

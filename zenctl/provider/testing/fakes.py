@@ -110,13 +110,16 @@ class FakeCompute:
     def __init__(self, backend: FakeBackend) -> None:
         self._backend = backend
 
+    def handle(self, request: SubmitRequest) -> JobHandle:
+        return {"job_id": request.spec.job_id}
+
     def submit(self, request: SubmitRequest) -> JobHandle:
         with self._backend.lock:
             self._backend.submitted.append(request)
             job_id = request.spec.job_id
             if job_id not in self._backend.jobs:
                 self._backend.jobs[job_id] = _FakeJob(request, self._backend.behave(request))
-            return {"job_id": job_id}
+            return self.handle(request)
 
     def status(self, handle: JobHandle) -> JobStatus:
         with self._backend.lock:

@@ -1,0 +1,204 @@
+"""Kills real applies of a small pipeline at moments that its own code names, and examines what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.conftest import Project, clean_environment
+from tests.measuring import PATIENCE
+from zenctl.digests import sha256_file
+from zenctl.engine.execution import read_result
+from zenctl.engine.requests import Inputs, PlanOptions
+from zenctl.engine.workflow import make_plan
+from zenctl.jobs.storage import FolderStorage
+from zenctl.metadata.opening import open_store
+from zenctl.metadata.state import read_state
+from zenctl.metadata.store import Execution, ExecutionState, MetadataStore, Where
+from zenctl.provider import ProviderContext
+from zenctl_local.endpoint import LocalEndpoints
+
+HERE = Path(__file__).parent
+SITE = HERE / "site"
+PROJECT, WORKSPACE, ENDPOINT = "crash", "default", "line"
+
+STAGING = ("work/*", "**/.put-*", "**/*.tmp", "**/.server.json.*", "endpoints/*/models/.*", "cache/**/.*")
+"""What is made on the way to something lasting, below `.zenctl`."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What an apply brings about, by address: fingerprints, digests, root outputs, the model that is served."""
+
+    heads: Mapping[str, tuple[str, tuple[tuple[str, str], ...]]]
+    outputs: Mapping[str, Any]
+    served: str
+
+
+@dataclass
+class Crash:
+    """One kill: at which moment (`at seconds` where time decided it), and what came of it."""
+
+    moment: str
+    said: str = ""
+    finished: list[str] = field(default_factory=list)
+    staging: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+
+
+class Pipeline:
+    """The pipeline in a folder of its own, whose applies can be killed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        shutil.copytree(HERE / "pipeline", root, ignore=shutil.ignore_patterns("__pycache__"))
+        self.points = root.with_name(f"{root.name}.points")
+        self.project = Project(root, clean_environment(PYTHONPATH=str(SITE), ZENCTL_TEST_STANDIN_MODELS="1"))
+
+    # ------------------------------------------------------------ applying
+
+    def apply(self) -> str:
+        """Apply to the end; gives what it printed."""
+        return self.project.ok("apply", "-auto-approve")
+
+    def undisturbed(self) -> list[str]:
+        """Apply to the end; gives the moments that it came through, in order."""
+        self._run({}, None)
+        return self.points.read_text().splitlines()
+
+    def killed(self, moment: str) -> Crash | None:
+        """Apply until that moment; None if the apply came to its end without it."""
+        return Crash(moment) if self._run({"ZENCTL_TEST_KILL_AT": moment}, None) else None
+
+    def killed_after(self, seconds: float) -> Crash | None:
+        """Apply for so long; None if the apply ended before."""
+        return Crash(f"at {seconds:.3f} s") if self._run({}, seconds) else None
+
+    def _run(self, more: Mapping[str, str], seconds: float | None) -> bool:
+        """Whether it was killed. What it printed goes to a file: nothing may hold up a process that dies."""
+        self.points.unlink(missing_ok=True)
+        environment = {**self.project.environment, "ZENCTL_TEST_POINTS": str(self.points), **more}
+        with open(f"{self.points}.out", "w+") as printed:
+            process = Project(self.root, environment).start("apply", "-auto-approve", printed=printed)
+            try:
+                process.wait(PATIENCE if seconds is None else seconds)
+            except subprocess.TimeoutExpired:
+                assert seconds is not None, f"{more} is never reached, and the apply does not end"
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait(PATIENCE)
+            printed.seek(0)
+            assert process.returncode in (0, -signal.SIGKILL), printed.read()
+        return process.returncode != 0
+
+    # ------------------------------------------------------------ examining
+
+    @property
+    def data(self) -> Path:
+        return self.root / ".zenctl"
+
+    @contextmanager
+    def store(self) -> Iterator[MetadataStore]:
+        store = open_store("sqlite", {}, self.data, create=False)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def picture(self) -> Picture:
+        """What is recorded and served now."""
+        with self.store() as store:
+            state = read_state(store, PROJECT, WORKSPACE)
+        heads = {
+            str(addr): (found.fingerprint, tuple(sorted((n, a.digest) for n, a in found.outputs.items())))
+            for addr, found in state.results.items()
+        }
+        assert not state.attempts, state.attempts
+        live = self._endpoints().read(ENDPOINT)
+        assert live is not None
+        assert live.ready, live.problem
+        return Picture(heads, dict(state.outputs), live.model_digest or "")
+
+    def executions(self) -> list[Execution]:
+        """Every run that is recorded."""
+        with self.store() as store:
+            return store.executions(Where(properties={"operation": "run"}))
+
+    def completed(self) -> list[str]:
+        """Addresses whose runs are recorded as COMPLETE, one for each."""
+        done = [e for e in self.executions() if e.state is ExecutionState.COMPLETE]
+        return sorted(str(e.properties["address"]) for e in done)
+
+    def finished(self) -> list[str]:
+        """Jobs that have put down a result without an error, recorded or not, one address for each."""
+        storage = FolderStorage(self.data / "artifacts")
+        ids = [path.parent.name for path in (self.data / "artifacts" / "jobs").glob("*/result.json")]
+        results = {id: read_result(storage, id) for id in ids}
+        return sorted(id.split("-", 2)[2].rsplit("-", 1)[0] for id, result in results.items() if result and result.ok)
+
+    def staging(self) -> list[str]:
+        """What is half made, by its path below `.zenctl`."""
+        found = {path.relative_to(self.data).as_posix() for place in STAGING for path in self.data.glob(place)}
+        return sorted(found)
+
+    def damaged(self) -> list[str]:
+        """Objects of the artifact store that are not what their names say."""
+        found = []
+        for path in [*(self.data / "artifacts").glob("blobs/*/*"), *(self.data / "artifacts").glob("trees/*/*")]:
+            if not path.name.startswith(".put-") and sha256_file(path) != path.name.partition(".")[0]:
+                found.append(path.as_posix())
+        return found
+
+    def is_up_to_date(self) -> bool:
+        """Whether a plan has nothing to do."""
+        outcome = make_plan(Inputs(self.root), PlanOptions(), lambda _: None)
+        assert outcome.plan is not None, outcome.diagnostics
+        return outcome.plan.is_empty
+
+    def lives(self) -> bool:
+        """Whether the endpoint's server runs, recorded or not."""
+        return self._endpoints().read(ENDPOINT) is not None
+
+    def close(self) -> None:
+        """Stop the endpoint's server, whether it is recorded or not."""
+        self._endpoints().delete(ENDPOINT)
+
+    def _endpoints(self) -> LocalEndpoints:
+        return LocalEndpoints(ProviderContext(PROJECT, WORKSPACE, self.data, self.root))
+
+
+def note(pipeline: Pipeline, crash: Crash) -> None:
+    """Write down what a killed apply has left, before anything else looks at it."""
+    crash.staging = pipeline.staging()
+    crash.finished = pipeline.finished()
+    assert pipeline.damaged() == [], crash.moment
+
+
+def recover(pipeline: Pipeline, expected: Picture, crashes: Sequence[Crash]) -> None:
+    """Apply once more and hold the outcome to that of an undisturbed apply."""
+    last = crashes[-1]
+    before = Counter(pipeline.completed() if (pipeline.data / "metadata.db").exists() else [])
+    last.said = pipeline.apply()
+    last.left = pipeline.staging()
+    assert [path for path in last.left if "/.put-" not in path] == []
+    moments = [crash.moment for crash in crashes]
+    assert pipeline.picture() == expected, moments
+    assert pipeline.damaged() == [], moments
+    # An endpoint whose apply died is made again; a step that has completed never is.
+    runs = Counter(address for address in pipeline.completed() if not address.startswith("endpoint."))
+    assert set(runs.values()) == {1}, (moments, runs)
+    assert all(runs[address] == 1 for address in before if not address.startswith("endpoint.")), (moments, before, runs)
+    assert not [e for e in pipeline.executions() if e.state is ExecutionState.RUNNING], moments
+    results = Counter(pipeline.finished())
+    assert set(results.values()) == {1}, (moments, results)
+    pipeline.project.ok("state", "gc", "-auto-approve")
+    pipeline.project.ok("state", "verify")
+    assert pipeline.staging() == [], moments
+    assert pipeline.is_up_to_date(), moments
