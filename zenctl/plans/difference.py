@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 from zenctl.addrs import NAME
 from zenctl.digests import canonical_json
 from zenctl.lazy_dataclasses import dataclass
+
+_IMPORTING = threading.Lock()
 
 ABSENT = object()
 """Stands for a value that is not there on one side."""
@@ -42,6 +46,23 @@ def show(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def _deepdiff() -> Any:
+    """DeepDiff. It costs 0.2 s to import, so it is loaded only where there is a difference to name.
+
+    It would import numpy, pandas and polars where they are installed, to know their types: another half a second, for
+    values that plain JSON does not have.
+    """
+    with _IMPORTING:
+        hidden = [name for name in ("numpy", "pandas", "polars") if name not in sys.modules]
+        sys.modules.update(dict.fromkeys(hidden))  # None makes an import fail
+        try:
+            from deepdiff import DeepDiff
+        finally:
+            for name in hidden:
+                del sys.modules[name]
+    return DeepDiff
+
+
 def differences(before: Any, after: Any, prefix: str = "") -> list[Difference]:
     """Every place where two plain JSON values differ, sorted by path; empty if they are equal as JSON.
 
@@ -49,10 +70,7 @@ def differences(before: Any, after: Any, prefix: str = "") -> list[Difference]:
     """
     if canonical_json(before) == canonical_json(after):
         return []
-    # deepdiff costs 0.2 s to import, so it is loaded only where there is a difference to name.
-    from deepdiff import DeepDiff
-
-    tree = DeepDiff(
+    tree = _deepdiff()(
         _leaves(before),
         _leaves(after),
         ignore_numeric_type_changes=True,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,3 +62,14 @@ def test_something_is_named_exactly_if_the_values_differ(before: object, after: 
 
     same = canonical_json(before) == canonical_json(after)
     assert (differences(before, after) == []) == same
+
+
+def test_to_name_differences_costs_no_import_of_what_plain_values_do_not_have() -> None:
+    code = (
+        "import sys\nfrom zenctl.plans.difference import differences\n"
+        "print(*differences({'a': 1}, {'a': 2}))\n"
+        "print([name for name in ('numpy', 'pandas', 'polars') if name in sys.modules])\n"
+        "import numpy\nprint(numpy.array([1]).sum())\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "a: 1 -> 2\n[]\n1\n"
