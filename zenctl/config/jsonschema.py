@@ -117,7 +117,7 @@ def _models(registry: Registry) -> dict[tuple[str, str], type[BlockModel]]:
 class _Generator(GenerateJsonSchema):
     """References to artifacts and backends are written as expressions."""
 
-    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:  # noqa: ARG002 - pydantic's
+    def is_instance_schema(self, schema: core_schema.IsInstanceSchema) -> JsonSchemaValue:  # noqa: ARG002 - pydantic's
         return dict(EXPRESSION)
 
 

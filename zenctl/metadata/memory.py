@@ -67,6 +67,7 @@ class MemoryStore:
         self._data = _Data()
         self._failures: dict[str, _Failure] = {}
         self._closed = False
+        self._newest_ms = 0
 
     def fail(self, method: str, error: Exception, *, times: int = 1, after: bool = False) -> None:
         """Make the next `times` calls of a method raise `error`; `after` does its work first (a lost answer)."""
@@ -81,7 +82,8 @@ class MemoryStore:
                 raise StoreError("this metadata store was opened for reading only")
             check_transition(self._table, transition)
             data = self._data.copy()
-            now = time.time_ns() // 1_000_000
+            # No two commits of a real store share a millisecond.
+            now = self._newest_ms = max(time.time_ns() // 1_000_000, self._newest_ms + 1)
             both = (*transition.create_contexts, *transition.update_contexts)
             contexts = [_put(data.contexts, data.names, c, now) for c in both]
             executions = [_put(data.executions, data.names, e, now) for e in transition.executions]

@@ -24,7 +24,8 @@ def state_at(store: MetadataStore, project: str, workspace: str, serial: int, no
     context = store.context(APPLY, context_name(project, workspace, serial))
     if context is None:
         return None
-    ended_ms = decode_apply(context, now_ms).ended_ms
+    # When its end was recorded, by the clock that has the times of executions too.
+    ended_ms = context.updated_ms if decode_apply(context, now_ms).ended_ms else 0
     where = Where(properties={"workspace_key": workspace_key(project, workspace)}, at_most={"serial": serial})
     results: dict[str, Execution] = {}
     attempts: dict[str, Execution] = {}

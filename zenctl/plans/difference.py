@@ -54,7 +54,7 @@ def _deepdiff() -> Any:
     """
     with _IMPORTING:
         hidden = [name for name in ("numpy", "pandas", "polars") if name not in sys.modules]
-        sys.modules.update(dict.fromkeys(hidden))  # None makes an import fail
+        sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None makes an import fail
         try:
             from deepdiff import DeepDiff
         finally:

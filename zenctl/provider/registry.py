@@ -30,10 +30,13 @@ class Entry(Generic[T]):
 def discover() -> Registry:
     """The registry of everything installed beside zenctl. Reads package metadata and imports nothing of it."""
     found: dict[str, dict[str, Entry[Any]]] = {group: {} for group in GROUPS}
-    entry_points = metadata.entry_points()
-    for group in GROUPS:
-        for point in entry_points.select(group=group):
-            found[group].setdefault(point.name, Entry(point.load, partial(_install, point)))
+    for distribution in metadata.distributions():
+        # To take apart what every package offers would be a third of what finding them costs.
+        if "[zenctl." not in (distribution.read_text("entry_points.txt") or ""):
+            continue
+        for point in distribution.entry_points:
+            if point.group in found:
+                found[point.group].setdefault(point.name, Entry(point.load, partial(_install, point)))
     providers, steps, datasources = (found[group] for group in GROUPS)
     return Registry(providers, steps, datasources)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
+from pydantic_core.core_schema import CoreSchema, is_instance_schema
+
 from zenctl.addrs import Address, BackendAddr
 from zenctl.lazy_dataclasses import dataclass
 
@@ -20,8 +22,18 @@ class Unknown:
         return "(known after apply)"
 
 
+class _Instance:
+    """Base of what a model takes as it is: pydantic looks at its class only, and makes none of plain data."""
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> CoreSchema:
+        return is_instance_schema(cls, ref=f"{cls.__module__}.{cls.__qualname__}")
+
+
 @dataclass(frozen=True, slots=True)
-class ArtifactRef:
+class ArtifactRef(_Instance):
     """One output of a step or datasource, as configuration refers to it: `step.split.penguins.train`.
 
     `digest` and `uri` are None until known. `values` are what an expression may read from it by attribute (metrics,
@@ -40,7 +52,7 @@ class ArtifactRef:
 
 
 @dataclass(frozen=True, slots=True)
-class BackendRef:
+class BackendRef(_Instance):
     """A backend, as configuration refers to it: `backend.local.here`."""
 
     address: BackendAddr
