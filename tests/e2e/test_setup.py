@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[2]
 WRONG = "exit 1\n"
@@ -98,3 +101,25 @@ def test_pip_installs_what_uv_does_not_get(machine: Machine) -> None:
     calls = len(machine.calls())
     assert machine.setup().stdout == "", "a second time nothing is to be done"
     assert len(machine.calls()) == calls + 1
+
+
+@pytest.mark.parametrize("python", ["3.10.13", "3.11.7"])
+def test_every_pinned_version_is_one_for_this_python(python: str) -> None:
+    """As far as the versions that are installed here tell: each says for which Pythons it is."""
+    environment = {"python_full_version": python, "python_version": python.rpartition(".")[0]}
+    wrong = []
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        pin = Requirement(line)
+        if pin.marker is not None and not pin.marker.evaluate(environment):
+            continue
+        try:
+            found = metadata.metadata(pin.name)
+        except metadata.PackageNotFoundError:
+            continue
+        if pin.specifier.contains(found["Version"]) and not SpecifierSet(found["Requires-Python"] or "").contains(
+            python
+        ):
+            wrong.append(f"{line} is for Python {found['Requires-Python']}")
+    assert wrong == []
