@@ -85,7 +85,7 @@ ASKED: dict[str, Callable[[Any, Any], Any]] = {
     "set": lambda base, _: setattr(base(1), "a", 2),
     "set on the derived": lambda _, derived: setattr(derived(1), "c", 2),
     "delete": lambda base, _: delattr(base(1), "a"),
-    "slots": lambda base, derived: [getattr(cls, "__slots__", None) for cls in (base, derived)],
+    "slots": lambda base, derived: [hasattr(cls(1), "__dict__") for cls in (base, derived)],
     "default": lambda _, derived: (derived(1).b, derived(1).c, derived(1).d),
     "a default each": lambda _, derived: derived(1).c is derived(1).c,
     "class variable": lambda base, derived: (base.kind, derived(1).kind),
@@ -128,6 +128,11 @@ def test_the_order_of_questions_does_not_matter(asked: list[str], options: dict[
     for name in asked:
         ask = ASKED[name]
         assert outcome(partial(ask, *lazy)) == outcome(partial(ask, *standard))
+
+
+def test_a_derived_class_has_slots_for_what_it_adds() -> None:
+    base, derived = classes(lazy_dataclasses.dataclass, {"slots": True})
+    assert (base.__slots__, derived.__slots__) == (("a", "b"), ("c", "d"))
 
 
 def test_what_is_rarely_used_is_left_to_the_standard_library() -> None:
