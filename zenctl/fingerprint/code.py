@@ -213,7 +213,9 @@ class _Collector:
     def _widenings(self, sources: Mapping[str, bytes]) -> None:
         """Every widening once; what one brought in is not explained again."""
         told: set[str] = set()
-        for widening in (*self.reach.widenings, *self.reach.by_name):
+        reached = (found for classes in self.reach.classes.values() for found in classes)
+        has_methods = any(not name.startswith("__") for found in reached for name in found.methods)
+        for widening in (*self.reach.widenings, *(self.reach.by_name if has_methods else ())):
             counts = _counts(widening)
             if counts in told or (told and widening.place in self.optional):
                 continue

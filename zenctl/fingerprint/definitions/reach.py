@@ -61,12 +61,11 @@ class Reach:
         self._prefixes: set[str] = set()
         # Methods of the classes that were reached, of names that no attribute had so far.
         self._methods: dict[str, list[Target]] = {}
-        self._by_name: list[Widening] = []
+        self.by_name: list[Widening] = []  # places that look up attributes by computed names
         self._loose: dict[str, None] = {}
         self._folders: set[str] = set()
         self._taken: set[str] = set()
-        self._subclasses = False
-        self._owners = False
+        self._subclasses = self._owners = False
         self.evaluations: list[tuple[str, int, str]] = []
         self.tops: set[str] = set()
         self._queue: deque[Callable[[], None]] = deque()
@@ -235,7 +234,7 @@ class Reach:
 
     def all_methods(self, prefix: str, widening: Widening) -> None:
         """An attribute is looked up by a name that is computed, and may begin with anything after the prefix."""
-        self._by_name.append(widening)
+        self.by_name.append(widening)
         if prefix in self._prefixes:
             return
         self._prefixes.add(prefix)
@@ -399,9 +398,3 @@ class Reach:
                 for attribute in list(self._attributes):
                     if self._is_bound(target.file, attribute):
                         self.mention(target.file, (attribute,), 0)
-
-    @property
-    def by_name(self) -> list[Widening]:
-        """Places that look up attributes by computed names, if a class that was reached has methods of its own."""
-        has_methods = any(not name.startswith("__") for f in self.classes.values() for c in f for name in c.methods)
-        return self._by_name if has_methods else []
