@@ -100,8 +100,11 @@ def too_old(desired: DesiredDatasource | DesiredStep, recorded: Recorded | None,
 
 
 def milliseconds(timestamp: str) -> int:
-    """An ISO 8601 time in ms since 1970."""
-    return round(datetime.fromisoformat(timestamp).timestamp() * 1000)
+    """An ISO 8601 time of whole seconds, in ms since 1970: the end of that second.
+
+    So what was made before a plan is never younger than the plan, however soon after it that is made.
+    """
+    return round(datetime.fromisoformat(timestamp).timestamp() * 1000) + 999
 
 
 def _kept(reason: Reason) -> Reason:

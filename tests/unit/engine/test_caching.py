@@ -143,4 +143,5 @@ def test_ignored_changes_are_of_this_workspace_s_result_only(tmp_path: Path) -> 
 
 
 def test_milliseconds_of_a_plan() -> None:
-    assert milliseconds("1970-01-01T00:00:01+00:00") == 1000
+    # Plans are dated by the second: what was made in the same one, before the plan, must not seem to come after it.
+    assert milliseconds("1970-01-01T00:00:01+00:00") == 1999
