@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zenctl.cli import exits
 from zenctl.cli.arguments.options import DryRun, JsonFlag, LockTimeout, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import MoveArguments, move_arguments
+from zenctl.cli.commands.state_edit import carry_out
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from zenctl.engine.editing import MoveOutcome
 
 EPILOG = """
 A block moves with all its instances, a module with all that is in it. Where
@@ -58,20 +60,13 @@ def state_mv(
 def run(run: Invocation, given: MoveArguments) -> int:
     """Move it; gives the exit code."""
     from zenctl.cli.views import editing as view
-    from zenctl.cli.views.progress import PlainProgress
     from zenctl.engine.editing import move
 
     change = partial(
         move, run.inputs(), given.source, given.target, dry_run=given.dry_run, lock_timeout=given.lock_timeout
     )
-    if given.json:
-        outcome = change(listener=lambda _: None)
-        document = view.moved_document(outcome, run.sources(outcome.sources))
-        run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
-        return exits.exit_code(outcome.diagnostics)
-    with PlainProgress(run.terminal) as progress:
-        outcome = change(listener=progress)
-    code = run.report(outcome.diagnostics, outcome.sources)
-    if outcome.moved:
-        run.terminal.write("\n".join(view.moved_lines(outcome, run.terminal.style, dry_run=given.dry_run)))
-    return code
+
+    def lines(outcome: MoveOutcome) -> list[str]:
+        return view.moved_lines(outcome, run.terminal.style, dry_run=given.dry_run) if outcome.moved else []
+
+    return carry_out(run, change, given.json, view.moved_document, lines)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zenctl.cli import exits
 from zenctl.cli.arguments.options import DryRun, JsonFlag, LockTimeout, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import RemoveArguments, remove_arguments
+from zenctl.cli.commands.state_edit import carry_out
 from zenctl.cli.invocation import Invocation, invocation
 from zenctl.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from zenctl.engine.editing import RemoveOutcome
 
 EPILOG = """
 An address that is still configured is planned anew: a step or datasource takes
@@ -60,18 +62,11 @@ def state_rm(
 def run(run: Invocation, given: RemoveArguments) -> int:
     """Forget them; gives the exit code."""
     from zenctl.cli.views import editing as view
-    from zenctl.cli.views.progress import PlainProgress
     from zenctl.engine.editing import remove
 
     change = partial(remove, run.inputs(), given.addresses, dry_run=given.dry_run, lock_timeout=given.lock_timeout)
-    if given.json:
-        outcome = change(listener=lambda _: None)
-        document = view.removed_document(outcome, run.sources(outcome.sources))
-        run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
-        return exits.exit_code(outcome.diagnostics)
-    with PlainProgress(run.terminal) as progress:
-        outcome = change(listener=progress)
-    code = run.report(outcome.diagnostics, outcome.sources)
-    if outcome.removed:
-        run.terminal.write("\n".join(view.removed_lines(outcome, run.terminal.style, dry_run=given.dry_run)))
-    return code
+
+    def lines(outcome: RemoveOutcome) -> list[str]:
+        return view.removed_lines(outcome, run.terminal.style, dry_run=given.dry_run) if outcome.removed else []
+
+    return carry_out(run, change, given.json, view.removed_document, lines)
