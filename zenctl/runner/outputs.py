@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping
 
 from zenctl.digests import canonical_json
-from zenctl.jobs.artifacts import store_folder
+from zenctl.jobs.artifacts import TreeFile, note_path, store_folder
 from zenctl.jobs.result import OutputResult
 from zenctl.jobs.spec import Entry, OutputSpec
 from zenctl.jobs.storage import Storage, StorageError
@@ -75,7 +75,10 @@ def store_outputs(storage: Storage, writers: Mapping[str, Output[Any]], entry: E
         if writer.type in NORMALISED:
             normalise(writer.path)
         try:
-            tree = store_folder(storage, writer.path)
+            references = [TreeFile(path, size, sha256) for path, (size, sha256) in writer.references.items()]
+            tree = store_folder(storage, writer.path, references)
+            for key, data in writer.notes.items():
+                storage.put(note_path(key, tree.digest, data), data)
         except StorageError as error:
             if error.kind != "INVALID":
                 raise

@@ -205,13 +205,22 @@ class DatasetOutput(Output[Dataset]):
         self._statistics: Optional[Statistics] = None
 
     @property
+    def cutter(self) -> Cutter:
+        """What decides where shards end."""
+        return self._cutter
+
+    @property
     def rows(self) -> int:
         """Rows written so far."""
         return self._pending_rows + (self._shards.total_rows if self._shards is not None else 0)
 
     def declare(self, types: Mapping[str, str]) -> None:
-        """Settle columns ahead of the first write: feature types by name. A declared output may stay without rows."""
-        if self._declared and dict(types) != self._types:
+        """Settle columns ahead of the first write: feature types by name. A declared output may stay without rows.
+
+        A type that was "", which holds nulls only, may be settled later.
+        """
+        settled = {name: type for name, type in self._types.items() if type}
+        if self._declared and {**types, **settled} != dict(types):
             raise ValueError(f"output {self.name!r} already has columns")
         self._types = dict(types)
         self._declared = True
@@ -235,11 +244,20 @@ class DatasetOutput(Output[Dataset]):
 
     def append(self, encoded: Encoded, statistics: Statistics) -> None:
         """Add rows that were encoded elsewhere; the columns must be declared."""
+        self.writer().append(encoded)
+        self.count(statistics)
+
+    def writer(self) -> ShardWriter:
+        """What records may be given to directly once the columns are declared; `count` must then be told of them."""
         self._check_open()
         if not self._declared:
             raise ValueError(f"output {self.name!r} has no columns yet: call declare first")
         self._flush()
-        self._append(encoded, statistics)
+        return self._opened()[0]
+
+    def count(self, statistics: Statistics) -> None:
+        """Take in the statistics of rows that `writer` was given."""
+        self._opened()[1].merge(statistics)
 
     def discard(self) -> None:
         """Forget everything written so far, as if the output were new."""
@@ -247,6 +265,8 @@ class DatasetOutput(Output[Dataset]):
         if self._shards is not None:
             self._shards.abandon()
         shutil.rmtree(self.path / "shards", ignore_errors=True)
+        self.references.clear()
+        self.notes.clear()
         self._start()
 
     def close(self) -> None:
@@ -267,8 +287,10 @@ class DatasetOutput(Output[Dataset]):
         self._closed = True
 
     def properties(self) -> Dict[str, Any]:
-        """The number of rows."""
-        return {"rows": self.rows}
+        """The number of rows, and where shards were named instead of written, of how many shards how many."""
+        if not self.references or self._shards is None:
+            return {"rows": self.rows}
+        return {"rows": self.rows, "shards": len(self._shards.shards), "shards_reused": len(self.references)}
 
     def _take(self, batch: Any) -> None:
         """Gather small batches and cut large ones, so that encoding works on blocks of a good size."""

@@ -74,15 +74,20 @@ class NumberStatistics:
 
 @dataclass
 class TextStatistics:
-    """Of a string or bytes column. `values` maps each value to its count, None once there are too many."""
+    """Of a string or bytes column. `values` maps each value to its count, None once there are too many.
+
+    `skipped` says that they were not counted because other rows have too many already.
+    """
 
     count: int = 0
     bytes: int = 0
     shortest: Optional[int] = None
     longest: Optional[int] = None
     values: Optional[Dict[Any, int]] = field(default_factory=dict)
+    skipped: bool = False
 
     def merge(self, other: TextStatistics) -> None:
+        self.skipped = self.skipped or other.skipped
         self.count += other.count
         self.bytes += other.bytes
         if other.shortest is not None and other.longest is not None:

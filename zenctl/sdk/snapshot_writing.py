@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import BinaryIO, List, Optional
+from typing import BinaryIO, List, Optional, Tuple
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from zenctl.sdk.snapshot import Cutter, Manifest, Shard, shard_name
 
 
 class ShardWriter:
-    """Appends records to `folder/shards`; the division into calls of `append` does not show in the files."""
+    """Appends records to `folder/shards`; the division into calls of `append` does not show in the files.
+
+    A shard that is known can be named instead of written, where one begins.
+    """
 
     def __init__(self, folder: Path, cutter: Cutter) -> None:
         self._folder = folder
@@ -26,14 +29,39 @@ class ShardWriter:
         self.total_rows = 0
         (folder / "shards").mkdir(parents=True, exist_ok=True)
 
-    def append(self, encoded: Encoded) -> None:
-        """Add records in order."""
+    @property
+    def between(self) -> bool:
+        """Whether the next record begins a shard."""
+        return self._stream is None
+
+    @property
+    def shards(self) -> Tuple[Shard, ...]:
+        """The shards that are finished."""
+        return tuple(self._shards)
+
+    def refer(self, shard: Shard) -> str:
+        """Take a shard that lies elsewhere for the next one; gives its path in the artifact."""
+        if not self.between:
+            raise ValueError("a shard is open")
+        self._shards.append(shard)
+        self.total_rows += shard.rows
+        return shard_name(len(self._shards) - 1)
+
+    def cut(self) -> None:
+        """End the shard here."""
+        self._finish_shard()
+
+    def append(self, encoded: Encoded, start: int = 0, *, one: bool = False) -> int:
+        """Add records in order, from number `start` on; with `one` up to where a shard ends at most.
+
+        Gives the number of the first record that was not taken.
+        """
         offsets = encoded.offsets
         sizes = np.diff(offsets)
         # checksum / 2**32 < size / mean, in whole numbers that stay below 2**63 for records up to 2 GiB.
         limit = np.minimum(sizes, self._cutter.mean) * ((1 << 32) // self._cutter.mean)
         cuts = np.flatnonzero(encoded.checksums.astype(np.int64) < limit) + 1
-        at, rows = 0, encoded.rows
+        at, rows = start, encoded.rows
         while at < rows:
             base = int(offsets[at]) - self._bytes
             first = int(np.searchsorted(offsets, base + self._cutter.minimum))
@@ -45,9 +73,13 @@ class ShardWriter:
             end = min(wanted, most, rows)
             if end > at:
                 self._write(encoded.data[int(offsets[at]) : int(offsets[end])], end - at)
-            if end in (wanted, at) or end == most < rows:
-                self._finish_shard()
+            whole = end in (wanted, at) or end == most < rows
             at = end
+            if whole:
+                self._finish_shard()
+                if one:
+                    break
+        return at
 
     def close(self) -> Manifest:
         """Finish the last shard."""
