@@ -123,7 +123,7 @@ class _Cutter:
     def _ends(self, data: bytes) -> NDArray[np.int64]:
         """Where whole records end in `data`, which begins with one."""
         raw = np.frombuffer(data, dtype=np.uint8)
-        ends = np.flatnonzero(raw == _LF) + 1
+        ends: NDArray[np.int64] = np.flatnonzero(raw == _LF) + 1
         if not len(ends) or b'"' not in data:
             return ends
         quotes = np.flatnonzero(raw == _QUOTE)

@@ -114,7 +114,7 @@ def write_parts(
         name: Assembly(written.output, digests, written.notes, job.memory, apart=apart)
         for name, written in outputs.items()
     }
-    staged = _staged(source, function, types, assemblies, job, total) if job.processing else {}
+    staged = _staged(source, function, types, assemblies, job) if job.processing else {}
     done = 0
     for part, digest in enumerate(digests):
         wanting = {name: assembly for name, assembly in assemblies.items() if assembly.wants(part)}
@@ -160,7 +160,6 @@ def _staged(
     types: Mapping[str, str],
     assemblies: Mapping[str, Assembly],
     job: Job,
-    total: int,
 ) -> dict[int, Callable[[], Iterator[Block]]]:
     """What Beam's workers make of the parts that are not known, and of those around, by part."""
     from zenctl.steps.data import beam_pipeline

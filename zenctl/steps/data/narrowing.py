@@ -88,7 +88,7 @@ def cast(column: Any, type: str) -> Any | None:
 
 
 def _is_text(column: Any) -> bool:
-    return pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
 
 
 def _wider(one: str, other: str) -> str:

@@ -57,7 +57,7 @@ def test_a_record_larger_than_a_block_is_met_again_in_a_larger_one(
     data = b"a\n" + b"".join(b"%d\n" % at for at in range(20)) + b"1" * 1000 + b"\n2\n"
     (tmp_path / "f.csv").write_bytes(data)
     span = Span(0, len(data), sha256_bytes(data))
-    found = [batch for batch in read_span(tmp_path / "f.csv", ("a",), DIALECT, span, block_bytes=10)]
+    found = list(read_span(tmp_path / "f.csv", ("a",), DIALECT, span, block_bytes=10))
     assert [value for batch in found for value in batch.column(0).to_pylist()] == [
         *map(str, range(20)),
         "1" * 1000,

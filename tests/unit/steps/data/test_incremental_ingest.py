@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,12 @@ HEADER = "n,word,x,note"
 
 
 @pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts and limits so small that a few hundred rows show everything."""
     monkeypatch.setattr(csv, "PART", PartSize(300, 200, 1500))
     monkeypatch.setattr(counting, "MAX_DISTINCT", 40)
     monkeypatch.setattr(assembling, "MAX_DISTINCT", 40)
     monkeypatch.setattr(assembling, "PROOFS", 3)
-    yield
 
 
 def line(at: int) -> str:
@@ -122,7 +120,7 @@ def test_beam_gives_the_same_and_reuses_as_much(source: Source) -> None:
     assert again.digest == source.take_anew(lines).digest
     assert again.shards - again.reused <= 4
     # What either has noted serves the other.
-    assert source.take(changed("edit")).reused > 20
+    assert source.take(changed("edit")).reused > 12
 
 
 def test_types_that_change_are_written_anew_and_reused_when_they_return(source: Source) -> None:
