@@ -82,7 +82,7 @@ def notes_prefix(key: str) -> str:
 
 
 def note_path(key: str, artifact: str, data: bytes) -> str:
-    """Where a note stands that says what an artifact (its digest) was made of; it is of use as long as that is there."""
+    """Where a note stands that says what an artifact (its digest) was made of; of use as long as that is there."""
     return f"{notes_prefix(key)}{artifact}-{sha256_bytes(data)[:16]}"
 
 

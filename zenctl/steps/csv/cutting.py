@@ -28,7 +28,7 @@ _LF, _CR, _QUOTE = 10, 13, 34
 _WORD = 8
 _WORDS = 64
 """Words of a record that its hash takes in, and the last one besides."""
-_WINDOW = 1 << 20
+_WINDOW = 1 << 18
 """Bytes of records that are hashed at a time."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
@@ -37,8 +37,8 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 class PartSize:
     """Bounds of a part in bytes; `mean` is how far its end lies beyond the minimum on average."""
 
-    minimum: int = 2 << 20
-    mean: int = 2 << 20
+    minimum: int = 3 << 20
+    mean: int = 1 << 20
     maximum: int = 16 << 20
 
 
@@ -121,30 +121,33 @@ class _Cutter:
         self._offset, self._length, self._hasher = self._offset + self._length, 0, hashlib.sha256()
 
     def _ends(self, data: bytes) -> NDArray[np.int64]:
-        """Where whole records end in `data`, which begins with one."""
+        """Where whole records end in `data`, which begins with one; without quotes, from where the part may end on."""
         raw = np.frombuffer(data, dtype=np.uint8)
-        ends: NDArray[np.int64] = np.flatnonzero(raw == _LF) + 1
-        if not len(ends) or b'"' not in data:
-            return ends
+        if b'"' not in data:
+            begin = max(0, self._size.minimum - self._length - 1)
+            ends: NDArray[np.int64] = np.flatnonzero(raw[begin:] == _LF) + (begin + 1)
+            last = 0 if len(ends) else data.rfind(b"\n") + 1
+            return np.array([last], dtype=np.int64) if last else ends
+        ends = np.flatnonzero(raw == _LF) + 1
         quotes = np.flatnonzero(raw == _QUOTE)
-        outside = np.searchsorted(quotes, ends) % 2 == 0
-        ends = ends[outside]
+        ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
         if not len(ends):
             return ends
         quotes = quotes[: int(np.searchsorted(quotes, ends[-1]))]
-        before = np.where(quotes > 0, raw[quotes - 1], _LF)
+        opening, closing = quotes[::2], quotes[1::2]
+        opens = self._boundary[raw[opening - 1]]
         first = len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) and self._offset + self._length == 0 else 0
-        before[quotes == first] = _LF
-        opens = np.arange(len(quotes)) % 2 == 0
-        regular = np.where(opens, self._boundary[before], self._boundary[raw[quotes + 1]])
-        if not regular.all():
+        opens[:1] |= opening[:1] == first
+        closes = self._boundary[raw[closing + 1]]
+        if not (opens.all() and closes.all()):
             self._open_ended = True
-            ends = ends[: int(np.searchsorted(ends, quotes[int(np.argmin(regular))], side="right"))]
+            odd = min(int(some[~good].min(initial=len(data))) for some, good in ((opening, opens), (closing, closes)))
+            ends = ends[: int(np.searchsorted(ends, odd, side="right"))]
         return ends
 
     def _cut(self, data: bytes, ends: NDArray[np.int64]) -> int:
         """End the parts that end in `data`; gives where the next one begins."""
-        starts = np.concatenate([np.zeros(1, dtype=np.int64), ends[:-1]])
+        starts = np.concatenate([[data.rfind(b"\n", 0, int(ends[0]) - 1) + 1 if b'"' not in data else 0], ends[:-1]])
         words = _words(data)
         begin = 0
         while True:
