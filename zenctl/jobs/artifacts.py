@@ -18,7 +18,7 @@ from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file, sha
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError, check_path
 from zenctl.lazy_dataclasses import dataclass
 
-NOTES = "notes/"
+NOTES = "known/"
 """Where jobs keep what later ones may start from (`sdk.memory`); it can be deleted at any time."""
 
 

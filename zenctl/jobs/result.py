@@ -16,6 +16,7 @@ class OutputResult:
     """One written output: its content digest (of the tree, see `artifacts`), files and bytes.
 
     `properties` are plain JSON values worth reading without opening the artifact: metrics, `rows`, `value`.
+    `reused` of the files were not written, as the store had them already.
     """
 
     type: str
@@ -23,6 +24,7 @@ class OutputResult:
     files: int
     bytes: int
     properties: Mapping[str, Any] = field(default_factory=dict)
+    reused: int = 0
 
 
 @dataclass(frozen=True)

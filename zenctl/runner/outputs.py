@@ -83,7 +83,9 @@ def store_outputs(storage: Storage, writers: Mapping[str, Output[Any]], entry: E
             if error.kind != "INVALID":
                 raise
             raise StepError(f"output {name!r} cannot be kept: {error}", kind="user_error") from error
-        results[name] = OutputResult(writer.type, tree.digest, len(tree.files), tree.bytes, properties[name])
+        results[name] = OutputResult(
+            writer.type, tree.digest, len(tree.files), tree.bytes, properties[name], len(references)
+        )
     return results
 
 

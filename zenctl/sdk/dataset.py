@@ -287,10 +287,8 @@ class DatasetOutput(Output[Dataset]):
         self._closed = True
 
     def properties(self) -> Dict[str, Any]:
-        """The number of rows, and where shards were named instead of written, of how many shards how many."""
-        if not self.references or self._shards is None:
-            return {"rows": self.rows}
-        return {"rows": self.rows, "shards": len(self._shards.shards), "shards_reused": len(self.references)}
+        """The number of rows."""
+        return {"rows": self.rows}
 
     def _take(self, batch: Any) -> None:
         """Gather small batches and cut large ones, so that encoding works on blocks of a good size."""

@@ -32,6 +32,8 @@ FORMAT = 1
 MANIFEST_FILE = "manifest.json"
 SCHEMA_FILE = "schema.json"
 STATISTICS_FILE = "statistics.json"
+OTHER_FILES = 3
+"""How many files a Dataset has besides its shards."""
 
 TYPES = ("int", "float", "string", "bytes")
 

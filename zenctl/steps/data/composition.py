@@ -114,7 +114,8 @@ def write_parts(
         name: Assembly(written.output, digests, written.notes, job.memory, apart=apart)
         for name, written in outputs.items()
     }
-    staged = _staged(source, function, types, assemblies, job) if job.processing else {}
+    around = 0 if apart else AROUND
+    staged = _staged(source, function, types, assemblies, job, around) if job.processing else {}
     done = 0
     for part, digest in enumerate(digests):
         wanting = {name: assembly for name, assembly in assemblies.items() if assembly.wants(part)}
@@ -160,13 +161,14 @@ def _staged(
     types: Mapping[str, str],
     assemblies: Mapping[str, Assembly],
     job: Job,
+    around: int,
 ) -> dict[int, Callable[[], Iterator[Block]]]:
-    """What Beam's workers make of the parts that are not known, and of those around, by part."""
+    """What Beam's workers make of the parts that are not known, and of as many around each, by part."""
     from zenctl.steps.data import beam_pipeline
 
     every = range(source.parts)
     new = [part for part in every if not all(assembly.knows(part) for assembly in assemblies.values())]
-    wanted = sorted({near for part in new for near in range(part - AROUND, part + AROUND + 1) if near in every})
+    wanted = sorted({near for part in new for near in range(part - around, part + around + 1) if near in every})
     found: dict[int, list[beam_pipeline.Staged]] = {part: [] for part in wanted}
     for staged in beam_pipeline.stage(source, wanted, function, types, job):
         found[staged.order[0]].append(staged)

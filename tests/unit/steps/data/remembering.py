@@ -16,7 +16,7 @@ from zenctl.runner.outputs import store_outputs
 from zenctl.sdk import Dataset, Job
 from zenctl.sdk.dataset import DatasetOutput
 from zenctl.sdk.memory import NoMemory
-from zenctl.sdk.snapshot import Cutter
+from zenctl.sdk.snapshot import OTHER_FILES, Cutter
 
 SHARDS = Cutter(minimum=1500, mean=800, maximum=6000)
 
@@ -59,8 +59,8 @@ class Workspace:
             fetch_tree(self.storage, result.digest, work / "fetched" / name)
             data = Dataset(work / "fetched" / name, name, result.digest)
             shards = len(data.manifest.shards)
-            assert result.properties.get("shards", shards) == shards
-            made[name] = Made(result.digest, data, shards, int(result.properties.get("shards_reused", 0)))
+            assert result.files == shards + OTHER_FILES
+            made[name] = Made(result.digest, data, shards, result.reused)
         return made
 
 

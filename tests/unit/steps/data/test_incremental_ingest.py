@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.steps.data.remembering import Made, Workspace, csv_job
-from zenctl.jobs.artifacts import blob_path
+from zenctl.jobs.artifacts import NOTES, blob_path
 from zenctl.sdk import Job, StepError
 from zenctl.sdk import snapshot_statistics as counting
 from zenctl.steps.csv import ingest as csv
@@ -151,7 +151,7 @@ def test_a_shard_that_is_gone_is_written_anew(source: Source) -> None:
 
 def test_a_lost_or_damaged_note_changes_nothing(source: Source) -> None:
     first = source.take(LINES)
-    (note,) = source.storage.list("notes/")
+    (note,) = source.storage.list(NOTES)
     with source.storage.open(note.path) as stream:
         data = stream.read()
     for damaged in (b"", data[:-10], b"{}", data[:50] + b"x" + data[51:]):
