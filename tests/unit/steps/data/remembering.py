@@ -40,7 +40,13 @@ class Workspace:
         self.storage = FolderStorage(root / "store")
 
     def run(
-        self, function: Callable[[Job], None], *names: str, remembers: bool = True, kill: bool = False, **order: Any
+        self,
+        function: Callable[[Job], None],
+        *names: str,
+        remembers: bool = True,
+        kill: bool = False,
+        fetch: bool = True,
+        **order: Any,
     ) -> dict[str, Made]:
         """Run a step with data sets as outputs. `kill`: nothing is stored, as if the job had died at its end."""
         work = Path(tempfile.mkdtemp(dir=self.root))
@@ -56,9 +62,11 @@ class Workspace:
         results = store_outputs(self.storage, outputs, Entry(module="steps"))
         made = {}
         for name, result in results.items():
-            fetch_tree(self.storage, result.digest, work / "fetched" / name)
-            data = Dataset(work / "fetched" / name, name, result.digest)
+            data = Dataset(work / name, name, result.digest)
             shards = len(data.manifest.shards)
+            if fetch:
+                fetch_tree(self.storage, result.digest, work / "fetched" / name)
+                data = Dataset(work / "fetched" / name, name, result.digest)
             assert result.files == shards + OTHER_FILES
             made[name] = Made(result.digest, data, shards, result.reused)
         return made
