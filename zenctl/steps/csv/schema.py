@@ -48,4 +48,5 @@ CSV = DatasourceType(
     observe="zenctl.steps.csv.observe:observe",
     implementation="zenctl.steps.csv.ingest:ingest",
     imports=("numpy", "pyarrow"),
+    version=2,
 )

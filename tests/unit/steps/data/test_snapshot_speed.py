@@ -67,7 +67,10 @@ def edit(path: Path, scattered: bool) -> None:
 def measured(*command: str | Path, cwd: Path | None = None) -> dict[str, float | str]:
     """Run a command; CPU and wall seconds, MiB, and what it printed last."""
     before, began = os.times(), time.perf_counter()
-    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     most, ended = [0.0], threading.Event()
 
     def watch() -> None:
