@@ -106,7 +106,11 @@ class Dataset(Artifact):
             raise StepError(f"{where}: {error}", hint, file=str(shard), kind="input_corrupt") from error
 
     def arrow(self, columns: Optional[Sequence[str]] = None) -> Any:
-        """Everything as one pyarrow.Table in memory."""
+        """Everything as one pyarrow.Table in memory; `reader` streams the same."""
+        return self.reader(columns).read_all()
+
+    def reader(self, columns: Optional[Sequence[str]] = None, batch_rows: int = 8192) -> Any:
+        """The rows as a pyarrow.RecordBatchReader: a stream that DuckDB, Polars, Parquet writers and others take."""
         import pyarrow as pa
 
         from zenctl.sdk.examples_decode import arrow_type
@@ -115,12 +119,33 @@ class Dataset(Artifact):
         types = self.schema.types
         names = list(types) if columns is None else list(columns)
         schema = pa.schema([pa.field(name, arrow_type(types[name])) for name in names])
-        found = [batch.cast(schema) for batch in self.batches(columns)]
-        return pa.Table.from_batches(found, schema=schema)
+        return pa.RecordBatchReader.from_batches(
+            schema, (batch.cast(schema) for batch in self.batches(columns, batch_rows))
+        )
 
     def pandas(self, columns: Optional[Sequence[str]] = None) -> Any:
         """Everything as one pandas.DataFrame in memory; missing numbers are NaN, missing strings None."""
         return self.arrow(columns).to_pandas()
+
+    def frames(self, columns: Optional[Sequence[str]] = None, batch_rows: int = 65_536) -> Iterator[Any]:
+        """Yield pandas.DataFrames of 1 to `batch_rows` rows, indexed on from one to the next; `pandas` in pieces."""
+        at = 0
+        for batch in self.reader(columns, batch_rows):
+            frame = batch.to_pandas()
+            frame.index = range(at, at + len(frame))
+            at += len(frame)
+            yield frame
+
+    def beam(self, columns: Optional[Sequence[str]] = None, batch_rows: int = 8192, *, rows: bool = False) -> Any:
+        """An Apache Beam transform that reads the rows: `pipeline | data.beam()`.
+
+        Elements are pyarrow.RecordBatch as of `batches`, or with `rows` dicts as of iteration; Beam keeps no order.
+        Workers must reach the folder `path`. Raises KeyError for an unknown column.
+        """
+        from zenctl.sdk.beam_reading import ReadDataset
+
+        self._check_columns(columns)
+        return ReadDataset(self, columns, batch_rows, rows=rows)
 
     def __iter__(self) -> Iterator[Dict[str, Any]]:
         """Each row as a dict of Python values, None = missing."""
