@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, 
 from zenctl.sdk.artifacts import Artifact, Output
 from zenctl.sdk.errors import StepError
 from zenctl.sdk.snapshot import (
+    COMPRESSIONS,
     MANIFEST_FILE,
     SCHEMA_FILE,
     STATISTICS_FILE,
@@ -70,8 +71,12 @@ class Dataset(Artifact):
 
     @property
     def shards(self) -> Tuple[Path, ...]:
-        """The TFRecord files of tf.train.Example, in order; tf.data.TFRecordDataset reads them as they are."""
-        return tuple(self.path / shard_name(index) for index in range(len(self.manifest.shards)))
+        """The TFRecord files of tf.train.Example, in order; tf.data.TFRecordDataset reads them as they are.
+
+        Of gzip ones it must be told (`compression_type="GZIP"`); Zstandard it cannot read: `tf_dataset` can.
+        """
+        manifest = self.manifest
+        return tuple(self.path / shard_name(index, manifest.compression) for index in range(len(manifest.shards)))
 
     def batches(
         self, columns: Optional[Sequence[str]] = None, batch_rows: int = 8192, *, verify: bool = False
@@ -90,17 +95,18 @@ class Dataset(Artifact):
         """The same for one of `shards`."""
         from zenctl.sdk.examples_decode import ForeignLayout, decode
         from zenctl.sdk.records import CorruptRecords, read_blocks
+        from zenctl.sdk.shard_compression import open_shard
 
         self._check_columns(columns)
         types, row = self.schema.types, 0
         try:
-            with open(shard, "rb") as stream:
+            with open_shard(shard, self.manifest.compression) as stream:
                 blocks = read_blocks(stream, max_records=batch_rows, block_bytes=READ_BYTES, verify=verify)
                 for data, starts, ends in blocks:
                     batch = decode(data, starts, ends, types, columns)
                     yield batch if columns is None else batch.select(list(columns))
                     row += len(starts)
-        except (CorruptRecords, ForeignLayout) as error:
+        except (CorruptRecords, ForeignLayout, OSError) as error:
             where = f"{shard.name} of input {self.name!r}" if self.name else str(shard)
             hint = "The files were changed or not written by zenctl: make the snapshot anew."
             raise StepError(f"{where}: {error}", hint, file=str(shard), kind="input_corrupt") from error
@@ -193,8 +199,7 @@ class Dataset(Artifact):
                 return parsed
             return {name: parsed[name] for name in names}, parsed[label]
 
-        files = tf.constant([str(path) for path in self.shards], tf.string, [len(self.shards)])
-        records = tf.data.TFRecordDataset(files, buffer_size=READ_BYTES)
+        records = self._tf_records(tf)
         if shuffle:
             records = records.shuffle(
                 max(1, min(self.num_rows, SHUFFLE_ROWS)), seed=seed or 0, reshuffle_each_iteration=True
@@ -203,6 +208,22 @@ class Dataset(Artifact):
             records = records.repeat()
         parsed = records.batch(batch_size, drop_remainder=drop_remainder).map(parse, tf.data.AUTOTUNE)
         return parsed.prefetch(tf.data.AUTOTUNE)
+
+    def _tf_records(self, tf: Any) -> Any:
+        """The serialised records; tf.data reads them itself unless they are compressed in a way it does not know."""
+        from zenctl.sdk.shard_compression import records_of
+
+        shards, compression = self.shards, self.manifest.compression
+        if compression == "zstd":
+
+            def blocks() -> Iterator[Any]:
+                for shard in shards:
+                    yield from records_of(shard, compression, READ_BYTES)
+
+            return tf.data.Dataset.from_generator(blocks, output_signature=tf.TensorSpec([None], tf.string)).unbatch()
+        files = tf.constant([str(path) for path in shards], tf.string, [len(shards)])
+        known = "GZIP" if compression == "gzip" else None
+        return tf.data.TFRecordDataset(files, compression_type=known, buffer_size=READ_BYTES)
 
     def _check_columns(self, columns: Optional[Sequence[str]]) -> None:
         for name in columns or ():
@@ -218,6 +239,7 @@ class DatasetOutput(Output[Dataset]):
     def __init__(self, path: Any, name: str = "", type: str = "", *, cutter: Optional[Cutter] = None) -> None:
         super().__init__(path, name, type)
         self._cutter = cutter or Cutter()
+        self._compression = "none"
         self._closed = False
         self._start()
 
@@ -228,11 +250,6 @@ class DatasetOutput(Output[Dataset]):
         self._pending_rows = 0
         self._shards: Optional[ShardWriter] = None
         self._statistics: Optional[Statistics] = None
-
-    @property
-    def cutter(self) -> Cutter:
-        """What decides where shards end."""
-        return self._cutter
 
     @property
     def rows(self) -> int:
@@ -271,6 +288,20 @@ class DatasetOutput(Output[Dataset]):
         """Add rows that were encoded elsewhere; the columns must be declared."""
         self.writer().append(encoded)
         self.count(statistics)
+
+    def compress(self, compression: str) -> None:
+        """Compress shards with "gzip" or "zstd"; to be told before the first write. "none" is the default."""
+        if compression not in COMPRESSIONS:
+            raise ValueError(f"unknown compression {compression!r}: {', '.join(COMPRESSIONS)}")
+        if self._shards is not None:
+            raise ValueError(f"output {self.name!r} has been written to")
+        self._compression = compression
+
+    @property
+    def form(self) -> Dict[str, Any]:
+        """What the files follow from besides the rows, as JSON: how they are cut and compressed."""
+        cutter = self._cutter
+        return {"cutter": [cutter.minimum, cutter.mean, cutter.maximum], "compression": self._compression}
 
     def writer(self) -> ShardWriter:
         """What records may be given to directly once the columns are declared; `count` must then be told of them."""
@@ -355,7 +386,7 @@ class DatasetOutput(Output[Dataset]):
         from zenctl.sdk.snapshot_writing import ShardWriter
 
         if self._shards is None or self._statistics is None:
-            self._shards = ShardWriter(self.path, self._cutter)
+            self._shards = ShardWriter(self.path, self._cutter, self._compression)
             self._statistics = Statistics()
         return self._shards, self._statistics
 
