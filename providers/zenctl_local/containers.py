@@ -70,6 +70,8 @@ def container_command(engine: str, request: SubmitRequest, work: Path, root: Pat
     store = store_folder(request.store_uri)
     command = [engine, "run", "--rm", "--interactive", "--name", container_name(spec.job_id)]
     command += ["--label", f"zenctl.job={spec.job_id}", "--log-driver", "none"]
+    # As a process of this machine has it: a store or a database may listen on loopback only.
+    command += ["--network", "host"]
     # Folders of the user's are mounted: on machines with SELinux they are not to be labelled anew.
     command += ["--security-opt", "label=disable", *_owner(engine)]
     for folder in [work, store] if store is not None else [work]:
