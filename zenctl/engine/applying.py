@@ -301,7 +301,7 @@ class _Applier:
         plan, spec, services = self.plan, order.spec, self.context.services
         self.listener(Notice(f"{spec.address}: running a second time, to compare"))
         job_id = new_job_id(plan.project, plan.workspace, self.context.recorder.serial, parse(spec.address))
-        again = replace(order, spec=replace(spec, job_id=job_id), fresh=True)
+        again = replace(order, spec=replace(spec, job_id=job_id, anew=True), fresh=True)
         self.context.recorder.set_handle(execution_id, again.handle(services))
         return repeated(services.storage, first, execute(again, services))
 

@@ -59,6 +59,7 @@ class JobSpec:
     - `secrets` maps an environment variable's name to a reference; never a value.
     - `image` is the container image that the job is to run in, `NAME@sha256:...`; `variables` name those of the
       environment where zenctl runs that it is to have there.
+    - `anew` says that nothing may be taken over from earlier jobs, as where two runs are to be compared.
     - `timeout` is in seconds.
     """
 
@@ -76,6 +77,7 @@ class JobSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     processing: Mapping[str, Any] = field(default_factory=dict)
     timeout: Optional[float] = None
+    anew: bool = False
     image: str = ""
     variables: Tuple[str, ...] = ()
     format: int = FORMAT
