@@ -197,7 +197,7 @@ class _Run:
         try:
             function = code.load(spec.entry, self._folders.code)
             if spec.entry.arguments == "job":
-                memory = StoreMemory(self._storage)
+                memory = StoreMemory(self._storage, spec.notes)
                 job = calling.make_job(spec, inputs, writers, self._folders.scratch, memory)
                 calling.call_job(function, spec, job, writers)
             else:

@@ -291,9 +291,9 @@ def test_notes_go_with_what_they_are_about(place: Place) -> None:
     dead = {a.digest for r in place.state().results.values() for a in r.outputs.values()}
     place.apply("default", 1)
     needed = {a.digest for r in place.state().results.values() for a in r.outputs.values()}
-    key = sha256_text("key")
-    paths = {digest: note_path(key, digest, b"note") for digest in dead | needed}
-    for path in (*paths.values(), note_path(key, sha256_text("never stored"), b"note")):
+    note = sha256_text("note")
+    paths = {digest: note_path(digest, note) for digest in dead | needed}
+    for path in (*paths.values(), note_path(sha256_text("never stored"), note)):
         place.storage.put(path, b"note")
     place.collect()
     assert dead - needed
