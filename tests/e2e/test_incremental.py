@@ -69,11 +69,11 @@ def test_only_what_may_be_taken_is_believed(project: Project) -> None:
     project.write("main.zen.hcl", 'zenctl {\n  reuse_from = ["trusted"]\n}\n' + CONFIGURATION)
     project.ok("apply", "-auto-approve")
     project.ok("workspace", "new", "stranger")
-    assert "reused" not in project.ok("apply", "-auto-approve")
+    assert "shards reused" not in project.ok("apply", "-auto-approve")
     project.ok("workspace", "new", "trusted")
     with open(project.root / "rows.csv", "a") as stream:
         stream.write(lines(ROWS, ROWS + 10))
-    assert "reused" not in project.ok("apply", "-auto-approve")
+    assert "shards reused" not in project.ok("apply", "-auto-approve")
     with open(project.root / "rows.csv", "a") as stream:
         stream.write(lines(ROWS, ROWS + 10))
     project.ok("workspace", "select", "stranger")
