@@ -57,6 +57,13 @@ def test_an_apply_after_an_append_reuses_all_shards_but_the_last(project: Projec
         known,
     ]
 
+    said = project.ok("state", "diff", "1")
+    assert re.search(r"data\.id +moved by 0\.010 \(KS\), mean 165000 -> 166650\n", said), said
+    (data,) = [c for c in json.loads(project.ok("state", "diff", "-json", "1"))["changes"] if "csv" in c["address"]]
+    (moved,) = [item for item in data["drift"]["data"] if item["feature"] == "id"]
+    assert (moved["measure"], moved["new_values"]) == ("KS", [])
+    assert 0.009 < moved["distance"] < 0.011
+
     notes = project.root / ".zenctl/artifacts/known"
     assert len([path for path in notes.rglob("*") if path.is_file()]) == 6
     project.ok("state", "gc", "-auto-approve")
