@@ -95,9 +95,8 @@ class Settler:
         return (memo.expansion, memo.diagnostics) if memo is not None else (SINGLE, ())
 
     def spots(self, place: Place, found: Iterable[Reference], own: Roots) -> list[Spot]:
-        """The spots that references of a module's instance need, as far as instances of modules are known already.
-
-        `own` are root names that the references may use besides.
+        """The spots that references of a module's instance, which has `own` root names besides, need, as far as
+        instances of modules are known already.
         """
         module = self.modules[_path(place)]
         spots: dict[Spot, None] = {}
