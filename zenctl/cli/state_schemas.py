@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zenctl.cli.schema_parts import ADDRESS, ANY, COUNT, FLAG, TEXT, Schema, document, fields, reason
+from zenctl.metadata.applies import OUTCOMES
 from zenctl.metadata.store import ExecutionState
 
 DIGEST: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -199,11 +200,10 @@ def _components() -> Schema:
 
 def apply() -> Schema:
     """One apply, as `apply_document` writes it."""
-    outcomes = ["complete", "failed", "interrupted", "running", "dead", "abandoned"]
     return fields(
         {
             "serial": COUNT,
-            "result": {"enum": outcomes},
+            "result": {"enum": list(OUTCOMES)},
             "began": _TIME,
             "ended": _TIME,
             "user": TEXT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -18,6 +19,7 @@ from zenctl.cli.views.verification import verified_document
 from zenctl.diagnostics import error
 from zenctl.engine.collecting import Collected
 from zenctl.engine.verifying import VerifyOutcome
+from zenctl.metadata.applies import OUTCOMES
 
 PROBLEM = error("x", "No store", "Make one.")
 ROW = {"address": "step.train.fit", "state": "COMPLETE", "execution_id": 1, "serial": 3}
@@ -62,6 +64,11 @@ def test_what_the_views_write_fits(name: str) -> None:
 def test_what_nothing_could_be_told_of_fits_too() -> None:
     VALIDATORS["verification"].validate(verified_document(VerifyOutcome(None, (PROBLEM,)), SOURCES))
     VALIDATORS["garbage"].validate(garbage_document(None, None, (PROBLEM,), SOURCES))
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_an_apply_may_have_ended_in_any_way(outcome: str) -> None:
+    VALIDATORS["history"].validate(history_document([replace(APPLY, outcome=outcome)], "default"))
 
 
 @pytest.mark.parametrize(("name", "place"), ALL, ids=shown)
