@@ -69,3 +69,19 @@ def test_an_apply_after_an_append_reuses_all_shards_but_the_last(project: Projec
     project.ok("state", "gc", "-auto-approve")
     assert len([path for path in notes.rglob("*") if path.is_file()]) == 3
     assert "No changes" in project.ok("plan")
+
+
+def test_only_what_may_be_taken_is_believed(project: Project) -> None:
+    """Without `reuse_from` a workspace makes everything itself: what another one left could be anything."""
+    project.write("main.zen.hcl", 'zenctl {\n  reuse_from = ["trusted"]\n}\n' + CONFIGURATION)
+    project.ok("apply", "-auto-approve")
+    project.ok("workspace", "new", "stranger")
+    assert "shards reused" not in project.ok("apply", "-auto-approve")
+    project.ok("workspace", "new", "trusted")
+    with open(project.root / "rows.csv", "a") as stream:
+        stream.write(lines(ROWS, ROWS + 10))
+    assert "shards reused" not in project.ok("apply", "-auto-approve")
+    with open(project.root / "rows.csv", "a") as stream:
+        stream.write(lines(ROWS, ROWS + 10))
+    project.ok("workspace", "select", "stranger")
+    assert reused(project.ok("apply", "-auto-approve"), "datasource.csv.rows")[0] > 0

@@ -59,7 +59,8 @@ class JobSpec:
     - `secrets` maps an environment variable's name to a reference; never a value.
     - `image` is the container image that the job is to run in, `NAME@sha256:...`; `variables` name those of the
       environment where zenctl runs that it is to have there.
-    - `anew` says that nothing may be taken over from earlier jobs, as where two runs are to be compared.
+    - `notes` are those of earlier jobs that this one may believe, by key, newest first: (digest of the artifact, digest
+      of the note). A store may be written by others, so no other note counts.
     - `timeout` is in seconds.
     """
 
@@ -77,9 +78,9 @@ class JobSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     processing: Mapping[str, Any] = field(default_factory=dict)
     timeout: Optional[float] = None
-    anew: bool = False
     image: str = ""
     variables: Tuple[str, ...] = ()
+    notes: Mapping[str, Tuple[Tuple[str, str], ...]] = field(default_factory=dict)
     format: int = FORMAT
 
     @property

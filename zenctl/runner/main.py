@@ -30,7 +30,6 @@ from zenctl.runner.outputs import make_writers, store_outputs
 from zenctl.runner.progress import ProgressFile
 from zenctl.runner.secrets import redact, resolve
 from zenctl.sdk.job import listen
-from zenctl.sdk.memory import NoMemory
 
 DONE, FAILED, NO_RESULT = 0, 1, 3
 """Exit codes: the outputs are there; result.json says what went wrong; not even that could be written."""
@@ -198,7 +197,7 @@ class _Run:
         try:
             function = code.load(spec.entry, self._folders.code)
             if spec.entry.arguments == "job":
-                memory = NoMemory() if spec.anew else StoreMemory(self._storage)
+                memory = StoreMemory(self._storage, spec.notes)
                 job = calling.make_job(spec, inputs, writers, self._folders.scratch, memory)
                 calling.call_job(function, spec, job, writers)
             else:

@@ -8,13 +8,14 @@ import pytest
 
 from zenctl.digests import sha256_bytes, sha256_text
 from zenctl.jobs.artifacts import NOTES, blob_path, check_tree, note_path
+from zenctl.jobs.result import OutputResult
 from zenctl.jobs.spec import Entry, JobSpec, OutputSpec
 from zenctl.jobs.storage import FolderStorage, StorageError
-from zenctl.runner.memory import NEWEST, StoreMemory
+from zenctl.runner.memory import StoreMemory
 
 from .conftest import RunnerBench
 
-KEY = sha256_text("key")
+KEY, NOTE = sha256_text("key"), sha256_bytes(b"a note")
 STEP = f"""
 import hashlib
 def step(job):
@@ -31,20 +32,22 @@ def step(job):
 """
 
 
-def order(bench: RunnerBench) -> JobSpec:
+def order(bench: RunnerBench, *earlier: OutputResult) -> JobSpec:
+    """A job that may believe what these earlier ones left."""
     entry = Entry(file="steps/fit.py", function="step", arguments="job")
-    return bench.order(STEP, entry=entry, outputs={"out": OutputSpec("Artifact")})
+    notes = {KEY: tuple((result.digest, result.notes[KEY]) for result in earlier)}
+    return bench.order(STEP, entry=entry, outputs={"out": OutputSpec("Artifact")}, notes=notes)
 
 
 def test_a_known_file_is_named_and_the_artifact_is_the_same(bench: RunnerBench) -> None:
     first = bench.succeed(order(bench)).outputs["out"]
     assert "known: []" in bench.log
-    second = bench.succeed(order(bench))
+    second = bench.succeed(order(bench, first))
     assert "known: [b'a note']" in bench.log
     assert second.outputs["out"] == replace(first, reused=1)
     check_tree(bench.storage, first.digest)
     assert bench.files(second, "out") == {"small": b"y", "sub/big": b"x" * 1000}
-    assert [info.path for info in bench.storage.list(NOTES)] == [note_path(KEY, first.digest, b"a note")]
+    assert [info.path for info in bench.storage.list(NOTES)] == [note_path(first.digest, NOTE)]
 
 
 def test_what_is_gone_or_of_another_size_is_written_again(bench: RunnerBench) -> None:
@@ -56,31 +59,29 @@ def test_what_is_gone_or_of_another_size_is_written_again(bench: RunnerBench) ->
     assert bench.succeed(order(bench)).outputs["out"] == first
 
 
-def test_a_job_that_is_to_be_made_anew_knows_nothing(bench: RunnerBench) -> None:
+def test_only_what_the_order_names_is_read_and_only_if_it_is_that(bench: RunnerBench) -> None:
     first = bench.succeed(order(bench)).outputs["out"]
-    spec = bench.order(STEP, **{name: getattr(order(bench), name) for name in ("entry", "outputs")}, anew=True)
-    assert bench.succeed(spec).outputs["out"] == first
+    bench.succeed(order(bench))
     assert "known: []" in bench.log
-
-
-def test_the_newest_notes_are_read(bench: RunnerBench) -> None:
-    memory = StoreMemory(bench.storage)
-    for at in range(NEWEST + 2):
-        data = b"%d" % at
-        bench.storage.put(note_path(KEY, sha256_text(str(at)), data), data)
-    found = memory.recall(KEY)
-    assert len(found) == NEWEST
-    assert memory.recall(sha256_text("other")) == []
+    bench.storage.put(note_path(first.digest, NOTE), b"another note", overwrite=True)
+    bench.succeed(order(bench, first))
+    assert "known: []" in bench.log
+    stored = replace(first, notes={KEY: sha256_bytes(b"other")})
+    bench.storage.put(note_path(first.digest, sha256_bytes(b"other")), b"other")
+    bench.succeed(order(bench, first, stored))
+    assert "known: [b'other']" in bench.log
 
 
 def test_a_store_that_refuses_is_an_empty_one(bench: RunnerBench, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise StorageError("UNAUTHORIZED", "no")
 
-    bench.storage.put(note_path(KEY, sha256_text("a"), b"x"), b"x")
+    artifact, note = sha256_text("a"), sha256_bytes(b"x")
+    bench.storage.put(note_path(artifact, note), b"x")
+    notes = {KEY: [(artifact, note)]}
+    assert StoreMemory(bench.storage, notes).recall(KEY) == [b"x"]
     monkeypatch.setattr(FolderStorage, "open", refuse)
-    assert StoreMemory(bench.storage).recall(KEY) == []
-    for name in ("list", "stat"):
-        monkeypatch.setattr(FolderStorage, name, refuse)
-    memory = StoreMemory(bench.storage)
+    assert StoreMemory(bench.storage, notes).recall(KEY) == []
+    monkeypatch.setattr(FolderStorage, "stat", refuse)
+    memory = StoreMemory(bench.storage, notes)
     assert (memory.recall(KEY), memory.holds(sha256_text("a"), 1)) == ([], False)
