@@ -194,6 +194,7 @@ class DatasetOutput(Output[Dataset]):
         super().__init__(path, name, type)
         self._cutter = cutter or Cutter()
         self._closed = False
+        self._passed = 0
         self._start()
 
     def _start(self) -> None:
@@ -207,7 +208,7 @@ class DatasetOutput(Output[Dataset]):
     @property
     def rows(self) -> int:
         """Rows written so far."""
-        return self._pending_rows + (self._shards.total_rows if self._shards is not None else 0)
+        return self._passed + self._pending_rows + (self._shards.total_rows if self._shards is not None else 0)
 
     def declare(self, types: Mapping[str, str]) -> None:
         """Settle columns ahead of the first write: feature types by name. A declared output may stay without rows."""
@@ -240,6 +241,15 @@ class DatasetOutput(Output[Dataset]):
             raise ValueError(f"output {self.name!r} has no columns yet: call declare first")
         self._flush()
         self._append(encoded, statistics)
+
+    def pass_on(self, artifact: Artifact) -> None:
+        """Write the shards of another Dataset as they are; nothing else can be written then."""
+        self._check_open()
+        if self._declared:
+            raise ValueError(f"output {self.name!r} already has columns")
+        super().pass_on(artifact)
+        self._passed = read_manifest(artifact.path).rows
+        self._closed = True
 
     def discard(self) -> None:
         """Forget everything written so far, as if the output were new."""
