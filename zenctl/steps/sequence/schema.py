@@ -1,19 +1,16 @@
-"""The block `step "sequence"`: its attributes, and how durations are written."""
+"""The block `step "sequence"`: its attributes, inputs and outputs."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from zenctl.schema import ArtifactRef, BlockModel, InputDecl, OutputDecl, StepType, attribute
+from zenctl.steps.data.durations import seconds
 
 Aggregate = Literal["mean", "sum", "min", "max", "first", "last", "count"]
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
 
 class SequenceSettings(BlockModel):
     """The attributes that a job is told."""
@@ -80,14 +77,6 @@ class Sequence(SequenceSettings):
     """The block's attributes."""
 
     inputs: Annotated[dict[str, ArtifactRef], Field()] = attribute("data: rows of one or more series, in any order.")
-
-
-def seconds(duration: str) -> int:
-    """Seconds of "90s", "15m", "1h", "7d", "1w"; raises ValueError."""
-    found = re.fullmatch(r"(\d{1,9})([smhdw])", duration)
-    if found is None or not int(found[1]):
-        raise ValueError(f'"{duration}" is no duration: write "90s", "15m", "1h", "7d" or "1w"')
-    return int(found[1]) * _UNITS[found[2]]
 
 
 def _outputs(_: Mapping[str, Any]) -> dict[str, OutputDecl]:

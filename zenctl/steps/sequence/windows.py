@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.steps.sequence.schema import SequenceSettings
-from zenctl.steps.sequence.times import Times, read_times
+from zenctl.steps.data.times import Times, read_times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import StepError
-from zenctl.steps.sequence.schema import seconds
+from zenctl.steps.data.durations import seconds
 
 MICROSECONDS = 1_000_000
 
@@ -39,6 +39,20 @@ class Times:
                 raise StepError(f"{attribute} is {given:g}, but the times are whole numbers", "Give a whole number.")
             return int(given)
         return float(given)
+
+    def at(self, given: float | str, attribute: str) -> Any:
+        """A point in time in the unit of the values. Raises StepError for one that does not fit them."""
+        if not self.is_text:
+            if isinstance(given, str):
+                raise StepError(f'{attribute} is the text "{given}", but the times are numbers', "Give a number.")
+            return given
+        if not isinstance(given, str):
+            raise StepError(f"{attribute} is {given:g}, but the times are texts", 'Write "2026-03-01T00:00:00Z".')
+        point = read_times(pa.array([given]), attribute)
+        if point.zone != self.zone:
+            here, there = ("a zone", "none") if point.zone else ("no zone", "one")
+            raise StepError(f'{attribute}: "{given}" has {here}, but the times have {there}', "Write both alike.")
+        return int(point.values[0])
 
     def written(self, values: Any) -> Any:
         """Times in the unit of the values, as an Arrow array of the column's type."""
