@@ -12,6 +12,7 @@ from zenctl.steps.data.durations import seconds
 
 Aggregate = Literal["mean", "sum", "min", "max", "first", "last", "count"]
 
+
 class SequenceSettings(BlockModel):
     """The attributes that a job is told."""
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.steps.sequence.schema import SequenceSettings
 from zenctl.steps.data.times import Times, read_times
+from zenctl.steps.sequence.schema import SequenceSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -40,7 +40,7 @@ class Split(BlockModel):
     )
     order: list[str] = attribute("time with ratio: the outputs from the earliest to the latest.", default=[])
     until: dict[str, str | float] = attribute(
-        'time: for each output the time before which its rows lie, and not before that of another: { train = '
+        "time: for each output the time before which its rows lie, and not before that of another: { train = "
         '"2026-01-01T00:00:00Z", eval = "" }. The output with an empty text takes the rest.',
         default={},
     )
@@ -54,9 +54,7 @@ class Split(BlockModel):
     @model_validator(mode="after")
     def _one_way(self) -> Split:
         if [bool(self.ratio), bool(self.values), bool(self.until)].count(True) != 1:
-            raise ValueError(
-                "give one of ratio = { train = 0.8, eval = 0.2 }, column and values, or time and until"
-            )
+            raise ValueError("give one of ratio = { train = 0.8, eval = 0.2 }, column and values, or time and until")
         if self.values:
             self._check_values()
         elif self.until:

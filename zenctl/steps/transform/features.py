@@ -11,9 +11,9 @@ import numpy as np
 
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import StepError
+from zenctl.steps.data.quantiles import Quantiles
 from zenctl.steps.transform.log import log
 from zenctl.steps.transform.measuring import MODE_LIMIT, Measured
-from zenctl.steps.transform.quantiles import Quantiles
 from zenctl.steps.transform.schema import FeatureRule
 from zenctl.steps.transform.state import LOOKUP_METHODS, MISSING, TERM_METHODS, Feature, Token
 

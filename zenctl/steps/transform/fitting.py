@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import Dataset, StepError
+from zenctl.steps.data.quantiles import merge_lower
 from zenctl.steps.transform.columns import kind, missing_column
 from zenctl.steps.transform.features import Column, Learned, token_column
-from zenctl.steps.transform.measuring import Measure, Refine, merge, merge_lower
+from zenctl.steps.transform.measuring import Measure, Refine, merge
 from zenctl.steps.transform.schema import FeatureRule
 from zenctl.steps.transform.state import INDEX_METHODS, TERM_METHODS, Feature, TransformState
 

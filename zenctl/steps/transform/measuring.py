@@ -13,20 +13,16 @@ import pyarrow.compute as pc
 
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.snapshot_statistics import NumberStatistics, summarise
+from zenctl.steps.data.quantiles import Lower, lower_counts, upper_counts
 from zenctl.steps.transform.columns import column, numbers, tokens
-from zenctl.steps.transform.quantiles import lower_counts, upper_counts
 from zenctl.steps.transform.state import MISSING, Token
 from zenctl.steps.transform.terms import documents
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from zenctl.steps.transform.features import Column
 
 MODE_LIMIT = 100_000
 """Different numbers counted to find the most frequent one; with more there is none worth the name."""
-
-Lower = dict[str, dict[int, "NDArray[np.int64]"]]
 
 
 @dataclass
@@ -94,15 +90,6 @@ class Refine:
             values = numbers(batch.column(batch.schema.get_field_index(name)))
             found[name] = lower_counts(values, stretches)
         return found
-
-
-def merge_lower(left: Lower, right: Lower) -> Lower:
-    """The counts of both."""
-    for name, stretches in right.items():
-        known = left.setdefault(name, {})
-        for at, counts in stretches.items():
-            known[at] = known[at] + counts if at in known else counts
-    return left
 
 
 def _number(wanted: Column, values: Any) -> Measured:

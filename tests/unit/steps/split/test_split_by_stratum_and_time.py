@@ -130,4 +130,6 @@ def test_both_compositions_give_the_same_bytes(tmp_path: Path, params: dict[str,
     table = pa.table({"n": [i * 7919 % 9000 for i in range(9000)], "kind": [f"k{i % 7}" for i in range(9000)]})
     here = divided(tmp_path / "process", table, **params)
     beam = divided(tmp_path / "beam", table, DirectProcessing().options(), **params)
-    assert {n: scan_folder(d.path).digest for n, d in here.items()} == {n: scan_folder(d.path).digest for n, d in beam.items()}
+    assert {n: scan_folder(d.path).digest for n, d in here.items()} == {
+        n: scan_folder(d.path).digest for n, d in beam.items()
+    }

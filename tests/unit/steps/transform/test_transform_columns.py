@@ -275,7 +275,7 @@ FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 @settings(deadline=None, max_examples=60)
 @given(st.lists(FINITE, min_size=1, max_size=60), st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.9]), min_size=1))
 def test_quantiles_are_exact(values: list[float], shares: list[float]) -> None:
-    from zenctl.steps.transform.quantiles import Quantiles, lower_counts, upper_counts
+    from zenctl.steps.data.quantiles import Quantiles, lower_counts, upper_counts
 
     array = np.array([*values, float("nan"), float("inf")], dtype=np.float32)
     wanted = Quantiles(upper_counts(array), tuple(shares))

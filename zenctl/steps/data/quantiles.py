@@ -34,6 +34,19 @@ def lower_counts(values: NDArray[np.float32], stretches: Sequence[int]) -> dict[
     return {at: np.bincount(keys[upper == at] & np.uint32(HALF - 1), minlength=HALF) for at in stretches}
 
 
+Lower = dict[str, dict[int, "NDArray[np.int64]"]]
+"""Lower counts by column and stretch."""
+
+
+def merge_lower(left: Lower, right: Lower) -> Lower:
+    """The counts of both."""
+    for name, stretches in right.items():
+        known = left.setdefault(name, {})
+        for at, counts in stretches.items():
+            known[at] = known[at] + counts if at in known else counts
+    return left
+
+
 @dataclass(frozen=True)
 class Quantiles:
     """The wanted `shares` (0 to 1) of a column whose upper counts are known."""
