@@ -71,7 +71,7 @@ class LoadedModel:
 
     def _tensors(self, batch: Any) -> dict[str, Any]:
         if self.card is not None:
-            return {f.name: raw(batch, f.name, f.type, WHERE) for f in self.card.features}
+            return {self._input(f.name): raw(batch, f.name, f.type, WHERE) for f in self.card.features}
         inputs = self._function.inputs
         if self._features is not None:
             if len(inputs) != 1:
@@ -82,6 +82,10 @@ class LoadedModel:
             found = [numbers(column(batch, feature, "float32", WHERE)) for feature in self._features]
             return {name: np.stack(found, axis=1).astype(spec.dtype.as_numpy_dtype)}
         return {name: _tensor(batch, name, spec) for name, spec in inputs.items()}
+
+    def _input(self, feature: str) -> str:
+        """The signature's name of a feature: TensorFlow replaces what stands in no identifier."""
+        return feature if feature in self._function.inputs else re.sub(r"\W", "_", feature)
 
 
 def find_model(folder: Path) -> Path:

@@ -81,7 +81,9 @@ class Sequence(SequenceSettings):
 
 
 def _outputs(_: Mapping[str, Any]) -> dict[str, OutputDecl]:
-    return {"data": OutputDecl("Dataset", "one row for each window: by, time of its end, x_t-2, x_t-1, x_t, the label")}
+    return {
+        "data": OutputDecl("Dataset", "one row for each window: by, time of its end, x_lag2, x_lag1, x_lag0, the label")
+    }
 
 
 SEQUENCE = StepType(

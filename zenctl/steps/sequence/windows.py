@@ -71,8 +71,8 @@ class Plan:
 
 
 def at(name: str, shift: int) -> str:
-    """The name of a value in a window: x_t-2, x_t, x_t+1."""
-    return f"{name}_t{shift:+d}" if shift else f"{name}_t"
+    """The name of a value in a window: x_lag2, x_lag0, x_lead1. Names that models' signatures take as they are."""
+    return f"{name}_lead{shift}" if shift > 0 else f"{name}_lag{-shift}"
 
 
 @dataclass(frozen=True)

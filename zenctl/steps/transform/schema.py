@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from zenctl.diagnostics import did_you_mean
 from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, StepType, attribute
@@ -74,6 +74,11 @@ class FeatureRule(BlockModel):
     ngrams: int | None = attribute(
         "n_grams, tf_idf: terms of up to this many words. Default: 1.", default=None, ge=1, le=5
     )
+
+    @model_serializer(mode="wrap")
+    def _what_is_said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans and records show the rule, and not all that it might say."""
+        return {name: value for name, value in whole(self).items() if value is not None}
 
     @model_validator(mode="after")
     def _belongs_together(self) -> FeatureRule:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from zenctl.schema import ArtifactRef, BlockModel, InputDecl, OutputDecl, StepType, attribute
 
@@ -35,6 +35,11 @@ class Expectation(BlockModel):
     max: float | None = attribute("Greatest value that passes.", default=None)
     domain: list[str | int] | None = attribute("Every value that passes: texts or whole numbers.", default=None)
     pattern: str | None = attribute("A regular expression (RE2) that a whole text must match.", default=None)
+
+    @model_serializer(mode="wrap")
+    def _what_is_said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans and records show what is expected, and not all that might be."""
+        return {name: value for name, value in whole(self).items() if value is not None}
 
     @model_validator(mode="after")
     def _consistent(self) -> Expectation:

@@ -143,11 +143,20 @@ def test_batches_do_not_show(tmp_path: Path, form: str, monkeypatch: pytest.Monk
     assert len(found) == 1
 
 
+def write_one(folder: Path, batch: Any) -> None:
+    with PredictionsWriter(folder, "csv") as writer:
+        writer.write(batch)
+
+
 def test_an_error_leaves_no_file(tmp_path: Path) -> None:
     batch = pa.RecordBatch.from_pydict({"s": pa.array([b"\xff"])})
-    with pytest.raises(StepError, match="holds bytes"), PredictionsWriter(tmp_path, "csv") as writer:
-        writer.write(batch)
-        writer._flush()
+    writer = PredictionsWriter(tmp_path, "tfrecord")
+    writer.write(pa.RecordBatch.from_pydict({"s": [f"v{at}" for at in range(70_000)]}))
+    assert writer.file.exists()
+    writer.__exit__(KeyboardInterrupt, None, None)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(StepError, match="holds bytes"):
+        write_one(tmp_path, batch)
     assert not list(tmp_path.iterdir())
 
 

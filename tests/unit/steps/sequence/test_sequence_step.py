@@ -34,15 +34,15 @@ def test_windows_of_the_rows_as_they_are(run_step: Any) -> None:
     data = {"t": [3, 1, 2, 5, 4], "s": ["b", "a", "a", "a", "a"], "x": [9, 1, 2, 5, None], "w": list("zpqsr")}
     ran = run_step(sequence, {"data": data}, OUTPUTS, time="t", by=["s"], window=2, label="x", columns=["x", "w"])
     assert rows(ran) == [
-        {"s": "a", "t": 2, "x_t-1": 1, "x_t": 2, "w_t-1": "p", "w_t": "q", "x_t+1": None},
-        {"s": "a", "t": 4, "x_t-1": 2, "x_t": None, "w_t-1": "q", "w_t": "r", "x_t+1": 5},
+        {"s": "a", "t": 2, "x_lag1": 1, "x_lag0": 2, "w_lag1": "p", "w_lag0": "q", "x_lead1": None},
+        {"s": "a", "t": 4, "x_lag1": 2, "x_lag0": None, "w_lag1": "q", "w_lag0": "r", "x_lead1": 5},
     ]
 
 
 def test_stride_horizon_and_a_longest_time_without_rows(run_step: Any) -> None:
     data = {"t": [0, 1, 2, 3, 10, 11, 12, 13, 14], "x": list(range(9))}
     ran = run_step(sequence, {"data": data}, OUTPUTS, time="t", window=2, stride=2, label="x", horizon=2, max_gap=2)
-    assert [(r["t"], r["x_t-1"], r["x_t+2"]) for r in rows(ran)] == [(1, 0, 3), (11, 4, 7)]
+    assert [(r["t"], r["x_lag1"], r["x_lead2"]) for r in rows(ran)] == [(1, 0, 3), (11, 4, 7)]
 
 
 HOURS = {
@@ -57,15 +57,20 @@ def test_resampling_and_what_becomes_of_gaps(run_step: Any) -> None:
     common = {"time": "when", "every": "1h", "window": 1, "aggregates": {"n": "sum"}}
     split = rows(run_step(sequence, {"data": HOURS}, OUTPUTS, **common))
     assert [r["when"][11:] for r in split] == ["00:00:00Z", "01:00:00Z", "04:00:00Z", "05:00:00Z"]
-    assert [(r["x_t"], r["n_t"], r["s_t"]) for r in split] == [(2, 3, "b"), (None, 3, "c"), (8, 4, "d"), (10, 5, "e")]
+    assert [(r["x_lag0"], r["n_lag0"], r["s_lag0"]) for r in split] == [
+        (2, 3, "b"),
+        (None, 3, "c"),
+        (8, 4, "d"),
+        (10, 5, "e"),
+    ]
     forward = rows(run_step(sequence, {"data": HOURS}, OUTPUTS, gaps="forward", **common))
-    assert [r["n_t"] for r in forward] == [3, 3, 3, 3, 4, 5]
+    assert [r["n_lag0"] for r in forward] == [3, 3, 3, 3, 4, 5]
     line = rows(run_step(sequence, {"data": HOURS}, OUTPUTS, gaps="interpolate", **common))
-    assert [round(r["n_t"], 4) for r in line] == [3, 3, 3.3333, 3.6667, 4, 5]
-    assert [r["s_t"] for r in line] == ["b", "c", "c", "c", "d", "e"]
+    assert [round(r["n_lag0"], 4) for r in line] == [3, 3, 3.3333, 3.6667, 4, 5]
+    assert [r["s_lag0"] for r in line] == ["b", "c", "c", "c", "d", "e"]
     two = {**common, "window": 2, "columns": ["n"]}
     short = rows(run_step(sequence, {"data": HOURS}, OUTPUTS, gaps="forward", max_gap=1, **two))
-    assert [(r["n_t-1"], r["n_t"]) for r in short] == [(3, 3), (4, 5)]
+    assert [(r["n_lag1"], r["n_lag0"]) for r in short] == [(3, 3), (4, 5)]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +80,7 @@ def test_resampling_and_what_becomes_of_gaps(run_step: Any) -> None:
 def test_aggregates(run_step: Any, aggregate: str, expected: float) -> None:
     data = {"t": [0.0, 1.0, 2.0, 7.0], "x": [1.0, 3.0, None, None]}
     ran = run_step(sequence, {"data": data}, OUTPUTS, time="t", every=5, window=1, aggregate=aggregate)
-    assert [r["x_t"] for r in rows(ran)] == [expected, 0 if aggregate == "count" else None]
+    assert [r["x_lag0"] for r in rows(ran)] == [expected, 0 if aggregate == "count" else None]
 
 
 @pytest.mark.parametrize(
