@@ -1,7 +1,8 @@
 """Exact quantiles of single-precision columns in two passes, whatever the order and division of the rows.
 
-A float32 is a 32-bit number in disguise: with the sign folded in, numbers and patterns sort alike. The first pass counts
-by the upper 16 bits, the second by the lower 16, but only in those of the 65,536 stretches that hold a wanted rank.
+A float32 is a 32-bit number in disguise: with the sign folded in, numbers and patterns sort alike. The first pass
+counts by the upper 16 bits, the second by the lower 16, but only in those of the 65,536 stretches that hold a wanted
+rank.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ FORMAT = 1
 """Version of predictions.json's form."""
 
 PREDICTIONS_FILE = "predictions.json"
-"""What the file holds: {"format": 1, "rows": 344, "file": "predictions.csv", "columns": [{"name": ..., "type": ...}]}."""
+"""What the file holds: {"format": 1, "rows": 9, "file": "predictions.csv", "columns": [{"name": ..., "type": ...}]}."""
 
 GROUP_ROWS = 65_536
 """Rows written at a time, a row group of Parquet: always as many, so that batches do not show."""

@@ -81,9 +81,7 @@ class Sequence(SequenceSettings):
 
 
 def _outputs(_: Mapping[str, Any]) -> dict[str, OutputDecl]:
-    return {
-        "data": OutputDecl("Dataset", "one row for each window: by, time of its end, x_lag2, x_lag1, x_lag0, the label")
-    }
+    return {"data": OutputDecl("Dataset", "a row for each window: by, the time of its end, x_lag1, x_lag0, x_lead1")}
 
 
 SEQUENCE = StepType(

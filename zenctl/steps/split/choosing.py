@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,7 @@ def _until(data: Dataset, params: Mapping[str, Any]) -> ByTime:
     times = _times(data, params["time"])
     ends = {name: times.at(end, f"until.{name}") for name, end in params["until"].items() if end != ""}
     order = sorted(ends, key=lambda name: (ends[name], name))
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in itertools.pairwise(order):
         if ends[before] == ends[after]:
             raise StepError(f"until: {before} and {after} end at the same time, so that one of them has no rows")
     rest = next(name for name in params["until"] if name not in ends)

@@ -116,7 +116,7 @@ def _outputs(attributes: Mapping[str, Any]) -> dict[str, OutputDecl]:
 
 SPLIT = StepType(
     name="split",
-    description="Divide rows into parts, such as train and eval, by a hash of each row, the values of a column, or time.",
+    description="Divide rows into parts, such as train and eval, by a hash of each row, by values, or by time.",
     model=Split,
     inputs={"data": InputDecl(("Dataset",), description="the rows to divide")},
     outputs=_outputs,

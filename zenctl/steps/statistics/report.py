@@ -21,7 +21,8 @@ h1 { font-size: 1.4rem; margin: 0 0 .3rem; } .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; } caption { font-size: 1.05rem; font-weight: 600; margin: 2rem 0 .5rem;
   text-align: left; }
 th, td { border-bottom: 1px solid var(--line); padding: .5rem .45rem; text-align: left; vertical-align: top; }
-thead th { color: var(--soft); font-weight: 500; } tbody th { font-weight: 600; max-width: 16rem; overflow-wrap: break-word; }
+thead th { color: var(--soft); font-weight: 500; }
+tbody th { font-weight: 600; max-width: 16rem; overflow-wrap: break-word; }
 .n { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; } .missing { color: var(--bad); }
 .soft { color: var(--soft); font-weight: 400; } .moved { background: var(--mild); }
 svg { display: block; } rect { fill: var(--bar); } path { fill: none; stroke: var(--before); stroke-width: 1.5; }
@@ -119,7 +120,8 @@ def _table(title: str, titles: Sequence[str], last: str, lines: Sequence[str]) -
     head = "".join(f'<th scope="col" class="n">{text}</th>' for text in titles)
     first = f'<thead><tr><th scope="col">column</th>{head}<th scope="col">{last}</th></tr></thead>'
     body = "\n".join(lines)
-    return f'<div class="scroll">\n<table>\n<caption>{title}</caption>\n{first}\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
+    whole = f"<table>\n<caption>{title}</caption>\n{first}\n<tbody>\n{body}\n</tbody>\n</table>"
+    return f'<div class="scroll">\n{whole}\n</div>'
 
 
 def _number_row(pair: _Pair, compared: bool) -> str:

@@ -24,7 +24,7 @@ def _outputs(_: Mapping[str, Any]) -> dict[str, OutputDecl]:
 
 STATISTICS = StepType(
     name="statistics",
-    description="Describe the columns of a dataset: counts, ranges, means, quantiles, frequent values, histograms, drift.",
+    description="Describe the columns of a dataset: counts, ranges, means, quantiles, values, histograms, drift.",
     model=StatisticsBlock,
     inputs={
         "data": InputDecl(("Dataset",), description="the rows to describe"),

@@ -153,7 +153,7 @@ class Learned:
             values = self.measured.values
             if values is None:
                 raise StepError(
-                    f'feature "{self.column.name}": it has more than {MODE_LIMIT:,} different values, so there is no mode',
+                    f'feature "{self.column.name}": with more than {MODE_LIMIT:,} different values it has no mode',
                     'Use fill = "median" or "mean".',
                 )
             return float(min(values, key=lambda value: (-values[value], value))) if values else 0.0

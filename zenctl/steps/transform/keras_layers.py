@@ -124,7 +124,7 @@ class Fill(keras.layers.Layer):  # type: ignore[misc]
 
 
 class Lookup(keras.layers.Layer):  # type: ignore[misc]
-    """Texts or int64 [rows] -> int64 [rows]: 1 + position in the vocabulary; for what is not in it 0, or by its hash."""
+    """Texts or int64 [rows] -> int64 [rows]: 1 + position in the vocabulary; for what is not in it 0, or by hash."""
 
     def __init__(self, feature: Feature) -> None:
         super().__init__(trainable=False)
@@ -157,7 +157,7 @@ class Transform(keras.layers.Layer):  # type: ignore[misc]
         return [layer.table for layer in found if isinstance(layer, (Lookup, Terms))]
 
     def call(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        transformed = {}
+        transformed: dict[str, Any] = {}
         for feature in self.features:
             values = raw[feature.name]
             for layer in self.steps[feature.name]:

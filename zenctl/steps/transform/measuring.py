@@ -53,7 +53,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measure:
-    """From a batch to what is measured of its columns. Raises StepError for one that is not there or not of its type."""
+    """From a batch to what is measured of its columns. Raises StepError for one that is missing or of another type."""
 
     columns: tuple[Column, ...]
     where: str

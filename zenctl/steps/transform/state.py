@@ -133,12 +133,15 @@ class TransformState:
         if raw["format"] > FORMAT:
             raise ValueError(f"{TRANSFORM_FILE} has format {raw['format']}, this zenctl reads up to {FORMAT}")
         try:
-            features = tuple(
-                Feature(**{k: tuple(v) if isinstance(v, list) else v for k, v in f.items()}) for f in raw["features"]
-            )
+            features = tuple(_feature(feature) for feature in raw["features"])
             return cls(features, raw["label"], tuple(raw["left_out"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"{TRANSFORM_FILE}: {error}") from error
+
+
+def _feature(raw: Mapping[str, Any]) -> Feature:
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in raw.items()}
+    return Feature(**values)
 
 
 def read_state(folder: Path) -> TransformState:

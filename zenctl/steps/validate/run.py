@@ -134,8 +134,8 @@ def _stop(found: list[Anomaly], rows: int, settings: ValidateSettings) -> None:
     if stopping and settings.on_anomaly != "warn":
         raise StepError(
             f"the data does not pass: {listed(stopping, rows)}",
-            "Mend the data where it comes from; or, if it is right, change what is expected (`zenctl state schema ADDRESS` "
-            'prints a schema that recorded data passes). on_anomaly = "warn" or "quarantine" lets it go on.',
+            "Mend the data where it comes from; or, if it is right, change what is expected (`zenctl state schema "
+            'ADDRESS` prints a schema that recorded data passes). on_anomaly = "warn" or "quarantine" lets it go on.',
             kind="bad_data",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -143,8 +144,7 @@ class Validate(ValidateSettings):
 
 
 def _check_pattern(pattern: str) -> None:
-    import re2
-
+    re2: Any = importlib.import_module("re2")  # few configurations need it
     try:
         re2.compile(pattern)
     except re2.error as error:
