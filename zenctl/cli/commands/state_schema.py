@@ -22,7 +22,7 @@ min, max, max_missing, pattern. docs/steps.md tells all.
 Examples:
 
   zenctl state schema datasource.csv.penguins > schemas/penguins.json
-  zenctl state schema -output=train step.split.penguins | diff schemas/penguins.json -
+  zenctl state schema -output=train step.split.penguins > schemas/train.json
   zenctl state schema datasource.csv.penguins@3
 
 Exit codes: 0 done, 1 error.

@@ -72,7 +72,7 @@ def listed(found: Sequence[Anomaly], total: int) -> str:
 
 
 def _shown(value: Any, rows: int) -> str:
-    text = repr(value) if isinstance(value, (str, bytes)) else f"{value}"
+    text = f"{value:.7g}" if isinstance(value, float) else repr(value)
     short = text if len(text) <= 60 else text[:57] + "..."
     return f"{short} ({rows:,})" if rows > 1 else short
 

@@ -32,8 +32,8 @@ class Expectation(BlockModel):
     max_missing: float | None = attribute(
         "Share of the rows, from 0 to 1, that may have no value.", default=None, ge=0, le=1
     )
-    min: float | None = attribute("Least value that passes.", default=None)
-    max: float | None = attribute("Greatest value that passes.", default=None)
+    min: int | float | None = attribute("Least value that passes.", default=None)
+    max: int | float | None = attribute("Greatest value that passes.", default=None)
     domain: list[str | int] | None = attribute("Every value that passes: texts or whole numbers.", default=None)
     pattern: str | None = attribute("A regular expression (RE2) that a whole text must match.", default=None)
 
