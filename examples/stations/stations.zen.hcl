@@ -24,22 +24,16 @@ step "validate" "readings" {
   unique     = ["station", "time"]
   on_anomaly = "quarantine"
 
-  feature "temperature" {
-    min = -40
-    max = 50
-  }
-  feature "humidity" {
-    min         = 0
-    max         = 100
-    max_missing = 0.01
-  }
-}
-
-# Some trouble is expected, much of it is not.
-check "sensors" {
-  assert {
-    condition     = step.validate.readings.anomalies.quarantined < 10
-    error_message = "${step.validate.readings.anomalies.quarantined} readings were set aside."
+  feature = {
+    temperature = {
+      min = -40
+      max = 50
+    }
+    humidity = {
+      min         = 0
+      max         = 100
+      max_missing = 0.01
+    }
   }
 }
 
@@ -80,6 +74,14 @@ step "predict" "later" {
   inputs = { model = step.train.next_hour.model, data = step.split.hours.later }
   format = "csv"
   keep   = ["station", "time", "temperature_lag0", "temperature_lead1"]
+}
+
+# Some trouble is expected, much of it is not.
+check "sensors" {
+  assert {
+    condition     = step.validate.readings.anomalies.quarantined < 10
+    error_message = "${step.validate.readings.anomalies.quarantined} readings were set aside."
+  }
 }
 
 output "set_aside" {

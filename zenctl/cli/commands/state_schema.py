@@ -15,7 +15,7 @@ from zenctl.diagnostics import Diagnostic
 
 EPILOG = """
 The document is what `schema = file("...")` of a step validate takes: types,
-whether values may be missing, and the domain of texts with few different values.
+whether values may be missing, the domain of texts with few different values.
 Keep it beside the configuration, in version control, and add what you know:
 min, max, max_missing, pattern. docs/steps.md tells all.
 
