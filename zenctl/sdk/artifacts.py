@@ -104,7 +104,12 @@ class Output(Generic[T]):
         self._facts.update({name: json_value(value, f"fact {name!r}") for name, value in facts.items()})
 
     def pass_on(self, artifact: Artifact) -> None:
-        """Write the files of an input, so that the output is the same artifact: linked where that can be."""
+        """Write the files of an input, so that the output is the same artifact: linked where that can be.
+
+        Nothing else may be written, before or after.
+        """
+        if self.written():
+            raise ValueError(f"output {self.name!r} was written already")
         for where, _, names in os.walk(artifact.path):
             folder = self.path / Path(where).relative_to(artifact.path)
             folder.mkdir(parents=True, exist_ok=True)

@@ -241,7 +241,6 @@ class DatasetOutput(Output[Dataset]):
         self._cutter = cutter or Cutter()
         self._compression = "none"
         self._closed = False
-        self._passed = 0
         self._start()
 
     def _start(self) -> None:
@@ -255,7 +254,7 @@ class DatasetOutput(Output[Dataset]):
     @property
     def rows(self) -> int:
         """Rows written so far."""
-        return self._passed + self._pending_rows + (self._shards.total_rows if self._shards is not None else 0)
+        return self._pending_rows + (self._shards.total_rows if self._shards is not None else 0)
 
     def declare(self, types: Mapping[str, str]) -> None:
         """Settle columns ahead of the first write: feature types by name. A declared output may stay without rows.
@@ -316,15 +315,6 @@ class DatasetOutput(Output[Dataset]):
         """Take in the statistics of rows that `writer` was given."""
         self._opened()[1].merge(statistics)
 
-    def pass_on(self, artifact: Artifact) -> None:
-        """Write the shards of another Dataset as they are; nothing else can be written then."""
-        self._check_open()
-        if self._declared:
-            raise ValueError(f"output {self.name!r} already has columns")
-        super().pass_on(artifact)
-        self._passed = read_manifest(artifact.path).rows
-        self._closed = True
-
     def discard(self) -> None:
         """Forget everything written so far, as if the output were new."""
         self._check_open()
@@ -354,7 +344,7 @@ class DatasetOutput(Output[Dataset]):
 
     def properties(self) -> Dict[str, Any]:
         """The number of rows."""
-        return {"rows": self.rows}
+        return {"rows": self.rows, **super().properties()}
 
     def _take(self, batch: Any) -> None:
         """Gather small batches and cut large ones, so that encoding works on blocks of a good size."""

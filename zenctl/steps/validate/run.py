@@ -151,6 +151,7 @@ def _write(
     """Write the rows; gives the number of those that were set aside."""
     if settings.on_anomaly != "quarantine" or not (rules or keys):
         job.outputs["data"].pass_on(data)
+        job.outputs["data"].describe(rows=data.num_rows)
         if settings.on_anomaly == "quarantine":
             job.outputs["quarantine"].declare(data.schema.types)
         return 0
