@@ -55,7 +55,7 @@ class SequenceSettings(BlockModel):
         if isinstance(value, str):
             seconds(value)
         elif value is not None and not value > 0:
-            raise ValueError("must be above 0")
+            raise ValueError("every and max_gap must be above 0")
         return value
 
     @model_validator(mode="after")

@@ -114,10 +114,10 @@ with warnings.catch_warnings():
                 document = json.loads(schema)
             except ValueError as error:
                 raise ValueError(
-                    f'is not JSON ({error}); write schema = file("schemas/NAME.json"), which gives the file\'s content'
+                    f'schema is not JSON ({error}): write schema = file("schemas/NAME.json"), which gives the file\'s content'
                 ) from None
             if not isinstance(document, dict):
-                raise ValueError("must be a JSON object with features")
+                raise ValueError("schema must be a JSON object with features")
             return document
 
         @property
