@@ -114,7 +114,7 @@ with warnings.catch_warnings():
                 document = json.loads(schema)
             except ValueError as error:
                 raise ValueError(
-                    f'schema is not JSON ({error}): write schema = file("schemas/NAME.json"), which gives the file\'s content'
+                    f'schema is not JSON ({error}): write schema = file("schemas/NAME.json"), its content'
                 ) from None
             if not isinstance(document, dict):
                 raise ValueError("schema must be a JSON object with features")
