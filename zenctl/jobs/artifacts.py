@@ -12,11 +12,14 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Iterator, List, Tuple, Union
+from typing import Iterator, List, Sequence, Tuple, Union
 
 from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file, sha256_stream
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError, check_path
 from zenctl.lazy_dataclasses import dataclass
+
+NOTES = "known/"
+"""Where jobs keep what later ones may start from (`sdk.memory`); it can be deleted at any time."""
 
 
 class CorruptArtifact(Exception):
@@ -73,6 +76,16 @@ def code_path(digest: str) -> str:
     return f"code/{digest[:2]}/{digest}.zip"
 
 
+def note_path(artifact: str, note: str) -> str:
+    """Where the note with this digest stands; it says what the artifact was made of, and is of use as long as that."""
+    return f"{NOTES}{artifact[:2]}/{artifact}/{note}"
+
+
+def noted_artifact(path: str) -> str:
+    """The digest of the artifact that the note at this path is about."""
+    return path.rpartition("/")[0].rpartition("/")[2]
+
+
 def scan_folder(folder: Path) -> Tree:
     """The tree of a local folder (or of one file, then named as it is). Symbolic links are followed only inside it."""
     if folder.is_file():
@@ -93,12 +106,16 @@ def folder_files(folder: Path) -> Iterator[Tuple[str, Path]]:
         yield check_path(path.relative_to(folder).as_posix()), path
 
 
-def store_folder(storage: Storage, folder: Path) -> Tree:
-    """Put a local folder (or file) into the store as an artifact: blobs first, the tree last."""
-    tree = scan_folder(folder)
-    for file in tree.files:
+def store_folder(storage: Storage, folder: Path, references: Sequence[TreeFile] = ()) -> Tree:
+    """Put a local folder (or file) into the store as an artifact: blobs first, the tree last.
+
+    `references` are files of the artifact that the folder lacks because the store has them.
+    """
+    own = scan_folder(folder)
+    for file in own.files:
         source = folder if folder.is_file() else folder / file.path
         _put_whole(storage, blob_path(file.sha256), source, file.size)
+    tree = Tree(tuple(sorted((*own.files, *references), key=lambda f: f.path))) if references else own
     listing = tree.to_json()
     _put_whole(storage, tree_path(tree.digest), listing, len(listing))
     return tree

@@ -30,7 +30,7 @@ from zenctl.engine.results import ResultFinder
 from zenctl.engine.reusing import Trusted
 from zenctl.engine.verifying import VerifyScope, _named
 from zenctl.engine.world import World
-from zenctl.jobs.artifacts import blob_path, code_path, read_tree, store_folder, tree_path
+from zenctl.jobs.artifacts import blob_path, code_path, note_path, read_tree, store_folder, tree_path
 from zenctl.jobs.result import JobResult, OutputResult
 from zenctl.jobs.spec import job_path, result_path
 from zenctl.jobs.storage import TEMPORARY, FolderStorage
@@ -284,6 +284,20 @@ def test_the_newest_versions_stay_and_what_is_freed_is_counted(place: Place) -> 
     assert {g.address: g.versions for g in place.find().groups} == {
         str(addr): 1 for addr, count in versions.items() if count > 1
     }
+
+
+def test_notes_go_with_what_they_are_about(place: Place) -> None:
+    place.apply("default", 0)
+    dead = {a.digest for r in place.state().results.values() for a in r.outputs.values()}
+    place.apply("default", 1)
+    needed = {a.digest for r in place.state().results.values() for a in r.outputs.values()}
+    note = sha256_text("note")
+    paths = {digest: note_path(digest, note) for digest in dead | needed}
+    for path in (*paths.values(), note_path(sha256_text("never stored"), note)):
+        place.storage.put(path, b"note")
+    place.collect()
+    assert dead - needed
+    assert {info.path for info in place.storage.list("known/")} == {paths[digest] for digest in needed}
 
 
 def test_what_is_young_stays(place: Place) -> None:
