@@ -172,7 +172,7 @@ def note(result: JobResult) -> str:
 
 def store_hint(problem: StorageError) -> str:
     """What to do about a store that refuses."""
-    return {
+    return problem.hint or {
         "NO_SPACE": "Free disk space where the artifacts lie, then apply again: completed steps are kept.",
         "UNAUTHORIZED": "Check the permissions of the artifact store.",
         "TRANSIENT": "Apply again: completed steps are kept.",

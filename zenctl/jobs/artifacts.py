@@ -12,10 +12,10 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Iterator, List, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file, sha256_stream
-from zenctl.jobs.storage import FolderStorage, Storage, StorageError, check_path
+from zenctl.jobs.storage import FolderStorage, ObjectInfo, Storage, StorageError, check_path, each
 from zenctl.lazy_dataclasses import dataclass
 
 
@@ -96,9 +96,13 @@ def folder_files(folder: Path) -> Iterator[Tuple[str, Path]]:
 def store_folder(storage: Storage, folder: Path) -> Tree:
     """Put a local folder (or file) into the store as an artifact: blobs first, the tree last."""
     tree = scan_folder(folder)
-    for file in tree.files:
-        source = folder if folder.is_file() else folder / file.path
-        _put_whole(storage, blob_path(file.sha256), source, file.size)
+    alone = folder.is_file()
+
+    def put(file: TreeFile) -> None:
+        _put_whole(storage, blob_path(file.sha256), folder if alone else folder / file.path, file.size)
+
+    for _ in each(storage, put, {file.sha256: file for file in tree.files}.values()):
+        pass
     listing = tree.to_json()
     _put_whole(storage, tree_path(tree.digest), listing, len(listing))
     return tree
@@ -134,14 +138,41 @@ def read_tree(storage: Storage, digest: str) -> Tree:
 
 def check_tree(storage: Storage, digest: str) -> None:
     """Cheap check of an artifact: its tree is right, every blob is there and has its size; raises CorruptArtifact."""
-    for file in read_tree(storage, digest).files:
+    for problem in check_trees(storage, [digest]).values():
+        raise problem
+
+
+def check_trees(storage: Storage, digests: Iterable[str]) -> Dict[str, CorruptArtifact]:
+    """The same of several artifacts: what is wrong, by digest. A distant store is asked for many things at a time."""
+    wanted = list(dict.fromkeys(digests))
+    trees = dict(zip(wanted, each(storage, lambda digest: _tree_or_problem(storage, digest), wanted)))  # noqa: B905
+    paths = dict.fromkeys(blob_path(f.sha256) for tree in trees.values() if isinstance(tree, Tree) for f in tree.files)
+    found = dict(zip(paths, each(storage, storage.stat, paths)))  # noqa: B905 - `strict` needs Python 3.10
+    problems: Dict[str, CorruptArtifact] = {}
+    for digest, tree in trees.items():
+        problem = tree if isinstance(tree, CorruptArtifact) else _missing_file(tree, digest, found)
+        if problem is not None:
+            problems[digest] = problem
+    return problems
+
+
+def _tree_or_problem(storage: Storage, digest: str) -> Union[Tree, CorruptArtifact]:
+    try:
+        return read_tree(storage, digest)
+    except CorruptArtifact as problem:
+        return problem
+
+
+def _missing_file(tree: Tree, digest: str, found: Mapping[str, Optional[ObjectInfo]]) -> Optional[CorruptArtifact]:
+    for file in tree.files:
         path = blob_path(file.sha256)
-        info = storage.stat(path)
+        info = found[path]
         if info is None:
-            raise CorruptArtifact(f"{file.path} of artifact {digest[:12]} is gone: {path}", path=path, missing=True)
+            return CorruptArtifact(f"{file.path} of artifact {digest[:12]} is gone: {path}", path=path, missing=True)
         if info.size != file.size:
             message = f"{file.path} of artifact {digest[:12]} has {info.size} bytes instead of {file.size}: {path}"
-            raise CorruptArtifact(message, path=path, missing=False)
+            return CorruptArtifact(message, path=path, missing=False)
+    return None
 
 
 def remove_damaged(storage: Storage, digest: str) -> List[str]:
@@ -175,10 +206,14 @@ def fetch_tree(storage: Storage, digest: str, target: Path) -> Tree:
     tree = read_tree(storage, digest)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for file in tree.files:
+
+    def fetch(file: TreeFile) -> None:
         place = target / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
         _fetch_blob(storage, file, place, digest)
+
+    for _ in each(storage, fetch, tree.files):
+        pass
     return tree
 
 

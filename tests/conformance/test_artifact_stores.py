@@ -1,0 +1,44 @@
+"""Every artifact store in the cloud keeps the contract of stores, on every emulator of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.emulators import Emulator, fake_gcs, moto
+from zenctl.jobs.storage import Storage
+from zenctl.jobs.stores.opening import open_store
+from zenctl.provider.testing.storage import StorageConformance
+
+S3_ACCESS = {"region": "us-east-1", "key_id": "id", "secret": "secret"}
+
+
+@pytest.fixture(scope="module")
+def gcs_server() -> Iterator[Emulator]:
+    with fake_gcs() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[Emulator]:
+    with moto() as server:
+        yield server
+
+
+def of_job(uri: str, endpoint: str, **access: Any) -> Storage:
+    """A store as a job has it: with the standard library alone."""
+    return open_store(uri, {"endpoint": endpoint, "anonymous": True, **access})
+
+
+class TestGcsOfJobs(StorageConformance):
+    @pytest.fixture
+    def storage(self, gcs_server: Emulator) -> Storage:
+        return of_job(f"gs://{gcs_server.bucket()}/some/where", gcs_server.endpoint)
+
+
+class TestS3OfJobs(StorageConformance):
+    @pytest.fixture
+    def storage(self, s3_server: Emulator) -> Storage:
+        return of_job(f"s3://{s3_server.bucket()}/some/where", s3_server.endpoint, **S3_ACCESS)
