@@ -10,8 +10,10 @@ import pytest
 from tests.emulators import Emulator, fake_gcs, moto
 from zenctl.jobs.storage import Storage
 from zenctl.jobs.stores.opening import open_store
+from zenctl.provider.registry import discover
 from zenctl.provider.testing.storage import StorageConformance
 
+S3_ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 S3_ACCESS = {"region": "us-east-1", "key_id": "id", "secret": "secret"}
 
 
@@ -30,6 +32,26 @@ def s3_server() -> Iterator[Emulator]:
 def of_job(uri: str, endpoint: str, **access: Any) -> Storage:
     """A store as a job has it: with the standard library alone."""
     return open_store(uri, {"endpoint": endpoint, "anonymous": True, **access})
+
+
+def of_zenctl(provider: str, type: str, **config: Any) -> Storage:
+    """A store as zenctl itself has it: through the provider and its SDK."""
+    made = discover().provider(provider)
+    return made.storage(type, {"prefix": "some/where", **config})
+
+
+class TestGcs(StorageConformance):
+    @pytest.fixture
+    def storage(self, gcs_server: Emulator) -> Storage:
+        return of_zenctl("gcp", "gcs", bucket=gcs_server.bucket(), endpoint=gcs_server.endpoint)
+
+
+class TestS3(StorageConformance):
+    @pytest.fixture
+    def storage(self, s3_server: Emulator, monkeypatch: pytest.MonkeyPatch) -> Storage:
+        for name, value in S3_ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+        return of_zenctl("aws", "s3", bucket=s3_server.bucket(), endpoint_url=s3_server.endpoint)
 
 
 class TestGcsOfJobs(StorageConformance):

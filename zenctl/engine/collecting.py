@@ -111,13 +111,8 @@ def collect(
 def _opened(inputs: Inputs, *, create: bool) -> Iterator[World]:
     """A configuration that is right, for it says what is pinned; variables may have no value."""
     opened = open_configuration(inputs, values_required=False)
-    try:
-        with open_world(opened, inputs, create=create) as world:
-            yield world
-    except StorageError as problem:
-        summary = f"The artifact store refused: {problem}"
-        hint = "Check its permissions." if problem.kind == "UNAUTHORIZED" else "Run the command again: it goes on."
-        raise DiagnosticError(error("artifact_store", summary, hint)) from problem
+    with open_world(opened, inputs, create=create) as world:
+        yield world
 
 
 def _texts(problem: DiagnosticError) -> Mapping[str, str]:

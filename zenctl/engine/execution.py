@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,13 +16,22 @@ from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path, tree_path
 from zenctl.jobs.result import JobError, JobResult
-from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
-from zenctl.jobs.storage import Storage, StorageError
+from zenctl.jobs.spec import JobSpec, job_path, log_path, progress_path, result_path
+from zenctl.jobs.storage import Distant, Storage, StorageError
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import OutputRecord
 from zenctl.plans.plan import CodeArchive
-from zenctl.provider import Compute, ErrorKind, JobHandle, JobState, ProviderError, SubmitRequest
+from zenctl.provider import (
+    Compute,
+    ErrorKind,
+    JobHandle,
+    JobState,
+    Progressing,
+    ProviderError,
+    SubmitRequest,
+    no_access,
+)
 
 POLL_FIRST, POLL_MOST = 0.01, 0.25
 """Seconds between two looks at a job: short at first, so that a trivial step costs little; longer as it lasts."""
@@ -53,7 +63,9 @@ class Order:
 
     def request(self, services: Services) -> SubmitRequest:
         """What its backend is told."""
-        return SubmitRequest(self.spec, services.storage.uri, services.runner, services.preload, self.fresh)
+        storage = services.storage
+        access = storage.access if isinstance(storage, Distant) else no_access
+        return SubmitRequest(self.spec, storage.uri, services.runner, services.preload, self.fresh, access)
 
     def handle(self, services: Services) -> JobHandle:
         """How its backend will know it: to be recorded before it is executed, so that nothing of it is ever lost."""
@@ -108,7 +120,11 @@ def attend(
         services.stop.cancel.wait(pause) if not canceled else time.sleep(pause)
         pause = min(pause * 1.3, POLL_MOST)
     _pass_on(job_id, address, compute, handle, services, tail)
-    result = read_result(services.storage, job_id)
+    try:
+        result = read_result(services.storage, job_id)
+    except StorageError as problem:
+        message = f"its result cannot be read from the artifact store: {problem}"
+        result = JobResult(job_id, error=JobError("storage", message, hint=store_hint(problem)))
     if result is None:
         kind = "canceled" if canceled and services.stop.cancel.is_set() else "timeout" if canceled else "lost"
         reason = status.reason or (
@@ -120,8 +136,26 @@ def attend(
             "lost": reason or "its backend does not know it any more",
         }[kind]
         result = JobResult(job_id, error=JobError(kind, message))
+    keep_log(services.storage, compute, handle, job_id)
     compute.release(handle)
     return verified(services.storage, result)
+
+
+def keep_log(storage: Storage, compute: Compute, handle: JobHandle, job_id: str) -> None:
+    """Put the log of a job that has ended into a distant store; a near one has it already."""
+    if not isinstance(storage, Distant):
+        return
+    with tempfile.TemporaryDirectory(prefix="zenctl-log-") as folder:
+        file = Path(folder, "log.txt")
+        offset = 0
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            while (chunk := compute.logs(handle, offset)).text:
+                stream.write(chunk.text)
+                offset = chunk.next_offset
+        # The result counts, and is there; a log is not worth failing for.
+        with suppress(StorageError):
+            if offset:
+                storage.put(log_path(job_id), file, overwrite=True)
 
 
 def read_result(storage: Storage, job_id: str) -> JobResult | None:
@@ -197,12 +231,9 @@ def _pass_on(job_id: str, address: str, compute: Compute, handle: JobHandle, ser
     if chunk.text:
         services.listener(ChangeLog(address, chunk.text))
     tail.log = chunk.next_offset
-    path = progress_path(job_id)
-    info = services.storage.stat(path)
-    if info is None or info.size <= tail.progress:
+    data = _progress(job_id, compute, handle, services.storage, tail.progress)
+    if not data:
         return
-    with services.storage.open(path, tail.progress) as stream:
-        data = stream.read()
     tail.progress += len(data)
     *lines, tail.rest = (tail.rest + data).split(b"\n")
     latest = _last_progress(lines)
@@ -211,6 +242,18 @@ def _pass_on(job_id: str, address: str, compute: Compute, handle: JobHandle, ser
         services.listener(
             ChangeProgress(address, latest.get("done", 0), latest.get("total", 0), str(latest.get("unit", "")))
         )
+
+
+def _progress(job_id: str, compute: Compute, handle: JobHandle, storage: Storage, offset: int) -> bytes:
+    """What the job has told of its progress since; a distant store is not asked several times a second."""
+    if isinstance(storage, Distant):
+        return compute.progress(handle, offset) if isinstance(compute, Progressing) else b""
+    path = progress_path(job_id)
+    info = storage.stat(path)
+    if info is None or info.size <= offset:
+        return b""
+    with storage.open(path, offset) as stream:
+        return stream.read()
 
 
 def _last_progress(lines: list[bytes]) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from dataclasses import field
 from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
 from zenctl.diagnostics import DiagnosticError
 from zenctl.engine.events import Listener, Notice
-from zenctl.engine.execution import output_records, read_result, verified
+from zenctl.engine.execution import keep_log, output_records, read_result, verified
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.jobs.storage import Storage
 from zenctl.lazy_dataclasses import dataclass
@@ -54,6 +54,7 @@ def settle(
         if result is not None and not attempt.repeated and verified(storage, result).ok:
             recorder.complete(attempt.execution_id, output_records(result), environment=dict(result.environment))
             if attempt.handle:
+                keep_log(storage, compute, attempt.handle, attempt.job_id)
                 compute.release(attempt.handle)
             found.adopted.append(addr)
             listener(
@@ -66,6 +67,7 @@ def settle(
                 continue
             compute.cancel(attempt.handle)
         if attempt.handle:
+            keep_log(storage, compute, attempt.handle, attempt.job_id)
             compute.release(attempt.handle)
         recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
         found.ended.append(addr)

@@ -100,7 +100,7 @@ class Distant(Protocol):
         """How many calls at a time pay off."""
         ...
 
-    def access(self, *, credentials: bool) -> Mapping[str, Any]:
+    def access(self, credentials: bool) -> Mapping[str, Any]:
         """What a job must be told, besides the URI, to reach the store: plain JSON, see `stores.opening`.
 
         With `credentials` there are short-lived ones in it, for a job on this machine: never to be written anywhere.

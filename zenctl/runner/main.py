@@ -37,6 +37,10 @@ ALIVE = "alive"
 """File in the work folder that a job touches first, so that a process which hangs at its start is known."""
 
 
+PROGRESS = "progress.jsonl"
+"""File in the work folder with the job's progress, where the artifact store is no folder that it could stand in."""
+
+
 @dataclass(frozen=True)
 class Folders:
     """A job's own folders below its work folder. `code` stands for the configuration's folder."""
@@ -194,9 +198,9 @@ class _Run:
 
     def _progress(self) -> Optional[ProgressFile]:
         storage = self._storage
-        if not isinstance(storage, FolderStorage):
-            return None
-        return ProgressFile(storage.local_path(progress_path(self._spec.job_id)))
+        if isinstance(storage, FolderStorage):
+            return ProgressFile(storage.local_path(progress_path(self._spec.job_id)))
+        return ProgressFile(self._folders.work / PROGRESS)
 
     def _result(
         self, outputs: Optional[Mapping[str, OutputResult]] = None, error: Optional[JobError] = None

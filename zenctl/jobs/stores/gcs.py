@@ -48,7 +48,7 @@ class GcsBucket:
     def uri(self) -> str:
         return f"gs://{self.bucket}"
 
-    def access(self, *, credentials: bool) -> Mapping[str, Any]:  # noqa: ARG002 - a job hands nothing on
+    def access(self, credentials: bool) -> Mapping[str, Any]:  # noqa: ARG002 - a job hands nothing on
         return {}
 
     def read(self, key: str, start: int, length: int, version: str) -> Piece:

@@ -106,7 +106,7 @@ class Bucket(Protocol):
         """Delete it; one that is not there is success."""
         ...
 
-    def access(self, *, credentials: bool) -> Mapping[str, Any]:
+    def access(self, credentials: bool) -> Mapping[str, Any]:
         """See `zenctl.jobs.storage.Distant`."""
         ...
 
@@ -138,8 +138,8 @@ class ObjectStorage:
     def uri(self) -> str:
         return f"{self._bucket.uri}/{self._prefix}" if self._prefix else self._bucket.uri
 
-    def access(self, *, credentials: bool) -> Mapping[str, Any]:
-        return self._bucket.access(credentials=credentials)
+    def access(self, credentials: bool) -> Mapping[str, Any]:
+        return self._bucket.access(credentials)
 
     def open(self, path: str, offset: int = 0) -> BinaryIO:
         key = self._key(path)

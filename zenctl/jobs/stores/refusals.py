@@ -8,6 +8,22 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass by themselves."""
 
 
+AMAZON_PASSING = frozenset(
+    {
+        "ConditionalRequestConflict",
+        "InternalError",
+        "OperationAborted",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+    }
+)
+"""S3's error codes of which the same holds."""
+
+
 def passing(host: str, status: int, said: str, retry_after: str = "") -> StorageError:
     """The error of a server that cannot answer for the moment. `retry_after` is its header of that name."""
     why = "asks for fewer requests" if status == 429 else f"answered {status}"
@@ -41,8 +57,7 @@ def google_refusal(bucket: str, host: str, status: int, reason: str, said: str, 
 def amazon_refusal(bucket: str, host: str, status: int, code: str, said: str, retry_after: str = "") -> StorageError:
     """The error of a refusal by S3, from its status, error code and message."""
     name = f"s3://{bucket}"
-    if code in ("SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling", "ThrottlingException",
-                "RequestLimitExceeded", "OperationAborted", "ConditionalRequestConflict") or status in PASSING:  # fmt: skip
+    if code in AMAZON_PASSING or status in PASSING:
         return passing(host, status, said or code, retry_after)
     if code == "NoSuchBucket":
         hint = f"Check `bucket` and `endpoint_url`, or create it: aws s3 mb {name}"
@@ -53,7 +68,7 @@ def amazon_refusal(bucket: str, host: str, status: int, code: str, said: str, re
     if code in ("ExpiredToken", "TokenRefreshRequired", "ExpiredTokenException"):
         return StorageError("UNAUTHORIZED", f"the credentials for {name} have expired", SIGN_IN)
     if code in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthorizationHeaderMalformed"):
-        hint = f"{SIGN_IN} Check `region` too." if code != "InvalidAccessKeyId" else SIGN_IN
+        hint = SIGN_IN if code == "InvalidAccessKeyId" else f"{SIGN_IN} Check `region` too."
         return StorageError("UNAUTHORIZED", f"{name} does not accept the credentials ({code}): {said}", hint)
     if status in (301, 307, 400) and code in ("PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraint"):
         return StorageError("INVALID", f"{name} lies in another region", "Set `region` to that of the bucket.")

@@ -1,4 +1,4 @@
-"""Renews a local job's credentials for the store: zenctl, which lives as long as the job does, is asked over loopback."""
+"""Renews a local job's credentials for its store: zenctl is asked over loopback, and lives as long as the job does."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from zenctl.jobs.stores.http import Answer, Cut, HttpClient, Slice, Source
 from zenctl.jobs.stores.objects import Checksum, Found, Piece, Unfinished
 from zenctl.jobs.stores.refusals import amazon_refusal
 from zenctl.jobs.stores.retrying import Retrying
+from zenctl.jobs.stores.s3_upload import Part, upload
 from zenctl.jobs.stores.sigv4 import EMPTY, Credentials, query_text, signed
 
 MARK = "zenctl-put"
@@ -54,7 +55,7 @@ class S3Bucket:
     def uri(self) -> str:
         return f"s3://{self.bucket}"
 
-    def access(self, *, credentials: bool) -> Mapping[str, Any]:  # noqa: ARG002 - a job hands nothing on
+    def access(self, credentials: bool) -> Mapping[str, Any]:  # noqa: ARG002 - a job hands nothing on
         return {}
 
     def read(self, key: str, start: int, length: int, version: str) -> Piece:
@@ -73,9 +74,49 @@ class S3Bucket:
         return answer is not None and answer.header(f"x-amz-meta-{MARK}") == mark
 
     def create(self, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> bool:
-        from zenctl.jobs.stores.s3_upload import upload
-
         return upload(self, key, source, size, mark, overwrite=overwrite)
+
+    def send_whole(self, key: str, data: bytes, sha256: str, mark: str, *, overwrite: bool) -> bool:
+        headers = {**_metadata(mark), **_condition(overwrite), "x-amz-checksum-sha256": sha256}
+        answer = self.send("PUT", key, {}, headers, data)
+        body = answer.read()
+        if answer.status not in (200, 412):
+            raise self.refused(answer, body)
+        return answer.status == 200
+
+    def begin(self, key: str, mark: str) -> str:
+        headers = {**_metadata(mark), "x-amz-checksum-algorithm": "SHA256"}
+        answer = self.send("POST", key, {"uploads": ""}, headers, b"")
+        body = answer.read()
+        if answer.status != 200:
+            raise self.refused(answer, body)
+        return xml(body).findtext("UploadId") or ""
+
+    def send_part(self, key: str, upload_id: str, number: int, data: bytes, sha256: str) -> Part:
+        query = {"partNumber": str(number), "uploadId": upload_id}
+        answer = self.send("PUT", key, query, {"x-amz-checksum-sha256": sha256}, data)
+        body = answer.read()
+        if answer.status != 200:
+            raise self.refused(answer, body)
+        return Part(number, answer.header("ETag"), sha256)
+
+    def complete(self, key: str, upload_id: str, parts: List[Part], *, overwrite: bool) -> bool:
+        listed = "".join(
+            f"<Part><PartNumber>{part.number}</PartNumber><ETag>{part.tag}</ETag>"
+            f"<ChecksumSHA256>{part.sha256}</ChecksumSHA256></Part>"
+            for part in parts
+        )
+        document = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+        answer = self.send("POST", key, {"uploadId": upload_id}, _condition(overwrite), document)
+        body = answer.read()
+        if answer.status == 412:
+            return False
+        if answer.status != 200:
+            raise self.refused(answer, body)
+        # An error may come late, under a status that was sent when all seemed well.
+        if xml(body).tag == "Error":
+            raise StorageError("TRANSIENT", f"{self.uri} could not put the parts of {key} together")
+        return True
 
     def pages(self, prefix: str) -> Iterator[Sequence[Found]]:
         query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
@@ -222,6 +263,14 @@ class _Reading:
     def _take(self, data: bytes) -> None:
         self._parts.append(data)
         self._got += len(data)
+
+
+def _metadata(mark: str) -> Dict[str, str]:
+    return {"Content-Type": "application/octet-stream", f"x-amz-meta-{MARK}": mark}
+
+
+def _condition(overwrite: bool) -> Dict[str, str]:
+    return {} if overwrite else {"If-None-Match": "*"}
 
 
 def xml(body: bytes) -> ElementTree.Element:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import Dict, List, Tuple
+from typing import Any, Callable, List, Protocol
 
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.http import Slice, Source
-from zenctl.jobs.stores.s3 import MARK, S3Bucket, xml
+from zenctl.jobs.stores.retrying import Retrying
+from zenctl.lazy_dataclasses import dataclass
 
 SMALL = 16 << 20
 """Bytes up to which an object is sent in one request."""
@@ -24,10 +25,56 @@ AT_ONCE = 4
 """Parts under way at a time: with PART, the most memory that an upload takes."""
 
 
-def upload(bucket: S3Bucket, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> bool:
+@dataclass(frozen=True)
+class Part:
+    """A part that was received: its number from 1, its entity tag, and its SHA-256 in base64."""
+
+    number: int
+    tag: str
+    sha256: str
+
+
+class Sending(Protocol):
+    """The requests of an upload, one try each; StorageError says what went wrong."""
+
+    @property
+    def retry(self) -> Retrying: ...
+
+    @property
+    def uri(self) -> str: ...
+
+    def is_marked(self, key: str, mark: str) -> bool:
+        """Whether what is there was made by the call of that mark."""
+        ...
+
+    def send_whole(self, key: str, data: bytes, sha256: str, mark: str, *, overwrite: bool) -> bool:
+        """Store it; False if something is there already."""
+        ...
+
+    def begin(self, key: str, mark: str) -> str:
+        """Begin an upload in parts, and give its id."""
+        ...
+
+    def send_part(self, key: str, upload_id: str, number: int, data: bytes, sha256: str) -> Part:
+        """Send one part."""
+        ...
+
+    def complete(self, key: str, upload_id: str, parts: List[Part], *, overwrite: bool) -> bool:
+        """Make them the object; False if something is there already. NOT_FOUND: there is no such upload any more."""
+        ...
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """Drop the upload; one that is gone is success."""
+        ...
+
+
+def upload(bucket: Sending, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> bool:
     """Store it, whole or not at all, with checksums that S3 compares; False if something is there already."""
-    uploading = _Uploading(bucket, key, source, size, mark, overwrite=overwrite)
-    return bucket.retry(uploading.at_once) if size <= SMALL else uploading.in_parts()
+    if size > SMALL:
+        return _in_parts(bucket, key, source, size, mark, overwrite=overwrite)
+    data = b"".join(Slice(source, 0, size).blocks())
+    digest = _sha256(data)
+    return _own(bucket, key, mark, lambda: bucket.send_whole(key, data, digest, mark, overwrite=overwrite))
 
 
 def part_size(size: int) -> int:
@@ -35,100 +82,52 @@ def part_size(size: int) -> int:
     return max(PART, -(-size // MOST_PARTS))
 
 
-class _Uploading:
-    def __init__(self, bucket: S3Bucket, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> None:
-        self._bucket = bucket
-        self._key = key
-        self._source = source
-        self._size = size
-        self._mark = mark
-        self._condition: Dict[str, str] = {} if overwrite else {"If-None-Match": "*"}
-        self._metadata = {"Content-Type": "application/octet-stream", f"x-amz-meta-{MARK}": mark}
-        self._repeated = False
+def _own(bucket: Sending, key: str, mark: str, call: Callable[[], bool]) -> bool:
+    """Repeat a call that stores an object; what is there after a try whose answer was lost may be its own."""
+    tries: List[Any] = []
 
-    def at_once(self) -> bool:
-        """One request."""
-        data = b"".join(Slice(self._source, 0, self._size).blocks())
-        headers = {**self._metadata, **self._condition, "x-amz-checksum-sha256": _sha256(data)}
-        repeated, self._repeated = self._repeated, True
-        answer = self._bucket.send("PUT", self._key, {}, headers, data)
-        body = answer.read()
-        if answer.status == 412:
-            return repeated and self._bucket.is_marked(self._key, self._mark)
-        if answer.status != 200:
-            raise self._bucket.refused(answer, body)
-        return True
-
-    def in_parts(self) -> bool:
-        """An upload of several requests. One that fails is dropped, so that nothing of it is paid for."""
-        upload_id = self._bucket.retry(self._begin)
+    def once() -> bool:
+        tries.append(None)
         try:
-            step = part_size(self._size)
-            starts = range(0, self._size, step)
-            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="zenctl-parts") as pool:
-                try:
-                    parts = list(
-                        pool.map(lambda n: self._part(upload_id, n + 1, starts[n], step), range(len(starts)))
-                    )
-                finally:
-                    pool.shutdown(wait=True, cancel_futures=True)
-            stored = self._bucket.retry(lambda: self._complete(upload_id, parts))
-        except BaseException:
-            self._drop(upload_id)
+            return call() or (len(tries) > 1 and bucket.is_marked(key, mark))
+        except StorageError as error:
+            if error.kind == "NOT_FOUND" and len(tries) > 1:
+                return bucket.is_marked(key, mark)
             raise
-        if not stored:
-            self._drop(upload_id)
-        return stored
 
-    def _drop(self, upload_id: str) -> None:
-        try:
-            self._bucket.abort(self._key, upload_id)
-        except StorageError:
-            # The store is away, which is being told; `state gc` finds the upload later.
-            return
+    return bucket.retry(once)
 
-    def _begin(self) -> str:
-        headers = {**self._metadata, "x-amz-checksum-algorithm": "SHA256"}
-        answer = self._bucket.send("POST", self._key, {"uploads": ""}, headers, b"")
-        body = answer.read()
-        if answer.status != 200:
-            raise self._bucket.refused(answer, body)
-        return xml(body).findtext("UploadId") or ""
 
-    def _part(self, upload_id: str, number: int, start: int, step: int) -> Tuple[int, str, str]:
-        data = b"".join(Slice(self._source, start, min(step, self._size - start)).blocks())
+def _in_parts(bucket: Sending, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> bool:
+    """An upload of several requests. One that fails is dropped, so that nothing of it is paid for."""
+    upload_id = bucket.retry(lambda: bucket.begin(key, mark))
+    step = part_size(size)
+
+    def send(start: int) -> Part:
+        data = b"".join(Slice(source, start, min(step, size - start)).blocks())
         digest = _sha256(data)
-        query = {"partNumber": str(number), "uploadId": upload_id}
+        return bucket.retry(lambda: bucket.send_part(key, upload_id, start // step + 1, data, digest))
 
-        def once() -> Tuple[int, str, str]:
-            answer = self._bucket.send("PUT", self._key, query, {"x-amz-checksum-sha256": digest}, data)
-            body = answer.read()
-            if answer.status != 200:
-                raise self._bucket.refused(answer, body)
-            return number, answer.header("ETag"), digest
+    stored = False
+    try:
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="zenctl-parts") as pool:
+            try:
+                parts = list(pool.map(send, range(0, size, step)))
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+        stored = _own(bucket, key, mark, lambda: bucket.complete(key, upload_id, parts, overwrite=overwrite))
+    finally:
+        if not stored:
+            _drop(bucket, key, upload_id)
+    return stored
 
-        return self._bucket.retry(once)
 
-    def _complete(self, upload_id: str, parts: List[Tuple[int, str, str]]) -> bool:
-        listed = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag><ChecksumSHA256>{digest}</ChecksumSHA256></Part>"
-            for number, tag, digest in parts
-        )
-        document = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-        repeated, self._repeated = self._repeated, True
-        answer = self._bucket.send("POST", self._key, {"uploadId": upload_id}, self._condition, document)
-        body = answer.read()
-        # An error may come late, under a status that was sent when all seemed well.
-        failed = xml(body).tag == "Error"
-        if answer.status == 412:
-            return repeated and self._bucket.is_marked(self._key, self._mark)
-        if answer.status == 404 and repeated:
-            return self._bucket.is_marked(self._key, self._mark)
-        if answer.status != 200:
-            raise self._bucket.refused(answer, body)
-        if failed:
-            raise StorageError("TRANSIENT", f"{self._bucket.uri} could not put the parts of {self._key} together")
-        return True
+def _drop(bucket: Sending, key: str, upload_id: str) -> None:
+    try:
+        bucket.abort(key, upload_id)
+    except StorageError:
+        # The store is away, which is being told; `state gc` finds the upload later.
+        return
 
 
 def _sha256(data: bytes) -> str:
