@@ -130,8 +130,8 @@ class S3Client:
             )
         )
 
-    def pages(self, prefix: str) -> Iterator[Sequence[Found]]:
-        query: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix}
+    def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
+        query: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix, "MaxKeys": most}
         while True:
             page = self._call(lambda: self._client().list_objects_v2(**query))
             yield [Found(o["Key"], o["Size"], o["LastModified"].timestamp()) for o in page.get("Contents", ())]

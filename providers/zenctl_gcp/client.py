@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +16,7 @@ from zenctl.jobs.stores.gcs import CHUNK, MARK, SMALL
 from zenctl.jobs.stores.google_tokens import LOG_IN
 from zenctl.jobs.stores.http import REACH, TIMEOUT, Source
 from zenctl.jobs.stores.objects import Checksum, Found, Piece
-from zenctl.jobs.stores.refusals import google_refusal
+from zenctl.jobs.stores.refusals import google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.provider.lending import Lender
 
@@ -96,13 +97,13 @@ class GcsClient:
                 raise
             return True
 
-        return self._call(once)
+        return self._in_bucket(once)
 
-    def pages(self, prefix: str) -> Iterator[Sequence[Found]]:
-        query = {"prefix": prefix, "page_size": 1000, "fields": "nextPageToken,items(name,size,updated)"}
+    def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
+        query = {"prefix": prefix, "page_size": most, "fields": "nextPageToken,items(name,size,updated)"}
         token: str | None = None
         while True:
-            page, token = self._call(lambda: self._page(query, token))  # noqa: B023 - called at once
+            page, token = self._in_bucket(lambda: self._page(query, token))  # noqa: B023 - called at once
             yield page
             if not token:
                 return
@@ -145,7 +146,11 @@ class GcsClient:
     def _make(self) -> Any:
         import requests
         from google.auth.credentials import AnonymousCredentials
-        from google.cloud import storage
+
+        with warnings.catch_warnings():
+            # It tells of Pythons that it will not support some day: nothing that who runs zenctl must know.
+            warnings.simplefilter("ignore", FutureWarning)
+            from google.cloud import storage
 
         options = {"api_endpoint": self._endpoint} if self._endpoint else None
         if self._is_emulator:
@@ -154,6 +159,8 @@ class GcsClient:
             )
         else:
             client = storage.Client(project=self._project, client_options=options)
+        # It asks for facts of the bucket that only its traces would use, for which nobody need have the permission.
+        client._bucket_metadata_cache = None
         adapter = requests.adapters.HTTPAdapter(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
         for scheme in ("https://", "http://"):
             client._http.mount(scheme, adapter)
@@ -210,6 +217,13 @@ class GcsClient:
             if problem.kind == "NOT_FOUND":
                 return None
             raise
+
+    def _in_bucket(self, call: Callable[[], T]) -> T:
+        """What is not found where no object is asked for is the bucket."""
+        try:
+            return self._call(call)
+        except StorageError as problem:
+            raise no_google_bucket(self.bucket) if problem.kind == "NOT_FOUND" else problem from problem
 
     def _call(self, call: Callable[[], T]) -> T:
         """The call's result, repeated as long as that may help; whatever the SDK raises is a StorageError."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.emulators import Emulator, fake_gcs, moto
+from tests.fakes.gcs import Running, serving
 from zenctl.jobs.storage import Storage
 from zenctl.jobs.stores.opening import open_store
 from zenctl.provider.registry import discover
@@ -21,6 +22,19 @@ S3_ACCESS = {"region": "us-east-1", "key_id": "id", "secret": "secret"}
 def gcs_server() -> Iterator[Emulator]:
     with fake_gcs() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Running]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def strict(served: Running) -> Iterator[Running]:
+    """Our own fake; nothing that was asked of it, or answered, may be against Google's description of the API."""
+    yield served
+    assert served.fake.problems == []
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +58,18 @@ class TestGcs(StorageConformance):
     @pytest.fixture
     def storage(self, gcs_server: Emulator) -> Storage:
         return of_zenctl("gcp", "gcs", bucket=gcs_server.bucket(), endpoint=gcs_server.endpoint)
+
+
+class TestGcsOnStrictFake(StorageConformance):
+    @pytest.fixture
+    def storage(self, strict: Running) -> Storage:
+        return of_zenctl("gcp", "gcs", bucket=strict.fake.bucket(), endpoint=strict.endpoint)
+
+
+class TestGcsOfJobsOnStrictFake(StorageConformance):
+    @pytest.fixture
+    def storage(self, strict: Running) -> Storage:
+        return of_job(f"gs://{strict.fake.bucket()}/some/where", strict.endpoint)
 
 
 class TestS3(StorageConformance):

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.http import Answer, Cut, HttpClient, Slice, Source
 from zenctl.jobs.stores.objects import Checksum, Found, Piece
-from zenctl.jobs.stores.refusals import google_refusal
+from zenctl.jobs.stores.refusals import google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
 
 ENDPOINT = "https://storage.googleapis.com"
@@ -66,11 +66,13 @@ class GcsBucket:
 
         return upload(self, key, source, size, mark, overwrite=overwrite)
 
-    def pages(self, prefix: str) -> Iterator[Sequence[Found]]:
-        query = {"prefix": prefix, "maxResults": "1000", "fields": "nextPageToken,items(name,size,updated)"}
+    def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
+        query = {"prefix": prefix, "maxResults": str(most), "fields": "nextPageToken,items(name,size,updated)"}
         while True:
             answer = self.call("GET", f"{self._objects}?{urlencode(query)}")
-            page = json.loads(answer or b"{}")
+            if answer is None:
+                raise no_google_bucket(self.bucket)
+            page = json.loads(answer)
             yield [_found(item) for item in page.get("items", ())]
             if not page.get("nextPageToken"):
                 return

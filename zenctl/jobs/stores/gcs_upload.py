@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.gcs import CHUNK, MARK, SESSIONS, SMALL, GcsBucket, boundary, path_of
 from zenctl.jobs.stores.http import Answer, Slice, Source
+from zenctl.jobs.stores.refusals import no_google_bucket
 
 
 def upload(bucket: GcsBucket, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> bool:
@@ -61,7 +62,7 @@ class _Uploading:
         if answer.status == 412:
             return repeated and self._bucket.is_marked(self._key, self._mark)
         if answer.status != 200:
-            raise self._bucket.refused(answer, found)
+            raise self._refused(answer, found)
         self._compare(json.loads(found), digest)
         return True
 
@@ -93,7 +94,7 @@ class _Uploading:
         if answer.status == 412:
             return False
         if answer.status not in (200, 201):
-            raise self._bucket.refused(answer, body)
+            raise self._refused(answer, body)
         self._session = path_of(answer.header("Location"))
         return True
 
@@ -130,6 +131,11 @@ class _Uploading:
         if answer.status in (404, 410):
             return None
         raise self._bucket.refused(answer, body)
+
+    def _refused(self, answer: Answer, body: bytes) -> StorageError:
+        """What is not found when an object is to be made is its bucket."""
+        problem = self._bucket.refused(answer, body)
+        return no_google_bucket(self._bucket.bucket) if problem.kind == "NOT_FOUND" else problem
 
     def _hash(self, chunk: Slice) -> None:
         # Each byte is counted once, whatever is sent again.

@@ -23,6 +23,9 @@ AHEAD = 4
 WORKERS = 16
 """Calls that pay off at a time: each waits for the network, and few need the processor."""
 
+PAGE = 1000
+"""Objects that one call lists: as many as the stores allow."""
+
 LOOK_FIRST = 1 << 18
 """Bytes from which on it is cheaper to ask whether an object is there than to send it in vain."""
 
@@ -98,8 +101,8 @@ class Bucket(Protocol):
         """Store it, whole or not at all. False if something is there already that does not bear the mark."""
         ...
 
-    def pages(self, prefix: str) -> Iterator[Sequence[Found]]:
-        """What is there under the prefix, sorted by key in UTF-8, page by page."""
+    def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
+        """What is there under the prefix, sorted by key in UTF-8, in pages of `most` at most."""
         ...
 
     def remove(self, key: str) -> None:
@@ -126,9 +129,10 @@ class InParts(Protocol):
 class ObjectStorage:
     """Artifacts in a bucket, under a prefix."""
 
-    def __init__(self, bucket: Bucket, prefix: str = "") -> None:
+    def __init__(self, bucket: Bucket, prefix: str = "", page: int = PAGE) -> None:
         self._bucket = bucket
         self._prefix = prefix
+        self._page = page
 
     @property
     def workers(self) -> int:
@@ -163,7 +167,7 @@ class ObjectStorage:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         before = f"{self._prefix}/" if self._prefix else ""
-        for page in self._bucket.pages(before + prefix):
+        for page in self._bucket.pages(before + prefix, self._page):
             for found in page:
                 yield ObjectInfo(found.key[len(before) :], found.size, found.modified)
 
@@ -178,8 +182,8 @@ class ObjectStorage:
 class PartsStorage(ObjectStorage):
     """The same in a bucket where uploads that were cut short stay: they are found, and deleted like objects."""
 
-    def __init__(self, bucket: Bucket, parts: InParts, prefix: str = "") -> None:
-        super().__init__(bucket, prefix)
+    def __init__(self, bucket: Bucket, parts: InParts, prefix: str = "", page: int = PAGE) -> None:
+        super().__init__(bucket, prefix, page)
         self._parts = parts
 
     def leftovers(self) -> Iterator[ObjectInfo]:

@@ -24,6 +24,10 @@ AMAZON_PASSING = frozenset(
 """S3's error codes of which the same holds."""
 
 
+NO_BUCKET = "bucket does not exist"
+"""How Google says that the bucket is missing, not the object: by its words alone."""
+
+
 def passing(host: str, status: int, said: str, retry_after: str = "") -> StorageError:
     """The error of a server that cannot answer for the moment. `retry_after` is its header of that name."""
     why = "asks for fewer requests" if status == 429 else f"answered {status}"
@@ -46,12 +50,17 @@ def google_refusal(bucket: str, host: str, status: int, reason: str, said: str, 
             "--member=MEMBER --role=roles/storage.objectUser"
         )
         return StorageError("UNAUTHORIZED", f"gs://{bucket} denies permission: {said or status}", hint)
-    if status == 404 and "bucket" in said.lower():
-        hint = f"Check `bucket`, or create it: gcloud storage buckets create gs://{bucket} --location=REGION"
-        return StorageError("INVALID", f"the bucket gs://{bucket} does not exist", hint)
+    if status == 404 and NO_BUCKET in said.lower():
+        return no_google_bucket(bucket)
     if status == 404:
         return StorageError("NOT_FOUND", said or "it is not there")
     return StorageError("INVALID", f"gs://{bucket} refuses the request ({status}): {said}")
+
+
+def no_google_bucket(bucket: str) -> StorageError:
+    """The error of a bucket that is missing, which must not be taken for an object that is."""
+    hint = f"Check `bucket`, or create it: gcloud storage buckets create gs://{bucket} --location=REGION"
+    return StorageError("INVALID", f"the bucket gs://{bucket} does not exist", hint)
 
 
 def amazon_refusal(bucket: str, host: str, status: int, code: str, said: str, retry_after: str = "") -> StorageError:

@@ -118,8 +118,8 @@ class S3Bucket:
             raise StorageError("TRANSIENT", f"{self.uri} could not put the parts of {key} together")
         return True
 
-    def pages(self, prefix: str) -> Iterator[Sequence[Found]]:
-        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
+    def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
+        query = {"list-type": "2", "prefix": prefix, "encoding-type": "url", "max-keys": str(most)}
         while True:
             page = xml(self.call("GET", "", query) or b"<none/>")
             yield [
