@@ -1,4 +1,4 @@
-"""Object stores for tests: fake-gcs-server, gcp-storage-emulator and moto, on free ports of loopback, ended by their pid."""
+"""Object stores for tests: fake-gcs-server, gcp-storage-emulator and moto, on free ports of loopback."""
 
 from __future__ import annotations
 

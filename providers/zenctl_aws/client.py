@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.http import REACH, TIMEOUT, Source
-from zenctl.jobs.stores.objects import Checksum, Found, Piece, Unfinished
+from zenctl.jobs.stores.objects import Found, Piece, Unfinished
 from zenctl.jobs.stores.refusals import SIGN_IN, amazon_refusal
 from zenctl.jobs.stores.retrying import Retrying
-from zenctl.jobs.stores.s3 import MARK
+from zenctl.jobs.stores.s3 import MARK, checksum_of
 from zenctl.jobs.stores.s3_upload import Part, upload
 from zenctl.provider.lending import Lender
 
@@ -27,7 +26,7 @@ MISSING = frozenset({"NoSuchKey", "NoSuchUpload", "NotFound", "404"})
 
 
 class S3Client:
-    """A bucket, through boto3 and the credentials that AWS's own tools would use. boto3 is loaded with the first call."""
+    """A bucket, through boto3 and the credentials of AWS's own tools. boto3 is loaded with the first call."""
 
     def __init__(
         self,
@@ -82,7 +81,10 @@ class S3Client:
                     got += len(data)
             if got < min(length, size - start):
                 raise StorageError("TRANSIENT", f"the connection to {self.uri} broke off")
-            checksum = _checksum(found, size) if not start and size <= length else None
+            checksum = None
+            if not start and size <= length:
+                encrypted = found.get("ServerSideEncryption", "")
+                checksum = checksum_of(found.get("ChecksumSHA256", ""), found["ETag"], encrypted)
             return Piece(b"".join(parts), size, found["ETag"], checksum)
 
         return self._call(once)
@@ -133,7 +135,7 @@ class S3Client:
     def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
         query: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix, "MaxKeys": most}
         while True:
-            page = self._call(lambda: self._client().list_objects_v2(**query))
+            page = self._call(partial(self._client().list_objects_v2, **query))
             yield [Found(o["Key"], o["Size"], o["LastModified"].timestamp()) for o in page.get("Contents", ())]
             if not page.get("NextContinuationToken"):
                 return
@@ -146,7 +148,7 @@ class S3Client:
         """Uploads of several parts that were begun and neither completed nor aborted: their parts are paid for."""
         query: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix}
         while True:
-            page = self._call(lambda: self._client().list_multipart_uploads(**query))
+            page = self._call(partial(self._client().list_multipart_uploads, **query))
             for found in page.get("Uploads", ()):
                 yield Unfinished(found["Key"], found["UploadId"], found["Initiated"].timestamp())
             if not page.get("IsTruncated"):
@@ -256,14 +258,6 @@ def _described(mark: str) -> dict[str, Any]:
 
 def _if(overwrite: bool) -> dict[str, str]:
     return {} if overwrite else {"IfNoneMatch": "*"}
-
-
-def _checksum(found: Mapping[str, Any], size: int) -> Checksum | None:
-    digest = found.get("ChecksumSHA256", "")
-    # That of an object of several parts is of the parts' digests, and ends in their number.
-    if not digest or "-" in digest or size != found["ContentLength"]:
-        return None
-    return Checksum("SHA-256", hashlib.sha256(), base64.b64decode(digest))
 
 
 def _status(error: Exception) -> int:

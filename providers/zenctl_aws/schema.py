@@ -13,7 +13,9 @@ class S3Store(BlockModel):
     """`artifacts "s3" {}`: a bucket of Amazon S3 or of a server that speaks its protocol, or a folder in one."""
 
     bucket: str = attribute(
-        "Name of the bucket; it must exist.", fingerprint=False, pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$"
+        "Name of the bucket; it must exist.",
+        fingerprint=False,
+        pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]{1,253}[a-zA-Z0-9]$",
     )
     prefix: str = attribute(
         "Folder in the bucket, such as `team/penguins`; without it the whole bucket.", default="", fingerprint=False
@@ -25,7 +27,7 @@ class S3Store(BlockModel):
         min_length=1,
     )
     endpoint_url: str | None = attribute(
-        "URL of another server: MinIO, Ceph, Cloudflare R2, an emulator. Without it AWS_ENDPOINT_URL_S3, else Amazon's.",
+        "URL of another server: MinIO, Ceph, R2, an emulator. Without it AWS_ENDPOINT_URL_S3, else Amazon's.",
         default=None,
         fingerprint=False,
         pattern=r"^https?://[^/\s]+/?$",

@@ -16,7 +16,7 @@ from zenctl.jobs.stores.gcs import CHUNK, MARK, SMALL
 from zenctl.jobs.stores.google_tokens import LOG_IN
 from zenctl.jobs.stores.http import REACH, TIMEOUT, Source
 from zenctl.jobs.stores.objects import Checksum, Found, Piece
-from zenctl.jobs.stores.refusals import google_refusal, no_google_bucket
+from zenctl.jobs.stores.refusals import FORGOTTEN, google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.provider.lending import Lender
 
@@ -25,6 +25,10 @@ T = TypeVar("T")
 HOST = "storage.googleapis.com"
 CONNECTIONS = 32
 """Connections kept open: as many as calls may be under way."""
+
+
+BROKEN_UPLOAD = ("invalid state", "unexpected state")
+"""How the SDK says that an upload cannot go on after an error, and has to begin anew."""
 
 
 class GcsClient:
@@ -193,8 +197,13 @@ class GcsClient:
     def _of_chunks(self) -> Any:
         from google.api_core import retry
 
+        def passes(error: Exception) -> bool:
+            problem = _storage_error(self.bucket, error)
+            # Of what the store has forgotten no chunk can be sent: it is begun anew.
+            return problem.kind == "TRANSIENT" and getattr(error, "code", None) != FORGOTTEN
+
         return retry.Retry(
-            predicate=lambda error: _storage_error(self.bucket, error).kind == "TRANSIENT",
+            predicate=passes,
             initial=self._retry.first,
             maximum=self._retry.most,
             timeout=self._retry.patience,
@@ -262,6 +271,7 @@ def _left(expiry: datetime) -> float:
 def _storage_error(bucket: str, error: Exception) -> StorageError:
     """What an error of the SDK means. What is not known here is a bug, and is raised as it is."""
     import requests
+    import urllib3
     from google.api_core import exceptions as api
     from google.auth import exceptions as auth
     from google.cloud.storage import exceptions as storage
@@ -284,9 +294,11 @@ def _storage_error(bucket: str, error: Exception) -> StorageError:
     if isinstance(error, storage.DataCorruption):
         message = f"what gs://{bucket} holds differs from what was sent or read (CRC32C)"
         return StorageError("TRANSIENT", message, "Try again; if it stays so, something on the way changes data.")
+    if isinstance(error, ValueError) and any(words in str(error) for words in BROKEN_UPLOAD):
+        return StorageError("TRANSIENT", f"an upload to gs://{bucket} broke off", "Try again.")
     if isinstance(error, requests.exceptions.SSLError):
         return StorageError("INVALID", f"gs://{bucket} does not prove who it is: {error}", REACH)
-    if isinstance(error, (requests.exceptions.RequestException, ConnectionError)):
+    if isinstance(error, (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError)):
         return StorageError("TRANSIENT", f"gs://{bucket} cannot be reached: {_short(error)}", REACH)
     raise error
 

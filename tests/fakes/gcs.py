@@ -124,7 +124,9 @@ class FakeGcs:
             stored = Stored(name, data, 10**15 + next(self._numbers), described.get("metadata", {}), kind, made)
             for field_name, said in (*described.items(), *_header_hashes(header)):
                 if field_name in stored.hashes and stored.hashes[field_name] != said:
-                    raise Refused(400, "invalid", f"Provided {field_name} hash {said} doesn't match the calculated one.")
+                    raise Refused(
+                        400, "invalid", f"Provided {field_name} hash {said} doesn't match the calculated one."
+                    )
             objects[name] = stored
         return stored
 
@@ -179,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
-    do_GET = do_POST = do_PUT = do_DELETE = do
+    do_GET = do_POST = do_PUT = do_DELETE = do  # noqa: N815 - the server's names
 
     def _metadata(self, path: str) -> None:
         assert self.headers.get("Metadata-Flavor") == "Google"
@@ -218,7 +220,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _buckets_get(self, method: Method, found: Mapping[str, str], query: Mapping[str, str], fault: Any) -> None:
         self.fake.objects(found["bucket"])
-        described = {"kind": "storage#bucket", "name": found["bucket"], "location": "US", "locationType": "multi-region"}
+        described = {
+            "kind": "storage#bucket",
+            "name": found["bucket"],
+            "location": "US",
+            "locationType": "multi-region",
+        }
         self._json(method, described, query, fault)
 
     def _objects_get(self, method: Method, found: Mapping[str, str], query: Mapping[str, str], fault: Any) -> None:
@@ -272,11 +279,11 @@ class Handler(BaseHTTPRequestHandler):
         body = self._body(fault)
         if kind == "multipart":
             parts = message_from_bytes(b"Content-Type: " + self.headers["Content-Type"].encode() + b"\r\n\r\n" + body)
-            [first, second] = parts.get_payload()  # type: ignore[misc]
+            [first, _] = parts.get_payload()  # type: ignore[misc]
             about = json.loads(first.get_payload(decode=True))
             # The email parser changes newlines: the bytes are taken from the body itself.
             line = b"--" + str(parts.get_boundary()).encode()
-            head, _, rest = body.split(line, 2)[2].partition(b"\r\n\r\n")
+            _, _, rest = body.split(line, 2)[2].partition(b"\r\n\r\n")
             data = rest[: rest.rindex(b"\r\n" + line)]
         elif kind == "media":
             about, data = {}, body

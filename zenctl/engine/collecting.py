@@ -20,7 +20,7 @@ from zenctl.engine.pinned import pinned_digests
 from zenctl.engine.requests import Inputs
 from zenctl.engine.world import World, open_world
 from zenctl.jobs.artifacts import CorruptArtifact, Tree, read_tree
-from zenctl.jobs.storage import ObjectInfo, Staged, Storage, StorageError
+from zenctl.jobs.storage import ObjectInfo, Staged, Storage
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.exclusive import exclusively
 from zenctl.metadata.holder import Holder

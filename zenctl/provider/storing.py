@@ -16,7 +16,7 @@ from zenctl.schema import ProviderSchema
 
 
 class StoringProvider(ABC):
-    """A Provider but for `open_store`. `offered` are its block types; `sdk` is the module that `zenctl[NAME]` installs."""
+    """A Provider but for `open_store`. `offered` are its block types, `sdk` is the module that it needs."""
 
     name: str
     version: str
@@ -33,8 +33,9 @@ class StoringProvider(ABC):
     def schema(self) -> ProviderSchema:
         return self.offered
 
-    def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:
-        """There is nothing to configure."""
+    def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:  # noqa: ARG002 - no attributes
+        """Take nothing: there is nothing to set."""
+        self._lenders = []
 
     def compute(self, type: str, config: Mapping[str, Any]) -> Compute:  # noqa: ARG002 - the protocol's
         raise ProviderError(ErrorKind.INVALID, f'the {self.name} provider has no backend of type "{type}"')

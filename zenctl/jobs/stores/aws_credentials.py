@@ -1,4 +1,4 @@
-"""Where a job's credentials for S3 come from: what it was handed, the environment, a web identity, the machine's role."""
+"""Where a job's credentials for S3 come from: it was handed them, or from its environment, or its machine's role."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ class Renewing:
             return known
 
 
-def given(
-    access: Mapping[str, Any], renew: Optional[Callable[[], Mapping[str, Any]]]
-) -> Callable[[], Credentials]:
+def given(access: Mapping[str, Any], renew: Optional[Callable[[], Mapping[str, Any]]]) -> Callable[[], Credentials]:
     """Those that were handed over, and what `renew` gives once they are about to end."""
     waiting = [access]
 
@@ -64,7 +62,10 @@ def credentials_of(access: Mapping[str, Any]) -> Credentials:
     """Credentials from their plain form."""
     ends = access.get("ends")
     return Credentials(
-        str(access["key_id"]), str(access["secret"]), str(access.get("token", "")), None if ends is None else float(ends)
+        str(access["key_id"]),
+        str(access["secret"]),
+        str(access.get("token", "")),
+        None if ends is None else float(ends),
     )
 
 

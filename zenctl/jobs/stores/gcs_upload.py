@@ -28,9 +28,7 @@ def upload(bucket: GcsBucket, key: str, source: Source, size: int, mark: str, *,
 
 
 class _Uploading:
-    def __init__(
-        self, bucket: GcsBucket, key: str, source: Source, size: int, mark: str, *, overwrite: bool
-    ) -> None:
+    def __init__(self, bucket: GcsBucket, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> None:
         self._bucket = bucket
         self._key = key
         self._source = source

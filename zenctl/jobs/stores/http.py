@@ -61,7 +61,14 @@ def size_of(source: Source) -> int:
 class Answer:
     """A server's answer. Read to its end, or closed, it gives its connection back."""
 
-    def __init__(self, client: "HttpClient", connection: http.client.HTTPConnection, raw: http.client.HTTPResponse):
+    def __init__(
+        self,
+        client: "HttpClient",
+        connection: http.client.HTTPConnection,
+        raw: http.client.HTTPResponse,
+        method: str,
+    ) -> None:
+        self._method = method
         self._client = client
         self._connection = connection
         self._raw = raw
@@ -101,7 +108,7 @@ class Answer:
         return b"".join(parts)
 
     def _has_body(self) -> bool:
-        return self._raw._method != "HEAD"  # type: ignore[attr-defined]
+        return self._method != "HEAD"
 
     def close(self) -> None:
         """Keep the connection if the body was read to its end, else drop it."""
@@ -135,9 +142,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
 
-    def send(
-        self, method: str, target: str, headers: Mapping[str, str], body: Optional[Slice] = None
-    ) -> Answer:
+    def send(self, method: str, target: str, headers: Mapping[str, str], body: Optional[Slice] = None) -> Answer:
         """One exchange. Raises StorageError(TRANSIENT) if the server cannot be reached or breaks off."""
         with self._lock:
             connection = self._idle.pop() if self._idle else None
@@ -189,7 +194,7 @@ class HttpClient:
         # A server that refuses may answer before it has read all; if it did not, reading its answer says so.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.request(method, self.path + target, body.blocks() if body is not None else None, sent)
-        return Answer(self, connection, connection.getresponse())
+        return Answer(self, connection, connection.getresponse(), method)
 
     def _connect(self) -> http.client.HTTPConnection:
         proxy = urllib.request.getproxies().get(self.scheme, "")

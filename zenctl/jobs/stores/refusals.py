@@ -24,6 +24,9 @@ AMAZON_PASSING = frozenset(
 """S3's error codes of which the same holds."""
 
 
+FORGOTTEN = 410
+"""Google's answer to what would go on with an upload that it no longer knows."""
+
 NO_BUCKET = "bucket does not exist"
 """How Google says that the bucket is missing, not the object: by its words alone."""
 
@@ -40,6 +43,8 @@ def google_refusal(bucket: str, host: str, status: int, reason: str, said: str, 
     """The error of a refusal by Google Cloud Storage, from its status, reason and message."""
     if status in PASSING or reason in ("rateLimitExceeded", "userRateLimitExceeded", "backendError"):
         return passing(host, status, said, retry_after)
+    if status == FORGOTTEN:
+        return StorageError("TRANSIENT", f"gs://{bucket} has forgotten an upload that was under way", "Try again.")
     if status == 401:
         from zenctl.jobs.stores.google_tokens import LOG_IN
 

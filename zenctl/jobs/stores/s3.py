@@ -255,10 +255,9 @@ class _Reading:
         whole = re.fullmatch(r"bytes \d+-\d+/(\d+)", answer.header("Content-Range"))
         self._size = int(whole[1]) if whole else at + (answer.length or 0)
         self._version = self._version or answer.header("ETag")
-        digest = answer.header("x-amz-checksum-sha256")
-        # That of an object of several parts is of the parts' digests, and ends in their number.
-        if self._checksum is None and digest and "-" not in digest and not at and self._size <= self._length:
-            self._checksum = Checksum("SHA-256", hashlib.sha256(), base64.b64decode(digest))
+        if self._checksum is None and not at and self._size <= self._length:
+            digest, encrypted = answer.header("x-amz-checksum-sha256"), answer.header("x-amz-server-side-encryption")
+            self._checksum = checksum_of(digest, self._version, encrypted)
 
     def _take(self, data: bytes) -> None:
         self._parts.append(data)
@@ -271,6 +270,20 @@ def _metadata(mark: str) -> Dict[str, str]:
 
 def _condition(overwrite: bool) -> Dict[str, str]:
     return {} if overwrite else {"If-None-Match": "*"}
+
+
+def checksum_of(sha256: str, tag: str, encryption: str) -> Optional[Checksum]:
+    """What an object's bytes must add up to: the SHA-256 that S3 keeps, else its entity tag where that is an MD5.
+
+    Those of an object of several parts are of the parts' digests, and end in their number; the tag of one that is
+    encrypted with a key of KMS means nothing.
+    """
+    if sha256 and "-" not in sha256:
+        return Checksum("SHA-256", hashlib.sha256(), base64.b64decode(sha256))
+    plain = re.fullmatch(r'"([0-9a-f]{32})"', tag)
+    if plain and encryption in ("", "AES256"):
+        return Checksum("MD5", hashlib.md5(usedforsecurity=False), bytes.fromhex(plain[1]))
+    return None
 
 
 def xml(body: bytes) -> ElementTree.Element:
