@@ -22,7 +22,6 @@ from zenctl.provider.lending import Lender
 
 T = TypeVar("T")
 
-HOST = "storage.googleapis.com"
 CONNECTIONS = 32
 """Connections kept open: as many as calls may be under way."""
 
@@ -288,9 +287,9 @@ def _storage_error(bucket: str, error: Exception) -> StorageError:
         reasons = error.errors or [{}]
         reason = str(reasons[0].get("reason", "")) if isinstance(reasons[0], dict) else ""
         after = error.response.headers.get("Retry-After", "") if error.response is not None else ""
-        return google_refusal(bucket, HOST, int(error.code), reason, _said(error), after)
+        return google_refusal(bucket, f"gs://{bucket}", int(error.code), reason, _said(error), after)
     if isinstance(error, storage.InvalidResponse):
-        return google_refusal(bucket, HOST, int(error.response.status_code), "", str(error.args[0]))
+        return google_refusal(bucket, f"gs://{bucket}", int(error.response.status_code), "", str(error.args[0]))
     if isinstance(error, storage.DataCorruption):
         message = f"what gs://{bucket} holds differs from what was sent or read (CRC32C)"
         return StorageError("TRANSIENT", message, "Try again; if it stays so, something on the way changes data.")

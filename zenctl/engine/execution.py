@@ -36,6 +36,12 @@ from zenctl.provider import (
 POLL_FIRST, POLL_MOST = 0.01, 0.25
 """Seconds between two looks at a job: short at first, so that a trivial step costs little; longer as it lasts."""
 
+LAST_WORDS = 4000
+"""Characters of a job's log that are kept for the case that it leaves no result."""
+
+SAID = "zenctl: "
+"""What the runner's own lines in a log begin with."""
+
 RETRIED = frozenset({ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED, ErrorKind.NO_CAPACITY})
 """Errors of a backend that may pass by themselves."""
 
@@ -74,9 +80,10 @@ class Order:
 
 @dataclass(slots=True)
 class Tail:
-    """How far a job's log and progress have been told."""
+    """How far a job's log and progress have been told; `words` is the end of the log."""
 
     log: int = 0
+    words: str = ""
     progress: int = 0
     rest: bytes = b""
     told: dict[str, Any] = field(default_factory=dict)
@@ -135,7 +142,7 @@ def attend(
             "timeout": f"it did not end within its timeout of {timeout:g} seconds" if timeout else "",
             "lost": reason or "its backend does not know it any more",
         }[kind]
-        result = JobResult(job_id, error=JobError(kind, message))
+        result = JobResult(job_id, error=JobError(kind, message, hint=_last_words(tail.words)))
     keep_log(services.storage, compute, handle, job_id)
     compute.release(handle)
     return verified(services.storage, result)
@@ -156,6 +163,12 @@ def keep_log(storage: Storage, compute: Compute, handle: JobHandle, job_id: str)
         with suppress(StorageError):
             if offset:
                 storage.put(log_path(job_id), file, overwrite=True)
+
+
+def _last_words(text: str) -> str:
+    """The last that the runner itself said in a log, such as why it could not write its result."""
+    said = [line.partition(SAID)[2] for line in text.splitlines() if line.startswith(SAID)]
+    return f"It said: {said[-1]}" if said else ""
 
 
 def read_result(storage: Storage, job_id: str) -> JobResult | None:
@@ -230,6 +243,7 @@ def _pass_on(job_id: str, address: str, compute: Compute, handle: JobHandle, ser
     chunk = compute.logs(handle, tail.log)
     if chunk.text:
         services.listener(ChangeLog(address, chunk.text))
+        tail.words = (tail.words + chunk.text)[-LAST_WORDS:]
     tail.log = chunk.next_offset
     data = _progress(job_id, compute, handle, services.storage, tail.progress)
     if not data:

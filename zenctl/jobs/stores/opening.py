@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping
+from typing import Any, Mapping, Optional
 from urllib.parse import unquote, urlsplit
 
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
@@ -17,8 +17,9 @@ For every store: `retry_seconds`, `renew` (where to ask for new credentials: `ur
 """
 
 
-def open_store(place: str, access: Mapping[str, Any]) -> Storage:
+def open_store(place: str, told: Optional[Mapping[str, Any]] = None) -> Storage:
     """The store at a `file://`, `gs://` or `s3://` URI or in a folder; StorageError(INVALID) for any other."""
+    access = told or {}
     parts = urlsplit(place)
     if parts.scheme == "file":
         return FolderStorage(unquote(parts.path))
