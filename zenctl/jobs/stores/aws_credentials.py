@@ -26,6 +26,10 @@ INSTANCE = "http://169.254.169.254"
 ROLES = "/latest/meta-data/iam/security-credentials/"
 
 
+class _Busy(StorageError):
+    """Who gives credentials is there, and cannot do so now."""
+
+
 class Renewing:
     """Credentials that are asked for anew shortly before they expire. Callable from any thread."""
 
@@ -122,6 +126,8 @@ def _instance(environment: Mapping[str, str]) -> Credentials:
     try:
         life = {"X-aws-ec2-metadata-token-ttl-seconds": "21600"}
         token = _asked(client, "PUT", "/latest/api/token", life, what).decode()
+    except _Busy:
+        raise
     except StorageError as error:
         message = "there are no credentials for S3: none in the environment, and no role of this machine"
         raise StorageError("UNAUTHORIZED", message, SIGN_IN) from error
@@ -140,7 +146,7 @@ def _asked(client: HttpClient, method: str, target: str, headers: Mapping[str, s
     answer = client.send(method, target, headers)
     body = answer.read()
     if answer.status >= 500 or answer.status == 429:
-        raise StorageError("TRANSIENT", f"{client.host}, asked for {what}, answered {answer.status}")
+        raise _Busy("TRANSIENT", f"{client.host}, asked for {what}, answered {answer.status}")
     if answer.status != 200:
         raise StorageError("UNAUTHORIZED", f"{client.host} does not give {what} ({answer.status})", SIGN_IN)
     return body
