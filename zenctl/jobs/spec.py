@@ -57,6 +57,8 @@ class JobSpec:
     - `code` is the digest of the code archive (a zip at `artifacts.code_path(code)`), empty for built-in steps.
     - `imports` are third-party top-level modules worth loading before the job starts.
     - `secrets` maps an environment variable's name to a reference; never a value.
+    - `image` is the container image that the job is to run in, `NAME@sha256:...`; `variables` name those of the
+      environment where zenctl runs that it is to have there.
     - `timeout` is in seconds.
     """
 
@@ -74,6 +76,8 @@ class JobSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     processing: Mapping[str, Any] = field(default_factory=dict)
     timeout: Optional[float] = None
+    image: str = ""
+    variables: Tuple[str, ...] = ()
     format: int = FORMAT
 
     @property
