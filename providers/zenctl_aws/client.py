@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.http import REACH, TIMEOUT, Source
-from zenctl.jobs.stores.objects import Found, Piece, Unfinished
+from zenctl.jobs.stores.objects import MARK, Found, Piece, Unfinished
 from zenctl.jobs.stores.refusals import SIGN_IN, amazon_refusal
 from zenctl.jobs.stores.retrying import Retrying
-from zenctl.jobs.stores.s3 import MARK, checksum_of
 from zenctl.jobs.stores.s3_upload import Part, upload
+from zenctl.jobs.stores.sources import REACH, TIMEOUT, Source
 from zenctl.provider.lending import Lender
 
 T = TypeVar("T")
@@ -56,6 +55,8 @@ class S3Client:
         return f"s3://{self.bucket}"
 
     def read(self, key: str, start: int, length: int, version: str) -> Piece:
+        from zenctl.jobs.stores.s3 import checksum_of
+
         parts: list[bytes] = []
         seen = {"version": version}
 

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.gcs import CHUNK, MARK, SMALL
-from zenctl.jobs.stores.google_tokens import LOG_IN
-from zenctl.jobs.stores.http import REACH, TIMEOUT, Source
-from zenctl.jobs.stores.objects import Checksum, Found, Piece
-from zenctl.jobs.stores.refusals import FORGOTTEN, google_refusal, no_google_bucket
+from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
+from zenctl.jobs.stores.refusals import FORGOTTEN, LOG_IN, google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
+from zenctl.jobs.stores.sources import REACH, TIMEOUT, Source
 from zenctl.provider.lending import Lender
 
 T = TypeVar("T")
@@ -173,6 +171,8 @@ class GcsClient:
         return self._client().bucket(self.bucket).blob(key, generation=int(version) if version else None)
 
     def _send(self, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> None:
+        from zenctl.jobs.stores.gcs import CHUNK, SMALL
+
         blob = self._blob(key)
         blob.metadata = {MARK: mark}
         options = {

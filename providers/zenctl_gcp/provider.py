@@ -18,7 +18,7 @@ class GcpProvider(StoringProvider):
     name = "gcp"
     version = __version__
     offered = GCP
-    sdk = "google.cloud.storage"
+    sdk = "google-cloud-storage"
 
     def open_store(self, config: Mapping[str, Any], lender: Lender) -> Storage:
         from zenctl_gcp.storage import open_store

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
 
 from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file, sha256_stream
-from zenctl.jobs.storage import FolderStorage, ObjectInfo, Storage, StorageError, check_path, each
+from zenctl.jobs.storage import Distant, FolderStorage, ObjectInfo, Storage, StorageError, check_path, each
 from zenctl.lazy_dataclasses import dataclass
 
 
@@ -110,7 +110,8 @@ def store_folder(storage: Storage, folder: Path) -> Tree:
 
 def _put_whole(storage: Storage, path: str, source: Union[bytes, Path], size: int) -> None:
     """Put content under its digest. What is there with another size is damage (a crash of the machine), replaced."""
-    if storage.put(path, source):
+    if storage.put(path, source) or isinstance(storage, Distant):
+        # What a distant store has it has whole: no crash of a machine cuts it.
         return
     there = storage.stat(path)
     if there is None or there.size != size:

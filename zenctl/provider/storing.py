@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Any
 
 from zenctl.jobs.storage import Storage
@@ -16,7 +16,7 @@ from zenctl.schema import ProviderSchema
 
 
 class StoringProvider(ABC):
-    """A Provider but for `open_store`. `offered` are its block types, `sdk` is the module that it needs."""
+    """A Provider but for `open_store`. `offered` are its block types, `sdk` is the package that it needs."""
 
     name: str
     version: str
@@ -51,7 +51,7 @@ class StoringProvider(ABC):
         if type not in self.offered.stores:
             raise ProviderError(ErrorKind.INVALID, f'the {self.name} provider has no artifact store of type "{type}"')
         if not _is_installed(self.sdk):
-            message = f"the Python package {self.sdk.replace('.', '-')} is not installed"
+            message = f"the Python package {self.sdk} is not installed"
             raise ProviderError(ErrorKind.INVALID, message, f"Install it: pip install 'zenctl[{self.name}]'")
         lender = Lender()
         self._lenders.append(lender)
@@ -64,8 +64,9 @@ class StoringProvider(ABC):
             lender.close()
 
 
-def _is_installed(module: str) -> bool:
+def _is_installed(package: str) -> bool:
+    """Whether there is a package; nothing of it is loaded."""
     try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
+        return bool(metadata.version(package))
+    except metadata.PackageNotFoundError:
         return False

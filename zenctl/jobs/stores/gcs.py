@@ -12,10 +12,11 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from urllib.parse import quote, urlencode, urlsplit
 
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.http import Answer, Cut, HttpClient, Slice, Source
-from zenctl.jobs.stores.objects import Checksum, Found, Piece
+from zenctl.jobs.stores.http import Answer, Cut, HttpClient
+from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
 from zenctl.jobs.stores.refusals import google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
+from zenctl.jobs.stores.sources import Slice, Source
 
 ENDPOINT = "https://storage.googleapis.com"
 
@@ -27,9 +28,6 @@ CHUNK = 16 << 20
 
 SESSIONS = 3
 """Uploads to begin before one that the store keeps forgetting is given up."""
-
-MARK = "zenctl-put"
-"""Metadata of an object that names the call which has made it."""
 
 
 class GcsBucket:

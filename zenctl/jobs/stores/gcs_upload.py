@@ -10,9 +10,11 @@ from typing import Any, Dict, Mapping, Optional
 from urllib.parse import quote, urlencode
 
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.gcs import CHUNK, MARK, SESSIONS, SMALL, GcsBucket, boundary, path_of
-from zenctl.jobs.stores.http import Answer, Slice, Source
+from zenctl.jobs.stores.gcs import CHUNK, SESSIONS, SMALL, GcsBucket, boundary, path_of
+from zenctl.jobs.stores.http import Answer
+from zenctl.jobs.stores.objects import MARK
 from zenctl.jobs.stores.refusals import no_google_bucket
+from zenctl.jobs.stores.sources import Slice, Source
 
 
 def upload(bucket: GcsBucket, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> bool:

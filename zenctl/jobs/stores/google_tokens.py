@@ -10,18 +10,13 @@ from typing import Any, Callable, Mapping, Optional, Tuple
 
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.http import HttpClient
+from zenctl.jobs.stores.refusals import LOG_IN
 from zenctl.jobs.stores.retrying import Retrying
 
 METADATA_HOST = "metadata.google.internal"
 TOKEN_PATH = "/computeMetadata/v1/instance/service-accounts/default/token"  # noqa: S105 - a path
 EARLY = 225.0
 """Seconds before its end at which a token is renewed: the metadata server has a new one from then on."""
-
-LOG_IN = (
-    "Log in with `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS; on a machine of "
-    "Google Cloud, give it a service account."
-)
-"""What to do without credentials."""
 
 
 class MetadataToken:

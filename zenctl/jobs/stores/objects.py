@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Deque, Iterator, Mapping, Optional, Protocol, 
 from urllib.parse import quote, unquote
 
 from zenctl.jobs.storage import TEMPORARY, ObjectInfo, StorageError, check_path
-from zenctl.jobs.stores.http import Source, size_of
+from zenctl.jobs.stores.sources import Source, size_of
 from zenctl.lazy_dataclasses import dataclass
 
 PIECE = 8 << 20
@@ -25,6 +25,9 @@ WORKERS = 16
 
 PAGE = 1000
 """Objects that one call lists: as many as the stores allow."""
+
+MARK = "zenctl-put"
+"""Metadata of an object that names the call which has made it."""
 
 LOOK_FIRST = 1 << 18
 """Bytes from which on it is cheaper to ask whether an object is there than to send it in vain."""

@@ -31,6 +31,13 @@ NO_BUCKET = "bucket does not exist"
 """How Google says that the bucket is missing, not the object: by its words alone."""
 
 
+LOG_IN = (
+    "Log in with `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS; on a machine of "
+    "Google Cloud, give it a service account."
+)
+"""What to do without credentials."""
+
+
 def passing(host: str, status: int, said: str, retry_after: str = "") -> StorageError:
     """The error of a server that cannot answer for the moment. `retry_after` is its header of that name."""
     why = "asks for fewer requests" if status == 429 else f"answered {status}"
@@ -46,8 +53,6 @@ def google_refusal(bucket: str, host: str, status: int, reason: str, said: str, 
     if status == FORGOTTEN:
         return StorageError("TRANSIENT", f"gs://{bucket} has forgotten an upload that was under way", "Try again.")
     if status == 401:
-        from zenctl.jobs.stores.google_tokens import LOG_IN
-
         return StorageError("UNAUTHORIZED", f"gs://{bucket} does not know who asks: {said or 'no credentials'}", LOG_IN)
     if status == 403:
         hint = (

@@ -13,15 +13,13 @@ from urllib.parse import quote, unquote
 
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.gcs import unix_time
-from zenctl.jobs.stores.http import Answer, Cut, HttpClient, Slice, Source
-from zenctl.jobs.stores.objects import Checksum, Found, Piece, Unfinished
+from zenctl.jobs.stores.http import Answer, Cut, HttpClient
+from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece, Unfinished
 from zenctl.jobs.stores.refusals import amazon_refusal
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.s3_upload import Part, upload
 from zenctl.jobs.stores.sigv4 import EMPTY, Credentials, query_text, signed
-
-MARK = "zenctl-put"
-"""Metadata of an object that names the call which has made it."""
+from zenctl.jobs.stores.sources import Slice, Source
 
 
 class S3Bucket:

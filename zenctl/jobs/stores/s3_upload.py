@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, List, Protocol
 
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.http import Slice, Source
 from zenctl.jobs.stores.retrying import Retrying
+from zenctl.jobs.stores.sources import Slice, Source
 from zenctl.lazy_dataclasses import dataclass
 
 SMALL = 16 << 20
