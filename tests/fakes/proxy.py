@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -38,7 +38,12 @@ def kind_of(command: str, query: dict[str, str]) -> str:
 
 @contextmanager
 def before(endpoint: str) -> Iterator[Proxy]:
-    """A proxy before the server at this URL."""
+    """A proxy before the server at this URL.
+
+    Requests that must find nothing there (`If-None-Match`) go through one by one: S3 looks and writes in one step, moto
+    in two, so that of two writers at the same moment both may win.
+    """
+    orderly = threading.Lock()
     parts = urlsplit(endpoint)
     proxy = Proxy("")
 
@@ -55,12 +60,10 @@ def before(endpoint: str) -> Iterator[Proxy]:
                 self._refuse(fault)
                 return
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
-            try:
+            with closing(connection), orderly if "If-None-Match" in self.headers else nullcontext():
                 connection.request(self.command, self.path, body, dict(self.headers.items()))
                 answer = connection.getresponse()
                 data = answer.read()
-            finally:
-                connection.close()
             if fault is not None and fault.lost:
                 self._break()
                 return
