@@ -32,6 +32,7 @@ from zenctl.provider import (
     SubmitRequest,
     no_access,
 )
+from zenctl.sdk.snapshot import OTHER_FILES
 
 POLL_FIRST, POLL_MOST = 0.01, 0.25
 """Seconds between two looks at a job: short at first, so that a trivial step costs little; longer as it lasts."""
@@ -204,16 +205,25 @@ def output_records(result: JobResult) -> dict[str, OutputRecord]:
     }
 
 
+def kept_notes(result: JobResult) -> dict[str, list[str]]:
+    """What the job left for later ones, as `Recorded.notes` has it."""
+    return {key: [o.digest, found] for o in result.outputs.values() for key, found in o.notes.items()}
+
+
 def note(result: JobResult) -> str:
-    """A few words on what came out: rows of data sets, a few numbers of metrics."""
+    """A few words on what came out: rows of data sets and how much was known of them, a few numbers of metrics."""
     parts = []
+    shards = reused = 0
     for name, output in result.outputs.items():
         rows = output.properties.get("rows")
         if output.type == "Dataset" and isinstance(rows, int):
             parts.append(f"{rows:,} rows" if name == "data" else f"{name} {rows:,} rows")
+            shards, reused = shards + output.files - OTHER_FILES, reused + output.reused
         elif output.type == "Metrics":
             numbers = [(k, v) for k, v in output.properties.items() if isinstance(v, (int, float))][:3]
             parts += [f"{key} {value:.4g}" for key, value in numbers]
+    if reused:
+        parts.append(f"{reused:,} of {shards:,} shards reused")
     return ", ".join(parts)
 
 

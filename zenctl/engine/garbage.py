@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 
-from zenctl.jobs.artifacts import Tree, blob_path, code_path, tree_path
+from zenctl.jobs.artifacts import NOTES, Tree, blob_path, code_path, noted_artifact, tree_path
 from zenctl.jobs.storage import ObjectInfo
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.inventory import Inventory, Run
@@ -14,7 +14,7 @@ from zenctl.metadata.store import Artifact, ArtifactState
 TREES = "trees/"
 """Where the lists of artifacts' files lie."""
 
-PREFIXES = ("blobs/", "code/", "jobs/", TREES)
+PREFIXES = ("blobs/", "code/", "jobs/", NOTES, TREES)
 """What zenctl writes in an artifact store; anything else there is not its own."""
 
 
@@ -100,6 +100,9 @@ def find_garbage(facts: Facts, policy: Policy, read: Callable[[Collection[str]],
     files = _files_of(dead, read(list(dead)), named, facts.stored)
     objects = [info for several in files.values() for info in several]
     named |= {info.path for info in objects} | {code_path(run.archive) for run in facts.inventory.runs if run.archive}
+    # A note is of use as long as the shards that it names are there: those of the artifact that it is about.
+    notes = (path for path in facts.stored if path.startswith(NOTES))
+    named |= {path for path in notes if noted_artifact(path) in trees}
     unnamed, foreign = _unnamed(facts, named)
     since = facts.written_since
     held = tuple(info for info in unnamed if since is not None and info.modified >= since)

@@ -12,11 +12,14 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file, sha256_stream
 from zenctl.jobs.storage import Distant, FolderStorage, ObjectInfo, Storage, StorageError, check_path, each
 from zenctl.lazy_dataclasses import dataclass
+
+NOTES = "known/"
+"""Where jobs keep what later ones may start from (`sdk.memory`); it can be deleted at any time."""
 
 
 class CorruptArtifact(Exception):
@@ -73,6 +76,16 @@ def code_path(digest: str) -> str:
     return f"code/{digest[:2]}/{digest}.zip"
 
 
+def note_path(artifact: str, note: str) -> str:
+    """Where the note with this digest stands; it says what the artifact was made of, and is of use as long as that."""
+    return f"{NOTES}{artifact[:2]}/{artifact}/{note}"
+
+
+def noted_artifact(path: str) -> str:
+    """The digest of the artifact that the note at this path is about."""
+    return path.rpartition("/")[0].rpartition("/")[2]
+
+
 def scan_folder(folder: Path) -> Tree:
     """The tree of a local folder (or of one file, then named as it is). Symbolic links are followed only inside it."""
     if folder.is_file():
@@ -93,16 +106,20 @@ def folder_files(folder: Path) -> Iterator[Tuple[str, Path]]:
         yield check_path(path.relative_to(folder).as_posix()), path
 
 
-def store_folder(storage: Storage, folder: Path) -> Tree:
-    """Put a local folder (or file) into the store as an artifact: blobs first, the tree last."""
-    tree = scan_folder(folder)
+def store_folder(storage: Storage, folder: Path, references: Sequence[TreeFile] = ()) -> Tree:
+    """Put a local folder (or file) into the store as an artifact: blobs first, the tree last.
+
+    `references` are files of the artifact that the folder lacks because the store has them.
+    """
+    own = scan_folder(folder)
     alone = folder.is_file()
 
     def put(file: TreeFile) -> None:
         _put_whole(storage, blob_path(file.sha256), folder if alone else folder / file.path, file.size)
 
-    for _ in each(storage, put, {file.sha256: file for file in tree.files}.values()):
+    for _ in each(storage, put, {file.sha256: file for file in own.files}.values()):
         pass
+    tree = Tree(tuple(sorted((*own.files, *references), key=lambda f: f.path))) if references else own
     listing = tree.to_json()
     _put_whole(storage, tree_path(tree.digest), listing, len(listing))
     return tree

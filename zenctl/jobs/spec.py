@@ -59,6 +59,8 @@ class JobSpec:
     - `secrets` maps an environment variable's name to a reference; never a value.
     - `image` is the container image that the job is to run in, `NAME@sha256:...`; `variables` name those of the
       environment where zenctl runs that it is to have there.
+    - `notes` are those of earlier jobs that this one may believe, by key, newest first: (digest of the artifact, digest
+      of the note). A store may be written by others, so no other note counts.
     - `timeout` is in seconds.
     """
 
@@ -78,6 +80,7 @@ class JobSpec:
     timeout: Optional[float] = None
     image: str = ""
     variables: Tuple[str, ...] = ()
+    notes: Mapping[str, Tuple[Tuple[str, str], ...]] = field(default_factory=dict)
     format: int = FORMAT
 
     @property

@@ -32,7 +32,8 @@ def spec_from_json(data: bytes) -> JobSpec:
         outputs = {name: OutputSpec(**value) for name, value in raw.pop("outputs").items()}
         for name in ("imports", "variables"):
             raw[name] = tuple(raw.get(name, ()))
-        return JobSpec(entry=Entry(**entry), inputs=inputs, outputs=outputs, **raw)
+        notes = {key: tuple((a, n) for a, n in found) for key, found in raw.pop("notes", {}).items()}
+        return JobSpec(entry=Entry(**entry), inputs=inputs, outputs=outputs, notes=notes, **raw)
     except (KeyError, TypeError) as error:
         raise WireError(f"job.json: {error}") from error
 

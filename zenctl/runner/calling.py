@@ -18,6 +18,7 @@ from zenctl.runner.outputs import ReturnedOutput, variable
 from zenctl.sdk.artifacts import Output
 from zenctl.sdk.errors import StepError
 from zenctl.sdk.job import Job, progress
+from zenctl.sdk.memory import Memory
 
 GRACE = 5.0
 """Seconds a command has to end after SIGTERM."""
@@ -57,7 +58,7 @@ def call_keywords(function: Callable[..., Any], spec: JobSpec, inputs: Mapping[s
     _keep(function(*first, **arguments), spec, writers)
 
 
-def make_job(spec: JobSpec, inputs: Mapping[str, Input], writers: Writers, scratch: Path) -> Job:
+def make_job(spec: JobSpec, inputs: Mapping[str, Input], writers: Writers, scratch: Path, memory: Memory) -> Job:
     """The argument of a built-in step."""
     return Job(
         inputs={name: item.value(by_type=True) for name, item in inputs.items()},
@@ -67,6 +68,7 @@ def make_job(spec: JobSpec, inputs: Mapping[str, Input], writers: Writers, scrat
         expect=spec.expect,
         processing=spec.processing,
         scratch=scratch,
+        memory=memory,
         report=progress,
     )
 

@@ -26,6 +26,7 @@ from zenctl.runner.failures import Place, describe
 from zenctl.runner.inputs import check_unchanged, fetch_inputs
 from zenctl.runner.lifetime import Guard, Interrupted, die_with
 from zenctl.runner.masking import masked
+from zenctl.runner.memory import StoreMemory
 from zenctl.runner.outputs import make_writers, store_outputs
 from zenctl.runner.progress import ProgressFile
 from zenctl.runner.secrets import redact, resolve
@@ -196,7 +197,8 @@ class _Run:
         try:
             function = code.load(spec.entry, self._folders.code)
             if spec.entry.arguments == "job":
-                job = calling.make_job(spec, inputs, writers, self._folders.scratch)
+                memory = StoreMemory(self._storage, spec.notes)
+                job = calling.make_job(spec, inputs, writers, self._folders.scratch, memory)
                 calling.call_job(function, spec, job, writers)
             else:
                 calling.call_keywords(function, spec, inputs, writers)

@@ -9,7 +9,7 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Generic, List, Mapping, Type, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Dict, Generic, List, Mapping, Tuple, Type, TypeVar, Union
 
 from zenctl.digests import canonical_json
 
@@ -78,6 +78,16 @@ class Output(Generic[T]):
         self.name = name
         if type:
             self.type = type
+        self.references: Dict[str, Tuple[int, str]] = {}
+        self.notes: Dict[str, bytes] = {}
+
+    def refer(self, path: str, size: int, sha256: str) -> None:
+        """Name a file of the artifact that the store has (`Memory.holds`), so that it need not lie in the folder."""
+        self.references[path] = (size, sha256)
+
+    def keep_note(self, key: str, data: bytes) -> None:
+        """Leave a note for later jobs (`Memory.recall`); it lives as long as the artifact that this output becomes."""
+        self.notes[key] = data
 
     def log(self: "Output[Metrics]", **values: MetricValue) -> None:  # noqa: ARG002 - MetricsOutput's signature
         """Record metrics; only outputs declared as Output[Metrics] have them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
 
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.sdk.memory import Memory, NoMemory
 
 Report = Callable[[float, float, str], None]
 
@@ -24,6 +25,7 @@ class Job:
     - `params` are the block's attributes that are part of the fingerprint, as plain data.
     - `locations` say where sources lie; `expect` what must still be true of them ({"source": digest}).
     - `processing` are Beam pipeline options by name; empty means in process.
+    - `memory` is what earlier jobs left; nothing of it may show in what is written.
     - `scratch` is an empty folder for temporary files, removed after the job.
     """
 
@@ -34,6 +36,7 @@ class Job:
     expect: Mapping[str, str] = field(default_factory=dict)
     processing: Mapping[str, Any] = field(default_factory=dict)
     scratch: Path = Path(".")
+    memory: Memory = NoMemory()
     report: Report = _silent
 
     def progress(self, done: float, total: float = 0, unit: str = "") -> None:

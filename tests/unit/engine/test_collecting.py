@@ -30,7 +30,7 @@ from zenctl.engine.results import ResultFinder
 from zenctl.engine.reusing import Trusted
 from zenctl.engine.verifying import VerifyScope, _named
 from zenctl.engine.world import World
-from zenctl.jobs.artifacts import blob_path, code_path, read_tree, store_folder, tree_path
+from zenctl.jobs.artifacts import blob_path, code_path, note_path, read_tree, store_folder, tree_path
 from zenctl.jobs.result import JobResult, OutputResult
 from zenctl.jobs.spec import job_path, result_path
 from zenctl.jobs.storage import TEMPORARY, FolderStorage
@@ -286,6 +286,20 @@ def test_the_newest_versions_stay_and_what_is_freed_is_counted(place: Place) -> 
     }
 
 
+def test_notes_go_with_what_they_are_about(place: Place) -> None:
+    place.apply("default", 0)
+    dead = {a.digest for r in place.state().results.values() for a in r.outputs.values()}
+    place.apply("default", 1)
+    needed = {a.digest for r in place.state().results.values() for a in r.outputs.values()}
+    note = sha256_text("note")
+    paths = {digest: note_path(digest, note) for digest in dead | needed}
+    for path in (*paths.values(), note_path(sha256_text("never stored"), note)):
+        place.storage.put(path, b"note")
+    place.collect()
+    assert dead - needed
+    assert {info.path for info in place.storage.list("known/")} == {paths[digest] for digest in needed}
+
+
 def test_what_is_young_stays(place: Place) -> None:
     place.apply("default", 0)
     place.apply("default", 1)
@@ -329,12 +343,16 @@ def test_an_interruption_leaves_nothing_that_looks_whole(place: Place) -> None:
 def test_applies_may_pass_while_much_is_deleted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     for parameter in range(4):
         place.apply("default", parameter)
-    monkeypatch.setattr(collecting, "HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(collecting, "_hold", lambda finding: 0.0 * finding)
     monkeypatch.setattr(collecting, "AT_ONCE", 2)
     found = place.collect()
     assert len(applies(place.store, *COLLECTION, 0)) == -(-len(_files(found)) // 2) + -(-len(_lists(found)) // 2)
     assert place.find().is_empty
     place.check()
+
+
+def test_deleting_takes_as_long_as_finding_where_that_takes_long() -> None:
+    assert [collecting._hold(seconds) for seconds in (0.1, 300.0)] == [collecting.HOLD_SECONDS, 300.0]
 
 
 def _files(garbage: Garbage) -> list[str]:

@@ -1,39 +1,28 @@
-"""Takes a snapshot of a csv source: reads the very content that plan saw, settles types over all of it, writes it.
-
-Types follow from all values of a column, not from the first block: reading starts with what the first batch needs,
-and where a later one needs a wider type after rows were written with the narrower, everything is read once more with
-the types that hold it all. So the result depends neither on the size of blocks nor on the order of the rows.
-"""
+"""The csv source in a job: the very files that plan saw, cut into parts, read and told of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from zenctl.digests import sha256_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
-from zenctl.steps.csv.conversion import Unfit, convert, widen
+from zenctl.steps.csv.counting import RecordCounter
+from zenctl.steps.csv.cutting import PartSize, Span, cut_file
 from zenctl.steps.csv.files import ordered, source_digest
 from zenctl.steps.csv.locating import line_of
 from zenctl.steps.csv.observe import difference
-from zenctl.steps.csv.reading import (
-    BLOCK_BYTES,
-    MAX_BLOCK_BYTES,
-    Dialect,
-    Passed,
-    TooLarge,
-    column_names,
-    read_batches,
-)
-from zenctl.steps.data.composition import write_rows
+from zenctl.steps.csv.reading import BLOCK_BYTES, Dialect, changed, column_names, gone, read_span
+from zenctl.steps.data import ingesting
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from zenctl.sdk import Job
-    from zenctl.sdk.dataset import DatasetOutput
+
+PART = PartSize()
 
 
 def ingest(job: Job) -> None:
@@ -42,131 +31,100 @@ def ingest(job: Job) -> None:
     Raises StepError: source_changed if the content is not what plan saw (`job.expect["source"]`), bad_data for what
     cannot be read, with file and line.
     """
-    dialect = Dialect.of(job.params)
-    files = ordered(job.locations)
-    output: DatasetOutput = job.outputs["data"]
-    names = _columns(files, dialect)
-    declared = dict(job.params["types"])
-    unknown = [name for name in declared if name not in names]
-    if unknown:
-        raise StepError(f'types names the column "{unknown[0]}", which is not there', f"Columns: {', '.join(names)}.")
-    block = BLOCK_BYTES
-    while True:
-        try:
-            _ingest(job, CsvSource(tuple(files), names, dialect, block), declared, output)
-            return
-        except TooLarge as problem:
-            if block >= MAX_BLOCK_BYTES:
-                message = f"a record of the source is larger than {MAX_BLOCK_BYTES:,} bytes"
-                raise StepError(message, 'Is a quote (") opened and never closed?') from problem
-            block *= 8
-            output.discard()
-        except StepError as problem:
-            # Bad data may be the sign of a file that is being written right now; that is what to say then.
-            if problem.kind == "bad_data":
-                _verify(job, [_digest(path) for path in files])
-            raise
+    job.outputs["data"].compress(job.params.get("compression", "none"))
+    ingesting.ingest(job, CsvSource.of(job))
+
+
+@dataclass(frozen=True)
+class CsvPart:
+    """A part: the number of its file, and where it lies in it."""
+
+    file: int
+    span: Span
 
 
 @dataclass(frozen=True)
 class CsvSource:
-    """Files with the columns `names`; `types` is empty as long as values are to be read as strings."""
+    """Files, cut into parts; see `steps.data.sources.Source`. `columns` are those of each file, in its own order."""
 
     files: tuple[Path, ...]
-    names: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
     dialect: Dialect
-    block_bytes: int = BLOCK_BYTES
-    types: Mapping[str, str] = field(default_factory=dict)
-    digests: tuple[str, ...] = ()
+    declared: Mapping[str, str]
+    cut: tuple[CsvPart, ...]
+
+    @classmethod
+    def of(cls, job: Job, size: PartSize | None = None) -> CsvSource:
+        """The source of a job, its files cut."""
+        dialect = Dialect.of(job.params)
+        files = ordered(job.locations)
+        columns = _columns(files, dialect)
+        digests, parts = [], []
+        for number, path in enumerate(files):
+            try:
+                cut = cut_file(path, dialect.delimiter, size or PART)
+            except OSError as problem:
+                raise gone(path, problem) from problem
+            digests.append(cut.sha256)
+            parts += [CsvPart(number, span) for span in cut.spans]
+        expected = job.expect.get("source")
+        if expected and source_digest(digests) != expected:
+            raise changed(files[0] if len(files) == 1 else Path(", ".join(sorted(job.locations))))
+        return cls(tuple(files), columns, dialect, dict(job.params["types"]), tuple(parts))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.columns[0]
+
+    @property
+    def form(self) -> Mapping[str, Any]:
+        dialect = self.dialect
+        return {"type": "csv", "delimiter": dialect.delimiter, "null_values": sorted(set(dialect.null_values))}
 
     @property
     def parts(self) -> int:
-        return len(self.files)
+        return len(self.cut)
+
+    def digest(self, part: int) -> str:
+        """Of the part's bytes, with the order of its columns, and whether it begins with a header."""
+        found = self.cut[part]
+        header = self.dialect.header and found.span.offset == 0
+        return sha256_json([found.span.sha256, header, list(self.columns[found.file])])
 
     def read(self, part: int) -> Iterator[pa.RecordBatch]:
-        """One file's rows; raises StepError source_changed at the end if its digest is not the one in `digests`."""
-        passed = Passed()
-        for batch in self.strings(part, passed):
-            yield convert(batch, self.types)
-        if passed.sha256 != self.digests[part]:
-            raise _changed(self.files[part].name)
-
-    def strings(self, part: int, passed: Passed) -> Iterator[pa.RecordBatch]:
-        """The same as strings, unverified."""
-        path = self.files[part]
-        own = self.names if part == 0 else column_names(path, self.dialect)
-        for batch in read_batches(path, own, self.dialect, passed, block_bytes=self.block_bytes):
+        """The part's rows as strings."""
+        found = self.cut[part]
+        own = self.columns[found.file]
+        for batch in read_span(self.files[found.file], own, self.dialect, found.span, block_bytes=BLOCK_BYTES):
             yield batch if own == self.names else batch.select(list(self.names))
 
-
-def _ingest(job: Job, source: CsvSource, declared: Mapping[str, str], output: DatasetOutput) -> None:
-    """One reading of all files, and a second one if the types of the first did not hold, or if Beam writes."""
-    types: dict[str, str] = {}
-    digests: list[str] = []
-    rows, whole = 0, not job.processing
-    for part in range(source.parts):
-        passed, before = Passed(), rows
-        for batch in source.strings(part, passed):
-            found = widen(batch, types, declared)
-            whole = whole and all(types.get(name, "") in ("", found[name]) for name in found)
-            types = found
-            try:
-                converted = convert(batch, types)
-            except Unfit as problem:
-                raise _unfit(problem, source, part, rows - before) from problem
-            if whole:
-                output.write(converted)
-            rows += batch.num_rows
-            job.progress(rows, 0, "rows")
-        digests.append(passed.sha256)
-    _verify(job, digests)
-    if rows == 0:
-        raise StepError(f"{source.files[0].name} has a header, but no rows", "Check what should have written it.")
-    if not whole:
-        output.discard()
-        typed = CsvSource(source.files, source.names, source.dialect, source.block_bytes, types, tuple(digests))
-        write_rows(typed, _to_data, types, {"data": output}, job, total=rows)
+    def locate(self, part: int, row: int, problem: str) -> StepError:
+        """With the file and line of a row."""
+        found = self.cut[part]
+        path = self.files[found.file]
+        record = row + int(self.dialect.header and found.span.offset == 0) + _records(path, found.span.offset)
+        line = line_of(path, self.dialect.delimiter, record)
+        if not line:
+            return StepError(f"{path.name}: {problem}", "Check what should have written it.", file=str(path))
+        hint = "Correct the value, add it to null_values, or declare the column with a wider type."
+        return StepError(f"{path.name}:{line}: {problem}", hint, file=str(path), line=line)
 
 
-def _to_data(batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
-    return {"data": batch}
+def _records(path: Path, end: int) -> int:
+    """How many records a file holds up to a place where one ends, a header included."""
+    counter = RecordCounter()
+    with open(path, "rb") as stream:
+        while end > 0 and (chunk := stream.read(min(end, 1 << 20))):
+            counter.update(chunk)
+            end -= len(chunk)
+    return counter.finish()
 
 
-def _columns(files: list[Path], dialect: Dialect) -> tuple[str, ...]:
-    """The columns of all files, in the order of the first; raises StepError where one has others."""
-    names = column_names(files[0], dialect)
-    for path in files[1:]:
-        other = column_names(path, dialect)
-        if set(other) != set(names):
+def _columns(files: list[Path], dialect: Dialect) -> tuple[tuple[str, ...], ...]:
+    """The columns of each file; raises StepError where one has others than the first."""
+    columns = [column_names(path, dialect) for path in files]
+    for path, other in zip(files, columns, strict=True):
+        if set(other) != set(columns[0]):
             message = f"{path.name} has other columns than {files[0].name}"
-            raise StepError(message, difference(other, names), file=str(path), line=1)
-    return names
-
-
-def _unfit(problem: Unfit, source: CsvSource, part: int, before: int) -> StepError:
-    path = source.files[part]
-    record = before + problem.row + int(source.dialect.header)
-    line = line_of(path, source.dialect.delimiter, record)
-    hint = f'Correct the value, add it to null_values, or declare "{problem.column}" with a wider type.'
-    return StepError(f"{path.name}:{line}: {problem}", hint, file=str(path), line=line)
-
-
-def _digest(path: Path) -> str:
-    from zenctl.digests import sha256_file
-    from zenctl.steps.csv.reading import gone
-
-    try:
-        return sha256_file(path)
-    except OSError as problem:
-        raise gone(path, problem) from problem
-
-
-def _verify(job: Job, digests: list[str]) -> None:
-    expected = job.expect.get("source")
-    if expected and source_digest(digests) != expected:
-        raise _changed(", ".join(sorted(job.locations)))
-
-
-def _changed(name: str) -> StepError:
-    message = f"{name} changed after the plan was made"
-    return StepError(message, "Nothing was recorded. Plan again to see what changed.", kind="source_changed")
+            raise StepError(message, difference(other, columns[0]), file=str(path), line=1)
+    return tuple(columns)

@@ -1,4 +1,4 @@
-"""Streams a CSV file as Arrow batches of strings, taking its digest on the way; says what is wrong with a bad one."""
+"""Streams a part of a CSV file as Arrow batches of strings, if it is still what was cut; says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
+from zenctl.digests import CHUNK
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
+from zenctl.steps.csv.cutting import Span
 from zenctl.steps.csv.header import HeaderProblem, read_header
 from zenctl.steps.csv.locating import find_problem
 
+WHOLE_BYTES = 16 << 20
+"""Parts up to this are read as one block."""
 BLOCK_BYTES = 4 << 20
 MAX_BLOCK_BYTES = 1 << 30
 """A record must fit into a block; blocks are enlarged up to this."""
@@ -36,14 +40,7 @@ class Dialect:
         return cls(params["delimiter"], params["header"], tuple(params["null_values"]))
 
 
-@dataclass
-class Passed:
-    """What passed while a file was read: complete once all batches were taken."""
-
-    sha256: str = ""
-
-
-class TooLarge(Exception):
+class _TooLarge(Exception):
     """A record does not fit into a block."""
 
 
@@ -57,36 +54,63 @@ def column_names(path: Path, dialect: Dialect) -> tuple[str, ...]:
         raise gone(path, problem) from problem
 
 
-def read_batches(
-    path: Path, names: tuple[str, ...], dialect: Dialect, passed: Passed, *, block_bytes: int = BLOCK_BYTES
+def read_span(
+    path: Path, names: tuple[str, ...], dialect: Dialect, span: Span, *, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches of string columns in the order of `names`, null where a null value stands.
 
-    Raises StepError for a record with another number of values, bytes that are no UTF-8, NUL bytes and a quote that
-    is never closed; TooLarge for a record that exceeds `block_bytes`.
+    The span begins with a record, the header included if it begins the file. Raises StepError for a record with
+    another number of values, bytes that are no UTF-8, NUL bytes and a quote that is never closed; and source_changed,
+    before any of these, if the bytes are not those of the span.
     """
+    # Small parts are read as one block; of a large one a record that exceeds the block is met again in a larger one.
+    block = span.length + 1 if span.length <= WHOLE_BYTES else block_bytes
+    done = 0
+    while True:
+        try:
+            for batch in _read(path, names, dialect, span, block, done):
+                done += batch.num_rows
+                yield batch
+            return
+        except _TooLarge as problem:
+            if block >= MAX_BLOCK_BYTES:
+                message = f"a record of the source is larger than {MAX_BLOCK_BYTES:,} bytes"
+                raise StepError(message, 'Is a quote (") opened and never closed?') from problem
+            block *= 8
+
+
+def _read(
+    path: Path, names: tuple[str, ...], dialect: Dialect, span: Span, block: int, done: int
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a span but for the first `done`."""
     try:
-        raw = NormalisedFile(path)
+        raw = NormalisedFile(path, span)
     except OSError as problem:
         raise gone(path, problem) from problem
     with raw:
         try:
             stream = pa.PythonFile(raw, mode="r")
-            for batch in _open(stream, names, dialect, block_bytes):
-                _check(raw, path, dialect, len(names))
-                if batch.num_rows:
-                    yield batch
+            for batch in _open(stream, names, dialect, block, header=dialect.header and span.offset == 0):
+                if raw.nul:
+                    raise _located(path, dialect, len(names), span, "it holds NUL bytes")
+                passed = min(done, batch.num_rows)
+                done -= passed
+                if batch.num_rows > passed:
+                    yield batch.slice(passed)
         except pa.ArrowInvalid as problem:
-            _check(raw, path, dialect, len(names))
             if "straddl" in str(problem):
-                raise TooLarge(str(problem)) from problem
-            raise _located(path, dialect, len(names), str(problem)) from problem
+                raise _TooLarge(str(problem)) from problem
+            reason = "it holds NUL bytes" if raw.nul else str(problem)
+            raise _located(path, dialect, len(names), span, reason) from problem
+        if raw.nul:
+            raise _located(path, dialect, len(names), span, "it holds NUL bytes")
+        if raw.sha256 != span.sha256:
+            raise changed(path)
         if raw.quotes % 2:
             # Only a sign: a quote inside an unquoted value is odd, but stands for itself.
             found = find_problem(path, dialect.delimiter, len(names), unclosed=True)
             if found is not None:
                 raise found
-        passed.sha256 = raw.sha256
 
 
 def gone(path: Path, problem: OSError) -> StepError:
@@ -96,12 +120,16 @@ def gone(path: Path, problem: OSError) -> StepError:
     return StepError(f"cannot read {path}: {reason}", hint, file=str(path), kind="source_changed")
 
 
-def _open(stream: Any, names: tuple[str, ...], dialect: Dialect, block_bytes: int) -> Any:
+def changed(path: Path) -> StepError:
+    """What is told when a file's content is not what plan saw, or not what it was a moment ago."""
+    message = f"{path.name} changed after the plan was made"
+    return StepError(message, "Nothing was recorded. Plan again to see what changed.", kind="source_changed")
+
+
+def _open(stream: Any, names: tuple[str, ...], dialect: Dialect, block_bytes: int, *, header: bool) -> Any:
     return pyarrow.csv.open_csv(
         stream,
-        pyarrow.csv.ReadOptions(
-            block_size=block_bytes, column_names=list(names), skip_rows_after_names=int(dialect.header)
-        ),
+        pyarrow.csv.ReadOptions(block_size=block_bytes, column_names=list(names), skip_rows_after_names=int(header)),
         pyarrow.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
         pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
@@ -111,30 +139,41 @@ def _open(stream: Any, names: tuple[str, ...], dialect: Dialect, block_bytes: in
     )
 
 
-def _check(raw: NormalisedFile, path: Path, dialect: Dialect, columns: int) -> None:
-    if raw.nul:
-        raise _located(path, dialect, columns, "it holds NUL bytes")
-
-
-def _located(path: Path, dialect: Dialect, columns: int, reason: str) -> StepError:
+def _located(path: Path, dialect: Dialect, columns: int, span: Span, reason: str) -> StepError:
+    """What is wrong with the file; bad data may be the sign of one that is being written right now."""
+    if _digest(path, span) != span.sha256:
+        return changed(path)
     found = find_problem(path, dialect.delimiter, columns)
     if found is not None:
         return found
     return StepError(f"{path.name} cannot be read as CSV: {reason}", "Export the file anew.", file=str(path))
 
 
-class NormalisedFile(io.RawIOBase):
-    """A file's bytes without a byte order mark and empty lines at the start, and with a line end after the last line.
+def _digest(path: Path, span: Span) -> str:
+    try:
+        with NormalisedFile(path, span) as raw:
+            while raw.read(CHUNK):
+                pass
+            return raw.sha256
+    except OSError as problem:
+        raise gone(path, problem) from problem
 
-    (Arrow would take an empty first line for the header, and wants the header's end.) Digests what the file holds.
+
+class NormalisedFile(io.RawIOBase):
+    """A span's bytes without a byte order mark and empty lines at the start, and with a line end after the last line.
+
+    (Arrow would take an empty first line for the header, and wants the header's end.) Digests what the span holds.
 
     Arrow reads ahead in a thread of its own, also when nobody takes its batches any more: closing waits for a read
     that is under way. Otherwise the next file could be opened under the same descriptor, and lose bytes to that read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, span: Span) -> None:
         super().__init__()
         self._stream = open(path, "rb", buffering=0)  # noqa: SIM115
+        self._stream.seek(span.offset)
+        self._left = span.length
+        self._at_start = span.offset == 0
         self._hasher = hashlib.sha256()
         self._reading = threading.Lock()
         self._begun = False
@@ -168,8 +207,10 @@ class NormalisedFile(io.RawIOBase):
 
     def _next(self, size: int) -> bytes:
         with self._reading:
-            first = self._stream.tell() == 0
-            chunk = self._stream.read(max(size, len(BYTE_ORDER_MARK)) if size >= 0 else -1) or b""
+            wanted = max(size, len(BYTE_ORDER_MARK)) if size >= 0 else self._left
+            chunk = self._stream.read(min(wanted, self._left)) or b""
+            first, self._at_start = self._at_start, False
+            self._left -= len(chunk)
         self._hasher.update(chunk)
         self.nul = self.nul or b"\0" in chunk
         self.quotes += chunk.count(b'"')

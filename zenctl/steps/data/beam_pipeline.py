@@ -11,7 +11,7 @@ is shared between processes.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import apache_beam as beam
@@ -60,12 +60,24 @@ def write_rows(
     total: int = 0,
 ) -> None:
     """`composition.write_rows` by Beam. The outputs must be declared."""
+    done = 0
+    for staged in stage(source, range(source.parts), function, types, job):
+        for name, encoded, statistics in unstaged([staged]):
+            outputs[name].append(encoded, statistics)
+        done += staged.read
+        job.progress(done, total, "rows")
+
+
+def stage(
+    source: Source, parts: Iterable[int], function: RowFunction, types: Mapping[str, str], job: Job
+) -> list[Staged]:
+    """Have workers encode what the function makes of these parts; what they wrote, in the order of the source."""
     staging = _staging(job)
     index = FileSystems.join(staging, "index")
     with _pipeline(job) as pipeline:
         _ = (
             pipeline
-            | "Parts" >> beam.Create(range(source.parts))
+            | "Parts" >> beam.Create(list(parts))
             | "Read" >> beam.FlatMap(_read, source)
             | "Encode" >> beam.FlatMap(_stage, function, dict(types), staging)
             | "Gather" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
@@ -73,14 +85,16 @@ def write_rows(
         )
     made = sorted(_read_pickle(index), key=lambda element: element[:2])
     _raise_first(made)
-    done = 0
+    return made
+
+
+def unstaged(made: Iterable[Staged]) -> Iterator[tuple[str, Encoded, Statistics]]:
+    """What was staged, each with the output it is for. The files are removed."""
     for staged in made:
         with FileSystems.open(staged.path) as stream:
             encoded = Encoded.from_records(stream.read())
-        outputs[staged.output].append(encoded, staged.statistics)
         FileSystems.delete([staged.path])
-        done += staged.read
-        job.progress(done, total, "rows")
+        yield staged.output, encoded, staged.statistics
 
 
 def fold(source: Source, function: Callable[[pa.RecordBatch], T], merge: Callable[[T, T], T], empty: T, job: Job) -> T:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -11,6 +12,11 @@ import pyarrow as pa
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import Dataset, Job
 from zenctl.sdk.dataset import BLOCK_ROWS, DatasetOutput
+from zenctl.sdk.examples_encode import Encoded, encode
+from zenctl.sdk.snapshot_statistics import Statistics, summarise
+from zenctl.sdk.tables import unify
+from zenctl.steps.data.assembling import Assembly
+from zenctl.steps.data.notes import Notes
 
 T = TypeVar("T")
 
@@ -76,6 +82,97 @@ def write_rows(
                 outputs[name].write(rows)
             done += batch.num_rows
             job.progress(done, total, "rows")
+
+
+@dataclass(frozen=True)
+class Written:
+    """An output that is written part by part: what is known of it, and the key under which to note that."""
+
+    output: DatasetOutput
+    notes: Notes
+    key: str
+
+
+def write_parts(
+    source: Source,
+    function: RowFunction,
+    types: Mapping[str, str],
+    outputs: Mapping[str, Written],
+    job: Job,
+    *,
+    digests: Sequence[str],
+    apart: bool = False,
+    total: int = 0,
+) -> int:
+    """`write_rows`, but for the parts whose shards are known by the parts' `digests`; gives the number of rows.
+
+    `types` may be settled while rows are read, where a type was "" so far. `apart`: see `Assembly`.
+    """
+    for written in outputs.values():
+        written.output.declare(types)
+    assemblies = {
+        name: Assembly(written.output, digests, written.notes, job.memory, apart=apart)
+        for name, written in outputs.items()
+    }
+    around = 0 if apart else AROUND
+    staged = _staged(source, function, types, assemblies, job, around) if job.processing else {}
+    done = 0
+    for part, digest in enumerate(digests):
+        wanting = {name: assembly for name, assembly in assemblies.items() if assembly.wants(part)}
+        if wanting:
+            blocks = staged[part]() if part in staged else _blocks(source, function, types, part, wanting)
+            for name, encoded, statistics in blocks:
+                if name in wanting:
+                    wanting[name].feed(part, encoded, statistics)
+        for assembly in assemblies.values():
+            assembly.end_part(part)
+        done += sum(written.notes.rows[digest] for written in outputs.values())
+        job.progress(done, total, "rows")
+    for name, written in outputs.items():
+        written.output.declare(types)
+        written.notes.types = dict(types)
+        assemblies[name].finish(written.key)
+    return done
+
+
+Block = tuple[str, "Encoded", "Statistics | None"]
+"""Records for an output, by its name, and their statistics where they are not known."""
+
+AROUND = 2
+"""Parts before and after one that is not known, of which shards are likely to be made anew with it."""
+
+
+def _blocks(
+    source: Source, function: RowFunction, types: Mapping[str, str], part: int, wanting: Mapping[str, Assembly]
+) -> Iterator[Block]:
+    for batch in source.read(part):
+        for at in range(0, batch.num_rows, BLOCK_ROWS):
+            for name, rows in function(batch.slice(at, BLOCK_ROWS)).items():
+                if name not in wanting or not rows.num_rows:
+                    continue
+                block = unify(rows, types, f"output {name!r}")
+                known = wanting[name].knows(part)
+                yield name, encode(block), None if known else summarise(block, wanting[name].uncounted)
+
+
+def _staged(
+    source: Source,
+    function: RowFunction,
+    types: Mapping[str, str],
+    assemblies: Mapping[str, Assembly],
+    job: Job,
+    around: int,
+) -> dict[int, Callable[[], Iterator[Block]]]:
+    """What Beam's workers make of the parts that are not known, and of as many around each, by part."""
+    from zenctl.steps.data import beam_pipeline
+
+    every = range(source.parts)
+    new = [part for part in every if not all(assembly.knows(part) for assembly in assemblies.values())]
+    wanted = sorted({near for part in new for near in range(part - around, part + around + 1) if near in every})
+    found: dict[int, list[beam_pipeline.Staged]] = {part: [] for part in wanted}
+    for staged in beam_pipeline.stage(source, wanted, function, types, job):
+        found[staged.order[0]].append(staged)
+    return {part: partial(beam_pipeline.unstaged, made) for part, made in found.items()}
 
 
 def fold(

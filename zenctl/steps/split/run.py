@@ -1,13 +1,21 @@
-"""Runs a split: every row goes to one of the outputs, in the order of the input."""
+"""Runs a split: every row goes to one of the outputs, in the order of the input.
+
+The rows of each shard of the input become shards of their own, so that those which come of a shard that was there the
+last time are the same, and are named instead of made. There are as many shards as in the input, for each output: small
+ones for a small share, never more.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from zenctl.diagnostics import did_you_mean
+from zenctl.digests import sha256_json
 from zenctl.sdk.errors import StepError
-from zenctl.steps.data.composition import DatasetSource, as_dataset, write_rows
+from zenctl.steps.data.composition import DatasetSource, Written, as_dataset, write_parts
+from zenctl.steps.data.notes import recall
 from zenctl.steps.split.partition import ByRatio, ByValue
+from zenctl.steps.split.schema import SPLIT
 
 if TYPE_CHECKING:
     from zenctl.sdk import Dataset, Job
@@ -29,8 +37,16 @@ def split(job: Job) -> None:
         divide = ByRatio(params["ratio"], params["seed"], tuple(params["by"]))
     names = params["values"] or params["ratio"]
     outputs = {name: job.outputs[name] for name in names}
+    types = data.schema.types
+    written = {}
+    for name, output in outputs.items():
+        output.compress(data.manifest.compression)
+        rule = {"params": dict(params), "types": types, "output": name, "version": SPLIT.version}
+        key = sha256_json({"split": rule, "form": output.form})
+        written[name] = Written(output, recall(job.memory, key, types), key)
+    digests = [shard.content for shard in data.manifest.shards]
     source = DatasetSource(data.path, data.name)
-    write_rows(source, divide, data.schema.types, outputs, job, total=data.num_rows)
+    write_parts(source, divide, types, written, job, digests=digests, apart=True, total=data.num_rows)
 
 
 def _require(data: Dataset, columns: list[str], attribute: str) -> None:

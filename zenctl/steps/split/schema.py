@@ -84,6 +84,7 @@ SPLIT = StepType(
     inputs={"data": InputDecl(("Dataset",), description="the rows to divide")},
     outputs=_outputs,
     implementation="zenctl.steps.split.run:split",
+    version=2,
     imports=("numpy", "pyarrow"),
     mlmd_type="Transform",
 )

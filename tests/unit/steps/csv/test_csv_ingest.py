@@ -22,6 +22,8 @@ from zenctl.schema.block import fingerprinted
 from zenctl.sdk import Dataset, Job, StepError
 from zenctl.sdk.dataset import DatasetOutput
 from zenctl.steps.csv import ingest as ingesting
+from zenctl.steps.csv import reading
+from zenctl.steps.csv.cutting import PartSize
 from zenctl.steps.csv.ingest import ingest
 from zenctl.steps.csv.observe import observe
 from zenctl.steps.csv.schema import CSV, Csv
@@ -117,7 +119,7 @@ def test_a_type_that_changes_late_does_not_depend_on_blocks(
     (tmp_path / "f.csv").write_text("a,b,c\n" + "\n".join(lines) + f"\n{late},2.25,z\n")
     first = snapshot()
     assert first.schema.types["a"] == ("float" if late == "0.5" else "string")
-    monkeypatch.setattr(ingesting, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(ingesting, "PART", PartSize(500, 500, 2000))
     again = snapshot()
     assert scan_folder(again.path).digest == scan_folder(first.path).digest
     (tmp_path / "f.csv").write_text("a,b,c\n" + f"{late},2.25,z\n" + "\n".join(lines))
@@ -150,12 +152,12 @@ def test_whatever_python_writes_is_read(
     whole = taken(root, "f.csv", types=dict.fromkeys(names, "string"), null_values=["<none>"])
     assert [list(row.values()) for row in whole] == [[value or "" for value in row] for row in rows]
     inferred = taken(root, "f.csv")
-    before = ingesting.BLOCK_BYTES
-    ingesting.BLOCK_BYTES = block
+    before = ingesting.PART
+    ingesting.PART = PartSize(block, block, 4 * block)
     try:
         small = taken(root, "f.csv")
     finally:
-        ingesting.BLOCK_BYTES = before
+        ingesting.PART = before
     assert scan_folder(small.path).digest == scan_folder(inferred.path).digest
 
 
@@ -280,7 +282,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
         (b'a,b\n1,"2\n3,4\n', 2, 'f.csv:2 opens a quote (") that is never closed'),
         (b'a,b\n1,2\n"3,4\n5,"6\n7,8\n', 3, "f.csv:3 has 1 value instead of 2"),
         (b"", 0, "f.csv: the file is empty"),
-        (b"a,b\n", 0, "f.csv has a header, but no rows"),
+        (b"a,b\n", 0, "f.csv: there are no rows"),
         (b"a,a\n1,2\n", 1, 'f.csv: two columns are named "a"'),
     ],
 )
@@ -304,7 +306,8 @@ def test_a_quote_inside_an_unquoted_value_stands_for_itself(tmp_path: Path, snap
 
 
 def test_a_value_larger_than_a_block(tmp_path: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingesting, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(ingesting, "PART", PartSize(1 << 10, 1 << 10, 1 << 12))
+    monkeypatch.setattr(reading, "WHOLE_BYTES", 1 << 12)
     big = "x" * 300_000
     (tmp_path / "f.csv").write_text("a,b\n1,y\n" * 1 + "2,z\n" * 5000 + f"3,{big}\n")
     data = snapshot()

@@ -46,12 +46,12 @@ def test_types_are_those_of_a_snapshot(tmp_path: Path, values: list[str], type: 
 def test_types_agree_with_the_ingest(tmp_path: Path) -> None:
     import pyarrow as pa
 
-    from zenctl.steps.csv.conversion import widen
+    from zenctl.steps.data.narrowing import wider
 
     values = ["1", "-1", "+1", " 1", "1.", ".5", "1e5", "nan", "NaN", "inf", "-inf", "0x1", "1_0", "١", "1.5.2", "--1"]
     for value in values:
         batch = pa.RecordBatch.from_arrays([pa.array([value])], names=["a"])
-        [expected] = widen(batch, {}, {}).values()
+        [expected] = wider(batch, {}, {}).values()
         found = profiled(tmp_path / "f.csv", f"a\n{value}\n", null_values=[])
         assert found is not None
         assert (value, found.columns["a"]) == (value, expected)

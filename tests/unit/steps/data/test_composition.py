@@ -103,17 +103,17 @@ def test_both_compositions_tell_the_same_problem(tmp_path: Path, processing: Map
 
 
 def test_a_source_that_changes_under_beam_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zenctl.steps.csv import ingest as ingesting
+    from zenctl.steps.data import ingesting
 
     file = tmp_path / "f.csv"
     file.write_text("a\n1\n")
 
-    def write_rows(*args: Any, **options: Any) -> None:
+    def write_parts(*args: Any, **options: Any) -> int:
         file.write_text("a\n2\n")
-        original(*args, **options)
+        return original(*args, **options)
 
-    original = ingesting.write_rows
-    monkeypatch.setattr(ingesting, "write_rows", write_rows)
+    original = ingesting.write_parts
+    monkeypatch.setattr(ingesting, "write_parts", write_parts)
     with pytest.raises(StepError) as caught:
         run(tmp_path, ingest, ("data",), BEAM, params=CSV, locations={"f.csv": str(file)})
     assert caught.value.kind == "source_changed"

@@ -1,15 +1,20 @@
-"""Gives columns of strings the narrowest type that holds all their values: int, else float, else string. Pure."""
+"""Gives columns of texts the narrowest type that holds all their values: int, else float, else string. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-ORDER = ("", "int", "float", "string")
+from zenctl.sdk.tables import feature_type
+
+ORDER = ("", "int", "float", "string", "bytes")
 """From narrow to wide; "" is the type of a column without any value so far."""
+_STRING = ORDER.index("string")
+_HEAD = 32
+"""Values that are tried before all of a column are: most that do not fit show it at once."""
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "string": pa.string()}
 
@@ -23,25 +28,43 @@ class Unfit(Exception):
         self.row = row
 
 
-def widen(batch: pa.RecordBatch, types: Mapping[str, str], declared: Mapping[str, str]) -> dict[str, str]:
-    """The types that hold this batch, too: those of `types`, or wider ones. Never narrower than `declared`."""
+def wider(batch: pa.RecordBatch, types: Mapping[str, str], declared: Mapping[str, str]) -> dict[str, str]:
+    """The types that hold this batch, too: those of `types`, or wider ones. Columns that are declared stay so."""
     found = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        at = ORDER.index(types.get(name, ""))
-        while name not in declared and ORDER[at] != "string" and cast(column, ORDER[at]) is None:
-            at += 1
-        found[name] = declared.get(name, ORDER[at])
+        if name in declared:
+            found[name] = declared[name]
+        elif _is_text(column):
+            text, at = column.cast(pa.string()), ORDER.index(types.get(name, ""))
+            while at < _STRING and not _fits(text, ORDER[at]):
+                at += 1
+            found[name] = ORDER[at]
+        else:
+            found[name] = _wider(types.get(name, ""), feature_type(name, column.type, "the source"))
+    return found
+
+
+def widest(several: Sequence[Mapping[str, str]], names: Sequence[str]) -> dict[str, str]:
+    """The types that hold what each of these do, by column."""
+    found = dict.fromkeys(names, "")
+    for types in several:
+        for name in names:
+            found[name] = _wider(found[name], types[name])
     return found
 
 
 def convert(batch: pa.RecordBatch, types: Mapping[str, str]) -> pa.RecordBatch:
-    """The batch in these types ("" gives nulls); raises Unfit for the first value that has another one."""
+    """The batch with its texts in these types ("" gives nulls); raises Unfit for the first value of another one."""
     arrays = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        array = cast(column, types[name])
+        if not _is_text(column):
+            arrays.append(column.cast(pa.string()) if types[name] == "string" else column)
+            continue
+        text = column.cast(pa.string())
+        array = text.cast(pa.binary()) if types[name] == "bytes" else cast(text, types[name])
         if array is None:
-            row = _first_unfit(column, types[name])
-            raise Unfit(name, types[name], column[row].as_py(), row)
+            row = _first_unfit(text, types[name])
+            raise Unfit(name, types[name], text[row].as_py(), row)
         arrays.append(array)
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
@@ -62,6 +85,20 @@ def cast(column: Any, type: str) -> Any | None:
         return pc.cast(pc.utf8_trim_whitespace(column), _ARROW[type])
     except pa.ArrowInvalid:
         return None
+
+
+def _is_text(column: Any) -> bool:
+    return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type))
+
+
+def _wider(one: str, other: str) -> str:
+    return max(one, other, key=ORDER.index)
+
+
+def _fits(column: Any, type: str) -> bool:
+    if len(column) > _HEAD and cast(column.slice(0, _HEAD), type) is None:
+        return False
+    return cast(column, type) is not None
 
 
 def _may_be_hexadecimal(column: Any) -> bool:
