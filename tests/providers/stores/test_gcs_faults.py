@@ -15,14 +15,26 @@ from tests.fakes.gcs import FakeGcs, Running, serving
 from tests.providers.stores.timing import Clock, quick
 from zenctl.jobs.artifacts import check_tree, fetch_tree, store_folder
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.gcs import CHUNK, GcsBucket
+from zenctl.jobs.stores import gcs, gcs_upload
+from zenctl.jobs.stores.gcs import GcsBucket
 from zenctl.jobs.stores.google_tokens import GivenToken
 from zenctl.jobs.stores.objects import PIECE, ObjectStorage
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.provider.lending import Lender
 from zenctl_gcp.storage import open_store
 
+CHUNK = 1 << 19
 LARGE = 2 * CHUNK + 12345
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads of several chunks, without the bytes of real ones."""
+    for module in (gcs, gcs_upload):
+        monkeypatch.setattr(module, "CHUNK", CHUNK)
+        monkeypatch.setattr(module, "SMALL", CHUNK // 2)
+    # The SDK has a limit of its own, which is that of SMALL.
+    monkeypatch.setattr("google.cloud.storage.blob._MAX_MULTIPART_SIZE", CHUNK // 2)
 
 
 @dataclass

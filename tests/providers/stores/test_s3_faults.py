@@ -14,14 +14,22 @@ from tests.fakes.faults import Fault
 from tests.fakes.proxy import Proxy, before
 from tests.providers.stores.timing import Clock, quick
 from zenctl.jobs.storage import Staged, StorageError
+from zenctl.jobs.stores import s3_upload
 from zenctl.jobs.stores.objects import PIECE, PartsStorage
 from zenctl.jobs.stores.s3 import S3Bucket
-from zenctl.jobs.stores.s3_upload import PART
 from zenctl.jobs.stores.sigv4 import Credentials
 from zenctl.provider.lending import Lender
 from zenctl_aws.storage import open_store
 
+PART = 5 << 20
 LARGE = 2 * PART + 12345
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smallest parts that S3 takes."""
+    monkeypatch.setattr(s3_upload, "PART", PART)
+    monkeypatch.setattr(s3_upload, "SMALL", PART)
 
 
 @dataclass

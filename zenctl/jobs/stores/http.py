@@ -89,6 +89,8 @@ class HttpClient:
     """Calls one server. Callable from any thread; a connection that the server has closed meanwhile is made anew."""
 
     def __init__(self, endpoint: str, *, timeout: float = TIMEOUT) -> None:
+        self._idle: List[http.client.HTTPConnection] = []
+        self._lock = threading.Lock()
         parts = urlsplit(endpoint if "://" in endpoint else f"http://{endpoint}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise StorageError("INVALID", f"{endpoint!r} is not the URL of a server", "Give it as https://HOST[:PORT].")
@@ -98,8 +100,6 @@ class HttpClient:
         self._name = parts.hostname
         self._port = parts.port
         self._timeout = timeout
-        self._idle: List[http.client.HTTPConnection] = []
-        self._lock = threading.Lock()
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
 
     def send(self, method: str, target: str, headers: Mapping[str, str], body: Optional[Slice] = None) -> Answer:
@@ -139,6 +139,9 @@ class HttpClient:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     def _exchange(
         self,
