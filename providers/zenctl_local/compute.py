@@ -30,6 +30,9 @@ from zenctl_local.forkserver import EXIT, PROCESS, kill_group, started
 from zenctl_local.launcher import ELSEWHERE, ENDED, RUNNING, Launcher
 from zenctl_local.storage import store_folder
 
+PROGRESS = "progress.jsonl"
+"""File in a job's work folder to which the runner appends its progress."""
+
 LOG_BYTES = 1 << 20
 """Most bytes of a log that one call gives."""
 
@@ -77,6 +80,10 @@ class LocalCompute:
             "lane": self._lane,
             **container_order(request, Path(here["work"]), self._context.root.absolute()),
         }
+        access = request.access(True)
+        if access:
+            # Through the processes' memory and environment only: it may hold a token.
+            order["access"] = json.dumps(access)
         self._launcher.start(order, sys.executable if spec.image else self._interpreter(), request.runner.absolute())
         return handle
 
@@ -104,6 +111,15 @@ class LocalCompute:
             # It ended in the middle of a character.
             text, rest = decoder.decode(b"", final=True), 0
         return LogChunk(text, offset + len(data) - rest)
+
+    def progress(self, handle: JobHandle, offset: int) -> bytes:
+        """What the job has told of its progress from `offset` on, where its store is no folder."""
+        try:
+            with open(os.path.join(self._here(handle)["work"], PROGRESS), "rb") as stream:
+                stream.seek(offset)
+                return stream.read(LOG_BYTES)
+        except FileNotFoundError:
+            return b""
 
     def cancel(self, handle: JobHandle) -> None:
         """SIGTERM to the job's process group now, SIGKILL after a grace period."""

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from zenctl.jobs.stores.opening import ACCESS
 from zenctl.provider import ErrorKind, ProviderError, SubmitRequest
 from zenctl_local.storage import store_folder
 
@@ -81,6 +82,8 @@ def container_command(engine: str, request: SubmitRequest, work: Path, root: Pat
     command += ["--env", "PYTHONUNBUFFERED=1", "--env", "TF_CPP_MIN_LOG_LEVEL=3"]
     for name in sorted({*names, *spec.variables} & os.environ.keys()):
         command += ["--env", name]
+    if store is None:
+        command += ["--env", ACCESS]
     command += ["--workdir", str(work), "--entrypoint", "python3", spec.image]
     command += [str(runner), request.store_uri, spec.job_id, "--contained"]
     return [*command, "--work", str(work), "--root", str(root)]

@@ -234,7 +234,7 @@ class Server:
         contained = job.get("command")
         command = contained or [sys.executable, self._runner, *self._arguments(job, os.getpid())]
         given = subprocess.PIPE if contained else subprocess.DEVNULL
-        environment = dict(os.environ, PYTHONUNBUFFERED="1")
+        environment = dict(os.environ, PYTHONUNBUFFERED="1", **self._access(job))
         process = subprocess.Popen(
             command, stdin=given, stdout=log, stderr=log, env=environment, start_new_session=True
         )
@@ -243,6 +243,9 @@ class Server:
         # Reaped by number with all others; the object must not try it too.
         process.returncode = 0
         return process.pid
+
+    def _access(self, job: dict[str, Any]) -> dict[str, str]:
+        return {self._main.ACCESS: job["access"]} if job.get("access") else {}
 
     @staticmethod
     def _arguments(job: dict[str, Any], parent: int) -> list[str]:
@@ -261,6 +264,7 @@ class Server:
             return pid
         try:
             self._become_child(log)
+            os.environ.update(self._access(job))
             code = main.main(self._arguments(job, server))
         except BaseException:  # noqa: BLE001 - nothing may go back up into the server's loop
             import traceback

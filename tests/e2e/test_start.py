@@ -56,6 +56,15 @@ def test_nothing_heavy_is_imported(tiny: Project, words: list[str]) -> None:
     assert not any(name.startswith("steps") for name in modules)
 
 
+@pytest.mark.parametrize("words", [["validate"], ["plan"], ["state", "list"], ["config", "artifacts", "list"]])
+@pytest.mark.parametrize("place", ["gs://bucket/p", "s3://bucket/p"])
+def test_a_bucket_that_is_not_used_costs_nothing(tiny: Project, place: str, words: list[str]) -> None:
+    """Before anything is stored there is nothing to ask it, and what asks is not loaded."""
+    tiny.ok("config", "artifacts", "set", place)
+    modules = imported(tiny, *words)
+    assert modules.isdisjoint({*HEAVY, "botocore", "google.auth", "requests", "http.client"})
+
+
 def cpu(project: Project, command: list[str]) -> float:
     """The least CPU seconds of three runs, children's included."""
     best = float("inf")

@@ -139,12 +139,25 @@ def artifact_store(place: str, registry: Registry) -> BlockData:
         known = ", ".join(f"{s.name} ({'a path' if u == 'file' else f'{u}://...'})" for u, s in sorted(served.items()))
         detail = f"Available: {known}. A provider that serves it has to be installed."
         raise DiagnosticError(error("unknown_artifact_store_type", f"No artifact store serves {scheme}://", detail))
+    if found and "bucket" in fields(store.model):
+        return BlockData("artifacts", (store.name,), _bucket(place, place[found.end() :]))
     attribute = next((name for name in _LOCATIONS if name in fields(store.model)), "")
     if not attribute:
         detail = f'Write artifacts "{store.name}" {{ ... }} in the zenctl block of the configuration.'
         raise DiagnosticError(error("cannot_edit", f'The artifact store "{store.name}" is not set by a URL', detail))
     path = place[found.end() :] if found and scheme == "file" else place
     return BlockData("artifacts", (store.name,), {attribute: path})
+
+
+def _bucket(place: str, rest: str) -> dict[str, str]:
+    """The attributes that a URL such as gs://bucket/sub/dir gives."""
+    bucket, _, prefix = rest.partition("/")
+    prefix = prefix.strip("/")
+    if not bucket or any(part in ("", ".", "..") for part in prefix.split("/") if prefix):
+        scheme = place.partition("://")[0]
+        detail = f"Give a bucket, and a folder in it if you like: {scheme}://bucket/sub/dir."
+        raise DiagnosticError(error("bad_argument", f"{place} is not the URL of a place in a bucket", detail))
+    return {"bucket": bucket, **({"prefix": prefix} if prefix else {})}
 
 
 def set_store(root: Path, registry: Registry, wanted: BlockData) -> Edited:
@@ -266,7 +279,13 @@ def _store(settings: Settings, registry: Registry, kind: Kind) -> Store:
     if kind == "metadata":
         location = METADATA_STORES[config.type].model_validate(dict(config.config)).location()
         return Store(config.type, location, config.range)
-    model = fields(registry.store_type(config.type)[1].model)
+    store = registry.store_type(config.type)[1]
+    model = fields(store.model)
+    if config.config.get("bucket"):
+        # As `set` takes it.
+        prefix = str(config.config.get("prefix") or "").strip("/")
+        url = f"{store.scheme}://{config.config['bucket']}"
+        return Store(config.type, f"{url}/{prefix}" if prefix else url, config.range)
     default = next((str(model[name].default) for name in _LOCATIONS if name in model), "")
     given = next((str(config.config[name]) for name in _LOCATIONS if config.config.get(name)), default)
     return Store(config.type, given, config.range)

@@ -20,7 +20,7 @@ from zenctl.engine.pinned import pinned_digests
 from zenctl.engine.requests import Inputs
 from zenctl.engine.world import World, open_world
 from zenctl.jobs.artifacts import CorruptArtifact, Tree, read_tree
-from zenctl.jobs.storage import ObjectInfo, Staged, Storage, StorageError
+from zenctl.jobs.storage import ObjectInfo, Staged, Storage
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.exclusive import exclusively
 from zenctl.metadata.holder import Holder
@@ -111,13 +111,8 @@ def collect(
 def _opened(inputs: Inputs, *, create: bool) -> Iterator[World]:
     """A configuration that is right, for it says what is pinned; variables may have no value."""
     opened = open_configuration(inputs, values_required=False)
-    try:
-        with open_world(opened, inputs, create=create) as world:
-            yield world
-    except StorageError as problem:
-        summary = f"The artifact store refused: {problem}"
-        hint = "Check its permissions." if problem.kind == "UNAUTHORIZED" else "Run the command again: it goes on."
-        raise DiagnosticError(error("artifact_store", summary, hint)) from problem
+    with open_world(opened, inputs, create=create) as world:
+        yield world
 
 
 def _texts(problem: DiagnosticError) -> Mapping[str, str]:

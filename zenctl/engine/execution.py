@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,17 +16,32 @@ from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path, tree_path
 from zenctl.jobs.result import JobError, JobResult
-from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
-from zenctl.jobs.storage import Storage, StorageError
+from zenctl.jobs.spec import JobSpec, job_path, log_path, progress_path, result_path
+from zenctl.jobs.storage import Distant, Storage, StorageError
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import OutputRecord
 from zenctl.plans.plan import CodeArchive
-from zenctl.provider import Compute, ErrorKind, JobHandle, JobState, ProviderError, SubmitRequest
+from zenctl.provider import (
+    Compute,
+    ErrorKind,
+    JobHandle,
+    JobState,
+    Progressing,
+    ProviderError,
+    SubmitRequest,
+    no_access,
+)
 from zenctl.sdk.snapshot import OTHER_FILES
 
 POLL_FIRST, POLL_MOST = 0.01, 0.25
 """Seconds between two looks at a job: short at first, so that a trivial step costs little; longer as it lasts."""
+
+LAST_WORDS = 4000
+"""Characters of a job's log that are kept for the case that it leaves no result."""
+
+SAID = "zenctl: "
+"""What the runner's own lines in a log begin with."""
 
 RETRIED = frozenset({ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED, ErrorKind.NO_CAPACITY})
 """Errors of a backend that may pass by themselves."""
@@ -54,7 +70,9 @@ class Order:
 
     def request(self, services: Services) -> SubmitRequest:
         """What its backend is told."""
-        return SubmitRequest(self.spec, services.storage.uri, services.runner, services.preload, self.fresh)
+        storage = services.storage
+        access = storage.access if isinstance(storage, Distant) else no_access
+        return SubmitRequest(self.spec, storage.uri, services.runner, services.preload, self.fresh, access)
 
     def handle(self, services: Services) -> JobHandle:
         """How its backend will know it: to be recorded before it is executed, so that nothing of it is ever lost."""
@@ -63,9 +81,10 @@ class Order:
 
 @dataclass(slots=True)
 class Tail:
-    """How far a job's log and progress have been told."""
+    """How far a job's log and progress have been told; `words` is the end of the log."""
 
     log: int = 0
+    words: str = ""
     progress: int = 0
     rest: bytes = b""
     told: dict[str, Any] = field(default_factory=dict)
@@ -109,7 +128,11 @@ def attend(
         services.stop.cancel.wait(pause) if not canceled else time.sleep(pause)
         pause = min(pause * 1.3, POLL_MOST)
     _pass_on(job_id, address, compute, handle, services, tail)
-    result = read_result(services.storage, job_id)
+    try:
+        result = read_result(services.storage, job_id)
+    except StorageError as problem:
+        message = f"its result cannot be read from the artifact store: {problem}"
+        result = JobResult(job_id, error=JobError("storage", message, hint=store_hint(problem)))
     if result is None:
         kind = "canceled" if canceled and services.stop.cancel.is_set() else "timeout" if canceled else "lost"
         reason = status.reason or (
@@ -120,9 +143,33 @@ def attend(
             "timeout": f"it did not end within its timeout of {timeout:g} seconds" if timeout else "",
             "lost": reason or "its backend does not know it any more",
         }[kind]
-        result = JobResult(job_id, error=JobError(kind, message))
+        result = JobResult(job_id, error=JobError(kind, message, hint=_last_words(tail.words)))
+    keep_log(services.storage, compute, handle, job_id)
     compute.release(handle)
     return verified(services.storage, result)
+
+
+def keep_log(storage: Storage, compute: Compute, handle: JobHandle, job_id: str) -> None:
+    """Put the log of a job that has ended into a distant store; a near one has it already."""
+    if not isinstance(storage, Distant):
+        return
+    with tempfile.TemporaryDirectory(prefix="zenctl-log-") as folder:
+        file = Path(folder, "log.txt")
+        offset = 0
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            while (chunk := compute.logs(handle, offset)).text:
+                stream.write(chunk.text)
+                offset = chunk.next_offset
+        # The result counts, and is there; a log is not worth failing for.
+        with suppress(StorageError):
+            if offset:
+                storage.put(log_path(job_id), file, overwrite=True)
+
+
+def _last_words(text: str) -> str:
+    """The last that the runner itself said in a log, such as why it could not write its result."""
+    said = [line.partition(SAID)[2] for line in text.splitlines() if line.startswith(SAID)]
+    return f"It said: {said[-1]}" if said else ""
 
 
 def read_result(storage: Storage, job_id: str) -> JobResult | None:
@@ -182,7 +229,7 @@ def note(result: JobResult) -> str:
 
 def store_hint(problem: StorageError) -> str:
     """What to do about a store that refuses."""
-    return {
+    return problem.hint or {
         "NO_SPACE": "Free disk space where the artifacts lie, then apply again: completed steps are kept.",
         "UNAUTHORIZED": "Check the permissions of the artifact store.",
         "TRANSIENT": "Apply again: completed steps are kept.",
@@ -206,13 +253,11 @@ def _pass_on(job_id: str, address: str, compute: Compute, handle: JobHandle, ser
     chunk = compute.logs(handle, tail.log)
     if chunk.text:
         services.listener(ChangeLog(address, chunk.text))
+        tail.words = (tail.words + chunk.text)[-LAST_WORDS:]
     tail.log = chunk.next_offset
-    path = progress_path(job_id)
-    info = services.storage.stat(path)
-    if info is None or info.size <= tail.progress:
+    data = _progress(job_id, compute, handle, services.storage, tail.progress)
+    if not data:
         return
-    with services.storage.open(path, tail.progress) as stream:
-        data = stream.read()
     tail.progress += len(data)
     *lines, tail.rest = (tail.rest + data).split(b"\n")
     latest = _last_progress(lines)
@@ -221,6 +266,18 @@ def _pass_on(job_id: str, address: str, compute: Compute, handle: JobHandle, ser
         services.listener(
             ChangeProgress(address, latest.get("done", 0), latest.get("total", 0), str(latest.get("unit", "")))
         )
+
+
+def _progress(job_id: str, compute: Compute, handle: JobHandle, storage: Storage, offset: int) -> bytes:
+    """What the job has told of its progress since; a distant store is not asked several times a second."""
+    if isinstance(storage, Distant):
+        return compute.progress(handle, offset) if isinstance(compute, Progressing) else b""
+    path = progress_path(job_id)
+    info = storage.stat(path)
+    if info is None or info.size <= offset:
+        return b""
+    with storage.open(path, offset) as stream:
+        return stream.read()
 
 
 def _last_progress(lines: list[bytes]) -> Mapping[str, Any] | None:

@@ -103,7 +103,9 @@ def verify(storage: Storage, named: Mapping[str, Named], told: Told) -> Verified
             found = list(pool.map(lambda item: _checked(storage, item, counted), objects))
         except StorageError as problem:
             summary = f"The artifact store cannot be read: {problem}"
-            raise DiagnosticError(error("artifact_store", summary, "Check that it is reachable.")) from problem
+            raise DiagnosticError(
+                error("artifact_store", summary, problem.hint or "Check that it is reachable.")
+            ) from problem
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     faults += [fault for several in found for fault in several]
@@ -119,7 +121,9 @@ def remove_corrupt(storage: Storage, verified: Verified) -> Verified:
             storage.delete(path)
     except StorageError as problem:
         summary = f"The artifact store refused: {problem}"
-        raise DiagnosticError(error("artifact_store", summary, "Check that it may be written.")) from problem
+        raise DiagnosticError(
+            error("artifact_store", summary, problem.hint or "Check that it may be written.")
+        ) from problem
     return replace(verified, removed=paths)
 
 

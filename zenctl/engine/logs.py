@@ -12,10 +12,10 @@ from zenctl.diagnostics import DiagnosticError, error
 from zenctl.engine.providers import Providers
 from zenctl.engine.settling import backend_of
 from zenctl.jobs.spec import log_path, result_path
-from zenctl.jobs.storage import Storage, StorageError
+from zenctl.jobs.storage import Distant, Storage, StorageError
 from zenctl.metadata.state import Recorded
 from zenctl.metadata.store import ExecutionState
-from zenctl.provider import JobState
+from zenctl.provider import Compute, JobHandle, JobState
 
 FOLLOW_SECONDS = 0.5
 """How often a followed log is looked at."""
@@ -25,6 +25,8 @@ def job_log(recorded: Recorded, job_id: str, providers: Providers, storage: Stor
     """The log of a job of this record; `follow` goes on until the job is over. DiagnosticError if there is none."""
     path = log_path(job_id)
     if storage.stat(path) is None:
+        if recorded.state is ExecutionState.RUNNING and recorded.handle and isinstance(storage, Distant):
+            return _told(providers.compute(backend_of(recorded)), recorded.handle, follow=follow)
         raise _none(recorded)
 
     def over() -> bool:
@@ -49,6 +51,19 @@ def server_log(recorded: Recorded, data_dir: Path, *, follow: bool) -> Iterator[
         return stream
 
     return _text(open_at, (lambda: not path.exists()) if follow else _now)
+
+
+def _told(compute: Compute, handle: JobHandle, *, follow: bool) -> Iterator[str]:
+    """The log of a job that still runs, as its backend has it: a distant store gets it when the job has ended."""
+    offset = 0
+    while True:
+        over = not follow or compute.status(handle).state in (JobState.ENDED, JobState.LOST)
+        while (chunk := compute.logs(handle, offset)).text:
+            offset = chunk.next_offset
+            yield chunk.text
+        if over:
+            return
+        time.sleep(FOLLOW_SECONDS)
 
 
 def _none(recorded: Recorded) -> DiagnosticError:

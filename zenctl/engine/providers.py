@@ -39,7 +39,11 @@ class Providers:
         """The artifact store."""
         settings = self._configuration.settings.artifacts
         provider_name, _ = self._registry.store_type(settings.type)
-        return self._provider(provider_name).storage(settings.type, settings.config)
+        try:
+            return self._provider(provider_name).storage(settings.type, settings.config)
+        except ProviderError as problem:
+            what = f'artifacts "{settings.type}"'
+            raise DiagnosticError(provider_diagnostic(problem, what, range=settings.range)) from problem
 
     def compute(self, addr: BackendAddr | None) -> Compute:
         """A backend that runs steps; None is the default orchestrator, or the embedded one."""

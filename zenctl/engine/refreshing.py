@@ -19,7 +19,7 @@ from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.engine.sources import CodeSources
 from zenctl.fingerprint.data import FileCache, RowsDifference
 from zenctl.fingerprint.environment import installed, locked, variable_digests
-from zenctl.jobs.artifacts import CorruptArtifact, check_tree
+from zenctl.jobs.artifacts import CorruptArtifact, check_trees
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.provider import EndpointState, ProviderError
@@ -212,14 +212,12 @@ class Refresher:
         return self._installed[packages, transitive]
 
     def _outputs(self, storage: Storage) -> None:
-        checked: dict[str, CorruptArtifact | None] = {}
-        for addr, recorded in self.state.results.items():
+        results = self.state.results.items()
+        found = damages(storage, (artifact.digest for _, recorded in results for artifact in recorded.outputs.values()))
+        for addr, recorded in results:
             for artifact in recorded.outputs.values():
-                if artifact.digest not in checked:
-                    checked[artifact.digest] = damage(storage, artifact.digest)
-                found = checked[artifact.digest]
-                if found is not None:
-                    self._damage[addr] = found
+                if artifact.digest in found:
+                    self._damage[addr] = found[artifact.digest]
 
     def _endpoint(self, node: DesiredEndpoint) -> None:
         recorded = self.state.results.get(node.addr)
@@ -251,15 +249,18 @@ def _looked_at(node: Desired) -> object:
 
 def damage(storage: Storage, digest: str) -> CorruptArtifact | None:
     """What is wrong with a stored artifact at a quick look (there, and of its size), or None."""
+    return damages(storage, [digest]).get(digest)
+
+
+def damages(storage: Storage, digests: Iterable[str]) -> Mapping[str, CorruptArtifact]:
+    """What is wrong with each of these artifacts at a quick look. DiagnosticError if the store cannot be read."""
     try:
-        check_tree(storage, digest)
-    except CorruptArtifact as problem:
-        return problem
+        return check_trees(storage, digests)
     except StorageError as problem:
+        summary = f"The artifact store cannot be read: {problem}"
         raise DiagnosticError(
-            error("artifact_store", f"The artifact store cannot be read: {problem}", "Check that it is reachable.")
+            error("artifact_store", summary, problem.hint or "Check that it is reachable.")
         ) from problem
-    return None
 
 
 def recorded_endpoint(name: str, recorded: Recorded) -> EndpointState:

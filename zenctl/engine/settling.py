@@ -8,7 +8,7 @@ from dataclasses import field
 from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
 from zenctl.diagnostics import DiagnosticError
 from zenctl.engine.events import Listener, Notice
-from zenctl.engine.execution import kept_notes, output_records, read_result, verified
+from zenctl.engine.execution import keep_log, kept_notes, output_records, read_result, verified
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.jobs.storage import Storage
 from zenctl.lazy_dataclasses import dataclass
@@ -56,6 +56,7 @@ def settle(
                 attempt.execution_id, output_records(result), dict(result.environment), notes=kept_notes(result)
             )
             if attempt.handle:
+                keep_log(storage, compute, attempt.handle, attempt.job_id)
                 compute.release(attempt.handle)
             found.adopted.append(addr)
             listener(
@@ -68,6 +69,7 @@ def settle(
                 continue
             compute.cancel(attempt.handle)
         if attempt.handle:
+            keep_log(storage, compute, attempt.handle, attempt.job_id)
             compute.release(attempt.handle)
         recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
         found.ended.append(addr)

@@ -43,9 +43,9 @@ from zenctl.engine.requests import (
     Stop,
 )
 from zenctl.engine.trusting import Trust, trust
-from zenctl.engine.world import open_world
+from zenctl.engine.world import open_world, store_refusal
 from zenctl.fingerprint.repositories import Fetch
-from zenctl.jobs.storage import Storage
+from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.applies import applies
 from zenctl.metadata.state import read_state as read_workspace
 from zenctl.plans.plan import Plan
@@ -241,6 +241,8 @@ def artifact_store(inputs: Inputs) -> Iterator[Storage]:
     providers = open_providers(open_configuration(inputs, values_required=False, sound=False), inputs)
     try:
         yield providers.storage()
+    except StorageError as problem:
+        raise DiagnosticError(store_refusal(problem)) from problem
     finally:
         providers.close()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.opening import Opened, open_providers, opened_store
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
-from zenctl.jobs.storage import Storage
+from zenctl.jobs.storage import Storage, StorageError
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.store import MetadataStore
 
@@ -28,11 +29,19 @@ class World:
 def open_world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[World]:
     """A configuration with its metadata store, providers and artifact store, closed at the end.
 
-    Without `create` a metadata store that is not there reads as empty. What fails in it is a DiagnosticError.
+    Without `create` a metadata store that is not there reads as empty. What fails in either is a DiagnosticError.
     """
     providers = open_providers(opened, inputs)
     try:
         with opened_store(opened.configuration.settings, inputs, create=create) as store:
             yield World(opened, inputs, store, providers, providers.storage())
+    except StorageError as problem:
+        raise DiagnosticError(store_refusal(problem)) from problem
     finally:
         providers.close()
+
+
+def store_refusal(problem: StorageError) -> Diagnostic:
+    """What the artifact store refused, and what to do about it."""
+    hint = "Check its permissions." if problem.kind == "UNAUTHORIZED" else "Run the command again: it goes on."
+    return error("artifact_store", f"The artifact store refused: {problem}", problem.hint or hint)

@@ -12,10 +12,10 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Iterator, List, Sequence, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file, sha256_stream
-from zenctl.jobs.storage import FolderStorage, Storage, StorageError, check_path
+from zenctl.jobs.storage import Distant, FolderStorage, ObjectInfo, Storage, StorageError, check_path, each
 from zenctl.lazy_dataclasses import dataclass
 
 NOTES = "known/"
@@ -112,9 +112,13 @@ def store_folder(storage: Storage, folder: Path, references: Sequence[TreeFile] 
     `references` are files of the artifact that the folder lacks because the store has them.
     """
     own = scan_folder(folder)
-    for file in own.files:
-        source = folder if folder.is_file() else folder / file.path
-        _put_whole(storage, blob_path(file.sha256), source, file.size)
+    alone = folder.is_file()
+
+    def put(file: TreeFile) -> None:
+        _put_whole(storage, blob_path(file.sha256), folder if alone else folder / file.path, file.size)
+
+    for _ in each(storage, put, {file.sha256: file for file in own.files}.values()):
+        pass
     tree = Tree(tuple(sorted((*own.files, *references), key=lambda f: f.path))) if references else own
     listing = tree.to_json()
     _put_whole(storage, tree_path(tree.digest), listing, len(listing))
@@ -123,7 +127,8 @@ def store_folder(storage: Storage, folder: Path, references: Sequence[TreeFile] 
 
 def _put_whole(storage: Storage, path: str, source: Union[bytes, Path], size: int) -> None:
     """Put content under its digest. What is there with another size is damage (a crash of the machine), replaced."""
-    if storage.put(path, source):
+    if storage.put(path, source) or isinstance(storage, Distant):
+        # What a distant store has it has whole: no crash of a machine cuts it.
         return
     there = storage.stat(path)
     if there is None or there.size != size:
@@ -151,14 +156,41 @@ def read_tree(storage: Storage, digest: str) -> Tree:
 
 def check_tree(storage: Storage, digest: str) -> None:
     """Cheap check of an artifact: its tree is right, every blob is there and has its size; raises CorruptArtifact."""
-    for file in read_tree(storage, digest).files:
+    for problem in check_trees(storage, [digest]).values():
+        raise problem
+
+
+def check_trees(storage: Storage, digests: Iterable[str]) -> Dict[str, CorruptArtifact]:
+    """The same of several artifacts: what is wrong, by digest. A distant store is asked for many things at a time."""
+    wanted = list(dict.fromkeys(digests))
+    trees = dict(zip(wanted, each(storage, lambda digest: _tree_or_problem(storage, digest), wanted)))  # noqa: B905
+    paths = dict.fromkeys(blob_path(f.sha256) for tree in trees.values() if isinstance(tree, Tree) for f in tree.files)
+    found = dict(zip(paths, each(storage, storage.stat, paths)))  # noqa: B905 - `strict` needs Python 3.10
+    problems: Dict[str, CorruptArtifact] = {}
+    for digest, tree in trees.items():
+        problem = tree if isinstance(tree, CorruptArtifact) else _missing_file(tree, digest, found)
+        if problem is not None:
+            problems[digest] = problem
+    return problems
+
+
+def _tree_or_problem(storage: Storage, digest: str) -> Union[Tree, CorruptArtifact]:
+    try:
+        return read_tree(storage, digest)
+    except CorruptArtifact as problem:
+        return problem
+
+
+def _missing_file(tree: Tree, digest: str, found: Mapping[str, Optional[ObjectInfo]]) -> Optional[CorruptArtifact]:
+    for file in tree.files:
         path = blob_path(file.sha256)
-        info = storage.stat(path)
+        info = found[path]
         if info is None:
-            raise CorruptArtifact(f"{file.path} of artifact {digest[:12]} is gone: {path}", path=path, missing=True)
+            return CorruptArtifact(f"{file.path} of artifact {digest[:12]} is gone: {path}", path=path, missing=True)
         if info.size != file.size:
             message = f"{file.path} of artifact {digest[:12]} has {info.size} bytes instead of {file.size}: {path}"
-            raise CorruptArtifact(message, path=path, missing=False)
+            return CorruptArtifact(message, path=path, missing=False)
+    return None
 
 
 def remove_damaged(storage: Storage, digest: str) -> List[str]:
@@ -192,10 +224,14 @@ def fetch_tree(storage: Storage, digest: str, target: Path) -> Tree:
     tree = read_tree(storage, digest)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for file in tree.files:
+
+    def fetch(file: TreeFile) -> None:
         place = target / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
         _fetch_blob(storage, file, place, digest)
+
+    for _ in each(storage, fetch, tree.files):
+        pass
     return tree
 
 

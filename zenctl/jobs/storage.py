@@ -7,20 +7,41 @@ import os
 import stat as stat_module
 import tempfile
 from pathlib import Path
-from typing import BinaryIO, Iterator, List, Optional, Protocol, Union, runtime_checkable
+from typing import (
+    Any,
+    BinaryIO,
+    Callable,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+    TypeVar,
+    Union,
+    runtime_checkable,
+)
 
 from zenctl.lazy_dataclasses import dataclass
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 TEMPORARY = ".put-"
 """What the name of a file begins with that is not whole yet."""
 
 
 class StorageError(Exception):
-    """The store refused. `kind` is NOT_FOUND, UNAUTHORIZED, NO_SPACE, TRANSIENT or INVALID."""
+    """The store refused. `kind` is NOT_FOUND, UNAUTHORIZED, NO_SPACE, TRANSIENT or INVALID.
 
-    def __init__(self, kind: str, message: str) -> None:
+    `hint` says what to do, where the store knows; `retry_after` are the seconds that it asks one to wait.
+    """
+
+    def __init__(self, kind: str, message: str, hint: str = "", *, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.kind = kind
+        self.hint = hint
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -68,6 +89,42 @@ class Staged(Protocol):
     def leftovers(self) -> Iterator[ObjectInfo]:
         """What interrupted writes left, and those that go on have; `delete` removes it by its path."""
         ...
+
+
+@runtime_checkable
+class Distant(Protocol):
+    """What a Storage says besides if it is reached over a network: calls take long there, and need credentials."""
+
+    @property
+    def workers(self) -> int:
+        """How many calls at a time pay off."""
+        ...
+
+    def access(self, credentials: bool) -> Mapping[str, Any]:
+        """What a job must be told, besides the URI, to reach the store: plain JSON, see `stores.opening`.
+
+        With `credentials` there are short-lived ones in it, for a job on this machine: never to be written anywhere.
+        """
+        ...
+
+
+def each(storage: Storage, call: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """The call's results in the order of the items; of a distant store several are under way at once.
+
+    The first error ends it: what has not begun by then does not begin.
+    """
+    workers = storage.workers if isinstance(storage, Distant) else 1
+    wanted = list(items)
+    if workers == 1 or len(wanted) < 2:
+        yield from map(call, wanted)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(workers, len(wanted)), thread_name_prefix="zenctl-store") as pool:
+        try:
+            yield from pool.map(call, wanted)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def check_path(path: str) -> str:

@@ -12,8 +12,9 @@ from zenctl.provider.messages import (
     LogChunk,
     ProviderContext,
     SubmitRequest,
+    no_access,
 )
-from zenctl.provider.protocol import Compute, Endpoint, Importable, Processing, Provider
+from zenctl.provider.protocol import Compute, Endpoint, Importable, Processing, Progressing, Provider
 
 SDK_VERSION = 1
 
@@ -32,8 +33,10 @@ __all__ = [
     "JobStatus",
     "LogChunk",
     "Processing",
+    "Progressing",
     "Provider",
     "ProviderContext",
     "ProviderError",
     "SubmitRequest",
+    "no_access",
 ]

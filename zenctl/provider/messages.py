@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from enum import Enum
 from pathlib import Path
@@ -26,13 +26,20 @@ class ProviderContext:
     root: Path
 
 
+def no_access(credentials: bool) -> Mapping[str, Any]:  # noqa: ARG001 - the signature of those that have something
+    """What there is to tell of a store that a job reaches by its URI alone."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class SubmitRequest:
     """Start this job. `job_id` in the spec is unique for the attempt: the same one again must not start it twice.
 
     `runner` is the local path of the runner's zipapp. `store_uri` is the artifact store as the job reaches it
-    (`file:///...`, `gs://...`). `preload` are modules that later jobs of this apply will want. `fresh` asks for a
-    process that shares nothing with earlier ones, not even the seed of its hashes.
+    (`file:///...`, `gs://...`); `access` gives what it must be told of that besides, as `stores.opening.ACCESS` says.
+    `access(True)` is for a job on this machine, when it starts: it may hold a token, which must never be written.
+    `preload` are modules that later jobs of this apply will want. `fresh` asks for a process that shares nothing with
+    earlier ones, not even the seed of its hashes.
     """
 
     spec: JobSpec
@@ -40,6 +47,7 @@ class SubmitRequest:
     runner: Path
     preload: tuple[str, ...] = ()
     fresh: bool = False
+    access: Callable[[bool], Mapping[str, Any]] = no_access
 
 
 JobHandle = Mapping[str, Any]

@@ -50,6 +50,15 @@ class Compute(Protocol):
         ...
 
 
+@runtime_checkable
+class Progressing(Protocol):
+    """What a Compute can do besides, where the artifact store is too far away to be asked for a job's progress."""
+
+    def progress(self, handle: JobHandle, offset: int) -> bytes:
+        """What the job has told of its progress from `offset` (bytes) on, as `jobs.spec.progress_path` describes it."""
+        ...
+
+
 class Processing(Protocol):
     """Runs Beam pipelines: gives the options with which a job builds its pipeline."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import json
 import os
 import shutil
 import sys
@@ -11,11 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
-from urllib.parse import unquote, urlsplit
 
 from zenctl.jobs.result import JobError, JobResult, OutputResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
+from zenctl.jobs.stores.opening import ACCESS, open_store
 from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner import calling, code
@@ -36,6 +37,10 @@ DONE, FAILED, NO_RESULT = 0, 1, 3
 
 ALIVE = "alive"
 """File in the work folder that a job touches first, so that a process which hangs at its start is known."""
+
+
+PROGRESS = "progress.jsonl"
+"""File in the work folder with the job's progress, where the artifact store is no folder that it could stand in."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Folders:
 def main(argv: Optional[List[str]] = None) -> int:
     """Run the job that the arguments name and return the exit code."""
     parser = argparse.ArgumentParser(prog="runner.pyz", description=__doc__)
-    parser.add_argument("store", help="the artifact store: a folder or a file:// URI")
+    parser.add_argument("store", help="the artifact store: a folder, or a file://, gs:// or s3:// URI")
     parser.add_argument("job_id", help="the job, whose order is jobs/JOB_ID/job.json in the store")
     parser.add_argument("--work", help="folder for the job's files, best on the store's file system")
     parser.add_argument("--parent", type=int, help="process id of the starter, with which the job is to end")
@@ -88,7 +93,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         die_with(arguments.parent)
     _open_log()
     try:
-        storage = open_store(arguments.store)
+        storage = open_store(arguments.store, _access())
     except StorageError as error:
         _say(f"zenctl: {error}")
         return NO_RESULT
@@ -98,14 +103,9 @@ def main(argv: Optional[List[str]] = None) -> int:
         return run(storage, arguments.job_id, Path(work), arguments.root)
 
 
-def open_store(place: str) -> Storage:
-    """The artifact store at a `file://` URI or in a folder; raises StorageError(INVALID) for any other."""
-    parts = urlsplit(place)
-    if parts.scheme == "file":
-        return FolderStorage(unquote(parts.path))
-    if "://" in place:
-        raise StorageError("INVALID", f"this runner cannot reach {parts.scheme}:// stores")
-    return FolderStorage(place)
+def _access() -> Mapping[str, Any]:
+    """What the job was told of its store. It leaves the environment, so that the step's code does not come by it."""
+    return json.loads(os.environ.pop(ACCESS, "{}"))  # type: ignore[no-any-return]
 
 
 def run(storage: Storage, job_id: str, work: Path, root: Path = Path()) -> int:
@@ -209,9 +209,9 @@ class _Run:
 
     def _progress(self) -> Optional[ProgressFile]:
         storage = self._storage
-        if not isinstance(storage, FolderStorage):
-            return None
-        return ProgressFile(storage.local_path(progress_path(self._spec.job_id)))
+        if isinstance(storage, FolderStorage):
+            return ProgressFile(storage.local_path(progress_path(self._spec.job_id)))
+        return ProgressFile(self._folders.work / PROGRESS)
 
     def _result(
         self, outputs: Optional[Mapping[str, OutputResult]] = None, error: Optional[JobError] = None

@@ -47,10 +47,23 @@ def test_list_tells_the_types_and_the_one_in_use(zenctl, folder):
     assert [found["type"] for found in document["types"] if found["current"]] == ["mysql"]
     assert document["current"]["location"] == "mysql://zen@db:3306/mlmd"
     stores = zenctl("config", "artifacts", "list").out
-    assert stores.startswith("* local")
+    assert "* local" in stores
+    assert "bucket (required), prefix, region" in stores
     assert ".zenctl/artifacts (the default)" in stores
-    [local] = json.loads(zenctl("config", "artifacts", "list", "-json").out)["types"]
-    assert (local["scheme"], local["attributes"]) == ("file", ["path"])
+    types = {found["type"]: found for found in json.loads(zenctl("config", "artifacts", "list", "-json").out)["types"]}
+    assert (types["local"]["scheme"], types["local"]["attributes"]) == ("file", ["path"])
+    assert (types["gcs"]["scheme"], types["s3"]["scheme"]) == ("gs", "s3")
+
+
+@pytest.mark.parametrize("place", ["gs://bucket/sub/dir", "s3://bucket/prefix", "gs://bucket"])
+def test_a_bucket_is_set_as_zenml_wrote_it(zenctl, folder, place):
+    assert place in zenctl("config", "artifacts", "set", place).out
+    text = (folder / "a.zen.hcl").read_text()
+    assert 'bucket = "bucket"' in text
+    assert ("prefix" in text) is (place != "gs://bucket")
+    assert zenctl("config", "artifacts", "get").out.split()[1] == place
+    assert "sets" in zenctl("config", "artifacts", "set", f"{place}/").out
+    assert zenctl("validate").code == 0
 
 
 def test_both_at_once(zenctl, folder):
@@ -80,7 +93,10 @@ def test_an_empty_folder_gets_a_settings_file(zenctl, tmp_path):
         (["metadata", "set", "sqlite", "-path="], '"path" must have at least 1 character'),
         (["artifacts", "set"], "The place is missing"),
         (["artifacts", "set", ""], "The place is missing"),
-        (["artifacts", "set", "gs://bucket"], "No artifact store serves gs://"),
+        (["artifacts", "set", "ftp://host"], "No artifact store serves ftp://"),
+        (["artifacts", "set", "gs://"], "gs:// is not the URL of a place in a bucket"),
+        (["artifacts", "set", "s3://bucket/a//b"], "not the URL of a place in a bucket"),
+        (["artifacts", "set", "gs://bucket/../b"], "not the URL of a place in a bucket"),
         (["artifacts", "set", "a", "b"], 'Too many arguments: "b"'),
         (["store", "get"], 'zenctl config has no command "store"'),
         (["metadata", "put"], 'zenctl config metadata has no command "put"'),

@@ -322,17 +322,17 @@ class TestOrders:
         assert "job.json" in bench.fail(spec).message
 
     def test_a_store_that_it_cannot_reach(self, bench: RunnerBench) -> None:
-        with pytest.raises(Exception, match="cannot reach gs://"):
-            open_store("gs://bucket/prefix")
+        with pytest.raises(Exception, match="cannot reach ftp://"):
+            open_store("ftp://host/prefix")
         spec = bench.order("def step(): pass\n")
         import subprocess
         import sys
 
         done = subprocess.run(
-            [sys.executable, "-m", "zenctl.runner", "gs://b", spec.job_id], capture_output=True, text=True
+            [sys.executable, "-m", "zenctl.runner", "ftp://b", spec.job_id], capture_output=True, text=True
         )
         assert done.returncode == 3
-        assert "gs://" in done.stderr
+        assert "ftp://" in done.stderr
 
     def test_uris_and_folders_name_the_same_store(self, bench: RunnerBench) -> None:
         by_uri, by_path = open_store(bench.storage.uri), open_store(str(bench.storage.root))

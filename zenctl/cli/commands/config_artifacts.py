@@ -38,7 +38,9 @@ Exit codes: 0 done, 1 error.
 
 SET_EPILOG = """
 A path is a folder of this machine, relative to the configuration's folder; a
-URL is served by the provider that knows its scheme.
+URL is served by the provider that knows its scheme: gs:// is a bucket of Google
+Cloud Storage, s3:// one of Amazon S3. The bucket must exist. Credentials are
+not set here: they come from where the cloud's own tools have them.
 
 It is written into the zenctl block of the configuration, whose comments and
 layout stay as they are, in HCL as in YAML; into settings.zen.hcl if there is no
@@ -48,6 +50,8 @@ Examples:
 
   zenctl config artifacts set results
   zenctl config artifacts set /mnt/shared/penguins
+  zenctl config artifacts set gs://bucket/sub/dir
+  zenctl config artifacts set s3://bucket/penguins
 
 Exit codes: 0 done (also if it was set so already), 1 error; then nothing is
 written.

@@ -11,7 +11,7 @@ from zenctl.cli import exits
 from zenctl.cli.arguments.options import JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import LineageArguments, lineage_arguments
 from zenctl.cli.invocation import Invocation, invocation
-from zenctl.diagnostics import Diagnostic
+from zenctl.diagnostics import Diagnostic, DiagnosticError
 
 EPILOG = """
 What can be shown:
@@ -92,10 +92,23 @@ def run(run: Invocation, given: LineageArguments) -> int:
         return code
     style = run.terminal.style
     recorded = outcome.node.recorded
-    lines = state_view.recorded_lines(recorded, style, outcome.apply, outcome.because)
+    lines = state_view.recorded_lines(recorded, style, outcome.apply, outcome.because, _store(run))
     if outcome.node.inputs:
         lines += ["", *lineage_view.lineage_lines(outcome.node, style)]
     if outcome.uses is not None and recorded.outputs:
         lines += ["", *lineage_view.uses_lines(outcome.uses, style)]
     run.terminal.write("\n".join(lines))
     return code
+
+
+def _store(run: Invocation) -> str:
+    """The URI of the artifact store if it is a bucket; empty for a folder, or where the configuration does not say."""
+    from zenctl.config.stores import get_store
+    from zenctl.provider.registry import discover
+
+    try:
+        location = get_store(run.root, discover(), "artifacts").location
+    except DiagnosticError:
+        # What is recorded can be shown whatever is wrong with the configuration.
+        return ""
+    return location if "://" in location else ""

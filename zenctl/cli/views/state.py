@@ -77,10 +77,12 @@ def values_note(artifact: RecordedArtifact, limit: int) -> str:
     return ", ".join(found[:limit]) + more
 
 
-def recorded_lines(recorded: Recorded, style: Style, apply: Apply | None = None, because: str = "") -> list[str]:
+def recorded_lines(
+    recorded: Recorded, style: Style, apply: Apply | None = None, because: str = "", store: str = ""
+) -> list[str]:
     """One execution as a block: what it is, when it ran, by whom and how long, from what, with what, into what.
 
-    `because` says how it was found.
+    `because` says how it was found; `store` is the URI of the artifact store, where outputs have one to be told.
     """
     addr = recorded.addr
     lines = [style.bold(f"# {addr}"), *([style.dim(f"# {printable(because)}")] if because else [])]
@@ -92,6 +94,8 @@ def recorded_lines(recorded: Recorded, style: Style, apply: Apply | None = None,
     sections["outputs"] = {
         name: artifact_text(artifact, values=artifact.type != "Metrics") for name, artifact in recorded.outputs.items()
     }
+    if store:
+        sections["uris"] = {name: f"{store}/{artifact.uri}" for name, artifact in recorded.outputs.items()}
     sections["metrics"] = {printable(name): text(Side(value)) for name, value in metrics_of(recorded).items()}
     sections["environment"] = {name: text(Side(value)) for name, value in ran_with(recorded).items()}
     for title, rows in sections.items():

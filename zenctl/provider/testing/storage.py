@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from zenctl.jobs.storage import Storage, StorageError
 BAD_PATHS = ("", "/etc/passwd", "../outside", "a/../../b", "a//b", "a/./b", "a/", "a\\b", "a\0b")
 BIG = 24 << 20
 """Bytes of the big object: more than a single chunk or a small upload anywhere."""
+
+
+REPLACED = 12 << 20
+"""Bytes of an object that is replaced while it is read: more than one read of a store fetches."""
 
 
 class StorageConformance:
@@ -158,6 +163,51 @@ class StorageConformance:
             for chunk in iter(lambda: reader.read(1 << 20), b""):
                 hasher.update(chunk)
         assert hasher.digest() == expected.digest()
+
+    @pytest.mark.parametrize(
+        "path", ["with space/a b", "per%20cent", "plus+and&more=1", "a?b#c", "ünï/cödé", "~tilde'", "x" * 200, "a:b@c"]
+    )
+    def test_names_arrive_as_they_are(self, storage: Storage, path: str) -> None:
+        assert storage.put(path, path.encode()) is True
+        assert storage.put(path, b"other") is False
+        assert _read(storage, path) == path.encode()
+        assert [info.path for info in storage.list("")] == [path]
+        assert [info.path for info in storage.list(path[:-1])] == [path]
+        storage.delete(path)
+        assert storage.stat(path) is None
+
+    def test_a_stream_may_be_left_in_the_middle(self, storage: Storage) -> None:
+        storage.put("long", bytes(1 << 20))
+        for _ in range(5):
+            with storage.open("long") as stream:
+                assert stream.read(10) == bytes(10)
+        assert len(_read(storage, "long")) == 1 << 20
+
+    def test_a_stream_never_mixes_two_objects(self, storage: Storage, tmp_path: Path) -> None:
+        """What is read of an object that is replaced meanwhile is the former one to its end, or an error."""
+        for name in (b"a", b"b"):
+            (tmp_path / name.decode()).write_bytes(name * REPLACED)
+        storage.put("replaced", tmp_path / "a")
+        with storage.open("replaced") as stream:
+            first = stream.read(1 << 16)
+            storage.put("replaced", tmp_path / "b", overwrite=True)
+            try:
+                found = first + stream.read()
+            except StorageError:
+                return
+        assert set(found) == {ord("a")}
+        assert len(found) == REPLACED
+
+    def test_many_threads_use_it_at_once(self, storage: Storage) -> None:
+        def work(number: int) -> bool:
+            path, data = f"many/{number}", hashlib.sha256(str(number).encode()).digest() * (number + 1)
+            stored = storage.put(path, data)
+            info = storage.stat(path)
+            return stored and info is not None and info.size == len(data) and _read(storage, path) == data
+
+        with ThreadPoolExecutor(16) as pool:
+            assert all(pool.map(work, range(48)))
+        assert len(list(storage.list("many/"))) == 48
 
 
 def _read(storage: Storage, path: str) -> bytes:

@@ -1,0 +1,1 @@
+"""The provider of Google Cloud."""

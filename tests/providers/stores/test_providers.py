@@ -1,0 +1,73 @@
+"""The providers `gcp` and `aws`: what they refuse, what they need, and what they tell jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zenctl.jobs.storage import Distant
+from zenctl.provider import ErrorKind, ProviderContext, ProviderError
+from zenctl.provider.registry import discover
+from zenctl_aws.provider import AwsProvider
+from zenctl_gcp.provider import GcpProvider
+
+PROVIDERS: list[tuple[Any, str, dict[str, Any]]] = [
+    (GcpProvider, "gcs", {"bucket": "b", "endpoint": "http://127.0.0.1:1"}),
+    (AwsProvider, "s3", {"bucket": "b", "endpoint_url": "http://127.0.0.1:1"}),
+]
+
+
+@pytest.mark.parametrize(("make", "type", "config"), PROVIDERS)
+def test_a_missing_sdk_is_told_with_how_to_install_it(
+    make: Any, type: str, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make, "sdk", "no-such-package")
+    with pytest.raises(ProviderError, match="no-such-package is not installed") as caught:
+        make().storage(type, config)
+    assert caught.value.hint == f"Install it: pip install 'zenctl[{make.name}]'"
+
+
+@pytest.mark.parametrize(("make", "type", "config"), PROVIDERS)
+def test_nothing_else_is_offered(make: Any, type: str, config: dict[str, Any], tmp_path: Path) -> None:
+    provider = make()
+    provider.configure({}, ProviderContext("p", "default", tmp_path, tmp_path))
+    for call in (
+        lambda: provider.compute("vm", {}),
+        lambda: provider.processing("flow", {}),
+        lambda: provider.endpoint("vertex"),
+        lambda: provider.storage("other", config),
+    ):
+        with pytest.raises(ProviderError) as caught:
+            call()
+        assert caught.value.kind is ErrorKind.INVALID
+    assert discover().store_type(type)[0] == make.name
+
+
+@pytest.mark.parametrize(("make", "type", "config"), PROVIDERS)
+def test_opening_a_store_asks_nothing_of_it(make: Any, type: str, config: dict[str, Any]) -> None:
+    storage = make().storage(type, {**config, "prefix": "/a/b/"})
+    assert storage.uri.endswith("://b/a/b")
+    assert isinstance(storage, Distant)
+    assert storage.workers > 1
+
+
+def test_what_a_job_elsewhere_is_told_holds_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    provider = AwsProvider()
+    storage = provider.storage("s3", {"bucket": "b", "region": "eu-west-1", "retry_seconds": 7})
+    assert isinstance(storage, Distant)
+    assert storage.access(False) == {"region": "eu-west-1", "retry_seconds": 7}
+    local = storage.access(True)
+    provider.close()
+    assert (local["key_id"], local["secret"]) == ("key", "secret")
+    assert local["renew"]["url"].startswith("http://127.0.0.1:")
+
+
+def test_an_emulator_of_google_gets_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:9")
+    storage = GcpProvider().storage("gcs", {"bucket": "b"})
+    assert isinstance(storage, Distant)
+    assert storage.access(True) == {"endpoint": "http://127.0.0.1:9", "anonymous": True, "retry_seconds": 60.0}

@@ -1,0 +1,72 @@
+"""The part of a provider that offers artifact stores and nothing else; its SDK is looked for when one is used."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from zenctl.jobs.storage import Storage
+from zenctl.provider.errors import ErrorKind, ProviderError
+from zenctl.provider.lending import Lender
+from zenctl.provider.messages import ProviderContext
+from zenctl.provider.protocol import Compute, Endpoint, Processing
+from zenctl.schema import ProviderSchema
+
+
+class StoringProvider(ABC):
+    """A Provider but for `open_store`. `offered` are its block types, `sdk` is the package that it needs."""
+
+    name: str
+    version: str
+    offered: ProviderSchema
+    sdk: str
+
+    def __init__(self) -> None:
+        self._lenders: list[Lender] = []
+
+    @abstractmethod
+    def open_store(self, config: Mapping[str, Any], lender: Lender) -> Storage:
+        """The store that the decoded block names. Must not reach the network."""
+
+    def schema(self) -> ProviderSchema:
+        return self.offered
+
+    def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:  # noqa: ARG002 - no attributes
+        """Take nothing: there is nothing to set."""
+        self._lenders = []
+
+    def compute(self, type: str, config: Mapping[str, Any]) -> Compute:  # noqa: ARG002 - the protocol's
+        raise ProviderError(ErrorKind.INVALID, f'the {self.name} provider has no backend of type "{type}"')
+
+    def processing(self, type: str, config: Mapping[str, Any]) -> Processing:  # noqa: ARG002 - the protocol's
+        raise ProviderError(ErrorKind.INVALID, f'the {self.name} provider has no backend of type "{type}"')
+
+    def endpoint(self, type: str) -> Endpoint:
+        raise ProviderError(ErrorKind.INVALID, f'the {self.name} provider has no endpoint of type "{type}"')
+
+    def storage(self, type: str, config: Mapping[str, Any]) -> Storage:
+        """The store; ProviderError(INVALID) if what it needs is not installed."""
+        if type not in self.offered.stores:
+            raise ProviderError(ErrorKind.INVALID, f'the {self.name} provider has no artifact store of type "{type}"')
+        if not _is_installed(self.sdk):
+            message = f"the Python package {self.sdk} is not installed"
+            raise ProviderError(ErrorKind.INVALID, message, f"Install it: pip install 'zenctl[{self.name}]'")
+        lender = Lender()
+        self._lenders.append(lender)
+        return self.open_store(config, lender)
+
+    def close(self) -> None:
+        """End what lends credentials to jobs."""
+        lenders, self._lenders = self._lenders, []
+        for lender in lenders:
+            lender.close()
+
+
+def _is_installed(package: str) -> bool:
+    """Whether there is a package; nothing of it is loaded."""
+    try:
+        return bool(metadata.version(package))
+    except metadata.PackageNotFoundError:
+        return False
