@@ -24,7 +24,7 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     """
     if not isinstance(model, Csv):
         raise TypeError(f"observe takes the block of a csv datasource, not {type(model).__name__}")
-    files = find_files(model.path, root, "csv", [".csv"])
+    files = find_files(model.path, root, "csv", ["*.csv"])
     facts, problems = [], []
     columns: tuple[str, ...] = ()
     for path in files.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from zenctl.diagnostics import DiagnosticError, did_you_mean, error
@@ -14,13 +15,13 @@ _PATTERN = frozenset("*?[")
 RELATIVE = "Paths are relative to the configuration's folder."
 
 
-def find_files(path: str, root: Path, kind: str, suffixes: Sequence[str]) -> dict[str, Path]:
+def find_files(path: str, root: Path, kind: str, names: Sequence[str]) -> dict[str, Path]:
     """Files by name relative to the folder they were looked for in, sorted by it.
 
-    Of a folder, those below it with one of the `suffixes` (none: all). `kind` is the datasource's type.
+    Of a folder, those below it that one of the patterns `names` matches. `kind` is the datasource's type.
     Raises DiagnosticError if there is none, or a folder cannot be read.
     """
-    globs = " or ".join(f"*{suffix}" for suffix in suffixes) or "*"
+    globs = " or ".join(names)
     if "://" in path:
         detail = f"A {kind} datasource reads files of this machine: copy them here, or name a local path."
         raise DiagnosticError(error("source_unsupported", f"cannot read {path}", detail))
@@ -32,7 +33,7 @@ def find_files(path: str, root: Path, kind: str, suffixes: Sequence[str]) -> dic
             found = {
                 p.relative_to(place).as_posix(): p
                 for p in place.rglob("*")
-                if (not suffixes or p.name.endswith(tuple(suffixes))) and p.is_file() and _visible(p, place)
+                if any(fnmatchcase(p.name, name) for name in names) and p.is_file() and _visible(p, place)
             }
             if not found:
                 raise _missing(f"no {globs} file in {path}", "Put at least one there, or name a file.")

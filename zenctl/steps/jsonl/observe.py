@@ -18,7 +18,7 @@ from zenctl.steps.jsonl.kinds import COLUMN, merged
 from zenctl.steps.jsonl.lines import kind_of, rows_of, text_of
 from zenctl.steps.jsonl.schema import Jsonl
 
-SUFFIXES = (".jsonl", ".ndjson")
+NAMES = ("*.jsonl", "*.ndjson")
 FORM = "jsonl-1"
 """Counts changes of what `_scan` gives."""
 PROFILE_BYTES = 4 << 20
@@ -35,7 +35,7 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     """
     if not isinstance(model, Jsonl):
         raise TypeError(f"observe takes the block of a jsonl datasource, not {type(model).__name__}")
-    files = find_files(model.path, root, "jsonl", SUFFIXES)
+    files = find_files(model.path, root, "jsonl", NAMES)
     facts = facts_of(files.values(), root, cache, FORM, _scan)
     rows = sum(found["rows"] for found in facts)
     if rows == 0:

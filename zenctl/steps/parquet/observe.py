@@ -13,7 +13,7 @@ from zenctl.steps.data.observing import empty, facts_of, other_columns, scan_byt
 from zenctl.steps.parquet.footer import read_footer
 from zenctl.steps.parquet.schema import Parquet
 
-SUFFIXES = (".parquet", ".pq")
+NAMES = ("*.parquet", "*.pq")
 FORM = "parquet-1"
 """Counts changes of what `_scan` gives."""
 ORDER = ("", "int", "float", "string", "bytes")
@@ -27,7 +27,7 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     """
     if not isinstance(model, Parquet):
         raise TypeError(f"observe takes the block of a parquet datasource, not {type(model).__name__}")
-    files = find_files(model.path, root, "parquet", SUFFIXES)
+    files = find_files(model.path, root, "parquet", NAMES)
     facts = facts_of(files.values(), root, cache, FORM, _scan)
     columns: list[dict[str, str]] = [dict(found["columns"]) for found in facts]
     names = [shown(path, root) for path in files.values()]
