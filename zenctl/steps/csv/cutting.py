@@ -61,7 +61,7 @@ class Cut:
 
 
 def cut_file(path: Path, delimiter: str, size: PartSize) -> Cut:
-    """Read the file once and cut it. Without a delimiter quotes mean nothing: every line is a record. Raises OSError."""
+    """Read the file once and cut it; without a delimiter every line is a record, whatever quotes. Raises OSError."""
     cutter = _Cutter(delimiter, size)
     with open_file(path) as stream:
         while chunk := stream.read(READ_BYTES):

@@ -1,4 +1,4 @@
-"""Groups records, files or whatever has a length into parts that end where the content says so (`csv.cutting`'s rule)."""
+"""Groups records, files or whatever has a length into parts that end where the content says so."""
 
 from __future__ import annotations
 

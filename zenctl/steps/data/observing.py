@@ -36,7 +36,8 @@ def facts_of(files: Iterable[Path], root: Path, cache: SourceCache, form: str, s
 
     Raises DiagnosticError for files that cannot be read, and all that raise FileProblem.
     """
-    found, problems = [], []
+    found: list[Mapping[str, Any]] = []
+    problems: list[Diagnostic] = []
     for path in files:
         known = cache.get(path)
         kept = known.get(form) if known is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def grouped(files: list[Piece], size: PartSize) -> list[tuple[Piece, ...]]:
     hashes = np.array([int(piece.sha256[:8], 16) for piece in files], dtype=np.uint32)
     ends = Grouping(size).add(np.array([piece.length for piece in files], dtype=np.int64), hashes)
     bounds = sorted({0, *(end + 1 for end in ends), len(files)})
-    return [tuple(files[begin:end]) for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [tuple(files[begin:end]) for begin, end in pairwise(bounds)]
 
 
 def whole_digest(path: Path) -> tuple[int, str]:

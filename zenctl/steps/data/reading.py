@@ -17,7 +17,7 @@ from zenctl.steps.data.files import source_digest
 
 def open_file(path: Path) -> BinaryIO:
     """The file, unbuffered. Raises OSError."""
-    return cast(BinaryIO, open(path, "rb", buffering=0))  # noqa: SIM115
+    return cast(BinaryIO, open(path, "rb", buffering=0))
 
 
 def read_whole(path: Path) -> bytes:

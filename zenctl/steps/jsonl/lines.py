@@ -1,4 +1,4 @@
-"""Reads JSON lines one by one, slowly, and says on which line and in which column one is wrong. Standard library only."""
+"""Reads JSON lines one by one, slowly, and says where one is wrong: line and column. Standard library only."""
 
 from __future__ import annotations
 

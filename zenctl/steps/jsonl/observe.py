@@ -1,4 +1,4 @@
-"""Looks at a jsonl source for plan: digest, bytes, rows, and whether its first line is an object. Standard library only."""
+"""Looks at a jsonl source for plan: digest, bytes, rows, and the first line. Standard library only."""
 
 from __future__ import annotations
 

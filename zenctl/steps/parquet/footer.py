@@ -41,7 +41,7 @@ class Footer:
 
 
 def read_footer(path: Path) -> Footer:
-    """Raises OSError, or FileProblem for a file that is no Parquet file, damaged, encrypted, or names a column twice."""
+    """Raises OSError, and FileProblem for a file that is damaged, encrypted, no Parquet file, or has a column twice."""
     data = footer_bytes(path)
     try:
         footer = _decode(data)

@@ -24,7 +24,7 @@ def values_of(data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")
-        values = getattr(feature, kind).value if kind else ()
+        values: Any = getattr(feature, kind).value if kind else []
         if len(values) > 1:
             raise NotOneValue(f'feature "{name}" holds {len(values)} values')
         found[name] = values[0] if len(values) else None

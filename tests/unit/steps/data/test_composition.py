@@ -18,8 +18,8 @@ from zenctl.sdk import Dataset, Job, Output, StepError
 from zenctl.sdk.dataset import DatasetOutput
 from zenctl.sdk.snapshot import Cutter
 from zenctl.steps.csv.counting import scan
-from zenctl.steps.data.files import source_digest
 from zenctl.steps.csv.ingest import ingest
+from zenctl.steps.data.files import source_digest
 from zenctl.steps.split.run import split
 from zenctl.steps.statistics.run import statistics
 from zenctl_beam.direct import DirectProcessing
