@@ -75,7 +75,7 @@ def test_every_kind_of_source_is_planned_read_and_up_to_date(project: Project) -
     assert "100 -> 120 rows" in said
     assert "datasource.jsonl.rows will be read again" in said
     assert "50 -> 51 rows" in said
-    assert 'columns: + "new", ~ "n"' in said or "new" in said
+    assert "column new is new, column n: int -> float" in said
     assert "datasource.text.rows will be" not in said
 
     write_lines(project.root, '{"n": 1,}')

@@ -18,6 +18,8 @@ from zenctl.steps.tfrecord.messages import NotOneValue, values_of
 from zenctl.steps.tfrecord.walking import GZIP
 
 BLOCK_RECORDS = 32_768
+_HEAD = 256
+"""Records that are read one by one before all of a block are."""
 _ORDER = ("", "int", "float", "string", "bytes")
 
 
@@ -74,13 +76,25 @@ def found_types(block: Block, types: Mapping[str, str]) -> dict[str, str]:
 
     Raises BadRecord for a record that is no Example with one value for each feature, or mixes numbers and bytes.
     """
-    if types and "" not in types.values():
-        try:
-            decode(block.data, block.starts, block.ends, types, [n for n, type in types.items() if type == "string"])
-        except ForeignLayout:
-            pass
-        else:
-            return dict(types)
+    if _holds(block, types):
+        return dict(types)
+    # The first records tell most often all that is new.
+    found = _learned(Block(block.data, block.starts[:_HEAD], block.ends[:_HEAD]), types)
+    return found if len(block.starts) > _HEAD and _holds(block, found) else _learned(block, found)
+
+
+def _holds(block: Block, types: Mapping[str, str]) -> bool:
+    """Whether the block is decoded in these types in lock-step."""
+    if not types or "" in types.values():
+        return False
+    try:
+        decode(block.data, block.starts, block.ends, types, [n for n, type in types.items() if type == "string"])
+    except ForeignLayout:
+        return False
+    return True
+
+
+def _learned(block: Block, types: Mapping[str, str]) -> dict[str, str]:
     found = dict(types)
     for row, values in enumerate(_rows(block)):
         for name, value in values.items():
