@@ -13,7 +13,7 @@ help: ## Show this list
 setup: ## Make .venv with everything that demo and tests need (pinned)
 	@sh scripts/setup.sh
 
-servers: ## Install the database servers that some tests start: MariaDB, PostgreSQL (Debian, root)
+servers: ## Install what some tests start: MariaDB, PostgreSQL, podman (Debian, root)
 	@sh scripts/servers.sh
 
 readers: setup ## Install the programs that some tests have read plans: terraform-compliance, tftest

@@ -1,15 +1,17 @@
 #!/bin/sh
-# Installs the database servers that tests of metadata stores start: MariaDB and PostgreSQL, from Debian's packages.
+# Installs what tests start besides Python, from Debian's packages: MariaDB, PostgreSQL, and podman for containers.
 # Where it may not, it says so and ends well: those tests are then skipped, unless ZENCTL_TEST_SERVERS=required.
 set -eu
 
 missing=""
 [ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null 2>&1 || missing="mariadb-server"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || missing="$missing postgresql"
+command -v podman >/dev/null 2>&1 || missing="$missing podman"
+[ -x /usr/sbin/runc ] || command -v runc >/dev/null 2>&1 || missing="$missing runc"
 [ -n "$missing" ] || exit 0
 
 skip() {
-  echo "Tests on real database servers are skipped:$missing could not be installed ($1)"
+  echo "Tests on real database servers and containers are skipped:$missing could not be installed ($1)"
   [ "${ZENCTL_TEST_SERVERS:-}" != required ]
   exit
 }
@@ -28,7 +30,7 @@ if [ ! -e "$policy" ]; then
   $as_root chmod +x "$policy"
   trap '$as_root rm -f "$policy"' EXIT
 fi
-echo "Installing$missing for the tests of metadata stores ..."
+echo "Installing$missing for the tests ..."
 log="$(mktemp)"
 {
   $as_root apt-get update -qq &&

@@ -111,14 +111,15 @@ class MariaDb(DatabaseServer):
                     cursor.execute(f"grant all on *.* to %s@'{host}'", (user,))
         return name
 
-    def run(self, *statements: str) -> None:
-        """Run statements as the administrator."""
+    def run(self, *statements: str) -> list[Any]:
+        """Run statements as the administrator; gives the rows of the last."""
         import pymysql
 
         connected = pymysql.connect(unix_socket=self.socket, user="root", autocommit=True)
         with connected as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
+            return list(cursor.fetchall())
 
     @property
     def socket(self) -> str:

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from zenctl.jobs.spec import log_path
 from zenctl.provider import (
@@ -26,8 +25,10 @@ from zenctl.provider import (
     ProviderError,
     SubmitRequest,
 )
+from zenctl_local.containers import container_order, explain_end, remove_container
 from zenctl_local.forkserver import EXIT, PROCESS, kill_group, started
 from zenctl_local.launcher import ELSEWHERE, ENDED, RUNNING, Launcher
+from zenctl_local.storage import store_folder
 
 LOG_BYTES = 1 << 20
 """Most bytes of a log that one call gives."""
@@ -60,7 +61,7 @@ class LocalCompute:
         }
 
     def submit(self, request: SubmitRequest) -> JobHandle:
-        """Start the job; ProviderError(INVALID) if there is no such interpreter."""
+        """Start the job; ProviderError(INVALID) if there is no such interpreter, or nothing that runs its image."""
         spec, handle = request.spec, self.handle(request)
         here = self._here(handle)
         if self._launcher.look(spec.job_id) is None and Path(here["work"], PROCESS).exists():
@@ -74,8 +75,9 @@ class LocalCompute:
             "fresh": request.fresh,
             "slots": self._slots,
             "lane": self._lane,
+            **container_order(request, Path(here["work"]), self._context.root.absolute()),
         }
-        self._launcher.start(order, self._interpreter(), request.runner.absolute())
+        self._launcher.start(order, sys.executable if spec.image else self._interpreter(), request.runner.absolute())
         return handle
 
     def status(self, handle: JobHandle) -> JobStatus:
@@ -84,7 +86,7 @@ class LocalCompute:
         if job is None or job.state == ELSEWHERE:
             return self._status_elsewhere(handle)
         if job.state == ENDED:
-            return _ended(job.code, job.signal, job.reason, job.canceled)
+            return _ended(self._here(handle), job.code, job.signal, job.reason, job.canceled)
         return JobStatus(JobState.RUNNING if job.state == RUNNING else JobState.PENDING)
 
     def logs(self, handle: JobHandle, offset: int) -> LogChunk:
@@ -120,6 +122,9 @@ class LocalCompute:
         if pid:
             kill_group(pid, signal.SIGKILL)
         work = Path(handle["work"])
+        if _read(handle, EXIT).get("code") is None:
+            # The program that runs a container may have ended without it.
+            remove_container(work)
         shutil.rmtree(work, onerror=_make_writable)
         self._kill_at.pop(handle["job_id"], None)
 
@@ -135,7 +140,7 @@ class LocalCompute:
         handle = self._here(handle)
         ended = _read(handle, EXIT)
         if ended:
-            return _ended(ended.get("code"), ended.get("signal", 0), "", canceled=False)
+            return _ended(handle, ended.get("code"), ended.get("signal", 0), "", canceled=False)
         pid = _living(handle)
         if not pid:
             return JobStatus(JobState.LOST, reason="its process is gone, and so is the zenctl that started it")
@@ -156,10 +161,8 @@ class LocalCompute:
 
 
 def _log(request: SubmitRequest, work: Path) -> Path:
-    parts = urlsplit(request.store_uri)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path)) / log_path(request.spec.job_id)
-    return work / "log.txt"
+    store = store_folder(request.store_uri)
+    return store / log_path(request.spec.job_id) if store is not None else work / "log.txt"
 
 
 def _read(handle: JobHandle, name: str) -> Mapping[str, Any]:
@@ -178,7 +181,9 @@ def _living(handle: JobHandle) -> int:
     return pid if pid and process.get("started") and started(pid) == process["started"] else 0
 
 
-def _ended(code: int | None, number: int, reason: str, canceled: bool) -> JobStatus:
+def _ended(handle: JobHandle, code: int | None, number: int, reason: str, canceled: bool) -> JobStatus:
+    if not reason and not number:
+        code, number, reason = explain_end(Path(handle["work"]), code, Path(handle["log"]))
     if not reason and number:
         try:
             name = signal.Signals(number).name

@@ -80,6 +80,7 @@ class Server:
         self._waiting: list[dict[str, Any]] = []
         self._running: dict[int, dict[str, Any]] = {}
         self._kill_at: dict[int, float] = {}
+        self._lifelines: dict[int, Any] = {}
         self._wanted: list[str] = []
         self._tried: set[str] = set()
         self._wake_in, self._wake_out = os.pipe()
@@ -229,11 +230,16 @@ class Server:
         self._tell("started", job_id=job["job_id"], **facts)
 
     def _spawn(self, job: dict[str, Any], log: int) -> int:
-        command = [sys.executable, self._runner, *self._arguments(job, os.getpid())]
+        # A container is not a child: it ends with its standard input, of which this process holds the other end.
+        contained = job.get("command")
+        command = contained or [sys.executable, self._runner, *self._arguments(job, os.getpid())]
+        given = subprocess.PIPE if contained else subprocess.DEVNULL
         environment = dict(os.environ, PYTHONUNBUFFERED="1")
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+            command, stdin=given, stdout=log, stderr=log, env=environment, start_new_session=True
         )
+        if process.stdin is not None:
+            self._lifelines[process.pid] = process.stdin
         # Reaped by number with all others; the object must not try it too.
         process.returncode = 0
         return process.pid
@@ -271,7 +277,7 @@ class Server:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._connection.close()
-        for end in (self._life, self._wake_in, self._wake_out):
+        for end in (self._life, self._wake_in, self._wake_out, *(line.fileno() for line in self._lifelines.values())):
             os.close(end)
         empty = os.open(os.devnull, os.O_RDONLY)
         os.dup2(empty, 0)
@@ -291,6 +297,8 @@ class Server:
                 continue
             job = self._running.pop(pid)
             self._kill_at.pop(pid, None)
+            if pid in self._lifelines:
+                self._lifelines.pop(pid).close()
             facts = {
                 "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
                 "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,

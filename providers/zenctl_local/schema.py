@@ -59,7 +59,13 @@ LOCAL = ProviderSchema(
     name="local",
     config=LocalProviderBlock,
     backends={
-        "local": BackendType("local", "Runs steps as processes of this machine.", LocalBackend, ("orchestrator",))
+        "local": BackendType(
+            "local",
+            "Runs steps as processes of this machine, or in containers of podman or docker.",
+            LocalBackend,
+            ("orchestrator",),
+            images=True,
+        )
     },
     endpoints={"local": EndpointType("local", "Serves a model over HTTP from this machine.", LocalEndpoint)},
     stores={"local": StoreType("local", "Keeps artifacts in a folder of this machine.", LocalStore, "file")},

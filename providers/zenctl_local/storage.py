@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from zenctl.jobs.storage import FolderStorage
 from zenctl.provider import ErrorKind, ProviderContext, ProviderError
 from zenctl_local.schema import DEFAULT_STORE
+
+
+def store_folder(uri: str) -> Path | None:
+    """The folder of a store on this machine, None for one that is reached over the network."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def open_store(config: Mapping[str, Any], context: ProviderContext) -> FolderStorage:

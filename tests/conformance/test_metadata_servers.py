@@ -21,7 +21,7 @@ from tests.conformance.metadata_store import (
     execution,
     fence,
 )
-from tests.servers import ENCRYPTED, PASSWORD, USER, DatabaseServer
+from tests.servers import ENCRYPTED, PASSWORD, USER, DatabaseServer, MariaDb
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.migration import Holdings, content, migrate
 from zenctl.metadata.mlmd import MlmdStore, SqliteConnection, registration
@@ -187,6 +187,45 @@ def test_a_grpc_server_speaks_tls(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="cannot be reached"):
             open_store("grpc", {**config, **wrong}, tmp_path / ".zenctl", create=True)
     served.stop()
+
+
+# ---------------------------------------------------------------- what a read costs
+
+
+def test_reading_by_ids_reads_no_whole_table(
+    mysql: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the server's statistics are older than most of the rows, as they are after many came at once."""
+    assert isinstance(mysql, MariaDb)
+    monkeypatch.setenv("PASSWORD", PASSWORD)
+    config = {**mysql.config(mysql.database()), "password": "env:PASSWORD"}
+    store = opened(mysql, config, tmp_path)
+    tables = ("Event", "EventPath", "Artifact", "ArtifactProperty", "Execution", "ExecutionProperty")
+    use = f"use {config['database']}"
+    mysql.run(use, *(f"alter table {table} stats_auto_recalc = 0" for table in tables))
+    numbers = range(300)
+    executions = tuple(execution(f"j{number}") for number in numbers)
+    artifacts = tuple(artifact(f"{number:064x}") for number in numbers)
+    events = tuple(Event(number, number, EventType.OUTPUT, "rows") for number in numbers)
+    made = store.commit(Transition(executions=executions, artifacts=artifacts, events=events))
+    copies = []
+    for doubling in range(5):
+        shift = f"{1000 * 2**doubling}"
+        copies += [
+            f"insert into Event (artifact_id, execution_id, type) select artifact_id + {shift}, "
+            f"execution_id + {shift}, type from Event",
+            "insert into EventPath (event_id, is_index_step, step_key) "
+            f"select event_id + {shift}, is_index_step, step_key from EventPath",
+            "insert into ArtifactProperty (artifact_id, name, is_custom_property, string_value) "
+            f"select artifact_id + {shift}, name, is_custom_property, string_value from ArtifactProperty",
+        ]
+    mysql.run(use, *copies)
+    count, past = "show global status like 'Handler_read_rnd_next'", len(numbers) * 2**5
+    before = int(mysql.run(count)[0][1])
+    assert len(store.events(execution_ids=made.execution_ids)) == len(numbers)
+    assert len(store.artifacts_by_id(made.artifact_ids)) == len(numbers)
+    assert int(mysql.run(count)[0][1]) - before < past / 2
+    store.close()
 
 
 # ---------------------------------------------------------------- several processes, and time

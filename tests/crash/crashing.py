@@ -16,8 +16,10 @@ from typing import Any
 from tests.e2e.conftest import Project, clean_environment
 from tests.measuring import PATIENCE
 from zenctl.digests import sha256_file
+from zenctl.engine.collecting import Policy, collect
 from zenctl.engine.execution import read_result
 from zenctl.engine.requests import Inputs, PlanOptions
+from zenctl.engine.verifying import VerifyScope, verify_state
 from zenctl.engine.workflow import make_plan
 from zenctl.jobs.storage import FolderStorage
 from zenctl.metadata.opening import open_store
@@ -162,6 +164,15 @@ class Pipeline:
         assert outcome.plan is not None, outcome.diagnostics
         return outcome.plan.is_empty
 
+    def clear_up(self) -> None:
+        """Collect garbage and verify all that is left: what `state gc` and `state verify` do, without two processes."""
+        inputs = Inputs(self.root)
+        collected = collect(inputs, Policy(), None, listener=lambda _: None)
+        assert collected.finished, collected.diagnostics
+        found = verify_state(inputs, VerifyScope(), lambda _: None)
+        assert found.verified is not None, found.diagnostics
+        assert found.verified.clean, found.verified.faults
+
     def lives(self) -> bool:
         """Whether the endpoint's server runs, recorded or not."""
         return self._endpoints().read(ENDPOINT) is not None
@@ -198,7 +209,6 @@ def recover(pipeline: Pipeline, expected: Picture, crashes: Sequence[Crash]) -> 
     assert not [e for e in pipeline.executions() if e.state is ExecutionState.RUNNING], moments
     results = Counter(pipeline.finished())
     assert set(results.values()) == {1}, (moments, results)
-    pipeline.project.ok("state", "gc", "-auto-approve")
-    pipeline.project.ok("state", "verify")
+    pipeline.clear_up()
     assert pipeline.staging() == [], moments
     assert pipeline.is_up_to_date(), moments

@@ -24,6 +24,9 @@ KILLS = 30
 
 RANDOM_KILLS = 80
 
+IN_A_ROW = 9
+"""How many moments a pipeline of the ordinary test is killed at before it may recover."""
+
 SEED = int(os.environ.get("ZENCTL_TEST_SEED", "5"))
 
 
@@ -86,7 +89,7 @@ def test_killed_again_and_again(undisturbed: Undisturbed, tmp_path: Path) -> Non
 
 def _chain(pipeline: Pipeline, undisturbed: Undisturbed, chance: random.Random) -> Iterator[Crash]:
     moments = undisturbed.moments
-    for place in sorted(chance.sample(range(len(moments)), 5)):
+    for place in sorted(chance.sample(range(len(moments)), IN_A_ROW)):
         crash = pipeline.killed(moments[place])
         if crash is None:
             return

@@ -14,12 +14,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import jsonschema
 import pytest
 
 from tests.measuring import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 ZENCTL = Path(sys.executable).parent / "zenctl"
+
+SCHEMAS: dict[tuple[str, ...], str] = {
+    ("compare",): "comparison",
+    ("history",): "history",
+    ("state", "diff"): "state-diff",
+    ("state", "gc"): "garbage",
+    ("state", "list"): "addresses",
+    ("state", "pull"): "state",
+    ("state", "show"): "lineage",
+    ("state", "verify"): "verification",
+}
+"""The schema of what a command prints with -json."""
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -87,12 +100,16 @@ class Project:
         return {address: action for address, action in changes.items() if action != "NO_OP"}
 
     def json(self, *words: str) -> Any:
-        """What a command prints as one JSON document."""
-        return json.loads(self.ok(*words))
+        """What a command prints as one JSON document, which fits the command's schema if there is one."""
+        return self.json_of(0, *words)
 
     def json_of(self, code: int, *words: str) -> Any:
         """The same of a command that ends with this code."""
-        return json.loads(self.ok(*words, code=code))
+        printed = json.loads(self.ok(*words, code=code))
+        schema = next((SCHEMAS[words[:length]] for length in (1, 2) if words[:length] in SCHEMAS), None)
+        if schema is not None:
+            jsonschema.validate(printed, json.loads((ROOT / "schemas" / f"{schema}.v1.schema.json").read_text()))
+        return printed
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the project."""

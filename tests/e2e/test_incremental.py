@@ -57,8 +57,31 @@ def test_an_apply_after_an_append_reuses_all_shards_but_the_last(project: Projec
         known,
     ]
 
+    said = project.ok("state", "diff", "1")
+    assert re.search(r"data\.id +moved by 0\.010 \(KS\), mean 165000 -> 166650\n", said), said
+    (data,) = [c for c in json.loads(project.ok("state", "diff", "-json", "1"))["changes"] if "csv" in c["address"]]
+    (moved,) = [item for item in data["drift"]["data"] if item["feature"] == "id"]
+    assert (moved["measure"], moved["new_values"]) == ("KS", [])
+    assert 0.009 < moved["distance"] < 0.011
+
     notes = project.root / ".zenctl/artifacts/known"
     assert len([path for path in notes.rglob("*") if path.is_file()]) == 6
     project.ok("state", "gc", "-auto-approve")
     assert len([path for path in notes.rglob("*") if path.is_file()]) == 3
     assert "No changes" in project.ok("plan")
+
+
+def test_only_what_may_be_taken_is_believed(project: Project) -> None:
+    """Without `reuse_from` a workspace makes everything itself: what another one left could be anything."""
+    project.write("main.zen.hcl", 'zenctl {\n  reuse_from = ["trusted"]\n}\n' + CONFIGURATION)
+    project.ok("apply", "-auto-approve")
+    project.ok("workspace", "new", "stranger")
+    assert "shards reused" not in project.ok("apply", "-auto-approve")
+    project.ok("workspace", "new", "trusted")
+    with open(project.root / "rows.csv", "a") as stream:
+        stream.write(lines(ROWS, ROWS + 10))
+    assert "shards reused" not in project.ok("apply", "-auto-approve")
+    with open(project.root / "rows.csv", "a") as stream:
+        stream.write(lines(ROWS, ROWS + 10))
+    project.ok("workspace", "select", "stranger")
+    assert reused(project.ok("apply", "-auto-approve"), "datasource.csv.rows")[0] > 0

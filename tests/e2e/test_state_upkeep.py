@@ -70,6 +70,7 @@ def test_verify_names_what_is_missing_and_corrupt(tiny: Project) -> None:
     clean = tiny.json("state", "verify", "-json", "-all")
     assert (clean["clean"], clean["faults"], clean["artifacts"]) == (True, [], 5)
 
+    assert DATA in [row["address"] for row in tiny.json("state", "list", "-json")]
     tree = tiny.json("state", "show", "-json", DATA)["values"]["outputs"]["data"]["digest"]
     faults = {f["file"]: f for f in _damaged(tiny, tree)["faults"]}
     shard, schema = faults["shards/00000.tfrecord"], faults["schema.json"]

@@ -10,6 +10,7 @@ from typing import Any
 from zenctl.cli.plan_schema import plan_schema
 from zenctl.cli.schema_parts import ANY, COUNT, FLAG, NUMBER, TEXT, Schema, diagnostic, document, fields, reason
 from zenctl.cli.state_schemas import comparison_schema, lineage_schema, state_diff_schema, state_schema
+from zenctl.cli.upkeep_schemas import addresses_schema, garbage_schema, history_schema, verification_schema
 from zenctl.config.settings import ROLES
 from zenctl.plans.actions import Action
 
@@ -170,6 +171,10 @@ SCHEMAS = {
     "lineage.v1.schema.json": lineage_schema,
     "state-diff.v1.schema.json": state_diff_schema,
     "comparison.v1.schema.json": comparison_schema,
+    "addresses.v1.schema.json": addresses_schema,
+    "history.v1.schema.json": history_schema,
+    "verification.v1.schema.json": verification_schema,
+    "garbage.v1.schema.json": garbage_schema,
 }
 """File name and maker of each schema."""
 

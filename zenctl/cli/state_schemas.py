@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from zenctl.cli.schema_parts import ADDRESS, ANY, COUNT, FLAG, TEXT, Schema, document, fields, reason
+from zenctl.metadata.applies import OUTCOMES
 from zenctl.metadata.store import ExecutionState
 
-_DIGEST: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+DIGEST: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _TIME: Schema = {"type": ["string", "null"], "pattern": r"^\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)$"}
-_ID: Schema = {"description": "of an execution in ML Metadata", "type": "integer", "minimum": 1}
-_FORMAT: Schema = {"type": "string", "pattern": r"^1\.\d+$"}
+ID: Schema = {"description": "of an execution in ML Metadata", "type": "integer", "minimum": 1}
+FORMAT: Schema = {"type": "string", "pattern": r"^1\.\d+$"}
 _OBJECT: Schema = {"type": "object"}
 _RECORD: Schema = {"$ref": "#/$defs/record"}
 _RECORDS: Schema = {"type": "array", "items": _RECORD}
@@ -18,12 +19,13 @@ def _by_name(schema: Schema) -> Schema:
     return {"type": "object", "additionalProperties": schema}
 
 
-def _either(schema: Schema) -> Schema:
+def either(schema: Schema) -> Schema:
+    """Something of this schema, or null."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _definitions(*names: str) -> Schema:
-    known = {"record": record(), "artifact": _artifact(), "apply": _apply(), "components": _components()}
+    known = {"record": record(), "artifact": _artifact(), "apply": apply(), "components": _components()}
     return {"$defs": {name: known[name] for name in names}}
 
 
@@ -35,12 +37,12 @@ def state_schema() -> Schema:
     output = fields({"sensitive": FLAG})
     output["properties"]["value"] = {"description": "null of a sensitive one, which is recorded nowhere"}
     properties = {
-        "format_version": _FORMAT,
+        "format_version": FORMAT,
         "zenctl_version": TEXT,
         "project": TEXT,
         "workspace": TEXT,
         "serial": COUNT,
-        "apply": _either({"$ref": "#/$defs/apply"}),
+        "apply": either({"$ref": "#/$defs/apply"}),
         "outputs": _by_name(output),
         "results": {"description": "The current result of each address", **_RECORDS},
         "attempts": {"description": "The newest attempt where it gave no result", **_RECORDS},
@@ -56,23 +58,23 @@ def lineage_schema() -> Schema:
             "address": ADDRESS,
             "project": TEXT,
             "workspace": TEXT,
-            "execution_id": _ID,
+            "execution_id": ID,
             "serial": COUNT,
-            "of": {**_ID, "description": "the execution above, whose output it reads"},
+            "of": {**ID, "description": "the execution above, whose output it reads"},
             "output": {"type": "string", "description": "name of that output"},
             "digest": TEXT,
             "url": {"type": ["string", "null"]},
         }
     )
-    made_from = {"description": "Executions that made its inputs, by input name", **_by_name(_ID)}
+    made_from = {"description": "Executions that made its inputs, by input name", **_by_name(ID)}
     ancestor = {"allOf": [_RECORD, fields({"made_from": made_from})]}
     own = record()["properties"]
     properties = {
-        "format_version": _FORMAT,
+        "format_version": FORMAT,
         **{name: own[name] for name in record()["required"]},
         "made_from": made_from,
         "found_by": {"type": ["string", "null"]},
-        "apply": _either({"$ref": "#/$defs/apply"}),
+        "apply": either({"$ref": "#/$defs/apply"}),
         "lineage": {"type": "array", "items": ancestor},
         "used_by": {"type": "array", "items": use},
     }
@@ -83,7 +85,7 @@ def lineage_schema() -> Schema:
 def state_diff_schema() -> Schema:
     """Of `zenctl state diff -json`."""
     side = fields({"workspace": TEXT, "serial": COUNT})
-    execution = _either(fields({"execution_id": _ID, "serial": COUNT}))
+    execution = either(fields({"execution_id": ID, "serial": COUNT}))
     metric = fields({"before": ANY, "after": ANY, "better": {"type": ["boolean", "null"]}})
     digest = {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"}
     change = fields(
@@ -97,9 +99,24 @@ def state_diff_schema() -> Schema:
             "outputs": _by_name(fields({"before": digest, "after": digest})),
         }
     )
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    number = {"type": ["number", "null"]}
+    moved = fields(
+        {
+            "feature": TEXT,
+            "distance": share,
+            "measure": {"enum": ["KS", "JS", "missing", None]},
+            "change": {"type": ["string", "null"]},
+            "missing": fields({"before": share, "after": share}),
+            "mean": fields({"before": number, "after": number}),
+            "new_values": {"type": "array", "items": TEXT},
+            "gone_values": {"type": "array", "items": TEXT},
+        }
+    )
+    change["properties"]["drift"] = _by_name({"type": "array", "items": moved})
     change["properties"]["code_diff"] = fields({"files": _by_name(TEXT), "note": TEXT})
     properties = {
-        "format_version": _FORMAT,
+        "format_version": FORMAT,
         "project": TEXT,
         "before": side,
         "after": side,
@@ -121,7 +138,7 @@ def comparison_schema() -> Schema:
             "project": TEXT,
             "workspace": TEXT,
             "serial": COUNT,
-            "execution_id": _ID,
+            "execution_id": ID,
             "reused_execution_id": {"type": ["integer", "null"]},
             "values": {"description": "One for each column, null where there is none", "type": "array"},
             "metrics": _OBJECT,
@@ -135,7 +152,7 @@ def comparison_schema() -> Schema:
             "runs": {"type": "array", "items": run},
         }
     )
-    properties = {"format_version": _FORMAT, "project": TEXT, "tables": {"type": "array", "items": table}}
+    properties = {"format_version": FORMAT, "project": TEXT, "tables": {"type": "array", "items": table}}
     return document("comparison", "Runs side by side, format 1", properties, {})
 
 
@@ -144,7 +161,7 @@ def record() -> Schema:
     artifacts = _by_name({"$ref": "#/$defs/artifact"})
     values = fields(
         {
-            "execution_id": _ID,
+            "execution_id": ID,
             "job_id": TEXT,
             "state": {"enum": [state.value for state in ExecutionState]},
             "serial": COUNT,
@@ -159,7 +176,7 @@ def record() -> Schema:
             "attributes": _OBJECT,
             "environment": _OBJECT,
             "operation": {"enum": ["run", "reuse", "move", "import", "publish", "delete"]},
-            "producers": _by_name(_ID),
+            "producers": _by_name(ID),
             "error": TEXT,
             "reused_execution_id": {"type": ["integer", "null"]},
         }
@@ -182,7 +199,7 @@ def record() -> Schema:
 
 
 def _artifact() -> Schema:
-    schema = fields({"type": TEXT, "digest": _DIGEST, "uri": TEXT, "bytes": COUNT, "properties": _OBJECT})
+    schema = fields({"type": TEXT, "digest": DIGEST, "uri": TEXT, "bytes": COUNT, "properties": _OBJECT})
     schema["properties"]["deleted"] = {"description": "Its files were freed by state gc", "const": True}
     return schema
 
@@ -196,12 +213,12 @@ def _components() -> Schema:
     }
 
 
-def _apply() -> Schema:
-    outcomes = ["complete", "failed", "interrupted", "running", "dead", "abandoned"]
+def apply() -> Schema:
+    """One apply, as `apply_document` writes it."""
     return fields(
         {
             "serial": COUNT,
-            "result": {"enum": outcomes},
+            "result": {"enum": list(OUTCOMES)},
             "began": _TIME,
             "ended": _TIME,
             "user": TEXT,

@@ -80,7 +80,7 @@ class Scopes:
         `own` are root names of the block itself, such as `each`.
         """
         found = list(found)
-        self._values.settle_all(place, found, node)
+        self._values.settle_all(place, found, node, own or {})
         diagnostics: list[Diagnostic] = []
         making = Making(place, node)
         scope = self._values.scope(found, making, diagnostics, own)

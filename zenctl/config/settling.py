@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from zenctl.config.configuration import Configuration, Item, ModuleCall
 from zenctl.config.expansion import SINGLE, Expansion, Roots, expand
 from zenctl.config.plain import faulty, plain_value
 from zenctl.config.references import expanding_references, items, node_address, output_of, output_references
-from zenctl.config.selecting import expanding_uses, selected
+from zenctl.config.selecting import early_scope, expanding_uses, selected
 from zenctl.config.variables import settle
 from zenctl.diagnostics import Diagnostic, has_errors
 from zenctl.lang.calls import Function
@@ -94,8 +94,10 @@ class Settler:
         memo = self._memos.get(spot)
         return (memo.expansion, memo.diagnostics) if memo is not None else (SINGLE, ())
 
-    def spots(self, place: Place, found: Iterable[Reference]) -> list[Spot]:
-        """The spots that references of a module's instance need, as far as instances of modules are known already."""
+    def spots(self, place: Place, found: Iterable[Reference], own: Roots) -> list[Spot]:
+        """The spots that references of a module's instance, which has `own` root names besides, need, as far as
+        instances of modules are known already.
+        """
         module = self.modules[_path(place)]
         spots: dict[Spot, None] = {}
         for reference in found:
@@ -103,17 +105,33 @@ class Settler:
                 if item.kind != "output":
                     spots[Spot(place, item)] = None
                     continue
-                call = Spot(place, Item(module.path, "call", item.module[-1]))
-                memo = self._memos.get(call)
-                for key in memo.expansion.instances if memo is not None else ():
-                    spots[Spot((*place, ModuleInstance(item.module[-1], key)), item)] = None
+                call = module.calls[item.module[-1]]
+                memo = self._memos.get(Spot(place, Item(module.path, "call", call.name)))
+                for key in self._keys(place, call, reference, memo.expansion, own) if memo is not None else ():
+                    spots[Spot((*place, ModuleInstance(call.name, key)), item)] = None
         return list(spots)
 
-    def settle_all(self, place: Place, found: Iterable[Reference], node: NodeValue) -> None:
+    def _keys(
+        self, place: Place, call: ModuleCall, reference: Reference, expansion: Expansion, own: Roots
+    ) -> Collection[Key]:
+        """The instances of a module that a reference reads: the one with its key where that can be told already, so
+        that as many references as there are instances do not read them all; otherwise every one.
+        """
+        module = self.modules[_path(place)]
+
+        def settled(kind: str, name: str) -> Value | None:
+            memo = self._memos.get(Spot(place, Item(module.path, kind, name)))
+            return memo.value if memo is not None else None
+
+        scope = early_scope(reference, own, settled, self.library(module))
+        key = selected(call.meta, reference, 2, scope) if scope is not None else None
+        return [key] if key is not None and key in expansion.instances else expansion.instances.keys()
+
+    def settle_all(self, place: Place, found: Iterable[Reference], node: NodeValue, own: Roots) -> None:
         """Evaluate all that references of a module's instance need: first which instances modules have, then these."""
         found = list(found)
         while True:
-            stale = [spot for spot in self.spots(place, found) if not self._fresh(spot, node)]
+            stale = [spot for spot in self.spots(place, found, own) if not self._fresh(spot, node)]
             if not stale:
                 return
             self.settle(stale, node)
@@ -152,8 +170,12 @@ class Settler:
                 return []
             outer = spot.place[:-1]
             call = Spot(outer, Item(item.module[:-1], "call", item.module[-1]))
-            return [call, *self.spots(outer, self._references(item))]
-        return self.spots(spot.place, self._references(item))
+            memo = self._memos.get(call)
+            if memo is None:
+                return [call]
+            own = memo.expansion.instances.get(spot.place[-1].key, {})
+            return [call, *self.spots(outer, self._references(item), own)]
+        return self.spots(spot.place, self._references(item), {})
 
     def _references(self, item: Item) -> list[Reference]:
         """What a value's own expression refers to, in the module where that expression stands."""
@@ -265,7 +287,8 @@ class Settler:
                 spot = Spot(making.place, Item(module.path, root, name))
                 named[root][name] = self.value(spot, making, diagnostics) if name in declared else faulty()
             elif root == "module" and name in module.calls:
-                self._outputs(module.calls[name], reference, making, diagnostics, named.setdefault("module", {}))
+                of_modules = named.setdefault("module", {})
+                self._outputs(module.calls[name], reference, making, diagnostics, of_modules, own or {})
             elif root not in named and not _has(roots.get(root), name):
                 # There is no such name, or it has no such attribute: the loader has said so.
                 roots[root] = faulty()
@@ -314,6 +337,7 @@ class Settler:
         making: Making,
         diagnostics: list[Diagnostic],
         of_modules: dict[str, Any],
+        own: Roots,
     ) -> None:
         """Add the outputs that a reference needs to `of_modules`: by the call's name, then key, then output."""
         memo = self._memos.get(Spot(making.place, Item(call.module.path[:-1], "call", call.name)))
@@ -328,10 +352,11 @@ class Settler:
             return
         wanted = output_of(call, reference)
         names = list(call.module.outputs) if wanted is None else [wanted]
-        instances = of_modules.setdefault(call.name, _Instances(expansion, {key: {} for key in expansion.instances}))
+        instances = of_modules.setdefault(call.name, _Instances(expansion, {}))
         # What all instances need is not noted here: one of them may be meant.
         apart = Making(making.place, making.node)
-        for key, outputs in instances.values.items():
+        for key in self._keys(making.place, call, reference, expansion, own):
+            outputs = instances.values.setdefault(key, {})
             for name in names:
                 item = Item(call.module.path, "output", name)
                 spot = Spot((*making.place, ModuleInstance(call.name, key)), item)
@@ -350,13 +375,16 @@ class Settler:
 
 @dataclass(frozen=True, slots=True)
 class _Instances:
-    """The outputs of each instance of a module."""
+    """The outputs of those instances of a module that are read."""
 
     expansion: Expansion
     values: dict[Key, dict[str, Value]]
 
     def value(self) -> Value:
-        return self.expansion.collect({key: object_value(outputs) for key, outputs in self.values.items()})
+        values = {key: object_value(outputs) for key, outputs in self.values.items()}
+        if self.expansion.keyed == "count":  # what is not read keeps its place
+            values = {key: values.get(key) or faulty() for key in self.expansion.instances}
+        return self.expansion.collect(values)
 
 
 def _has(root: Value | None, name: str) -> bool:

@@ -17,7 +17,7 @@ from zenctl.engine.components import plain, source_facts, with_archive, with_ign
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
-from zenctl.engine.execution import Order, Services, attend, execute, note, output_records
+from zenctl.engine.execution import Order, Services, attend, execute, kept_notes, note, output_records
 from zenctl.engine.failures import failure_diagnostic
 from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
 from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
@@ -301,7 +301,7 @@ class _Applier:
         plan, spec, services = self.plan, order.spec, self.context.services
         self.listener(Notice(f"{spec.address}: running a second time, to compare"))
         job_id = new_job_id(plan.project, plan.workspace, self.context.recorder.serial, parse(spec.address))
-        again = replace(order, spec=replace(spec, job_id=job_id), fresh=True)
+        again = replace(order, spec=replace(spec, job_id=job_id, notes={}), fresh=True)
         self.context.recorder.set_handle(execution_id, again.handle(services))
         return repeated(services.storage, first, execute(again, services))
 
@@ -318,6 +318,7 @@ class _Applier:
 
     def _spec(self, desired: DesiredDatasource | DesiredStep, job_id: str, components: Components) -> JobSpec:
         processing = self.context.services.providers.processing(desired.processing)
+        notes = self.context.results.notes(desired.addr) if desired.config.type.implementation else {}
         if isinstance(desired, DesiredDatasource):
             source = SourceState(
                 components.source["digest"],
@@ -325,15 +326,18 @@ class _Applier:
                 components.source["rows"],
                 self.context.locations.get(desired.addr, {}),
             )
-            return datasource_job(desired, job_id, source, processing)
+            return replace(datasource_job(desired, job_id, source, processing), notes=notes)
         environment = components.environment
         direct = environment.get("imports", sorted(environment.get("distributions", {})))
         packages = tuple(direct) if desired.code else ()
-        return step_job(desired, job_id, self.plan.code.get(str(desired.addr)), packages, processing)
+        code = self.plan.code.get(str(desired.addr))
+        return replace(step_job(desired, job_id, code, packages, processing), notes=notes)
 
     def _record(self, execution_id: int, result: JobResult) -> None:
         if result.error is None:
-            self.context.recorder.complete(execution_id, output_records(result), environment=dict(result.environment))
+            self.context.recorder.complete(
+                execution_id, output_records(result), dict(result.environment), notes=kept_notes(result)
+            )
         else:
             message = result.error.message
             self.context.recorder.fail(execution_id, message, canceled=result.error.kind == "canceled")

@@ -33,7 +33,7 @@ from zenctl.metadata.workspaces import workspaces
 __all__ = ["Collected", "Garbage", "GarbageOutcome", "Group", "Policy", "collect", "find"]
 
 HOLD_SECONDS = 20.0
-"""How long objects are deleted before applies that wait may pass."""
+"""How long objects are deleted at least before applies that wait may pass."""
 
 AT_ONCE = 64
 """Objects that are deleted between two looks at the lock."""
@@ -220,9 +220,11 @@ def _collect(
                 timeout=timeout,
                 on_wait=lambda held: listener(Notice(f"waiting for an apply to end: {held}")),
             ) as lock:
+                began = time.monotonic()
                 garbage = _find(world, policy, force=force)
                 freed.found = freed.found or garbage
-                _free(world.storage, lock, _within(garbage, approved), freed)
+                hold = _hold(time.monotonic() - began)
+                _free(world.storage, lock, _within(garbage, approved), freed, hold)
         except LockHeld as held:
             raise DiagnosticError(_held(held, freed)) from held
         except LockLost as problem:
@@ -244,15 +246,20 @@ def _within(garbage: Garbage, approved: Garbage | None) -> Garbage:
     )
 
 
-def _free(storage: Storage, lock: ApplyLock, garbage: Garbage, freed: _Freed) -> None:
-    """Mark first, so that nobody takes for whole what is half deleted; then delete, until the time is over.
+def _hold(finding: float) -> float:
+    """How many seconds to delete for: all is looked for anew afterwards, which must not take most of the time."""
+    return max(HOLD_SECONDS, finding)
+
+
+def _free(storage: Storage, lock: ApplyLock, garbage: Garbage, freed: _Freed, hold: float) -> None:
+    """Mark first, so that nobody takes for whole what is half deleted; then delete, until `hold` seconds are over.
 
     Files go before the lists that name them: what an interruption leaves is still known to be of an address.
     """
     for at in range(0, len(garbage.deleted), MARKED_AT_ONCE):
         marked = (replace(a, state=ArtifactState.DELETED) for a in garbage.deleted[at : at + MARKED_AT_ONCE])
         lock.commit(Transition(artifacts=tuple(marked)))
-    deadline = time.monotonic() + HOLD_SECONDS
+    deadline = time.monotonic() + hold
     lists = [info for info in garbage.objects if info.path.startswith(TREES)]
     files = [info for info in garbage.objects if not info.path.startswith(TREES)]
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="zenctl-gc") as pool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Union
@@ -29,7 +28,7 @@ from zenctl.engine.arrangement import arrange
 from zenctl.engine.building import Builder, Signatures, block_name, incomplete
 from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
 from zenctl.engine.explaining import explained, missing_trigger, output_data, unknown_instances
-from zenctl.engine.freshness import Freshness, KnownResults
+from zenctl.engine.freshness import Freshness, KnownResults, Stamp
 from zenctl.engine.instances import IN_LOOP, NOT_DECLARED, NOT_EXPANDED, Declared, Expanded, Instances
 from zenctl.engine.known import DATA
 from zenctl.lang.calls import Function
@@ -78,7 +77,7 @@ class Evaluator:
         self._off: dict[Address, set[Address]] = {}
         self._evaluated: dict[Address, tuple[Mapping[Address, Value], Evaluated]] = {}
         self._values: dict[Address, tuple[Mapping[str, ArtifactRef] | None, Declared, Value]] = {}
-        self._collected: dict[Address, tuple[Expansion, tuple[int, int], tuple[Value, ...], Value]] = {}
+        self._collected: dict[Address, tuple[Expansion, Stamp, dict[Key, Value], Value]] = {}
 
     @property
     def scope(self) -> Scope:
@@ -292,7 +291,7 @@ class Evaluator:
             self._declared[addr] = declared
             off = self._off.setdefault(block, set())
             (off.discard if declared.enabled else off.add)(addr)
-            self._fresh.changed(block)
+            self._fresh.changed(addr)
             self._scopes.renew()
         if not arrangement.enabled:
             # A step that is switched off may refer to others that are.
@@ -365,13 +364,20 @@ class Evaluator:
         cached = self._collected.get(placed)
         if cached is not None and cached[0] is expansion and cached[1] == stamp:
             return cached[3]
-        values: dict[Key, Value] = {}
-        if expansion.known:
-            values = {key: self._instance_value(replace(placed, key=key)) for key in expansion.instances}
-        parts = tuple(values.values())
-        same = cached is not None and cached[0] is expansion and all(map(operator.is_, cached[2], parts))
-        value = cached[3] if same and cached is not None else expansion.collect(values)
-        self._collected[placed] = (expansion, stamp, parts, value)
+        if cached is None or cached[0] is not expansion:
+            cached = None
+        keys: Iterable[Key] = expansion.instances if expansion.known else ()
+        changed = None if cached is None else self._fresh.since(placed.block, cached[1])
+        if cached is not None and changed is not None:
+            # Results come one by one: to look at all instances each time would take the square of their number.
+            keys = [addr.key for addr in changed if addr.module == placed.module and addr.key in cached[2]]
+        values = {key: self._instance_value(replace(placed, key=key)) for key in keys}
+        if cached is not None and all(cached[2][key] is value for key, value in values.items()):
+            values, value = cached[2], cached[3]
+        else:
+            values = {**(cached[2] if cached is not None else {}), **values}
+            value = expansion.collect(values)
+        self._collected[placed] = (expansion, stamp, values, value)
         return value
 
     def _instance_value(self, addr: Address) -> Value:

@@ -158,6 +158,11 @@ def output_records(result: JobResult) -> dict[str, OutputRecord]:
     }
 
 
+def kept_notes(result: JobResult) -> dict[str, list[str]]:
+    """What the job left for later ones, as `Recorded.notes` has it."""
+    return {key: [o.digest, found] for o in result.outputs.values() for key, found in o.notes.items()}
+
+
 def note(result: JobResult) -> str:
     """A few words on what came out: rows of data sets and how much was known of them, a few numbers of metrics."""
     parts = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
 from zenctl.addrs import Address
@@ -10,6 +10,9 @@ from zenctl.engine.known import Known
 
 KnownResults = dict[Address, Known]
 """The results that are known, by the address of an instance. One such mapping may grow, but its entries stay."""
+
+Stamp = tuple[int, int]
+"""Of which of the mappings of results, and after how many changes, something was looked at."""
 
 
 class Freshness:
@@ -24,7 +27,7 @@ class Freshness:
         self.known: KnownResults = {}
         self._size = 0
         self._generation = 0
-        self._versions: dict[Address, int] = {}
+        self._changes: dict[Address, list[Address]] = {}
         self._decides: dict[Address, list[Address]] = {}
         for block, deciders in deciding.items():
             for decider in deciders:
@@ -39,18 +42,21 @@ class Freshness:
                 return False
             self._generation += 1
             for decider in self._decides:
-                self.changed(decider)
+                self._look_anew(decider)
             return True
         if len(known) == self._size:
             return False
         for addr in islice(reversed(known), len(known) - self._size):
-            self.changed(addr.block)
+            self.changed(addr)
         self._size = len(known)
         return True
 
-    def changed(self, block: Address) -> None:
-        """Say that a result of a block, or what its instances have, is another now."""
-        self._versions[block] = self._versions.get(block, 0) + 1
+    def changed(self, addr: Address) -> None:
+        """Say that the result of an instance, or what it has, is another now."""
+        self._changes.setdefault(addr.block, []).append(addr)
+        self._look_anew(addr.block)
+
+    def _look_anew(self, block: Address) -> None:
         waiting = [block]
         while waiting:
             for decided in self._decides.get(waiting.pop(), ()):
@@ -58,6 +64,11 @@ class Freshness:
                     self.ready.discard(decided)
                     waiting.append(decided)
 
-    def stamp(self, block: Address) -> tuple[int, int]:
+    def stamp(self, block: Address) -> Stamp:
         """What stays the same as long as no result of the block and nothing in its instances changes."""
-        return self._generation, self._versions.get(block, 0)
+        return self._generation, len(self._changes.get(block, ()))
+
+    def since(self, block: Address, stamp: Stamp) -> Sequence[Address] | None:
+        """The instances of a block that have changed since it had a stamp; None if that may be any."""
+        generation, count = stamp
+        return self._changes.get(block, [])[count:] if generation == self._generation else None

@@ -174,7 +174,7 @@ def _environments(plan: Plan, cache_dir: Path) -> list[Diagnostic]:
         if change.action not in (Action.RUN, Action.MAY_RUN) or change.components is None:
             continue
         planned = change.components.environment
-        if "imports" not in planned:
+        if "imports" not in planned or "image" in planned:
             continue
         here = installed(planned["imports"], cache_dir, transitive=True)
         known = {name: planned[name] for name in ("python", "distributions")}

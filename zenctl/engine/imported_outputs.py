@@ -52,11 +52,12 @@ class _SnapshotOutput(Output[Any]):
             hint = f"A Dataset is a folder as zenctl writes it: manifest.json, {SCHEMA_FILE} and shards."
             raise _Refused(message, hint) from problem
         for index, shard in enumerate(manifest.shards):
-            file = self.path / shard_name(index)
+            name = shard_name(index, manifest.compression)
+            file = self.path / name
             if not file.is_file():
-                raise _Refused(f"{shard_name(index)} is missing")
+                raise _Refused(f"{name} is missing")
             if file.stat().st_size != shard.bytes or sha256_file(file) != shard.sha256:
-                raise _Refused(f"{shard_name(index)} is damaged: its content is not what manifest.json lists")
+                raise _Refused(f"{name} is damaged: its content is not what manifest.json lists")
 
 
 def pair_outputs(texts: Sequence[str], outputs: Mapping[str, OutputSpec], what: str) -> dict[str, str]:

@@ -58,6 +58,7 @@ def step_job(
         entry = Entry(file=desired.code.file, function=desired.code.function)
     else:
         entry = _built_in(desired.config.type.implementation)
+    own = desired.model if isinstance(desired.model, Python) else None
     return JobSpec(
         job_id=job_id,
         address=str(desired.addr),
@@ -69,9 +70,11 @@ def step_job(
         params=plain(desired.params),
         code=code.digest if code else "",
         imports=imports or desired.config.type.imports,
-        secrets=dict(desired.model.secrets) if isinstance(desired.model, Python) else {},
+        secrets=dict(own.secrets) if own else {},
         processing=dict(processing),
         timeout=desired.timeout,
+        image=(own.environment.image or "") if own else "",
+        variables=tuple(sorted(set(own.environment.variables))) if own else (),
     )
 
 

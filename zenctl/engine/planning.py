@@ -320,6 +320,8 @@ def _after(
     after: dict[str, Any] = {"type": components.type}
     if components.code:
         after["code"] = components.code["entry"]
+    if components.environment.get("image"):
+        after["image"] = components.environment["image"]
     after["params"] = dict(components.params)
     if components.triggers_replace is not None:
         after["triggers_replace"] = components.triggers_replace

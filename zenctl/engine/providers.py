@@ -49,6 +49,11 @@ class Providers:
             self._computes[wanted] = self._provider(provider_name).compute(type_name, config)
         return self._computes[wanted]
 
+    def runs_images(self, addr: BackendAddr | None) -> bool:
+        """Whether the backend runs jobs in container images. Asks its provider for nothing but the types it has."""
+        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+        return self._registry.backend_type(wanted.type)[1].images
+
     def processing(self, addr: BackendAddr | None) -> Mapping[str, Any]:
         """Beam options of a processing backend; {} where none is named: data steps then run in process."""
         wanted = addr or self._configuration.settings.defaults.get("processing")

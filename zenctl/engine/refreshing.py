@@ -167,7 +167,10 @@ class Refresher:
         """What of the environment counts for a python step: as its `environment` block says."""
         declared = node.model.environment if isinstance(node.model, Python) else Environment()
         found: dict[str, Any] = {"python": "", "distributions": {}}
-        if declared.track == "imports":
+        if declared.image is not None:
+            self._check_images(node)
+            found |= {"imports": list(packages), "image": declared.image}
+        elif declared.track == "imports":
             direct = list(self._environment(packages)["distributions"])
             found = {**self._environment(tuple(direct), transitive=True), "imports": direct}
         elif declared.track == "lock":
@@ -184,6 +187,15 @@ class Refresher:
         if declared.variables:
             found["variables"] = variable_digests(declared.variables, os.environ)
         return found
+
+    def _check_images(self, node: DesiredStep) -> None:
+        if not self.providers.runs_images(node.backend):
+            where = str(node.backend or "the default orchestrator")
+            summary = f"{node.addr} has an image, and {where} runs steps in none"
+            detail = "Give it a backend that does, such as one of type local, or leave `image` out."
+            self.diagnostics.append(
+                error("image_not_possible", summary, detail, range=node.config.range, address=str(node.addr))
+            )
 
     def _lock(self, node: DesiredStep, path: str) -> dict[str, str]:
         base = self.root / node.code.folder if node.code is not None else self.root

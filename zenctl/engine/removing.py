@@ -121,6 +121,8 @@ def before(recorded: Recorded | None) -> dict[str, Any] | None:
     shown: dict[str, Any] = {"type": components.get("type", "")}
     if components.get("code"):
         shown["code"] = components["code"].get("entry", "")
+    if components.get("environment", {}).get("image"):
+        shown["image"] = components["environment"]["image"]
     shown["params"] = components.get("params", {})
     if components.get("triggers_replace") is not None:
         shown["triggers_replace"] = components["triggers_replace"]

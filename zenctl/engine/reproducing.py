@@ -78,7 +78,7 @@ def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Re
         [found] = world.store.executions_by_id([recorded.source])
         ran = replace(recorded, job_id=found.name)
     spec = _order(world.storage, ran)
-    environment = find_environment(_ran_with(recorded), world.inputs.data_dir / "cache", build=build)
+    environment = _environment(world, recorded, spec, build=build)
     if environment.problem:
         listener(Notice(f"the recorded environment cannot be had ({environment.problem}); running with this one"))
     with _scratch(world.inputs.data_dir) as folder:
@@ -91,6 +91,13 @@ def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Re
     ran_with = tuple(compare(recorded.environment, result.environment))
     environment = replace(environment, differences=ran_with)
     return Reproduced(recorded, outputs, environment, spec.code, result.ended - result.started)
+
+
+def _environment(world: World, recorded: Recorded, spec: JobSpec, *, build: bool) -> FoundEnvironment:
+    """Where to run it. An image is an environment of its own, which its backend brings."""
+    if spec.image:
+        return FoundEnvironment(origin="image")
+    return find_environment(_ran_with(recorded), world.inputs.data_dir / "cache", build=build)
 
 
 def _ran_with(recorded: Recorded) -> dict[str, Any]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from zenctl.addrs import Address
 from zenctl.engine.refreshing import damage
-from zenctl.engine.reusing import Trusted
+from zenctl.engine.reusing import Trusted, examples
 from zenctl.jobs.storage import Storage
+from zenctl.metadata.past import newest_results
 from zenctl.metadata.state import Recorded, WorkspaceState, find_results, read_recorded
 from zenctl.metadata.store import MetadataStore
+
+OWN_NOTES = 3
+"""Results of the workspace's own whose notes a job is given: data that goes back and forth is known still."""
 
 
 class ResultFinder:
@@ -22,6 +27,7 @@ class ResultFinder:
         self._state = state
         self._allowed = allowed
         self._intact: dict[str, bool] = {}
+        self._examples: Mapping[Address, Recorded] | None = None
         self._lock = threading.Lock()
 
     def __call__(self, addr: Address, fingerprint: str, not_before_ms: int = 0) -> Recorded | None:
@@ -45,6 +51,21 @@ class ResultFinder:
             if found.is_result and found.fingerprint == fingerprint and self._whole(found):
                 return found
         return None
+
+    def notes(self, addr: Address) -> dict[str, tuple[tuple[str, str], ...]]:
+        """What the address's job may believe of earlier ones, by key, newest first: as far as results may be taken.
+
+        Of other workspaces the current results of those that are named in full.
+        """
+        own = newest_results(self._store, self._allowed.project, self._allowed.workspace, addr, OWN_NOTES)
+        with self._lock:
+            if self._examples is None:
+                self._examples = examples(self._allowed, self._store)
+        found: dict[str, dict[tuple[str, str], None]] = defaultdict(dict)
+        for recorded in [*own, *(self._examples[a] for a in [addr] if a in self._examples)]:
+            for key, (artifact, note) in recorded.notes.items():
+                found[key][str(artifact), str(note)] = None
+        return {key: tuple(pairs) for key, pairs in found.items()}
 
     def _whole(self, recorded: Recorded) -> bool:
         if self._storage is None:

@@ -21,7 +21,10 @@ from zenctl.metadata.store import MetadataStore
 
 @dataclass(frozen=True, slots=True, order=True)
 class Column:
-    """Something that a run was given. `kind` is `parameter`, `code`, `data` or `package`; `address` what it is of."""
+    """Something that a run was given, and the address of what was given it.
+
+    `kind` is `parameter`, `code`, `data`, `package` or `image`.
+    """
 
     address: str
     kind: str
@@ -144,6 +147,8 @@ def _given(root: LineageNode) -> Iterator[tuple[Column, Any]]:
             below += node.inputs.values()
         level = below
     address = str(root.recorded.addr)
+    if root.recorded.environment.get("image"):
+        yield Column(address, "image", "image"), root.recorded.environment["image"]
     for name, version in {**root.recorded.environment.get("distributions", {})}.items():
         yield Column(address, "package", name), version
 

@@ -132,8 +132,6 @@ def _preload(opened: Opened, plan: Plan) -> tuple[str, ...]:
         node = opened.evaluator.nodes.get(change.addr.block)
         if node is not None and not isinstance(node, EndpointConfig):
             found.update(dict.fromkeys(node.type.imports))
-        if change.components is not None and change.components.code:
-            found.update(dict.fromkeys(change.components.code.get("imports", ())))
     return tuple(found)
 
 

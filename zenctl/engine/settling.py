@@ -8,7 +8,7 @@ from dataclasses import field
 from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
 from zenctl.diagnostics import DiagnosticError
 from zenctl.engine.events import Listener, Notice
-from zenctl.engine.execution import output_records, read_result, verified
+from zenctl.engine.execution import kept_notes, output_records, read_result, verified
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.jobs.storage import Storage
 from zenctl.lazy_dataclasses import dataclass
@@ -52,7 +52,9 @@ def settle(
         compute = providers.compute(backend_of(attempt))
         result = read_result(storage, attempt.job_id)
         if result is not None and not attempt.repeated and verified(storage, result).ok:
-            recorder.complete(attempt.execution_id, output_records(result), environment=dict(result.environment))
+            recorder.complete(
+                attempt.execution_id, output_records(result), dict(result.environment), notes=kept_notes(result)
+            )
             if attempt.handle:
                 compute.release(attempt.handle)
             found.adopted.append(addr)

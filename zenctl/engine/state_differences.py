@@ -25,6 +25,7 @@ from zenctl.plans.actions import Reason, ReasonCode
 from zenctl.plans.difference import Difference, differences
 from zenctl.plans.plan import CodeDiff
 from zenctl.plans.planfile import decode_components
+from zenctl.sdk.drift import FeatureDrift
 
 _SERIAL = re.compile(r"\d{1,9}")
 
@@ -36,7 +37,8 @@ Rows = Callable[[str, str], "RowsDifference | None"]
 class ResultDifference:
     """An address whose result differs. `before` or `after` is None where it has none.
 
-    `reasons` name each cause; `metrics` are the values that differ, `outputs` the digests that do, by name.
+    `reasons` name each cause; `metrics` are the values that differ, `outputs` the digests that do, by name; `drift` are
+    the columns that moved, of each output that is a data set.
     """
 
     addr: Address
@@ -46,6 +48,7 @@ class ResultDifference:
     metrics: Mapping[str, tuple[Any, Any]] = field(default_factory=dict, hash=False)
     outputs: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
     code: CodeDiff | None = None
+    drift: Mapping[str, tuple[FeatureDrift, ...]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

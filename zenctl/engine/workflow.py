@@ -190,8 +190,9 @@ def state_lineage(inputs: Inputs, words: str) -> LineageOutcome:
 
 
 def diff_states(inputs: Inputs, before: str, after: str, *, code: bool = False) -> StateDiffOutcome:
-    """How two recorded states differ; `code` also compares the recorded source of steps, which takes the artifacts."""
+    """How two recorded states differ; `code` also compares the recorded source of steps."""
     from zenctl.engine.code_diffs import recorded_code_diff
+    from zenctl.engine.data_drift import data_drift
     from zenctl.engine.state_differences import code_reason, compare_states, read_side
     from zenctl.fingerprint.data import FileCache
 
@@ -201,15 +202,16 @@ def diff_states(inputs: Inputs, before: str, after: str, *, code: bool = False) 
         with opened_store(settings, inputs, create=False) as store:
             sides = [read_side(store, settings.project, inputs.workspace, words) for words in (before, after)]
         found = compare_states(sides[0], sides[1], FileCache(inputs.data_dir / "cache" / "files.json").difference)
-        if not code:
+        pairs = [(item, item.before, item.after) for item in found.results if item.before and item.after]
+        if not pairs or not (code or any(out.type == "Dataset" for _, _, new in pairs for out in new.outputs.values())):
             return StateDiffOutcome(found, (), sources)
-        results = []
+        known = {}
         with artifact_store(inputs) as storage:
-            for item in found.results:
-                reason = code_reason(item)
-                if reason is not None and item.before is not None and item.after is not None:
-                    item = replace(item, code=recorded_code_diff(item.before, item.after, reason, storage))
-                results.append(item)
+            for item, old, new in pairs:
+                reason = code_reason(item) if code else None
+                source = recorded_code_diff(old, new, reason, storage) if reason is not None else None
+                known[item.addr] = replace(item, code=source, drift=data_drift(old, new, storage))
+        results = [known.get(item.addr, item) for item in found.results]
         return StateDiffOutcome(replace(found, results=tuple(results)), (), sources)
     except OpeningError as problem:
         return StateDiffOutcome(None, problem.diagnostics, problem.sources)

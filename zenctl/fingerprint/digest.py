@@ -12,7 +12,7 @@ FORMAT = 1
 """Version of what a fingerprint covers; a change makes every recorded result stale."""
 
 
-DECLARED = ("lock", "variables")
+DECLARED = ("lock", "variables", "image")
 """Parts of the environment that count if a step declares them."""
 
 
@@ -42,12 +42,22 @@ def fingerprint(components: Components) -> str:
                 "python": components.environment.get("python", ""),
                 "distributions": components.environment.get("distributions", {}),
                 # Left out where nothing is declared, so that what was recorded before stays fresh.
-                **{name: components.environment[name] for name in DECLARED if name in components.environment},
+                **{name: _counts(name, components.environment) for name in DECLARED if name in components.environment},
             },
             # Left out where there is none: results recorded without it keep their fingerprint.
             **({} if components.triggers_replace is None else {"triggers_replace": components.triggers_replace}),
         }
     )
+
+
+def _counts(name: str, environment: Mapping[str, Any]) -> Any:
+    """What of a declared part counts. Of an image its digest: the same image may come from a mirror."""
+    return image_digest(environment[name]) if name == "image" else environment[name]
+
+
+def image_digest(reference: str) -> str:
+    """`sha256:...` of `NAME@sha256:...`."""
+    return reference.rpartition("@")[2]
 
 
 def function_name(code: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from zenctl.digests import sha256_text
 from zenctl.fingerprint.data import replace_file
+from zenctl.fingerprint.digest import image_digest
 from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
@@ -82,9 +83,13 @@ def installed(
 def compare(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[PackageChange]:
     """What differs between a recorded environment and one here, sorted by name, the interpreter first.
 
+    With another image, that and variables.
     A package that is not installed here (None) cannot be compared and is left out.
     """
-    changes: list[PackageChange] = []
+    changes = _image(recorded.get("image", ""), now.get("image", ""))
+    if changes:
+        # Packages of an image and those that are here are not the same step's before and after.
+        return [*changes, *_variables(recorded, now)]
     if recorded.get("python") and now.get("python") and recorded["python"] != now["python"]:
         changes.append(PackageChange("python", recorded["python"], now["python"]))
     before, after = recorded.get("distributions", {}), now.get("distributions", {})
@@ -123,6 +128,19 @@ def locked(text: str, included: Callable[[str], str]) -> dict[str, str]:
 def variable_digests(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
     """A short digest of each variable's value, empty where it is not set: values are written nowhere."""
     return {name: sha256_text(environment[name])[:16] if name in environment else "" for name in sorted(set(names))}
+
+
+def _image(before: str, after: str) -> list[PackageChange]:
+    if image_digest(before) == image_digest(after):
+        return []
+    shown = [short_image(reference) if reference else None for reference in (before, after)]
+    return [PackageChange("image", shown[0], shown[1])]
+
+
+def short_image(reference: str) -> str:
+    """The name and enough of the digest to tell it from another."""
+    name, _, digest = reference.partition("@")
+    return f"{name}@{digest[:19]}"
 
 
 def _locked(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> list[PackageChange]:

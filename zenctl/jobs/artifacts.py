@@ -76,19 +76,14 @@ def code_path(digest: str) -> str:
     return f"code/{digest[:2]}/{digest}.zip"
 
 
-def notes_prefix(key: str) -> str:
-    """Where the notes that jobs keep under a key stand; the key is a digest."""
-    return f"{NOTES}{key[:2]}/{key}/"
-
-
-def note_path(key: str, artifact: str, data: bytes) -> str:
-    """Where a note stands that says what an artifact (its digest) was made of; of use as long as that is there."""
-    return f"{notes_prefix(key)}{artifact}-{sha256_bytes(data)[:16]}"
+def note_path(artifact: str, note: str) -> str:
+    """Where the note with this digest stands; it says what the artifact was made of, and is of use as long as that."""
+    return f"{NOTES}{artifact[:2]}/{artifact}/{note}"
 
 
 def noted_artifact(path: str) -> str:
     """The digest of the artifact that the note at this path is about."""
-    return path.rpartition("/")[2].partition("-")[0]
+    return path.rpartition("/")[0].rpartition("/")[2]
 
 
 def scan_folder(folder: Path) -> Tree:

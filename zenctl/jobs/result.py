@@ -16,7 +16,8 @@ class OutputResult:
     """One written output: its content digest (of the tree, see `artifacts`), files and bytes.
 
     `properties` are plain JSON values worth reading without opening the artifact: metrics, `rows`, `value`.
-    `reused` of the files were not written, as the store had them already.
+    `reused` of the files were not written, as the store had them already. `notes` are the digests of what the job left
+    for later ones (`artifacts.note_path`), by their keys.
     """
 
     type: str
@@ -25,6 +26,7 @@ class OutputResult:
     bytes: int
     properties: Mapping[str, Any] = field(default_factory=dict)
     reused: int = 0
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class JobSpec:
     - `code` is the digest of the code archive (a zip at `artifacts.code_path(code)`), empty for built-in steps.
     - `imports` are third-party top-level modules worth loading before the job starts.
     - `secrets` maps an environment variable's name to a reference; never a value.
+    - `image` is the container image that the job is to run in, `NAME@sha256:...`; `variables` name those of the
+      environment where zenctl runs that it is to have there.
+    - `notes` are those of earlier jobs that this one may believe, by key, newest first: (digest of the artifact, digest
+      of the note). A store may be written by others, so no other note counts.
     - `timeout` is in seconds.
     """
 
@@ -74,6 +78,9 @@ class JobSpec:
     secrets: Mapping[str, str] = field(default_factory=dict)
     processing: Mapping[str, Any] = field(default_factory=dict)
     timeout: Optional[float] = None
+    image: str = ""
+    variables: Tuple[str, ...] = ()
+    notes: Mapping[str, Tuple[Tuple[str, str], ...]] = field(default_factory=dict)
     format: int = FORMAT
 
     @property

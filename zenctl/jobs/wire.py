@@ -30,8 +30,10 @@ def spec_from_json(data: bytes) -> JobSpec:
         entry["command"] = tuple(entry["command"])
         inputs = {name: InputSpec(**value) for name, value in raw.pop("inputs").items()}
         outputs = {name: OutputSpec(**value) for name, value in raw.pop("outputs").items()}
-        imports = tuple(raw.pop("imports"))
-        return JobSpec(entry=Entry(**entry), inputs=inputs, outputs=outputs, imports=imports, **raw)
+        for name in ("imports", "variables"):
+            raw[name] = tuple(raw.get(name, ()))
+        notes = {key: tuple((a, n) for a, n in found) for key, found in raw.pop("notes", {}).items()}
+        return JobSpec(entry=Entry(**entry), inputs=inputs, outputs=outputs, notes=notes, **raw)
     except (KeyError, TypeError) as error:
         raise WireError(f"job.json: {error}") from error
 

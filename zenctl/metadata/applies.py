@@ -11,10 +11,13 @@ from zenctl.metadata.types import APPLY
 RUNNING, DEAD, ABANDONED = "running", "dead", "abandoned"
 """What has become of an apply that did not end by itself: it goes on, its process is gone, or it was unlocked."""
 
+OUTCOMES = ("complete", "failed", "refused", "interrupted", RUNNING, DEAD, ABANDONED)
+"""`refused` is an apply that did nothing, as its plan was out of date when it got the lock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """One apply. `outcome` is `complete`, `failed`, `refused` or `interrupted`, or one of RUNNING, DEAD, ABANDONED.
+    """One apply. `outcome` is one of OUTCOMES.
 
     Times are milliseconds since 1970; `ended_ms` is 0 while it has not ended.
     """

@@ -131,6 +131,7 @@ def decode_execution(
         produced_ms=_number(properties, "produced_ms") or _number(properties, "ended_ms"),
         repeated=bool(_number(properties, "repeated")),
         environment=_object(properties, "environment"),
+        notes=_object(properties, "notes"),
         producers=_object(properties, "producers"),
         operation=_text(properties, "operation") or "run",
         imported_from=_object(properties, "imported_from"),

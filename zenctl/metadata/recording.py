@@ -113,10 +113,12 @@ class Recorder:
         outputs: Mapping[str, OutputRecord],
         environment: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        notes: Mapping[str, Any] | None = None,
     ) -> dict[str, RecordedArtifact]:
         """Record a running execution as COMPLETE: it becomes its address's head. Gives the outputs as recorded.
 
-        `environment` is what the job ran with; `attributes` what the provider reported of an endpoint.
+        `environment` is what the job ran with; `attributes` what the provider reported of an endpoint. `notes` are
+        those of `Recorded`.
         """
         with self._consistent():
             done = replace(self._running(execution_id), state=ExecutionState.COMPLETE)
@@ -126,6 +128,7 @@ class Recorder:
                 attempt=None,
                 ended_ms=_now_ms(),
                 environment=json_or_none(environment),
+                notes=json_or_none(notes),
                 attributes=json_or_none(attributes),
             )
             superseded = [old for old in self._marked(_key(done)) if old.id != done.id]
@@ -160,6 +163,7 @@ class Recorder:
                 source=origin,
                 imported_from=json_or_none(source.imported_from),
                 environment=json_or_none(source.environment),
+                notes=json_or_none(source.notes),
                 produced_ms=source.produced_ms,
                 started_ms=now,
                 ended_ms=now,

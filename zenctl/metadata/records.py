@@ -35,7 +35,8 @@ class Recorded:
     """One execution of an address, decoded.
 
     `components` are those of the fingerprint (see `zenctl.plans.actions.Components`, as plain JSON); `environment` is
-    what the job really ran with. `attributes` is what a provider reported of an endpoint. `source` names the recorded
+    what the job really ran with; `notes` are what it left for later ones: by key (digest of the artifact, digest of the
+    note). `attributes` is what a provider reported of an endpoint. `source` names the recorded
     execution that a CACHED one stands for, `producers` the executions that made the inputs, by input name, where known.
     `operation` is `run`, `reuse`, `move`, `import`, `publish` or `delete` (of an endpoint); `imported_from` says of an
     imported result which file or folder each output was. `produced_ms` is when its outputs were made:
@@ -64,6 +65,7 @@ class Recorded:
     produced_ms: int = 0
     repeated: bool = False
     environment: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    notes: Mapping[str, Any] = field(default_factory=dict, hash=False)
     producers: Mapping[str, int] = field(default_factory=dict, hash=False)
     operation: str = "run"
     imported_from: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -38,6 +38,7 @@ _EXECUTION: PropertyKinds = {
     "fingerprint": str,
     "components": str,
     "environment": str,
+    "notes": str,
     "attributes": str,
     "handle": str,
     "backend": str,

@@ -19,6 +19,7 @@ from zenctl.jobs.storage import FolderStorage, Storage, StorageError
 from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner import calling, code
+from zenctl.runner.contained import attend
 from zenctl.runner.environment import recorded
 from zenctl.runner.failures import Place, describe
 from zenctl.runner.inputs import check_unchanged, fetch_inputs
@@ -78,7 +79,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("job_id", help="the job, whose order is jobs/JOB_ID/job.json in the store")
     parser.add_argument("--work", help="folder for the job's files, best on the store's file system")
     parser.add_argument("--parent", type=int, help="process id of the starter, with which the job is to end")
+    parser.add_argument("--root", type=Path, default=Path(), help="folder at which relative paths of secrets start")
+    parser.add_argument("--contained", action="store_true", help="this is the first process of a container")
     arguments = parser.parse_args(argv)
+    if arguments.contained:
+        attend()
     if arguments.parent:
         die_with(arguments.parent)
     _open_log()
@@ -88,9 +93,9 @@ def main(argv: Optional[List[str]] = None) -> int:
         _say(f"zenctl: {error}")
         return NO_RESULT
     if arguments.work:
-        return run(storage, arguments.job_id, Path(arguments.work))
+        return run(storage, arguments.job_id, Path(arguments.work), arguments.root)
     with tempfile.TemporaryDirectory(prefix="zenctl-job-") as work:
-        return run(storage, arguments.job_id, Path(work))
+        return run(storage, arguments.job_id, Path(work), arguments.root)
 
 
 def open_store(place: str) -> Storage:
@@ -103,8 +108,11 @@ def open_store(place: str) -> Storage:
     return FolderStorage(place)
 
 
-def run(storage: Storage, job_id: str, work: Path) -> int:
-    """Run one job in the folder `work`. A job that has a result already is not run again."""
+def run(storage: Storage, job_id: str, work: Path, root: Path = Path()) -> int:
+    """Run one job in the folder `work`. A job that has a result already is not run again.
+
+    Relative paths of its secrets start at `root`.
+    """
     started = time.time()
     before = _earlier(storage, job_id)
     if before is not None:
@@ -119,17 +127,18 @@ def run(storage: Storage, job_id: str, work: Path) -> int:
         _say(f"zenctl: {error}")
         result = JobResult(job_id, error=JobError("internal", str(error)), started=started, ended=time.time())
         return _write(storage, result)
-    return _write(storage, _Run(storage, spec, folders, started).result())
+    return _write(storage, _Run(storage, spec, folders, started, root).result())
 
 
 class _Run:
     """One run of one order."""
 
-    def __init__(self, storage: Storage, spec: JobSpec, folders: Folders, started: float) -> None:
+    def __init__(self, storage: Storage, spec: JobSpec, folders: Folders, started: float, root: Path) -> None:
         self._storage = storage
         self._spec = spec
         self._folders = folders
         self._started = started
+        self._root = root
         self._secrets: Mapping[str, str] = {}
         self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job")
         self._guard = Guard(spec.timeout, self._expire)
@@ -154,7 +163,7 @@ class _Run:
     def _perform(self) -> Dict[str, OutputResult]:
         spec, folders = self._spec, self._folders
         folders.make()
-        self._secrets = resolve(spec.secrets)
+        self._secrets = resolve(spec.secrets, self._root)
         if spec.code:
             code.fetch_code(self._storage, spec.code, folders.code)
         inputs = fetch_inputs(self._storage, spec.inputs, folders.inputs)
@@ -188,7 +197,7 @@ class _Run:
         try:
             function = code.load(spec.entry, self._folders.code)
             if spec.entry.arguments == "job":
-                memory = StoreMemory(self._storage)
+                memory = StoreMemory(self._storage, spec.notes)
                 job = calling.make_job(spec, inputs, writers, self._folders.scratch, memory)
                 calling.call_job(function, spec, job, writers)
             else:
@@ -208,6 +217,8 @@ class _Run:
         self, outputs: Optional[Mapping[str, OutputResult]] = None, error: Optional[JobError] = None
     ) -> JobResult:
         environment = recorded(self._spec.imports)
+        if self._spec.image:
+            environment["image"] = self._spec.image
         return JobResult(self._spec.job_id, outputs or {}, error, environment, self._started, time.time())
 
     def _redacted(self, error: JobError) -> Dict[str, str]:

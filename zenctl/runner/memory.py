@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import Dict, List, Mapping, Sequence, Tuple
 
-from zenctl.jobs.artifacts import blob_path, notes_prefix
+from zenctl.digests import sha256_bytes
+from zenctl.jobs.artifacts import blob_path, note_path
 from zenctl.jobs.storage import Storage, StorageError
-
-NEWEST = 4
-"""Notes of one key that are read: of the last snapshot, and of other workspaces' beside it."""
 
 
 class StoreMemory:
-    """Reads notes and looks at sizes. A store that refuses is taken for an empty one: nothing depends on it."""
+    """Reads the notes that the job's order names, and looks at sizes.
 
-    def __init__(self, storage: Storage) -> None:
+    A store that refuses, or has something else where a note was, is taken for an empty one: nothing depends on it.
+    """
+
+    def __init__(self, storage: Storage, notes: Mapping[str, Sequence[Tuple[str, str]]]) -> None:
         self._storage = storage
+        self._notes = notes
         self._held: Dict[str, int] = {}
 
     def recall(self, key: str) -> List[bytes]:
         """See `sdk.memory.Memory`."""
-        try:
-            found = sorted(self._storage.list(notes_prefix(key)), key=lambda info: (-info.modified, info.path))
-        except StorageError:
-            return []
         notes = []
-        for info in found[:NEWEST]:
+        for artifact, note in self._notes.get(key, ()):
             try:
-                with self._storage.open(info.path) as stream:
-                    notes.append(stream.read())
+                with self._storage.open(note_path(artifact, note)) as stream:
+                    data = stream.read()
             except StorageError:
                 continue
+            if sha256_bytes(data) == note:
+                notes.append(data)
         return notes
 
     def holds(self, sha256: str, size: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Dict, Mapping
 
-from zenctl.digests import canonical_json
+from zenctl.digests import canonical_json, sha256_bytes
 from zenctl.jobs.artifacts import TreeFile, note_path, store_folder
 from zenctl.jobs.result import OutputResult
 from zenctl.jobs.spec import Entry, OutputSpec
@@ -77,14 +77,20 @@ def store_outputs(storage: Storage, writers: Mapping[str, Output[Any]], entry: E
         try:
             references = [TreeFile(path, size, sha256) for path, (size, sha256) in writer.references.items()]
             tree = store_folder(storage, writer.path, references)
-            for key, data in writer.notes.items():
-                storage.put(note_path(key, tree.digest, data), data)
+            for data in writer.notes.values():
+                storage.put(note_path(tree.digest, sha256_bytes(data)), data)
         except StorageError as error:
             if error.kind != "INVALID":
                 raise
             raise StepError(f"output {name!r} cannot be kept: {error}", kind="user_error") from error
         results[name] = OutputResult(
-            writer.type, tree.digest, len(tree.files), tree.bytes, properties[name], len(references)
+            writer.type,
+            tree.digest,
+            len(tree.files),
+            tree.bytes,
+            properties[name],
+            len(references),
+            {key: sha256_bytes(data) for key, data in writer.notes.items()},
         )
     return results
 

@@ -11,9 +11,12 @@ from zenctl.sdk.errors import StepError
 HIDDEN = "(sensitive value)"
 
 
-def resolve(secrets: Mapping[str, str]) -> Dict[str, str]:
-    """From {variable: reference} to {variable: value}. `env:NAME` and `file:PATH` are known; raises StepError."""
-    return {name: _value(name, reference) for name, reference in secrets.items()}
+def resolve(secrets: Mapping[str, str], root: Path = Path()) -> Dict[str, str]:
+    """From {variable: reference} to {variable: value}. `env:NAME` and `file:PATH` are known; raises StepError.
+
+    Relative paths start at `root`.
+    """
+    return {name: _value(name, reference, root) for name, reference in secrets.items()}
 
 
 def redact(text: str, values: Iterable[str]) -> str:
@@ -28,7 +31,7 @@ def hideable(values: Iterable[str]) -> List[str]:
     return sorted((v for v in values if len(v) > 3), key=len, reverse=True)
 
 
-def _value(name: str, reference: str) -> str:
+def _value(name: str, reference: str, root: Path) -> str:
     scheme, _, rest = reference.partition(":")
     if scheme == "env" and rest:
         value = os.environ.get(rest)
@@ -41,7 +44,7 @@ def _value(name: str, reference: str) -> str:
         return value
     if scheme == "file" and rest:
         try:
-            return Path(rest).read_text(encoding="utf-8").rstrip("\r\n")
+            return (root / rest).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise StepError(

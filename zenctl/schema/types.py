@@ -114,12 +114,16 @@ class DatasourceType:
 
 @dataclass(frozen=True, slots=True)
 class BackendType:
-    """A backend type and the roles it can take: `orchestrator`, `processing`, `training`."""
+    """A backend type and the roles it can take: `orchestrator`, `processing`, `training`.
+
+    `images` says that its jobs run in the container image that their order names.
+    """
 
     name: str
     description: str
     model: type[BlockModel]
     roles: tuple[str, ...]
+    images: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, 
 from zenctl.sdk.artifacts import Artifact, Output
 from zenctl.sdk.errors import StepError
 from zenctl.sdk.snapshot import (
+    COMPRESSIONS,
     MANIFEST_FILE,
     SCHEMA_FILE,
     STATISTICS_FILE,
@@ -70,8 +71,12 @@ class Dataset(Artifact):
 
     @property
     def shards(self) -> Tuple[Path, ...]:
-        """The TFRecord files of tf.train.Example, in order; tf.data.TFRecordDataset reads them as they are."""
-        return tuple(self.path / shard_name(index) for index in range(len(self.manifest.shards)))
+        """The TFRecord files of tf.train.Example, in order; tf.data.TFRecordDataset reads them as they are.
+
+        Of gzip ones it must be told (`compression_type="GZIP"`); Zstandard it cannot read: `tf_dataset` can.
+        """
+        manifest = self.manifest
+        return tuple(self.path / shard_name(index, manifest.compression) for index in range(len(manifest.shards)))
 
     def batches(
         self, columns: Optional[Sequence[str]] = None, batch_rows: int = 8192, *, verify: bool = False
@@ -90,23 +95,28 @@ class Dataset(Artifact):
         """The same for one of `shards`."""
         from zenctl.sdk.examples_decode import ForeignLayout, decode
         from zenctl.sdk.records import CorruptRecords, read_blocks
+        from zenctl.sdk.shard_compression import open_shard
 
         self._check_columns(columns)
         types, row = self.schema.types, 0
         try:
-            with open(shard, "rb") as stream:
+            with open_shard(shard, self.manifest.compression) as stream:
                 blocks = read_blocks(stream, max_records=batch_rows, block_bytes=READ_BYTES, verify=verify)
                 for data, starts, ends in blocks:
                     batch = decode(data, starts, ends, types, columns)
                     yield batch if columns is None else batch.select(list(columns))
                     row += len(starts)
-        except (CorruptRecords, ForeignLayout) as error:
+        except (CorruptRecords, ForeignLayout, OSError) as error:
             where = f"{shard.name} of input {self.name!r}" if self.name else str(shard)
             hint = "The files were changed or not written by zenctl: make the snapshot anew."
             raise StepError(f"{where}: {error}", hint, file=str(shard), kind="input_corrupt") from error
 
     def arrow(self, columns: Optional[Sequence[str]] = None) -> Any:
-        """Everything as one pyarrow.Table in memory."""
+        """Everything as one pyarrow.Table in memory; `reader` streams the same."""
+        return self.reader(columns).read_all()
+
+    def reader(self, columns: Optional[Sequence[str]] = None, batch_rows: int = 8192) -> Any:
+        """The rows as a pyarrow.RecordBatchReader: a stream that DuckDB, Polars, Parquet writers and others take."""
         import pyarrow as pa
 
         from zenctl.sdk.examples_decode import arrow_type
@@ -115,12 +125,33 @@ class Dataset(Artifact):
         types = self.schema.types
         names = list(types) if columns is None else list(columns)
         schema = pa.schema([pa.field(name, arrow_type(types[name])) for name in names])
-        found = [batch.cast(schema) for batch in self.batches(columns)]
-        return pa.Table.from_batches(found, schema=schema)
+        return pa.RecordBatchReader.from_batches(
+            schema, (batch.cast(schema) for batch in self.batches(columns, batch_rows))
+        )
 
     def pandas(self, columns: Optional[Sequence[str]] = None) -> Any:
         """Everything as one pandas.DataFrame in memory; missing numbers are NaN, missing strings None."""
         return self.arrow(columns).to_pandas()
+
+    def frames(self, columns: Optional[Sequence[str]] = None, batch_rows: int = 65_536) -> Iterator[Any]:
+        """Yield pandas.DataFrames of 1 to `batch_rows` rows, indexed on from one to the next; `pandas` in pieces."""
+        at = 0
+        for batch in self.reader(columns, batch_rows):
+            frame = batch.to_pandas()
+            frame.index = range(at, at + len(frame))
+            at += len(frame)
+            yield frame
+
+    def beam(self, columns: Optional[Sequence[str]] = None, batch_rows: int = 8192, *, rows: bool = False) -> Any:
+        """An Apache Beam transform that reads the rows: `pipeline | data.beam()`.
+
+        Elements are pyarrow.RecordBatch as of `batches`, or with `rows` dicts as of iteration; Beam keeps no order.
+        Workers must reach the folder `path`. Raises KeyError for an unknown column.
+        """
+        from zenctl.sdk.beam_reading import ReadDataset
+
+        self._check_columns(columns)
+        return ReadDataset(self, columns, batch_rows, rows=rows)
 
     def __iter__(self) -> Iterator[Dict[str, Any]]:
         """Each row as a dict of Python values, None = missing."""
@@ -168,8 +199,7 @@ class Dataset(Artifact):
                 return parsed
             return {name: parsed[name] for name in names}, parsed[label]
 
-        files = tf.constant([str(path) for path in self.shards], tf.string, [len(self.shards)])
-        records = tf.data.TFRecordDataset(files, buffer_size=READ_BYTES)
+        records = self._tf_records(tf)
         if shuffle:
             records = records.shuffle(
                 max(1, min(self.num_rows, SHUFFLE_ROWS)), seed=seed or 0, reshuffle_each_iteration=True
@@ -178,6 +208,22 @@ class Dataset(Artifact):
             records = records.repeat()
         parsed = records.batch(batch_size, drop_remainder=drop_remainder).map(parse, tf.data.AUTOTUNE)
         return parsed.prefetch(tf.data.AUTOTUNE)
+
+    def _tf_records(self, tf: Any) -> Any:
+        """The serialised records; tf.data reads them itself unless they are compressed in a way it does not know."""
+        from zenctl.sdk.shard_compression import records_of
+
+        shards, compression = self.shards, self.manifest.compression
+        if compression == "zstd":
+
+            def blocks() -> Iterator[Any]:
+                for shard in shards:
+                    yield from records_of(shard, compression, READ_BYTES)
+
+            return tf.data.Dataset.from_generator(blocks, output_signature=tf.TensorSpec([None], tf.string)).unbatch()
+        files = tf.constant([str(path) for path in shards], tf.string, [len(shards)])
+        known = "GZIP" if compression == "gzip" else None
+        return tf.data.TFRecordDataset(files, compression_type=known, buffer_size=READ_BYTES)
 
     def _check_columns(self, columns: Optional[Sequence[str]]) -> None:
         for name in columns or ():
@@ -193,6 +239,7 @@ class DatasetOutput(Output[Dataset]):
     def __init__(self, path: Any, name: str = "", type: str = "", *, cutter: Optional[Cutter] = None) -> None:
         super().__init__(path, name, type)
         self._cutter = cutter or Cutter()
+        self._compression = "none"
         self._closed = False
         self._start()
 
@@ -203,11 +250,6 @@ class DatasetOutput(Output[Dataset]):
         self._pending_rows = 0
         self._shards: Optional[ShardWriter] = None
         self._statistics: Optional[Statistics] = None
-
-    @property
-    def cutter(self) -> Cutter:
-        """What decides where shards end."""
-        return self._cutter
 
     @property
     def rows(self) -> int:
@@ -246,6 +288,20 @@ class DatasetOutput(Output[Dataset]):
         """Add rows that were encoded elsewhere; the columns must be declared."""
         self.writer().append(encoded)
         self.count(statistics)
+
+    def compress(self, compression: str) -> None:
+        """Compress shards with "gzip" or "zstd"; to be told before the first write. "none" is the default."""
+        if compression not in COMPRESSIONS:
+            raise ValueError(f"unknown compression {compression!r}: {', '.join(COMPRESSIONS)}")
+        if self._shards is not None:
+            raise ValueError(f"output {self.name!r} has been written to")
+        self._compression = compression
+
+    @property
+    def form(self) -> Dict[str, Any]:
+        """What the files follow from besides the rows, as JSON: how they are cut and compressed."""
+        cutter = self._cutter
+        return {"cutter": [cutter.minimum, cutter.mean, cutter.maximum], "compression": self._compression}
 
     def writer(self) -> ShardWriter:
         """What records may be given to directly once the columns are declared; `count` must then be told of them."""
@@ -330,7 +386,7 @@ class DatasetOutput(Output[Dataset]):
         from zenctl.sdk.snapshot_writing import ShardWriter
 
         if self._shards is None or self._statistics is None:
-            self._shards = ShardWriter(self.path, self._cutter)
+            self._shards = ShardWriter(self.path, self._cutter, self._compression)
             self._statistics = Statistics()
         return self._shards, self._statistics
 

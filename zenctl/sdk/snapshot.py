@@ -5,6 +5,9 @@
     statistics.json   {"format": 1, "rows": 344, "features": {"island": {...}}}
     shards/00000.tfrecord ...   tf.train.Example records, as tf.data.TFRecordDataset reads them
 
+With `"compression": "gzip"` (or "zstd") in the manifest, shards are compressed files `.tfrecord.gz` (`.zst`), and each
+also has the digest of its `records` in the clear: where files differ because compressors do, these tell what is equal.
+
 Equal rows in equal order give equal bytes in every file, whatever batch sizes, number of workers, runner or machine:
 nothing here tells time, place or how the work was divided.
 
@@ -34,6 +37,9 @@ SCHEMA_FILE = "schema.json"
 STATISTICS_FILE = "statistics.json"
 OTHER_FILES = 3
 """How many files a Dataset has besides its shards."""
+
+COMPRESSIONS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+"""How shards may be compressed, and what ends their names then."""
 
 TYPES = ("int", "float", "string", "bytes")
 
@@ -88,11 +94,17 @@ class Schema:
 
 @dataclass(frozen=True)
 class Shard:
-    """One file of records: its rows, bytes and digest."""
+    """One file of records: its rows, bytes and digest; if it is compressed, also that of its records in the clear."""
 
     rows: int
     bytes: int
     sha256: str
+    records: str = ""
+
+    @property
+    def content(self) -> str:
+        """What names the records, however they are compressed."""
+        return self.records or self.sha256
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,7 @@ class Manifest:
     """The shards in order."""
 
     shards: Tuple[Shard, ...]
+    compression: str = "none"
 
     @property
     def rows(self) -> int:
@@ -110,20 +123,32 @@ class Manifest:
         return sum(shard.bytes for shard in self.shards)
 
     def to_json(self) -> bytes:
-        shards = [{"rows": s.rows, "bytes": s.bytes, "sha256": s.sha256} for s in self.shards]
-        return canonical_json({"format": FORMAT, "rows": self.rows, "shards": shards}) + b"\n"
+        shards: List[Dict[str, Any]] = [{"rows": s.rows, "bytes": s.bytes, "sha256": s.sha256} for s in self.shards]
+        data = {"format": FORMAT, "rows": self.rows, "shards": shards}
+        if self.compression != "none":
+            data["compression"] = self.compression
+            for entry, shard in zip(shards, self.shards):  # noqa: B905 - Python 3.9
+                entry["records"] = shard.records
+        return canonical_json(data) + b"\n"
 
 
-def shard_name(index: int) -> str:
+def shard_name(index: int, compression: str = "none") -> str:
     """Path of a shard in the artifact; names sort in order up to 99,999 shards."""
-    return f"shards/{index:05}.tfrecord"
+    return f"shards/{index:05}.tfrecord{COMPRESSIONS[compression]}"
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read manifest.json; raises CorruptDataset."""
     data = read_json(folder / MANIFEST_FILE)
     try:
-        return Manifest(tuple(Shard(int(s["rows"]), int(s["bytes"]), str(s["sha256"])) for s in data["shards"]))
+        compression = data.get("compression", "none")
+        if compression not in COMPRESSIONS:
+            raise ValueError(f"unknown compression {compression!r}")
+        shards = data["shards"]
+        return Manifest(
+            tuple(Shard(int(s["rows"]), int(s["bytes"]), str(s["sha256"]), str(s.get("records", ""))) for s in shards),
+            compression,
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptDataset(f"{folder / MANIFEST_FILE} is damaged: {error!r}") from error
 

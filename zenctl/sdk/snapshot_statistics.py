@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from zenctl.digests import canonical_json
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.sdk.distribution import Distribution, of_numbers
 from zenctl.sdk.snapshot import FORMAT, Schema
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ class NumberStatistics:
     squares: int = 0
     least: Optional[float] = None
     greatest: Optional[float] = None
+    distribution: Distribution = field(default_factory=Distribution)
 
     def merge(self, other: NumberStatistics) -> None:
+        self.distribution.merge(other.distribution)
         for name in ("count", "finite", "nan", "infinite", "zeros", "total", "squares"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         if other.least is not None and other.greatest is not None:
@@ -68,6 +71,7 @@ class NumberStatistics:
                 max=self.greatest,
                 mean=self.total / (self.finite * unit),
                 std=_root(spread, (self.finite * unit) ** 2),
+                distribution=self.distribution.to_data(),
             )
         return data
 
@@ -140,7 +144,8 @@ class Statistics:
     def to_data(self, schema: Schema) -> Mapping[str, Any]:
         """Plain JSON: for each feature `type`, `count`, `missing`, and by type
 
-        - numbers: `zeros`, `min`, `max`, `mean`, `std` (population) of the finite values; floats: `nan`, `infinite`
+        - numbers: `zeros`, and of the finite values `min`, `max`, `mean`, `std` (population) and `distribution` (see
+          there); floats: `nan`, `infinite`
         - strings: `unique` (null: more than 10,000, or values longer than 256 bytes), `length` in bytes (`min`, `max`,
           `mean`), `top` (the 20 most frequent, ties in order of value); bytes: the same without `top`
         """
@@ -185,6 +190,7 @@ def _ints(column: Any) -> NumberStatistics:
         low, high = values & 0xFFFFFFFF, values >> 32
         found.total = (int(high.sum()) << 32) + int(low.sum())
         found.squares = _sum_of_squares(values, max(abs(found.least), abs(found.greatest)))
+        found.distribution = of_numbers(values)
     return found
 
 
@@ -215,6 +221,7 @@ def _floats(column: Any) -> NumberStatistics:
         found.least, found.greatest = float(values.min()) + 0.0, float(values.max()) + 0.0
         found.zeros = len(values) - int(np.count_nonzero(values))
         found.total, found.squares = _float_sums(values)
+        found.distribution = of_numbers(values)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import BinaryIO, List, Optional, Tuple
 import numpy as np
 
 from zenctl.sdk.examples_encode import Encoded
+from zenctl.sdk.shard_compression import compressed
 from zenctl.sdk.snapshot import Cutter, Manifest, Shard, shard_name
 
 
@@ -18,9 +19,10 @@ class ShardWriter:
     A shard that is known can be named instead of written, where one begins.
     """
 
-    def __init__(self, folder: Path, cutter: Cutter) -> None:
+    def __init__(self, folder: Path, cutter: Cutter, compression: str = "none") -> None:
         self._folder = folder
         self._cutter = cutter
+        self._compression = compression
         self._shards: List[Shard] = []
         self._stream: Optional[BinaryIO] = None
         self._hasher = hashlib.sha256()
@@ -45,7 +47,7 @@ class ShardWriter:
             raise ValueError("a shard is open")
         self._shards.append(shard)
         self.total_rows += shard.rows
-        return shard_name(len(self._shards) - 1)
+        return shard_name(len(self._shards) - 1, self._compression)
 
     def cut(self) -> None:
         """End the shard here."""
@@ -84,7 +86,7 @@ class ShardWriter:
     def close(self) -> Manifest:
         """Finish the last shard."""
         self._finish_shard()
-        return Manifest(tuple(self._shards))
+        return Manifest(tuple(self._shards), self._compression)
 
     def abandon(self) -> None:
         """Close the open file; what was written is worthless."""
@@ -106,6 +108,17 @@ class ShardWriter:
             return
         self._stream.close()
         self._stream = None
-        self._shards.append(Shard(self._rows, self._bytes, self._hasher.hexdigest()))
+        if self._compression == "none":
+            self._shards.append(Shard(self._rows, self._bytes, self._hasher.hexdigest()))
+        else:
+            self._shards.append(self._compress())
         self._hasher = hashlib.sha256()
         self._rows = self._bytes = 0
+
+    def _compress(self) -> Shard:
+        """Put the compressed file in the place of the shard that was written; it fits into memory."""
+        plain = self._folder / shard_name(len(self._shards))
+        data = compressed(plain.read_bytes(), self._compression)
+        plain.unlink()
+        (self._folder / shard_name(len(self._shards), self._compression)).write_bytes(data)
+        return Shard(self._rows, len(data), hashlib.sha256(data).hexdigest(), self._hasher.hexdigest())

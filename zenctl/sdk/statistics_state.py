@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Dict
 
+from zenctl.sdk.distribution import from_data
 from zenctl.sdk.snapshot_statistics import NumberStatistics, Statistics, TextStatistics
 
 _NUMBERS = ("scale", "count", "finite", "nan", "infinite", "zeros", "total", "squares", "least", "greatest")
@@ -16,7 +17,8 @@ def to_text(statistics: Statistics) -> str:
     columns: Dict[str, Any] = {}
     for name, column in statistics.columns.items():
         if isinstance(column, NumberStatistics):
-            columns[name] = {"numbers": [getattr(column, field) for field in _NUMBERS]}
+            numbers = [getattr(column, field) for field in _NUMBERS]
+            columns[name] = {"numbers": numbers, "distribution": column.distribution.to_data()}
             continue
         columns[name] = {"texts": [getattr(column, field) for field in _TEXTS]}
         if column.values is None:
@@ -34,7 +36,8 @@ def from_text(text: str) -> Statistics:
     columns: Dict[str, Any] = {}
     for name, kept in data["columns"].items():
         if "numbers" in kept:
-            columns[name] = NumberStatistics(**dict(zip(_NUMBERS, kept["numbers"])))  # noqa: B905 - Python 3.9
+            numbers = dict(zip(_NUMBERS, kept["numbers"]))  # noqa: B905 - Python 3.9
+            columns[name] = NumberStatistics(**numbers, distribution=from_data(kept["distribution"]))
             continue
         column = columns[name] = TextStatistics(**dict(zip(_TEXTS, kept["texts"])))  # noqa: B905 - Python 3.9
         if "hex" in kept:

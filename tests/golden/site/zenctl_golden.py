@@ -21,7 +21,16 @@ from zenctl.provider import (
     ProviderContext,
     ProviderError,
 )
-from zenctl.schema import ArtifactRef, BlockModel, EndpointType, OutputDecl, ProviderSchema, StepType, attribute
+from zenctl.schema import (
+    ArtifactRef,
+    BackendType,
+    BlockModel,
+    EndpointType,
+    OutputDecl,
+    ProviderSchema,
+    StepType,
+    attribute,
+)
 
 
 def version(name: str, default: str) -> str:
@@ -41,8 +50,15 @@ class FileEndpoint(BlockModel):
     port: int = attribute("What it cannot change while it lives.", default=80)
 
 
+class PlainBackend(BlockModel):
+    """`backend "plain" "NAME" {}`."""
+
+
 SCHEMA = ProviderSchema(
-    "golden", GoldenBlock, endpoints={"file": EndpointType("file", "A file that says what is served.", FileEndpoint)}
+    "golden",
+    GoldenBlock,
+    backends={"plain": BackendType("plain", "Runs steps, but in no images.", PlainBackend, ("orchestrator",))},
+    endpoints={"file": EndpointType("file", "A file that says what is served.", FileEndpoint)},
 )
 
 

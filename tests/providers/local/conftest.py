@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+import subprocess
+import sys
 import time
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +95,43 @@ def wait(compute: Compute, handle: JobHandle, *states: JobState) -> JobStatus:
             return status
         assert time.monotonic() < deadline, f"still {status}"
         time.sleep(0.01)
+
+
+def eventually(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+SUBMIT = """
+import json, sys, time
+from pathlib import Path
+from typing import Any
+from zenctl.jobs.spec import job_path
+from zenctl.jobs.storage import FolderStorage
+from zenctl.jobs.wire import spec_from_json
+from zenctl.provider import ProviderContext, SubmitRequest
+from zenctl_local.provider import LocalProvider
+root, runner, *jobs = sys.argv[1:]
+store = FolderStorage(root + "/.zenctl/artifacts")
+provider = LocalProvider()
+provider.configure({}, ProviderContext("p", "default", Path(root, ".zenctl"), Path(root)))
+compute = provider.compute("local", {})
+for job in jobs:
+    spec = spec_from_json(store.open(job_path(job)).read())
+    print(json.dumps(compute.submit(SubmitRequest(spec, store.uri, Path(runner)))), flush=True)
+time.sleep(1000)
+"""
+"""What `start_elsewhere` runs."""
+
+
+def start_elsewhere(project: Project, *jobs: str) -> tuple[subprocess.Popen[str], list[dict[str, str]]]:
+    """Have another process submit jobs whose orders are in the store; it lives until it is killed."""
+    command = [sys.executable, "-c", SUBMIT, str(project.root), str(project.runner), *jobs]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, [json.loads(process.stdout.readline()) for _ in jobs]
 
 
 @pytest.fixture(scope="session")

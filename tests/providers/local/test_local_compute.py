@@ -8,31 +8,22 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.measuring import PATIENCE
 from zenctl.jobs.spec import Entry
 from zenctl.provider import ErrorKind, JobState, ProviderError
 from zenctl.provider.testing.compute import ComputeBench, ComputeConformance
 from zenctl_local.forkserver import kill_group, started
 from zenctl_local.launcher import ForkServer, Limits
 
-from .conftest import Project, wait
+from .conftest import Project, eventually, start_elsewhere, wait
 
 WHO = "import os, sys\ndef step():\n    return [os.getpid(), os.getppid(), sys.executable, sys.version_info[1]]\n"
-
-
-def eventually(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def gone(pid: int) -> bool:
@@ -329,39 +320,13 @@ class TestEnds:
 
 
 class TestCrashes:
-    SUBMIT = """
-import json, sys, time
-from pathlib import Path
-from typing import Any
-from zenctl.jobs.spec import job_path
-from zenctl.jobs.storage import FolderStorage
-from zenctl.jobs.wire import spec_from_json
-from zenctl.provider import ProviderContext, SubmitRequest
-from zenctl_local.provider import LocalProvider
-root, runner, *jobs = sys.argv[1:]
-store = FolderStorage(root + "/.zenctl/artifacts")
-provider = LocalProvider()
-provider.configure({}, ProviderContext("p", "default", Path(root, ".zenctl"), Path(root)))
-compute = provider.compute("local", {})
-for job in jobs:
-    spec = spec_from_json(store.open(job_path(job)).read())
-    print(json.dumps(compute.submit(SubmitRequest(spec, store.uri, Path(runner)))), flush=True)
-time.sleep(1000)
-"""
-
-    def start(self, project: Project, *jobs: str) -> tuple[subprocess.Popen[str], list[dict[str, str]]]:
-        command = [sys.executable, "-c", self.SUBMIT, str(project.root), str(project.runner), *jobs]
-        cli = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert cli.stdout is not None
-        return cli, [json.loads(cli.stdout.readline()) for _ in jobs]
-
     def test_kill_9_of_zenctl_leaves_no_process(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         # One job has children of its own, the other lets the server load a module for ever: neither may stay.
         module(project, monkeypatch, "endless", "import time\nwhile True:\n    time.sleep(.05)\n")
         source = "import os, subprocess, time\ndef step():\n    child = subprocess.Popen(['sleep', '1000']).pid\n"
         source += "    print(os.getpid(), os.getppid(), child, flush=True)\n    time.sleep(1000)\n"
         busy, stuck = project.request(source), project.request(WHO, imports=("endless",))
-        cli, handles = self.start(project, busy.spec.job_id, stuck.spec.job_id)
+        cli, handles = start_elsewhere(project, busy.spec.job_id, stuck.spec.job_id)
         compute = project.compute()
         try:
             eventually(lambda: compute.logs(handles[0], 0).text.endswith("\n"), "it does not begin")
@@ -379,7 +344,7 @@ time.sleep(1000)
 
     def test_a_job_of_a_dead_process_is_not_started_again(self, project: Project) -> None:
         request = project.request("import time\ndef step():\n    print('begun', flush=True)\n    time.sleep(1000)\n")
-        cli, (handle,) = self.start(project, request.spec.job_id)
+        cli, (handle,) = start_elsewhere(project, request.spec.job_id)
         compute = project.compute()
         try:
             eventually(lambda: "begun" in compute.logs(handle, 0).text, "it does not begin")
@@ -397,7 +362,7 @@ time.sleep(1000)
         source = "import signal, time\ndef step():\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         source += "    print('begun', flush=True)\n    time.sleep(1000)\n"
         request = project.request(source)
-        cli, (handle,) = self.start(project, request.spec.job_id)
+        cli, (handle,) = start_elsewhere(project, request.spec.job_id)
         compute = project.compute(Limits(grace=0.2))
         try:
             eventually(lambda: "begun" in compute.logs(handle, 0).text, "it does not begin")

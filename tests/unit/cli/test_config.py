@@ -25,6 +25,7 @@ def test_set_then_get(zenctl, folder):
     assert ran.out == (
         "Changed a.zen.hcl:4: sqlite records/m.db\n"
         "What sqlite .zenctl/metadata.db holds stays there; zenctl moves nothing.\n"
+        "To take its records along set it again, then: zenctl state migrate sqlite ...\n"
     )
     assert (folder / "a.zen.hcl").read_text() == (
         '# mine\nzenctl {\n  project = "p" # its name\n  metadata "sqlite" {\n    path = "records/m.db"\n  }\n}\n'

@@ -291,9 +291,9 @@ def test_notes_go_with_what_they_are_about(place: Place) -> None:
     dead = {a.digest for r in place.state().results.values() for a in r.outputs.values()}
     place.apply("default", 1)
     needed = {a.digest for r in place.state().results.values() for a in r.outputs.values()}
-    key = sha256_text("key")
-    paths = {digest: note_path(key, digest, b"note") for digest in dead | needed}
-    for path in (*paths.values(), note_path(key, sha256_text("never stored"), b"note")):
+    note = sha256_text("note")
+    paths = {digest: note_path(digest, note) for digest in dead | needed}
+    for path in (*paths.values(), note_path(sha256_text("never stored"), note)):
         place.storage.put(path, b"note")
     place.collect()
     assert dead - needed
@@ -343,12 +343,16 @@ def test_an_interruption_leaves_nothing_that_looks_whole(place: Place) -> None:
 def test_applies_may_pass_while_much_is_deleted(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     for parameter in range(4):
         place.apply("default", parameter)
-    monkeypatch.setattr(collecting, "HOLD_SECONDS", 0.0)
+    monkeypatch.setattr(collecting, "_hold", lambda finding: 0.0 * finding)
     monkeypatch.setattr(collecting, "AT_ONCE", 2)
     found = place.collect()
     assert len(applies(place.store, *COLLECTION, 0)) == -(-len(_files(found)) // 2) + -(-len(_lists(found)) // 2)
     assert place.find().is_empty
     place.check()
+
+
+def test_deleting_takes_as_long_as_finding_where_that_takes_long() -> None:
+    assert [collecting._hold(seconds) for seconds in (0.1, 300.0)] == [collecting.HOLD_SECONDS, 300.0]
 
 
 def _files(garbage: Garbage) -> list[str]:

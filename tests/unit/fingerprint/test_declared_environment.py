@@ -95,3 +95,35 @@ def test_what_is_not_declared_changes_no_fingerprint() -> None:
     assert fingerprint(Components("python/1", environment={**plain, "imports": ["numpy"]})) == whole
     assert fingerprint(Components("python/1", environment={**plain, "lock": {}})) != whole
     assert fingerprint(Components("python/1", environment={**plain, "variables": {"A": ""}})) != whole
+
+
+ONE, OTHER = f"python@sha256:{'1' * 64}", f"python@sha256:{'2' * 64}"
+
+
+def test_of_an_image_only_the_digest_counts() -> None:
+    from_hub = Components(type="python/1", environment={"python": "", "distributions": {}, "image": ONE})
+    from_mirror = Components(
+        type="python/1", environment={"python": "", "distributions": {}, "image": f"mirror.example/{ONE}"}
+    )
+    other = Components(type="python/1", environment={"python": "", "distributions": {}, "image": OTHER})
+    none = Components(type="python/1", environment={"python": "", "distributions": {}})
+    assert fingerprint(from_hub) == fingerprint(from_mirror)
+    assert len({fingerprint(c) for c in (from_hub, other, none)}) == 3
+    assert compare(from_hub.environment, from_mirror.environment) == []
+
+
+def test_another_image_is_told_instead_of_the_packages_in_it() -> None:
+    here = {"python": "3.11", "distributions": {"numpy": "2.1.3"}}
+    inside = {"python": "", "distributions": {}, "image": ONE}
+    assert [str(c) for c in compare(here, inside)] == [f"image (none) -> python@sha256:{'1' * 12}"]
+    assert [str(c) for c in compare(inside, here)] == [f"image python@sha256:{'1' * 12} -> (none)"]
+    assert [str(c) for c in compare(inside, {**inside, "image": OTHER, "variables": {"N": ""}})] == [
+        f"image python@sha256:{'1' * 12} -> python@sha256:{'2' * 12}",
+        "variable N (not tracked) -> (not set)",
+    ]
+
+
+def test_packages_of_equal_images_are_compared_as_reported() -> None:
+    before = {"python": "3.11", "distributions": {"numpy": "2.1.3"}, "image": ONE}
+    after = {"python": "3.11", "distributions": {"numpy": "2.2.0"}, "image": ONE}
+    assert [str(c) for c in compare(before, after)] == ["numpy 2.1.3 -> 2.2.0"]

@@ -108,7 +108,8 @@ def change(
 
     registry = discover()
     try:
-        edited = set_store(run.root, registry, block(registry))
+        wanted = block(registry)
+        edited = set_store(run.root, registry, wanted)
         told = prepare() if prepare else ""
         write(run.root, edited)
     except EditError as problem:
@@ -119,7 +120,7 @@ def change(
         document = {**_facts(edited.after), "file": edited.file, "changed": edited.is_changed}
         run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
     else:
-        _tell(run, edited)
+        _tell(run, edited, records=wanted.type == "metadata")
         if told:
             run.terminal.write(told)
     return exits.OK
@@ -135,12 +136,14 @@ def edited_text(edited: Edited) -> str:
     return f"{'Created' if edited.is_new else 'Changed'} {place}: {store}"
 
 
-def _tell(run: Invocation, edited: Edited) -> None:
+def _tell(run: Invocation, edited: Edited, *, records: bool) -> None:
     after, before = edited.after, edited.before
     run.terminal.write(edited_text(edited))
     is_other = before is not None and (before.type, before.location) != (after.type, after.location)
     if edited.is_changed and before is not None and is_other:
         run.terminal.write(f"What {before.type} {before.location} holds stays there; zenctl moves nothing.")
+        if records:
+            run.terminal.write(f"To take its records along set it again, then: zenctl state migrate {after.type} ...")
 
 
 def _declared(store: Store) -> str:

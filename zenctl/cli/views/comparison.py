@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zenctl.cli.views.state import moment, param_text
 from zenctl.cli.views.style import Style, columns, pad, plural, printable, short_digest
+from zenctl.fingerprint.environment import short_image
 
 if TYPE_CHECKING:
     from zenctl.engine.run_comparison import Column, Run, RunTable
@@ -76,6 +77,8 @@ def _texts(values: Sequence[Any], column: Column) -> list[str]:
         return [_NONE if value is None else _cut(param_text(value)) for value in values]
     if column.kind == "data":
         return [_NONE if value is None else _data(value) for value in values]
+    if column.kind == "image":
+        return [_NONE if value is None else short_image(str(value)) for value in values]
     return [_NONE if value is None else _cut(short_digest(str(value))) for value in values]
 
 
@@ -109,7 +112,13 @@ def _cut(text: str) -> str:
 def _notes(table: RunTable, named: Mapping[Column, str], style: Style) -> Iterator[str]:
     """What the columns are of, and what was taken for best."""
     notes = []
-    words = {"parameter": "a parameter", "code": "the code", "data": "the source", "package": "a package"}
+    words = {
+        "parameter": "a parameter",
+        "code": "the code",
+        "data": "the source",
+        "package": "a package",
+        "image": "the image",
+    }
     for column in table.columns:
         if column.address != str(table.addr) and named[column] == column.name:
             notes.append(f"{printable(column.name)}: {words[column.kind]} of {column.address}")

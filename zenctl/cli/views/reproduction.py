@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zenctl.cli.views.state import commit_text
 from zenctl.cli.views.style import Style, pad, printable, short_digest, size
+from zenctl.fingerprint.environment import short_image
 
 if TYPE_CHECKING:
     from zenctl.engine.comparing import FileDifference, OutputComparison
@@ -88,7 +89,8 @@ def _made_with(reproduced: Reproduced, style: Style) -> list[str]:
     if reproduced.code:
         facts.append(f"code         {short_digest(reproduced.code)}{f', {commit}' if commit else ''}")
     packages = len(recorded.environment.get("distributions", {}))
-    origin = {"here": "as it is here", "kept": "built before", "built": "built just now"}[environment.origin]
+    places = {"here": "as it is here", "kept": "built before", "built": "built just now"}
+    origin = places.get(environment.origin) or short_image(str(recorded.environment.get("image", "")))
     python = recorded.environment.get("python", "")
     text = f"Python {python}, {packages} packages, {origin}" if not environment.differences else "not as recorded"
     facts.append(f"environment  {text}")

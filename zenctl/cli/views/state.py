@@ -101,11 +101,12 @@ def recorded_lines(recorded: Recorded, style: Style, apply: Apply | None = None,
 
 
 def ran_with(recorded: Recorded) -> dict[str, str]:
-    """Python and the packages that count, as the plan saw them and as the job reported them."""
+    """The image, Python and the packages that count, as the plan saw them and as the job reported them."""
     planned, reported = recorded.components.get("environment", {}), recorded.environment
     packages = {**planned.get("distributions", {}), **reported.get("distributions", {})}
     python = reported.get("python") or planned.get("python")
-    return {**({"python": python} if python else {}), **dict(sorted(packages.items()))}
+    facts = {"image": reported.get("image"), "python": python}
+    return {**{name: str(value) for name, value in facts.items() if value}, **dict(sorted(packages.items()))}
 
 
 def artifact_text(artifact: RecordedArtifact, *, values: bool = True) -> str:

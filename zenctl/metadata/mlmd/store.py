@@ -27,8 +27,10 @@ from zenctl.metadata.store import (
 )
 from zenctl.metadata.types import PREFIX, TABLE, TypeTable, check_type
 
-IDS_AT_ONCE = 10_000
-"""Ids in one request; SQLite takes statements of a million bytes."""
+IDS_AT_ONCE = 100
+"""Ids in one request. From 200 on MySQL and MariaDB guess by their statistics how many rows the ids have, instead of
+looking into the index; where these are old they read whole tables, which grow with all that was ever recorded.
+"""
 
 Node = TypeVar("Node", Execution, Artifact, Context)
 

@@ -83,7 +83,7 @@ class ComputeConformance:
         handle = compute.submit(request)
         status = bench.wait(compute, handle)
         assert status.state is JobState.ENDED
-        assert status.exit_code == 0
+        assert status.exit_code == 0, (status, compute.logs(handle, 0).text)
         assert bench.storage.stat(result_path(request.spec.job_id)) is not None
         assert compute.status(handle).state is JobState.ENDED
         compute.release(handle)

@@ -38,14 +38,13 @@ def ingest(job: Job, source: Source) -> None:
         message = f'types names the column "{unknown[0]}", which is not there'
         raise StepError(message, f"Columns: {', '.join(source.names)}.")
     digests = [source.digest(part) for part in range(source.parts)]
-    cutter = output.cutter
     key = sha256_json(
         {
             "version": VERSION,
             "source": dict(source.form),
             "names": list(source.names),
             "declared": dict(source.declared),
-            "cutter": [cutter.minimum, cutter.mean, cutter.maximum],
+            "form": output.form,
         }
     )
     known = recall(job.memory, key).kinds

@@ -110,10 +110,7 @@ class Notes:
             ],
             "order": [number[digest] for digest in digests],
             "proofs": {name: [[number[d] for d in proof] for proof in p] for name, p in self.proved(number).items()},
-            "runs": [
-                [at, len(r.parts), r.first, r.steps, r.row, int(r.at_end), r.shard.rows, r.shard.bytes, r.shard.sha256]
-                for at, r in runs
-            ],
+            "runs": [[at, len(r.parts), r.first, r.steps, r.row, int(r.at_end), *_shard(r.shard)] for at, r in runs],
         }
         return zlib.compress(json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode("utf-8"), 6)
 
@@ -133,8 +130,8 @@ class Notes:
         for name, proofs in data["proofs"].items():
             self.proofs.setdefault(str(name), []).extend(tuple(order[at] for at in proof) for proof in proofs)
         digests = [order[at] for at in data["order"]]
-        for at, length, first, steps, row, at_end, rows, size, sha256 in data["runs"]:
-            shard = Shard(int(rows), int(size), str(sha256))
+        for at, length, first, steps, row, at_end, rows, size, sha256, records in data["runs"]:
+            shard = Shard(int(rows), int(size), str(sha256), str(records))
             parts = tuple(digests[at : at + length])
             self.add_run(Run(parts, int(first), int(steps), int(row), bool(at_end), shard))
 
@@ -153,6 +150,10 @@ def recall(memory: Memory, key: str, types: Mapping[str, str] | None = None) -> 
             # Damage costs time only.
             continue
     return notes
+
+
+def _shard(shard: Shard) -> tuple[int, int, str, str]:
+    return shard.rows, shard.bytes, shard.sha256, shard.records
 
 
 def _unpacked(packed: bytes) -> bytes:

@@ -25,6 +25,23 @@ ArtifactType = Literal[
 """What an output can be."""
 
 
+_IMAGE = r"[A-Za-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}"
+
+
+def _pinned_image(text: str) -> str:
+    if not re.fullmatch(_IMAGE, text):
+        raise ValueError(
+            f'give the image by its digest, "NAME@sha256:...": "{text}" can be another one tomorrow. '
+            f"`docker buildx imagetools inspect {text}` tells it"
+        )
+    return text
+
+
+ImageReference = Annotated[
+    str, AfterValidator(_pinned_image), WithJsonSchema({"type": "string", "pattern": f"^{_IMAGE}$"})
+]
+"""A container image that cannot change: its name and its digest."""
+
 _REFERENCE = "env:[A-Za-z_][A-Za-z0-9_]*|file:.+"
 
 
@@ -41,7 +58,7 @@ SecretReference = Annotated[
 
 
 class Environment(BlockModel):
-    """What of the environment that the step runs in makes its results stale when it changes."""
+    """What the step runs in, and what of that makes its results stale when it changes."""
 
     track: Literal["imports", "lock", "none"] = attribute(
         "imports: the Python version and the installed versions of the packages that the code imports, with all that "
@@ -53,6 +70,11 @@ class Environment(BlockModel):
         "counts, comments and order do not; files that it includes count too.",
         default="",
     )
+    image: ImageReference | None = attribute(
+        'The container image that the step runs in, by its digest: "python@sha256:...". It needs Python 3.9 or newer '
+        "as python3, and what the code imports. Its digest counts instead of what is installed here.",
+        default=None,
+    )
     variables: list[str] = attribute(
         "Environment variables that the result depends on, such as OMP_NUM_THREADS. Only digests of their values are "
         "recorded. Not for secrets: another secret would make the step stale.",
@@ -60,9 +82,11 @@ class Environment(BlockModel):
     )
 
     @model_validator(mode="after")
-    def _lock_is_there(self) -> Environment:
+    def _makes_sense(self) -> Environment:
         if self.track == "lock" and not self.requirements:
             raise ValueError('track = "lock" needs `requirements`, the file that is the lock')
+        if self.image and self.requirements:
+            raise ValueError("an image holds its packages already: give either `image` or `requirements`")
         return self
 
 
@@ -93,7 +117,7 @@ class Python(BlockModel):
         fingerprint=False,
     )
     environment: Environment = attribute(
-        'What of the environment makes results stale: environment { track = "lock", requirements = "lock.txt" }.',
+        'What the step runs in and what of it counts: environment { track = "lock", requirements = "lock.txt" }.',
         # Made without the validators, which would be built for it at every start.
         default=Environment.model_construct(),
         fingerprint=False,

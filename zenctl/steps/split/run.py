@@ -40,11 +40,11 @@ def split(job: Job) -> None:
     types = data.schema.types
     written = {}
     for name, output in outputs.items():
-        cutter = output.cutter
+        output.compress(data.manifest.compression)
         rule = {"params": dict(params), "types": types, "output": name, "version": SPLIT.version}
-        key = sha256_json({"split": rule, "cutter": [cutter.minimum, cutter.mean, cutter.maximum]})
+        key = sha256_json({"split": rule, "form": output.form})
         written[name] = Written(output, recall(job.memory, key, types), key)
-    digests = [shard.sha256 for shard in data.manifest.shards]
+    digests = [shard.content for shard in data.manifest.shards]
     source = DatasetSource(data.path, data.name)
     write_parts(source, divide, types, written, job, digests=digests, apart=True, total=data.num_rows)
 

@@ -38,6 +38,7 @@ class Workspace:
         self.root = root
         self.cutter = cutter
         self.storage = FolderStorage(root / "store")
+        self.notes: dict[str, list[tuple[str, str]]] = {}
 
     def run(
         self,
@@ -55,7 +56,7 @@ class Workspace:
             (work / name).mkdir()
             outputs[name] = DatasetOutput(work / name, name, cutter=self.cutter)
         (work / "scratch").mkdir()
-        memory = StoreMemory(self.storage) if remembers else NoMemory()
+        memory = StoreMemory(self.storage, self.notes) if remembers else NoMemory()
         function(Job(outputs=outputs, memory=memory, scratch=work / "scratch", **order))
         if kill:
             return {}
@@ -69,6 +70,8 @@ class Workspace:
                 data = Dataset(work / "fetched" / name, name, result.digest)
             assert result.files == shards + OTHER_FILES
             made[name] = Made(result.digest, data, shards, result.reused)
+            for key, note in result.notes.items():
+                self.notes.setdefault(key, []).insert(0, (result.digest, note))
         return made
 
 

@@ -163,6 +163,25 @@ def test_a_lost_or_damaged_note_changes_nothing(source: Source) -> None:
     assert source.take(LINES).reused == first.shards
 
 
+def test_a_note_that_no_record_names_is_not_believed(source: Source) -> None:
+    source.take(LINES)
+    source.notes.clear()
+    assert source.take(LINES).reused == 0
+
+
+def test_a_note_that_was_exchanged_is_not_believed(source: Source) -> None:
+    first = source.take(LINES)
+    others = changed("edit")
+    source.take(others)
+    theirs, ours = source.storage.list(NOTES)
+    with source.storage.open(theirs.path) as stream:
+        source.storage.put(ours.path, stream.read(), overwrite=True)
+    with source.storage.open(ours.path) as stream:
+        source.storage.put(theirs.path, stream.read(), overwrite=True)
+    again = source.take(LINES)
+    assert again.digest == first.digest
+
+
 def test_a_job_that_dies_leaves_what_was_known(source: Source) -> None:
     source.take(LINES)
     before = [info.path for info in source.storage.list("")]

@@ -1,0 +1,107 @@
+"""Real containers for tests: podman with a store and settings of its own, and an image made of this very Python."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers import program
+
+_LEFT_OUT = {"test", "tests", "site-packages", "__pycache__", "idlelib", "tkinter", "ensurepip", "lib2to3"}
+
+_CONTAINERS = """\
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
+netns = "host"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+"""
+"""What a machine allows that is a container itself: no limit may be raised, and there may be no bridge."""
+
+_STORAGE = """\
+[storage]
+driver = "overlay"
+graphroot = "{folder}/images"
+runroot = "{folder}/run"
+"""
+
+
+@dataclass(frozen=True)
+class Podman:
+    """A podman of one test run. `environment` are the variables that make any podman command the same one's."""
+
+    path: str
+    environment: Mapping[str, str]
+
+    def run(self, *words: str) -> str:
+        """What the command prints."""
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run([self.path, *words], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def image(self, name: str, folder: Path, files: Mapping[str, str] | None = None) -> str:
+        """An image that holds this Python, a shell and `files`, as `NAME@sha256:...`; `folder` is for the archive."""
+        archive = folder / f"{name}.tar"
+        with tarfile.open(archive, "w", dereference=True) as tar:
+            for source in sorted(_python_files()):
+                tar.add(source, arcname=source.lstrip("/"), recursive=False)
+            for place, target in (("usr/bin/python3", sys.executable), ("bin/sh", "/bin/sh")):
+                link = tarfile.TarInfo(place)
+                link.type, link.linkname = tarfile.SYMTYPE, os.path.realpath(target)
+                tar.addfile(link)
+            for path, text in (files or {}).items():
+                (folder / "file").write_text(text)
+                tar.add(folder / "file", arcname=path)
+        self.run("import", "--quiet", str(archive), f"localhost/{name}:latest")
+        archive.unlink()
+        return f"localhost/{name}@{self.run('image', 'inspect', '--format', '{{.Digest}}', f'localhost/{name}')}"
+
+    def containers(self) -> list[str]:
+        """The names of all containers, running or not."""
+        return self.run("ps", "--all", "--format", "{{.Names}}").split()
+
+
+@contextmanager
+def own_podman(folder: Path) -> Iterator[Podman]:
+    """A podman that keeps everything in the folder; skips the test where there is none."""
+    path = program("podman")
+    program("runc", "/usr/sbin")
+    (folder / "containers.conf").write_text(_CONTAINERS)
+    (folder / "storage.conf").write_text(_STORAGE.format(folder=folder))
+    podman = Podman(
+        path,
+        {
+            "CONTAINERS_CONF": str(folder / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+        },
+    )
+    try:
+        yield podman
+    finally:
+        for name in podman.containers():
+            podman.run("rm", "--force", name)
+
+
+def _python_files() -> set[str]:
+    """This interpreter, its standard library, a shell, `sleep`, and the shared libraries that they need."""
+    programs = [os.path.realpath(path) for path in (sys.executable, "/bin/sh", "/bin/sleep")]
+    library = sysconfig.get_path("stdlib")
+    found = set(programs)
+    for folder, folders, names in os.walk(library):
+        folders[:] = [name for name in folders if name not in _LEFT_OUT and not name.startswith("config-")]
+        found.update(os.path.join(folder, name) for name in names)
+    programs += [path for path in found if path.endswith(".so")]
+    shown = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False).stdout
+    needed = set(re.findall(r"(/\S+) \(0x", shown))
+    return found | needed

@@ -1,0 +1,186 @@
+"""Jobs in container images: the contract of backends again, by a real podman, and what only containers do."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.containers import Podman, own_podman
+from zenctl.jobs.spec import Entry, JobSpec, job_path
+from zenctl.jobs.wire import spec_to_json
+from zenctl.provider import ErrorKind, JobState, ProviderError, SubmitRequest
+from zenctl.provider.testing.compute import ComputeBench, ComputeConformance
+from zenctl_local.containers import container_command, find_engine
+from zenctl_local.launcher import Limits
+
+from .conftest import Project, eventually, start_elsewhere, wait
+
+SEEN = """\
+import os, sys
+def step():
+    return {"mark": open("/etc/mark").read(), "python": sys.version_info[1], "names": sorted(os.environ)}
+"""
+BUSY = "import time\ndef step():\n    print('begun', flush=True)\n    time.sleep(1000)\n"
+STUBBORN = """\
+import signal, time
+def step():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print('begun', flush=True)
+    while True:
+        time.sleep(.1)
+"""
+
+
+@dataclass(frozen=True)
+class Images:
+    """A podman and an image that holds Python and a file /etc/mark."""
+
+    podman: Podman
+    name: str
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
+    folder = tmp_path_factory.mktemp("podman")
+    with own_podman(folder) as podman:
+        yield Images(podman, podman.image("steps", folder, {"etc/mark": "inside"}))
+
+
+@pytest.fixture
+def images(made: Images, monkeypatch: pytest.MonkeyPatch) -> Images:
+    for name, value in made.podman.environment.items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+@dataclass
+class ContainerBench(ComputeBench):
+    """A bench whose jobs have an image."""
+
+    image: str = ""
+
+    def request(self, program: str) -> SubmitRequest:
+        request = super().request(program)
+        spec = replace(request.spec, image=self.image)
+        self.storage.put(job_path(spec.job_id), spec_to_json(spec), overwrite=True)
+        return replace(request, spec=spec)
+
+
+class TestContainerConformance(ComputeConformance):
+    @pytest.fixture
+    def bench(self, project: Project, images: Images) -> ComputeBench:
+        limits = Limits(grace=0.5)
+        return ContainerBench(lambda: project.compute(limits), project.storage, project.runner, image=images.name)
+
+
+def test_a_job_sees_its_image_and_what_it_declares_of_the_environment(
+    project: Project, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THREADS", "2")
+    monkeypatch.setenv("TOKEN_HERE", "hush hush")
+    monkeypatch.setenv("UNRELATED", "x")
+    (project.root / "key").write_text("file secret\n")
+    monkeypatch.chdir(project.root)
+    secrets = {"TOKEN": "env:TOKEN_HERE", "KEY": "file:key"}
+    source = SEEN.replace('"names":', '"ok": [os.environ["TOKEN"][:4], os.environ["KEY"][:4]], "names":')
+    request = project.request(source, image=images.name, variables=("THREADS", "NOT_SET"), secrets=secrets)
+    compute = project.compute()
+    found = project.value(compute, compute.submit(request), request)
+    assert found["mark"] == "inside"
+    assert found["ok"] == ["hush", "file"]
+    assert {"THREADS", "TOKEN", "KEY"} <= set(found["names"])
+    assert not {"UNRELATED", "NOT_SET"} & set(found["names"])
+    result = project.result(request)
+    assert result is not None
+    assert result.environment["image"] == images.name
+
+
+def test_values_are_in_no_command_line(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_HERE", "hush hush")
+    spec = JobSpec("j", "step.python.fit", Entry(), secrets={"TOKEN": "env:TOKEN_HERE"}, image="i@sha256:0")
+    request = SubmitRequest(spec, project.storage.uri, project.runner)
+    command = container_command("/usr/bin/podman", request, project.root / "work", project.root)
+    assert "TOKEN_HERE" in command
+    assert "hush" not in " ".join(command)
+
+
+def test_kill_9_of_zenctl_leaves_no_container(project: Project, images: Images) -> None:
+    request = project.request(BUSY, image=images.name)
+    cli, [handle] = start_elsewhere(project, request.spec.job_id)
+    compute = project.compute()
+    try:
+        eventually(lambda: "begun" in compute.logs(handle, 0).text, "it does not begin")
+        assert images.podman.containers() == [f"zenctl-{request.spec.job_id}"]
+    finally:
+        cli.kill()
+        cli.communicate()
+    eventually(lambda: not images.podman.containers(), "the container lives on")
+    compute.release(handle)
+
+
+def test_a_job_that_heeds_no_signal_is_gone_after_the_grace_period(project: Project, images: Images) -> None:
+    request = project.request(STUBBORN, image=images.name)
+    compute = project.compute(Limits(grace=0.5))
+    handle = compute.submit(request)
+    eventually(lambda: "begun" in compute.logs(handle, 0).text, "it does not begin")
+    compute.cancel(handle)
+    wait(compute, handle)
+    compute.release(handle)
+    assert images.podman.containers() == []
+
+
+def test_an_image_that_is_nowhere_says_so(project: Project, images: Images) -> None:
+    absent = "localhost:1/absent@sha256:" + "0" * 64
+    request = project.request(SEEN, image=absent)
+    compute = project.compute()
+    handle = compute.submit(request)
+    status = wait(compute, handle)
+    assert status.state is JobState.ENDED
+    assert status.reason.startswith("podman could not run its image: ")
+    assert absent in status.reason
+
+
+def test_an_image_without_python_says_so(project: Project, images: Images, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    with tarfile.open(tmp_path / "empty.tar", "w") as archive:
+        archive.add(tmp_path / "x", "x")
+    images.podman.run("import", "--quiet", str(tmp_path / "empty.tar"), "localhost/empty:latest")
+    digest = images.podman.run("image", "inspect", "--format", "{{.Digest}}", "localhost/empty")
+    request = project.request(SEEN, image=f"localhost/empty@{digest}")
+    compute = project.compute()
+    status = wait(compute, compute.submit(request))
+    assert status.reason == "its image has no python3 on its PATH: steps need Python 3.9 or newer"
+
+
+def test_without_an_engine_it_is_told_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "docker"
+    broken.write_text("#!/bin/sh\necho 'Cannot connect to the daemon' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ProviderError) as caught:
+        find_engine()
+    assert caught.value.kind is ErrorKind.INVALID
+    message = "podman is not installed; docker does not work: Cannot connect to the daemon"
+    assert caught.value.message == f"no container can be run here: {message}"
+
+
+def test_a_path_that_cannot_be_mounted_is_refused(project: Project) -> None:
+    request = SubmitRequest(JobSpec("j", "a", Entry(), image="i@sha256:0"), project.storage.uri, project.runner)
+    with pytest.raises(ProviderError, match="comma"):
+        container_command("/usr/bin/podman", request, Path("/a,b/work"), project.root)
+
+
+def test_files_belong_to_the_user(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.setattr(os, "getgid", lambda: 100)
+    request = SubmitRequest(JobSpec("j", "a", Entry(), image="i@sha256:0"), project.storage.uri, project.runner)
+    podman = container_command("/usr/bin/podman", request, project.root / "w", project.root)
+    docker = container_command("/usr/bin/docker", request, project.root / "w", project.root)
+    assert podman[podman.index("--user") + 1] == docker[docker.index("--user") + 1] == "1000:100"
+    assert "keep-id" in podman
+    assert "keep-id" not in docker
