@@ -32,7 +32,6 @@ def ingest(job: Job) -> None:
     Raises StepError: source_changed if the content is not what plan saw (`job.expect["source"]`), bad_data for what
     cannot be read, with file and line.
     """
-    job.outputs["data"].compress(job.params.get("compression", "none"))
     ingesting.ingest(job, CsvSource.of(job))
 
 
