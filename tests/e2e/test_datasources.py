@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import struct
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +22,12 @@ datasource "jsonl" "rows" { path = "rows.jsonl" }
 datasource "tfrecord" "rows" { path = "rows.tfrecord" }
 datasource "text" "rows" { path = "rows.txt" }
 datasource "images" "rows" { path = "images" }
+datasource "sql" "rows" {
+  dialect   = "sqlite"
+  database  = "rows.db"
+  table     = "rows"
+  partition = "n"
+}
 
 step "split" "rows" {
   inputs = { data = datasource.parquet.rows }
@@ -56,6 +64,8 @@ def project(tmp_path: Path) -> Project:
     with open(tmp_path / "rows.tfrecord", "wb") as stream:
         for _ in range(30):
             write_record(stream, EXAMPLE)
+    with closing(sqlite3.connect(tmp_path / "rows.db")) as database:
+        database.executescript("create table rows (n integer, word text); insert into rows values (1, 'x'), (2, 'y');")
     (tmp_path / "images/cat").mkdir(parents=True)
     (tmp_path / "images/cat/a.png").write_bytes(png())
     return made
@@ -63,7 +73,14 @@ def project(tmp_path: Path) -> Project:
 
 def test_every_kind_of_source_is_planned_read_and_up_to_date(project: Project) -> None:
     said = project.ok("apply", "-auto-approve")
-    for kind, rows in {"parquet": "100", "jsonl": "50", "tfrecord": "30", "text": "2", "images": "1"}.items():
+    for kind, rows in {
+        "parquet": "100",
+        "jsonl": "50",
+        "tfrecord": "30",
+        "text": "2",
+        "images": "1",
+        "sql": "2",
+    }.items():
         assert f"datasource.{kind}.rows: checked: {rows} row" in said
         assert f"[{rows} row" in said.split(f"datasource.{kind}.rows: ran in")[1].splitlines()[0]
     assert "No changes" in project.ok("plan")
