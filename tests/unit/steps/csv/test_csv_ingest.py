@@ -345,7 +345,7 @@ def test_a_source_that_changed_since_plan_is_refused(tmp_path: Path) -> None:
 
 def test_attributes() -> None:
     assert "path" not in fingerprinted(Csv(path="x"))
-    assert set(fingerprinted(Csv(path="x"))) == {"delimiter", "header", "null_values", "types"}
+    assert set(fingerprinted(Csv(path="x"))) == {"compression", "delimiter", "header", "null_values", "types"}
     for bad in ({"delimiter": '"'}, {"delimiter": ",,"}, {"types": {"a": "date"}}, {"path": ""}, {"sep": ","}):
         with pytest.raises(ValueError):
             Csv(**{"path": "x", **bad})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from zenctl.steps.csv.schema import CSV, Csv
 from zenctl.steps.data.testing import SourceCase, job_of, observed, run
 from zenctl.steps.jsonl.schema import JSONL, Jsonl
 from zenctl.steps.parquet.schema import PARQUET, Parquet
+from zenctl.steps.sql.schema import SQL, Sql
 from zenctl.steps.text.schema import TEXT, Text
 from zenctl.steps.tfrecord.schema import TFRECORD, TfRecord
 
@@ -70,6 +73,13 @@ def test_snapshots_of_every_kind_of_source(tmp_path: Path) -> None:
     (tmp_path / "out-parquet/shards").rename(tmp_path / "records/shards")
     took["tfrecord"] = _take(TFRECORD, TfRecord(path="records"), tmp_path)
 
+    with closing(sqlite3.connect(tmp_path / "f.db")) as database:
+        data.append_column("id", pa.array(range(ROWS))).to_pandas().to_sql("rows", database, index=False)
+    model = Sql(dialect="sqlite", database="f.db", table="rows", partition="id")
+    took["sql"] = _take(SQL, model, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "f.db")) as database:
+        _other("pandas", lambda: pd.read_sql_query("select * from rows", database))
+    (tmp_path / "f.db").unlink()
     pa.csv.write_csv(data, tmp_path / "f.csv")
     took["csv"] = _take(CSV, Csv(path="f.csv"), tmp_path)
     _other("pandas", lambda: pd.read_csv(tmp_path / "f.csv"))
