@@ -25,10 +25,11 @@ default pr-42` says what a preview brings.
 
 Of each result that differs it says which parameters, definitions of code, rows
 and columns of data, packages and inputs do, its metrics on both sides, and
-which outputs have other bytes; of data, which columns moved how far (from 0 to
-1: KS of numbers is the statistic of Kolmogorov and Smirnov, JS of texts the
-distance of Jensen and Shannon), and which values are new. Of a metric whose name tells which way is better
-(accuracy, loss), it says whether it is. -diff-code adds the steps' source.
+which outputs have other bytes. Of a metric whose name tells which way is better
+(accuracy, loss), it says whether it is. Of data it says which columns moved how
+far, from 0 to 1 (of numbers the Kolmogorov-Smirnov statistic, of texts the
+Jensen-Shannon distance), and which values are new. -diff-code adds the steps'
+source.
 
 Examples:
 
