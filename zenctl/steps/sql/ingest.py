@@ -127,10 +127,13 @@ class SqlSource:
             f"{self.rows.table or 'query'}: {where}: {problem}", "Correct the value, or cast it in the query."
         )
 
-    def _batch(self, part: int, batch: list[list[Any]], before: int) -> pa.RecordBatch:
+    def _batch(self, part: int, batch: list[tuple[Any, ...]], before: int) -> pa.RecordBatch:
         arrays = []
         for at, (name, type) in enumerate(self.types.items()):
             column = [row[at] for row in batch]
+            if _held(column, type):
+                arrays.append(pa.array(column, _ARROW[type]))
+                continue
             row = next((n for n, v in enumerate(column) if not _fits(v, type)), -1)
             if row >= 0:
                 raise self.locate(
@@ -141,6 +144,18 @@ class SqlSource:
 
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "string": pa.large_string(), "bytes": pa.large_binary()}
+
+
+_NONE = None.__class__
+_HELD = {"int": {int, _NONE}, "float": {float, _NONE}, "string": {str, _NONE}, "bytes": {bytes, _NONE}}
+
+
+def _held(column: list[Any], type: str) -> bool:
+    """Whether Arrow takes all values as they are."""
+    if not {value.__class__ for value in column} <= _HELD.get(type, set()):
+        return False
+    whole = [value for value in column if value is not None] if type == "int" else []
+    return not whole or (min(whole) >= -(1 << 63) and max(whole) < 1 << 63)
 
 
 def _fits(value: Any, type: str) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.steps.sql.connecting import FETCHED, DatabaseProblem
 
-_ORDER = ("", "int", "float", "string", "bytes")
+_TYPES = {"int": "int", "float": "float", "str": "string", "bytes": "bytes"}
+_PLAIN = {int, float, str, bytes, type(None)}
 _WIDTH = 16
 _INT64 = range(-(1 << 63), 1 << 63)
 
@@ -51,19 +52,17 @@ def look(names: Sequence[str], batches: Iterable[Sequence[Sequence[Any]]], decla
     """Read all rows once. Raises DatabaseProblem for a value that no column can hold, and for columns that mix."""
     types, rows, size, total = dict.fromkeys(names, ""), 0, 0, 0
     for batch in batches:
+        for name, column in zip(names, zip(*batch, strict=True), strict=True):
+            if name not in declared:
+                types[name] = together(name, types[name], _type(name, column))
         for row in batch:
-            for name, value in zip(names, row, strict=True):
-                if value is not None and name not in declared:
-                    types[name] = _wider(name, types[name], value)
-            text = "\x1f".join("-" if v is None else f"{type(v).__name__}{v!r}" for v in row).encode(
-                "utf-8", "surrogatepass"
-            )
+            # The notation of plain values tells their types apart, too.
+            text = repr(tuple(row)).encode("utf-8", "surrogatepass")
             total += int.from_bytes(blake2b(text, digest_size=_WIDTH).digest(), "big")
             size += len(text)
         rows += len(batch)
-    return Seen(
-        {**types, **{name: declared[name] for name in names if name in declared}}, rows, size, total % (1 << 128)
-    )
+    types |= {name: declared[name] for name in names if name in declared}
+    return Seen(types, rows, size, total % (1 << 128))
 
 
 def merged(several: Sequence[Seen]) -> Seen:
@@ -86,25 +85,29 @@ def together(name: str, one: str, other: str) -> str:
     raise DatabaseProblem(f'column "{name}" holds {one} in some rows and {other} in others', hint)
 
 
-def _wider(name: str, known: str, value: Any) -> str:
-    if isinstance(value, int):
-        if value not in _INT64:
-            raise DatabaseProblem(f'column "{name}" holds {value}, which is beyond 64 bits', "Cast it in the query.")
-        own = "int"
-    else:
-        own = {"float": "float", "str": "string", "bytes": "bytes"}[type(value).__name__]
-    return known if known == own else together(name, known, own)
+def _type(name: str, column: Sequence[Any]) -> str:
+    """The type that holds all values of a column."""
+    found = ""
+    for kind in sorted({type(value).__name__ for value in column} - {"NoneType"}):
+        found = together(name, found, _TYPES[kind])
+    if found in ("int", "float"):
+        whole = [value for value in column if type(value) is int]
+        beyond = next((v for v in (min(whole), max(whole)) if v not in _INT64), None) if whole else None
+        if beyond is not None:
+            raise DatabaseProblem(f'column "{name}" holds {beyond}, which is beyond 64 bits', "Cast it in the query.")
+    return found
 
 
-def fetched(result: Any, names: Sequence[str]) -> Iterator[list[list[Any]]]:
+def fetched(result: Any, names: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
     """Rows of plain values, some thousand at a time. Raises DatabaseProblem for a value of another kind."""
     while rows := result.fetchmany(FETCHED):
-        batch = []
-        for row in rows:
+        columns = list(zip(*rows, strict=True))
+        for at, column in enumerate(columns):
+            if set(map(type, column)) <= _PLAIN:
+                continue
             try:
-                batch.append([plain(value) for value in row])
+                columns[at] = tuple(plain(value) for value in column)
             except TypeError as problem:
-                name = next(n for n, value in zip(names, row, strict=True) if type(value).__name__ == str(problem))
                 hint = "Cast it in the query to a number, text or bytes, or leave it out."
-                raise DatabaseProblem(f'column "{name}" holds a {problem}', hint) from problem
-        yield batch
+                raise DatabaseProblem(f'column "{names[at]}" holds a {problem}', hint) from problem
+        yield list(zip(*columns, strict=True))

@@ -86,6 +86,15 @@ def test_a_column_that_mixes_types_must_be_declared(tmp_path: Path) -> None:
     assert problem.message == """t: row 2: column "a" is declared as int, but holds 'x'"""
 
 
+def test_numbers_beyond_64_bits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fill(tmp_path / "f.db", 3)
+    monkeypatch.setattr("zenctl.steps.sql.values._PLAIN", set())
+    monkeypatch.setattr("zenctl.steps.sql.values.plain", lambda value: 2**63 if value == 2 else value)
+    assert 'source_database: column "id" holds 9223372036854775808' in objections(case_of(tmp_path))
+    problem = refusal(case_of(tmp_path, types={"id": "int"}), tmp_path / "bad")
+    assert problem.message.endswith('column "id" is declared as int, but holds 9223372036854775808')
+
+
 def test_only_ranges_that_changed_are_read_into_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "f.db", 900)
     execute(tmp_path / "f.db", "insert into t values (null, 'none', 1)")
