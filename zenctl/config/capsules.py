@@ -13,7 +13,7 @@ from zenctl.lang.values import Value, from_python
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import ArtifactRef, OutputDecl, Unknown
 
-VALUED = frozenset({"Metrics"})
+VALUED = frozenset({"Anomalies", "Metrics", "Predictions"})
 """Artifact types whose recorded properties an expression may read."""
 
 OWN = ("digest", "type", "uri")

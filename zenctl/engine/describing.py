@@ -9,7 +9,7 @@ from typing import Any
 from zenctl.config.configuration import Configuration, EndpointConfig, NodeConfig
 from zenctl.config.conforming import fields
 from zenctl.lang.references import references
-from zenctl.lang.syntax import Body, Expression, Literal, ObjectExpr, TupleExpr
+from zenctl.lang.syntax import Body, Expression, Literal, ObjectExpr, TupleExpr, Unary
 from zenctl.plans.planvalues import provider_name
 from zenctl.schema.block import is_sensitive
 
@@ -105,6 +105,11 @@ def _constant(expression: Expression) -> tuple[bool, Any]:
         if isinstance(value, Decimal):
             return True, int(value) if value == value.to_integral_value() else float(value)
         return True, value
+    if isinstance(expression, Unary) and expression.operator == "-":
+        # YAML has numbers below zero, HCL an operator before those above.
+        known, value = _constant(expression.operand)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return (True, -value) if known and number else (False, None)
     if isinstance(expression, TupleExpr):
         items = [_constant(item) for item in expression.items]
         return all(known for known, _ in items), [value for _, value in items]

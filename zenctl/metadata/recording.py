@@ -117,8 +117,7 @@ class Recorder:
     ) -> dict[str, RecordedArtifact]:
         """Record a running execution as COMPLETE: it becomes its address's head. Gives the outputs as recorded.
 
-        `environment` is what the job ran with; `attributes` what the provider reported of an endpoint. `notes` are
-        those of `Recorded`.
+        `environment` is what the job ran with, `attributes` what the provider reported; `notes` see `Recorded`.
         """
         with self._consistent():
             done = replace(self._running(execution_id), state=ExecutionState.COMPLETE)

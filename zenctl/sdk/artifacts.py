@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Generic, List, Mapping, Tuple, Type, TypeVar, Union
 
@@ -76,6 +77,7 @@ class Output(Generic[T]):
     def __init__(self, path: Union[str, "os.PathLike[str]"], name: str = "", type: str = "") -> None:
         self.path = Path(path)
         self.name = name
+        self._facts: Dict[str, Any] = {}
         if type:
             self.type = type
         self.references: Dict[str, Tuple[int, str]] = {}
@@ -97,6 +99,26 @@ class Output(Generic[T]):
         """Add rows; only outputs declared as Output[Dataset] take them."""
         raise TypeError(f"output {self.name!r} is a {self.type}: only an Output[Dataset] has write()")
 
+    def describe(self, **facts: Any) -> None:
+        """Record plain JSON facts about what is written, which are known without opening the artifact."""
+        self._facts.update({name: json_value(value, f"fact {name!r}") for name, value in facts.items()})
+
+    def pass_on(self, artifact: Artifact) -> None:
+        """Write the files of an input, so that the output is the same artifact: linked where that can be.
+
+        Nothing else may be written, before or after.
+        """
+        if self.written():
+            raise ValueError(f"output {self.name!r} was written already")
+        for where, _, names in os.walk(artifact.path):
+            folder = self.path / Path(where).relative_to(artifact.path)
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                try:
+                    os.link(Path(where, name), folder / name)
+                except OSError:
+                    shutil.copyfile(Path(where, name), folder / name)
+
     def close(self) -> None:
         """Finish what is still open, so that `path` holds the whole artifact."""
 
@@ -106,7 +128,7 @@ class Output(Generic[T]):
 
     def properties(self) -> Dict[str, Any]:
         """Plain JSON facts about what was written that are worth having without opening the artifact."""
-        return {}
+        return dict(self._facts)
 
     def __fspath__(self) -> str:
         return str(self.path)

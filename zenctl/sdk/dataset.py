@@ -344,7 +344,7 @@ class DatasetOutput(Output[Dataset]):
 
     def properties(self) -> Dict[str, Any]:
         """The number of rows."""
-        return {"rows": self.rows}
+        return {"rows": self.rows, **super().properties()}
 
     def _take(self, batch: Any) -> None:
         """Gather small batches and cut large ones, so that encoding works on blocks of a good size."""

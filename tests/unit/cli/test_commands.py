@@ -52,6 +52,7 @@ COMMANDS = [
     "state diff",
     "state export",
     "state pull",
+    "state schema",
     "state rm",
     "state mv",
     "state migrate",

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,19 +55,7 @@ def evaluate(job: Job) -> None:
     log(", ".join(f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, (int, float))))
     job.outputs["metrics"].log(**metrics)
     check(metrics, settings.gates)
-    pass_on(model.path, job.outputs["model"].path)
-
-
-def pass_on(source: Path, target: Path) -> None:
-    """The same files in an empty folder: linked where the file system can, else copied."""
-    for where, _, names in os.walk(source):
-        folder = target / Path(where).relative_to(source)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            try:
-                os.link(Path(where, name), folder / name)
-            except OSError:
-                shutil.copyfile(Path(where, name), folder / name)
+    job.outputs["model"].pass_on(model)
 
 
 class _Evaluation:

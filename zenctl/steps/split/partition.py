@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.sdk.examples_encode import encode
+from zenctl.steps.data.times import read_times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,8 +38,7 @@ class ByRatio:
 
     def __call__(self, batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
         """The rows that go to each output, in their order."""
-        hashed = encode(batch.select(list(self.by)) if self.by else batch).checksums
-        place = _mix(hashed.astype(np.uint64), self.seed) >> np.uint64(64 - _BITS)
+        place = places(batch, self.by, self.seed)
         names = sorted(self.ratio)
         bounds = _bounds([self.ratio[name] for name in names])
         part = np.searchsorted(bounds, place, side="right")
@@ -68,6 +68,58 @@ class ByValue:
             hint = f"Add it to one of {', '.join(names)}, or leave one of them without values to take all the rest."
             raise StepError(f'column "{self.column}" holds {what}, which no output takes', hint)
         return _divide(batch, names, part)
+
+
+@dataclass(frozen=True)
+class ByStratum:
+    """Divides the rows of each value of `column` by their hash, at bounds of its own (`strata.bounds`)."""
+
+    column: str
+    names: tuple[str, ...]
+    bounds: Mapping[Any, tuple[int, ...]]
+    seed: int = 0
+
+    def __call__(self, batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
+        """The rows that go to each output, in their order."""
+        place = places(batch, (), self.seed)
+        category, values = categories(batch, self.column)
+        part = np.zeros(batch.num_rows, dtype=np.int64)
+        bounds = np.array([self.bounds[value] for value in values], dtype=np.uint64).reshape(len(values), -1)
+        for bound in bounds.T:
+            part += place >= bound[category]
+        return _divide(batch, list(self.names), part)
+
+
+@dataclass(frozen=True)
+class ByTime:
+    """Divides by time: the first of `names` takes the rows before the first of `bounds`, and so on; the last the rest.
+
+    Bounds rise, and are in the unit of `Times.values`.
+    """
+
+    column: str
+    names: tuple[str, ...]
+    bounds: tuple[float, ...]
+
+    def __call__(self, batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
+        """The rows that go to each output; raises StepError for what is no time."""
+        found = read_times(batch.column(batch.schema.get_field_index(self.column)), self.column)
+        part = np.searchsorted(np.array(self.bounds), found.values, side="right")
+        return _divide(batch, list(self.names), part)
+
+
+def places(batch: pa.RecordBatch, by: Sequence[str], seed: int) -> NDArray[np.uint64]:
+    """Where each row lies, from 0 to 2**53, by a hash of the columns `by` (empty: all)."""
+    hashed = encode(batch.select(list(by)) if by else batch).checksums
+    return _mix(hashed.astype(np.uint64), seed) >> np.uint64(64 - _BITS)
+
+
+def categories(batch: pa.RecordBatch, column: str) -> tuple[NDArray[np.int64], list[Any]]:
+    """The number of each row's value, and the values by number; a missing one is None."""
+    encoded = batch.column(batch.schema.get_field_index(column)).dictionary_encode()
+    missing = len(encoded.dictionary)
+    index = pc.fill_null(encoded.indices, missing).to_numpy(zero_copy_only=False).astype(np.int64)
+    return index, [*encoded.dictionary.to_pylist(), None]
 
 
 def _divide(batch: pa.RecordBatch, names: list[str], part: NDArray[np.int64]) -> dict[str, pa.RecordBatch]:

@@ -9,49 +9,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zenctl.diagnostics import did_you_mean
 from zenctl.digests import sha256_json
-from zenctl.sdk.errors import StepError
 from zenctl.steps.data.composition import DatasetSource, Written, as_dataset, write_parts
 from zenctl.steps.data.notes import recall
-from zenctl.steps.split.partition import ByRatio, ByValue
+from zenctl.steps.split.choosing import choose
 from zenctl.steps.split.schema import SPLIT
 
 if TYPE_CHECKING:
-    from zenctl.sdk import Dataset, Job
+    from zenctl.sdk import Job
 
 
 def split(job: Job) -> None:
-    """Write the outputs named by `ratio` or `values`. Raises StepError for a column that is not there."""
+    """Write the outputs named by `ratio`, `values` or `until`. Raises StepError for a column that is not there."""
     data = as_dataset(job.inputs["data"])
-    params = job.params
-    divide: ByRatio | ByValue
-    if params["values"]:
-        _require(data, [params["column"]], "column")
-        if data.schema.feature(params["column"]).type not in ("int", "string"):
-            hint = "Divide by a column of whole numbers or texts, or by ratio."
-            raise StepError(f'column "{params["column"]}" is of type float', hint)
-        divide = ByValue(params["column"], params["values"])
-    else:
-        _require(data, params["by"], "by")
-        divide = ByRatio(params["ratio"], params["seed"], tuple(params["by"]))
-    names = params["values"] or params["ratio"]
-    outputs = {name: job.outputs[name] for name in names}
+    divide, names = choose(data, job.params, job)
     types = data.schema.types
     written = {}
-    for name, output in outputs.items():
+    for name in names:
+        output = job.outputs[name]
         output.compress(data.manifest.compression)
-        rule = {"params": dict(params), "types": types, "output": name, "version": SPLIT.version}
+        # Where bounds follow from all rows, as those of strata do, other bounds make other rows of a known shard.
+        rule = {"divide": repr(divide), "types": types, "output": name, "version": SPLIT.version}
         key = sha256_json({"split": rule, "form": output.form})
         written[name] = Written(output, recall(job.memory, key, types), key)
     digests = [shard.content for shard in data.manifest.shards]
     source = DatasetSource(data.path, data.name)
     write_parts(source, divide, types, written, job, digests=digests, apart=True, total=data.num_rows)
-
-
-def _require(data: Dataset, columns: list[str], attribute: str) -> None:
-    for name in columns:
-        if name not in data.schema.names:
-            known = ", ".join(data.schema.names[:20])
-            hint = f"Columns are {known}.{did_you_mean(name, data.schema.names)}"
-            raise StepError(f'{attribute} names the column "{name}", which the data does not have', hint)

@@ -12,7 +12,9 @@ from zenctl.schema import ArtifactRef, BlockModel, InputDecl, OutputDecl, StepTy
 
 
 class Split(BlockModel):
-    """The block's attributes: either `ratio`, or `column` and `values`."""
+    """The block's attributes: `ratio` (with `stratify`, or `time` and `order`), or `column` and `values`, or `time` and
+    `until`.
+    """
 
     inputs: dict[str, ArtifactRef] = attribute("data: the rows to divide.")
     ratio: dict[str, float] = attribute(
@@ -26,6 +28,22 @@ class Split(BlockModel):
         "one patient, for example). Default: all columns.",
         default=[],
     )
+    stratify: str = attribute(
+        "ratio: a column of texts or whole numbers, within each value of which the ratio is kept exactly, but for less "
+        "than one row. Which rows go where then depends a little on the others: as rows come, some change sides.",
+        default="",
+    )
+    time: str = attribute(
+        "Column that says when: numbers, or texts in ISO 8601. With ratio, the outputs are stretches of the range from "
+        "the first time to the last, in the order that `order` names; with until, they end at fixed times.",
+        default="",
+    )
+    order: list[str] = attribute("time with ratio: the outputs from the earliest to the latest.", default=[])
+    until: dict[str, str | float] = attribute(
+        "time: for each output the time before which its rows lie, and not before that of another: { train = "
+        '"2026-01-01T00:00:00Z", eval = "" }. The output with an empty text takes the rest.',
+        default={},
+    )
     column: str = attribute("values: the column that decides.", default="")
     values: dict[str, list[str | int]] = attribute(
         "Values of `column` for each output, by name, instead of a ratio. An output without values takes all rows that "
@@ -35,20 +53,39 @@ class Split(BlockModel):
 
     @model_validator(mode="after")
     def _one_way(self) -> Split:
-        if bool(self.ratio) == bool(self.values):
-            raise ValueError("give either ratio = { train = 0.8, eval = 0.2 }, or column and values")
+        if [bool(self.ratio), bool(self.values), bool(self.until)].count(True) != 1:
+            raise ValueError("give one of ratio = { train = 0.8, eval = 0.2 }, column and values, or time and until")
         if self.values:
             self._check_values()
+        elif self.until:
+            self._check_until()
         else:
             self._check_ratio()
-        for name in self.ratio or self.values:
+        for name in self.ratio or self.values or self.until:
             if not name.isidentifier():
                 raise ValueError(f'"{name}" cannot name an output: use letters, digits and _')
         return self
 
+    def _check_until(self) -> None:
+        if not self.time:
+            raise ValueError("until needs time, the name of the column that says when")
+        if self.by or self.stratify or self.order or self.column:
+            raise ValueError("until goes with time alone")
+        if sum(end == "" for end in self.until.values()) != 1:
+            raise ValueError('until: exactly one output has "" and takes the rows after all others')
+
     def _check_ratio(self) -> None:
         if self.column:
             raise ValueError("column goes with values, not with ratio (by = [...] keeps rows of a group together)")
+        if self.time:
+            if self.by or self.stratify:
+                raise ValueError("time with ratio: by and stratify go with a ratio of rows, not of time")
+            if sorted(self.order) != sorted(self.ratio):
+                raise ValueError(f"order must name each of {', '.join(sorted(self.ratio))} once, the earliest first")
+        elif self.order:
+            raise ValueError("order goes with time")
+        if self.stratify and self.by:
+            raise ValueError("stratify and by exclude each other: a group can have rows of several categories")
         for name, share in self.ratio.items():
             if not (math.isfinite(share) and share > 0):
                 raise ValueError(f'ratio: the share of "{name}" must be above 0, not {share:g}')
@@ -59,8 +96,8 @@ class Split(BlockModel):
     def _check_values(self) -> None:
         if not self.column:
             raise ValueError("values needs column, the name of the column that decides")
-        if self.by:
-            raise ValueError("by goes with ratio, not with values")
+        if self.by or self.stratify or self.time or self.order:
+            raise ValueError("by, stratify, time and order go with ratio, not with values")
         if sum(not values for values in self.values.values()) > 1:
             raise ValueError("values: only one output can take all the rows that no other names")
         seen: dict[str, str] = {}
@@ -72,14 +109,14 @@ class Split(BlockModel):
 
 
 def _outputs(attributes: Mapping[str, Any]) -> dict[str, OutputDecl]:
-    parts = attributes.get("ratio") or attributes.get("values")
+    parts = attributes.get("ratio") or attributes.get("values") or attributes.get("until")
     names = parts if isinstance(parts, Mapping) else {}
     return {name: OutputDecl("Dataset", f"the rows of {name}") for name in names}
 
 
 SPLIT = StepType(
     name="split",
-    description="Divide rows into parts, such as train and eval, by a hash of each row or by the values of a column.",
+    description="Divide rows into parts, such as train and eval, by a hash of each row, by values, or by time.",
     model=Split,
     inputs={"data": InputDecl(("Dataset",), description="the rows to divide")},
     outputs=_outputs,

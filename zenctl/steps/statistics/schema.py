@@ -11,7 +11,7 @@ from zenctl.schema import ArtifactRef, BlockModel, InputDecl, OutputDecl, StepTy
 class StatisticsBlock(BlockModel):
     """The block's attributes."""
 
-    inputs: dict[str, ArtifactRef] = attribute("data: the rows to describe.")
+    inputs: dict[str, ArtifactRef] = attribute("data, and optionally baseline: rows to compare with.")
     bins: int = attribute("Bars of a histogram.", default=20, ge=1, le=1000)
 
 
@@ -24,11 +24,15 @@ def _outputs(_: Mapping[str, Any]) -> dict[str, OutputDecl]:
 
 STATISTICS = StepType(
     name="statistics",
-    description="Describe the columns of a dataset: counts, ranges, means, frequent values, histograms.",
+    description="Describe the columns of a dataset: counts, ranges, means, quantiles, values, histograms, drift.",
     model=StatisticsBlock,
-    inputs={"data": InputDecl(("Dataset",), description="the rows to describe")},
+    inputs={
+        "data": InputDecl(("Dataset",), description="the rows to describe"),
+        "baseline": InputDecl(("Dataset",), required=False, description="other rows, to see what has changed"),
+    },
     outputs=_outputs,
     implementation="zenctl.steps.statistics.run:statistics",
+    version=2,
     imports=("numpy", "pyarrow"),
     mlmd_type="Process",
 )

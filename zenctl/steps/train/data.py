@@ -15,7 +15,7 @@ from zenctl.sdk import StepError
 from zenctl.steps.train.target import Target, fit_target, present
 from zenctl.steps.transform.applying import apply
 from zenctl.steps.transform.columns import Float32, column, kind, missing_column
-from zenctl.steps.transform.fitting import fit
+from zenctl.steps.transform.fitting import Batches, fit
 from zenctl.steps.transform.log import log
 from zenctl.steps.transform.state import Feature, TransformState
 
@@ -60,7 +60,7 @@ def prepare(
             raise missing_column(label, names, 'input "train"', "label")
         _check_features(features, [name for name in names if name != label])
         others = [] if features is None else [name for name in names if name not in features and name != label]
-        state = fit(dataset.batches(), {}, label=label, exclude=others, where='input "train"')
+        state = fit(Batches(dataset), {}, label=label, exclude=others, where='input "train"')
     else:
         _check_label(state, label, _column_names(dataset))
         known = [feature.name for feature in state.features]
@@ -112,16 +112,17 @@ def _read(
     for batch in dataset.batches():
         if label not in batch.schema.names:
             raise missing_column(label, batch.schema.names, where, "label")
-        values = _plain(batch.column(batch.schema.get_field_index(label)))
+        columns = _checked(batch, state, where) if transformed else apply(state, batch, where)
+        values = _plain(columns.column(columns.schema.get_field_index(label)))
         keep = present(values)
         missing += int((~keep).sum())
-        columns = _checked(batch, state, where) if transformed else apply(state, batch, where)
         numbers.append(_matrix(columns, floats, np.float32)[keep])
         indices.append(_matrix(columns, indexed, np.int32)[keep])
         labels.append(values.filter(pa.array(keep)))
     if missing:
         log(f"{name}: left out {missing} rows without a value of {label}")
-    empty = (np.empty((0, len(floats)), np.float32), np.empty((0, len(indexed)), np.int32))
+    width = sum(len(f.columns) for f in floats)
+    empty = (np.empty((0, width), np.float32), np.empty((0, len(indexed)), np.int32))
     if not labels:
         return empty, pa.nulls(0)
     return (np.concatenate(numbers), np.concatenate(indices)), pa.chunked_array(labels).combine_chunks()
@@ -135,7 +136,8 @@ def _plain(values: Any) -> Any:
 def _checked(batch: Any, state: TransformState, where: str) -> Any:
     """The batch itself, if it is what the transform gives; StepError otherwise."""
     for feature in state.features:
-        column(batch, feature.name, feature.result, where, TRANSFORMED)
+        for name in feature.columns:
+            column(batch, name, feature.result, where, TRANSFORMED)
     raw = [
         name
         for name in batch.schema.names
@@ -148,7 +150,8 @@ def _checked(batch: Any, state: TransformState, where: str) -> Any:
 
 
 def _matrix(columns: Any, features: Iterable[Feature], dtype: Any) -> npt.NDArray[Any]:
-    parts = [columns.column(f.name).to_numpy(zero_copy_only=False).astype(dtype, copy=False) for f in features]
+    names = [name for feature in features for name in feature.columns]
+    parts = [columns.column(name).to_numpy(zero_copy_only=False).astype(dtype, copy=False) for name in names]
     return np.stack(parts, axis=1) if parts else np.empty((columns.num_rows, 0), dtype)
 
 

@@ -59,7 +59,7 @@ def card(state: TransformState, target: Target) -> ModelCard:
 def _scores(
     network: Any, transform: Transform, state: TransformState, target: Target
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    floats = [f.name for f in state.features if f.result == "float32"]
+    floats = [name for f in state.features if f.result == "float32" for name in f.columns]
     indexed = [f.name for f in state.features if f.result == "int64"]
 
     def predict(raw: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def build(state: TransformState, target: Target, settings: TrainSettings) -> Any
     indexed = [f for f in state.features if f.result == "int64"]
     inputs, parts = [], []
     if floats:
-        numbers = keras.Input((len(floats),), dtype="float32", name="numbers")
+        numbers = keras.Input((sum(len(f.columns) for f in floats),), dtype="float32", name="numbers")
         inputs.append(numbers)
         parts.append(numbers)
     if indexed:
@@ -156,7 +156,7 @@ def _in_units(name: str, value: float, target: Target) -> float:
 
 def _encode(indices: Any, feature: Feature) -> Any:
     """One column of indices [rows] -> [rows, width]."""
-    if feature.method == "one_hot":
+    if feature.method in ("one_hot", "bucketise"):
         # Index 0 becomes all zeros: its own weight would never be trained, as training rarely meets unseen values.
         return keras.ops.one_hot(indices - 1, feature.size - 1)
     width = min(32, math.ceil(math.sqrt(feature.size)))

@@ -2,34 +2,100 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from zenctl.diagnostics import did_you_mean
 from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, StepType, attribute
 
-Method = Literal["z_score", "min_max", "identity", "one_hot", "vocabulary", "drop"]
+Method = Literal[
+    "z_score",
+    "min_max",
+    "robust",
+    "log",
+    "identity",
+    "bucketise",
+    "one_hot",
+    "vocabulary",
+    "hash",
+    "n_grams",
+    "tf_idf",
+    "drop",
+]
 
 
 class FeatureRule(BlockModel):
     """How one column is transformed; what is left out follows from the column's type."""
 
     method: Method | None = attribute(
-        "z_score: (x - mean) / standard deviation. min_max: to 0..1. identity: the number as it is. one_hot and "
-        "vocabulary: the value's index, 0 for values not seen while fitting; a network one-hot encodes the first and "
-        "learns an embedding for the second. drop: leave the column out. Default: z_score for numbers; one_hot for "
-        "texts with at most 64 different values, else vocabulary.",
+        "Numbers: z_score: (x - mean) / standard deviation. min_max: to 0..1. robust: (x - median) / interquartile "
+        "range. log: sign(x) ln(1 + |x|), then z_score. identity: the number as it is. bucketise: the index of the "
+        "bucket, 0 without a value. Texts and integers: one_hot and vocabulary: the value's index, 0 for values not "
+        "seen while fitting; a network one-hot encodes the first and learns an embedding for the second. hash: the "
+        "index of one of `buckets`. Texts: n_grams: a column for each frequent term, how often it is in the text. "
+        "tf_idf: the same as a share of the text's terms, times ln((1 + texts) / (1 + texts with the term)) + 1. drop: "
+        "leave the column out. Default: z_score for numbers; one_hot for texts with at most 64 different values, else "
+        "vocabulary.",
         default=None,
     )
     fill: float | str | None = attribute(
-        "What stands for a missing value. Numbers: mean (default), min, max, zero, or a number. Texts: a text; by "
-        "default a missing text is a value of its own.",
+        "What stands for a missing value. Numbers: mean (default), median, mode, min, max, zero, or a number. Texts: "
+        "mode, or a text; by default a missing text is a value of its own.",
         default=None,
     )
-    max_size: int = attribute("one_hot, vocabulary: keep this many of the most frequent values.", default=10_000, ge=1)
-    min_count: int = attribute("one_hot, vocabulary: keep values seen at least this often.", default=1, ge=1)
+    missing: Literal["fill", "drop_row"] | None = attribute(
+        "drop_row: leave rows without a value out of the outputs. A model that is served cannot leave a row out: there "
+        "`fill` stands for the value. Default: fill.",
+        default=None,
+    )
+    max_size: int | None = attribute(
+        "one_hot, vocabulary: keep this many of the most frequent values (default 10,000); n_grams, tf_idf: terms "
+        "(default 100).",
+        default=None,
+        ge=1,
+    )
+    min_count: int | None = attribute(
+        "one_hot, vocabulary: keep values seen at least this often; n_grams, tf_idf: terms in at least this many "
+        "texts. Default: 1.",
+        default=None,
+        ge=1,
+    )
+    buckets: int | None = attribute(
+        "hash: how many indices there are (default 64). bucketise: how many buckets of equally many rows (default 10). "
+        "vocabulary: how many more indices there are for values that were not kept, by their hash (default 0).",
+        default=None,
+        ge=1,
+        le=1_000_000,
+    )
+    boundaries: list[float] | None = attribute("bucketise: where the second and later buckets begin.", default=None)
+    ngrams: int | None = attribute(
+        "n_grams, tf_idf: terms of up to this many words. Default: 1.", default=None, ge=1, le=5
+    )
+
+    @model_serializer(mode="wrap")
+    def _what_is_said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plans and records show the rule, and not all that it might say."""
+        return {name: value for name, value in whole(self).items() if value is not None}
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> FeatureRule:
+        if self.boundaries is not None:
+            if self.buckets is not None:
+                raise ValueError("give boundaries or buckets, not both")
+            if not self.boundaries or any(a >= b for a, b in itertools.pairwise(self.boundaries)):
+                raise ValueError("boundaries must rise from each to the next")
+        return self
+
+    def over(self, default: FeatureRule) -> FeatureRule:
+        """This rule, with what it leaves open from a default for the column's type."""
+        said = self.model_dump(exclude_none=True)
+        base = default.model_dump(exclude_none=True)
+        if said.keys() & {"boundaries", "buckets"}:
+            base = {name: value for name, value in base.items() if name not in ("boundaries", "buckets")}
+        return FeatureRule.model_validate({**base, **said})
 
 
 class TransformSettings(BlockModel):
@@ -40,6 +106,12 @@ class TransformSettings(BlockModel):
     )
     label: str | None = attribute("Column to predict: passed through untouched.", default=None)
     features: dict[str, FeatureRule] = attribute("Rules by column, for columns the defaults do not suit.", default={})
+    numbers: FeatureRule | None = attribute(
+        "What holds for all columns of numbers unless `features` says otherwise.", default=None
+    )
+    texts: FeatureRule | None = attribute(
+        "What holds for all columns of texts unless `features` says otherwise.", default=None
+    )
     exclude: list[str] = attribute("Columns to leave out, such as identifiers.", default=[])
 
 
@@ -86,6 +158,7 @@ TRANSFORM = StepType(
     inputs=None,
     outputs=_outputs,
     implementation="zenctl.steps.transform.run:transform",
+    version=2,
     imports=("numpy", "pyarrow"),
     mlmd_type="Transform",
 )

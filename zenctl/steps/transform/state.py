@@ -1,11 +1,17 @@
 """TransformState: what a transform has learned, and its JSON form `transform.json`.
 
-A feature is computed from raw values in one of three ways, the same wherever it is applied:
+A feature is computed from raw values in one of these ways, the same wherever it is applied:
 
-- numbers (`z_score`, `min_max`, `identity`): float32 `(x - shift) / scale`, computed in float64, where x is a float32,
-  `fill` if it is not finite;
-- indices (`one_hot`, `vocabulary`): int64, 1 + position in `vocabulary`, 0 for a value that is not in it; a missing
-  value is `fill` if given, else its type's marker (`MISSING`), which may itself be in the vocabulary;
+- numbers (`z_score`, `min_max`, `robust`, `identity`, `log`): float32 `(x - shift) / scale`, computed in float64, where
+  x is a float32, `fill` if it is not finite; of `log`, x is first replaced by sign(x) ln(1 + |x|);
+- buckets (`bucketise`): int64, 1 + how many `boundaries` are not above the float32 x; 0 if it is missing and has no
+  `fill`;
+- indices (`one_hot`, `vocabulary`): int64, 1 + position in `vocabulary`; for a value that is not in it 0, or, with
+  `buckets`, 1 + the vocabulary's size + the value's hash; a missing value is `fill` if given, else its type's marker
+  (`MISSING`), which may itself be in the vocabulary;
+- hashes (`hash`): int64, 1 + the value's hash below `buckets` (`zenctl.steps.data.hashing.token_hashes`);
+- terms (`n_grams`, `tf_idf`): float32, a column for each term of the vocabulary: how often it is in the text; of
+  `tf_idf` divided by the number of the text's terms, times the term's weight;
 - texts (`identity`): the text, a missing one replaced in the same way.
 """
 
@@ -20,7 +26,7 @@ from typing import Any
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import StepError
 
-FORMAT = 1
+FORMAT = 2
 """Version of transform.json's form."""
 
 TRANSFORM_FILE = "transform.json"
@@ -29,14 +35,24 @@ TRANSFORM_FILE = "transform.json"
 MISSING: Mapping[str, Any] = {"float32": float("nan"), "int64": -(2**63), "string": ""}
 """What stands for a missing value where a type has no null, as in a tensor: by the type that serving takes."""
 
-INDEX_METHODS = frozenset({"one_hot", "vocabulary"})
+LOOKUP_METHODS = frozenset({"one_hot", "vocabulary"})
+"""Methods that keep values."""
+
+INDEX_METHODS = LOOKUP_METHODS | {"bucketise", "hash"}
+"""Methods whose result is an index."""
+
+TERM_METHODS = frozenset({"n_grams", "tf_idf"})
+"""Methods that make several columns of a text."""
 
 Token = str | int
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One fitted column. `type` is what serving takes: `float32`, `int64` or `string`; `example` is a raw value."""
+    """One fitted column. `type` is what serving takes: `float32`, `int64` or `string`; `example` is a raw value.
+
+    `drop` says that rows without a value are left out of datasets; in serving, where none can be, `fill` stands for it.
+    """
 
     name: str
     type: str
@@ -46,16 +62,32 @@ class Feature:
     fill: float | str | None = None
     vocabulary: tuple[Token, ...] = ()
     example: float | str = 0.0
+    boundaries: tuple[float, ...] = ()
+    buckets: int = 0
+    weights: tuple[float, ...] = ()
+    ngrams: int = 1
+    drop: bool = False
 
     @property
     def result(self) -> str:
         """Type of the transformed column: `float32`, `int64` (an index), or `string` (a text kept as it is)."""
+        if self.method in TERM_METHODS:
+            return "float32"
         return "int64" if self.method in INDEX_METHODS else self.type
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the transformed columns: its own, or for terms `name_0`, `name_1` ..."""
+        if self.method in TERM_METHODS:
+            return tuple(f"{self.name}_{at}" for at in range(len(self.vocabulary)))
+        return (self.name,)
 
     @property
     def size(self) -> int:
         """Number of different indices, the one for unseen values included."""
-        return len(self.vocabulary) + 1
+        if self.method == "bucketise":
+            return len(self.boundaries) + 2
+        return len(self.vocabulary) + self.buckets + 1
 
     @property
     def marker(self) -> Any:
@@ -79,6 +111,11 @@ class TransformState:
     def feature(self, name: str) -> Feature | None:
         return next((f for f in self.features if f.name == name), None)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All transformed columns, the label left out."""
+        return tuple(name for feature in self.features for name in feature.columns)
+
     def select(self, names: list[str]) -> TransformState:
         """The same transform of these features only, in their order here."""
         return TransformState(tuple(f for f in self.features if f.name in set(names)), self.label, self.left_out)
@@ -96,10 +133,15 @@ class TransformState:
         if raw["format"] > FORMAT:
             raise ValueError(f"{TRANSFORM_FILE} has format {raw['format']}, this zenctl reads up to {FORMAT}")
         try:
-            features = tuple(Feature(**{**f, "vocabulary": tuple(f["vocabulary"])}) for f in raw["features"])
+            features = tuple(_feature(feature) for feature in raw["features"])
             return cls(features, raw["label"], tuple(raw["left_out"]))
         except (KeyError, TypeError) as error:
             raise ValueError(f"{TRANSFORM_FILE}: {error}") from error
+
+
+def _feature(raw: Mapping[str, Any]) -> Feature:
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in raw.items()}
+    return Feature(**values)
 
 
 def read_state(folder: Path) -> TransformState:

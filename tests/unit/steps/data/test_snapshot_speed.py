@@ -6,6 +6,7 @@ held. dvc and tfx-bsl are measured if `make peers` has made `.venv-peers`, and i
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -184,7 +185,11 @@ def take(path: str, store: str, runner: str) -> None:
 
     Path(store).mkdir(exist_ok=True)
     order: dict[str, Any] = {"processing": {"runner": runner} if runner else {}}
-    made = Workspace(Path(store), Cutter()).run(ingest, "data", fetch=False, **csv_job(Path(path)), **order)["data"]
+    place, recorded = Workspace(Path(store), Cutter()), Path(store, "notes.json")
+    if recorded.exists():
+        place.notes = json.loads(recorded.read_bytes())
+    made = place.run(ingest, "data", fetch=False, **csv_job(Path(path)), **order)["data"]
+    recorded.write_text(json.dumps(place.notes))
     print(f"{made.reused} of {made.shards} shards reused")
 
 

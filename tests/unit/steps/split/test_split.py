@@ -138,7 +138,7 @@ def test_what_cannot_be_divided(tmp_path: Path, params: dict[str, Any], message:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({}, "give either ratio"),
+        ({}, "give one of ratio"),
         ({"ratio": {"a": 0.5, "b": 0.4}}, "add up to 0.9 instead of 1"),
         ({"ratio": {"a": 1.5, "b": -0.5}}, 'the share of "b" must be above 0'),
         ({"ratio": {"a b": 1.0}}, "cannot name an output"),
@@ -146,7 +146,7 @@ def test_what_cannot_be_divided(tmp_path: Path, params: dict[str, Any], message:
         ({"values": {"a": ["x"]}}, "values needs column"),
         ({"values": {"a": [], "b": []}, "column": "x"}, "only one output"),
         ({"values": {"a": ["1"], "b": [1]}, "column": "x"}, 'named by both "a" and "b"'),
-        ({"ratio": {"a": 1.0}, "values": {"a": []}}, "give either ratio"),
+        ({"ratio": {"a": 1.0}, "values": {"a": []}}, "give one of ratio"),
     ],
 )
 def test_a_wrong_block(params: dict[str, Any], message: str) -> None:

@@ -72,3 +72,17 @@ def test_a_job_without_a_store_splits_as_well(tmp_path: Path) -> None:
     place.run(split, "train", "eval", inputs={"data": data}, params=RATIO, report=lambda *r: seen.append(r))
     assert seen[-1] == (900, 900, "rows")
     assert Job().memory.recall("key") == []
+
+
+def test_bounds_that_follow_from_all_rows_are_part_of_what_is_known(tmp_path: Path) -> None:
+    place = Workspace(tmp_path)
+    params = {**RATIO, "stratify": "word"}
+    divided(place, ROWS, params=params)
+    _, same = divided(place, ROWS, params=params)
+    assert all(made.reused == made.shards for made in same.values())
+    more = [*ROWS, *({"n": 1000 + at, "word": "w1", "raw": b""} for at in range(60))]
+    data, again = divided(place, more, params=params)
+    fresh = place.run(split, "train", "eval", inputs={"data": data}, params=params, remembers=False)
+    assert {name: made.digest for name, made in again.items()} == {name: made.digest for name, made in fresh.items()}
+    kept = [row["word"] for row in again["train"].data].count("w1")
+    assert kept == round(0.8 * 160)

@@ -142,7 +142,7 @@ def test_example_is_a_complete_row() -> None:
         ({"label": "specie"}, 'label "specie" is not in', "species, mass, bill, sex"),
         ({"rules": {"sex": FeatureRule(method="z_score")}}, "z_score is for numbers", "one_hot"),
         ({"rules": {"bill": FeatureRule(method="one_hot")}}, "one_hot is for texts and integers", "z_score"),
-        ({"rules": {"mass": FeatureRule(fill="median")}}, 'cannot be filled with "median"', "mean, min, max, zero"),
+        ({"rules": {"mass": FeatureRule(fill="middle")}}, 'cannot be filled with "middle"', "mean, median, mode"),
         ({"rules": {"sex": FeatureRule(min_count=3)}}, "no value occurs 3 times", "min_count"),
         ({"rules": {"sex": FeatureRule(fill=3)}}, "holds texts: fill must be one", ""),
         ({"exclude": ["species", "mass", "bill", "sex"]}, "no column", "Exclude fewer"),
@@ -181,6 +181,110 @@ def test_state_survives_its_json(tmp_path: Any) -> None:
         read_state(tmp_path)
     with pytest.raises(StepError, match=r"no transform\.json"):
         read_state(tmp_path / "absent")
+
+
+NINE = [4.0, 1.0, 2.0, 9.0, 16.0, 8.0, 32.0, 64.0, None]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (FeatureRule(method="robust"), [(x - 8.5) / 16.5 for x in (4, 1, 2, 9, 16, 8, 32, 64, 17)]),
+        (FeatureRule(method="identity", fill="median"), [4.0, 1.0, 2.0, 9.0, 16.0, 8.0, 32.0, 64.0, 8.5]),
+        (FeatureRule(method="bucketise", boundaries=[2, 9]), [2, 1, 2, 3, 3, 2, 3, 3, 0]),
+        (FeatureRule(method="bucketise", buckets=2), [1, 1, 1, 2, 2, 1, 2, 2, 0]),
+        (FeatureRule(method="bucketise", boundaries=[2, 9], fill="median"), [2, 1, 2, 3, 3, 2, 3, 3, 2]),
+    ],
+)
+def test_rules_for_numbers(rule: FeatureRule, expected: list[float]) -> None:
+    data = batch(n=NINE)
+    if rule.method == "robust":
+        quartiles = np.quantile(NINE[:8], [0.25, 0.5, 0.75])  # type: ignore[arg-type]
+        expected = [(x - quartiles[1]) / (quartiles[2] - quartiles[0]) for x in (4, 1, 2, 9, 16, 8, 32, 64, 17)]
+    assert applied(fit([data], {"n": rule}), data)["n"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_logarithms_are_scaled_and_filled_as_such() -> None:
+    data = batch(n=[-9.0, 0.0, 9.0, 99.0, None])
+    out = applied(fit([data], {"n": FeatureRule(method="log")}), data)["n"]
+    logs = np.array([-math.log(10), 0, math.log(10), math.log(100)])
+    assert out[:4] == pytest.approx((logs - logs.mean()) / logs.std(), rel=1e-5, abs=1e-6)
+    assert out[4] == pytest.approx(0, abs=1e-6)
+
+
+def test_mode_stands_for_missing_values() -> None:
+    data = batch(n=[3.0, 3.0, 5.0, None], s=["b", None, "b", "a"], i=[7, 7, None, 8])
+    rules = {
+        "n": FeatureRule(method="identity", fill="mode"),
+        "s": FeatureRule(fill="mode"),
+        "i": FeatureRule(method="one_hot", fill="mode"),
+    }
+    state = fit([data], rules)
+    assert applied(state, data) == {"n": [3.0, 3.0, 5.0, 3.0], "s": [1, 1, 1, 2], "i": [1, 1, 1, 2]}
+
+
+def test_rows_without_a_value_can_be_left_out() -> None:
+    data = batch(n=[1.0, None, 3.0, 4.0], s=["a", "b", None, "a"], y=[1, 2, 3, 4])
+    rules = {"n": FeatureRule(method="identity", missing="drop_row"), "s": FeatureRule(missing="drop_row")}
+    assert applied(fit([data], rules, label="y"), data) == {"n": [1.0, 4.0], "s": [1, 1], "y": [1, 4]}
+
+
+def test_hashes_and_buckets_for_values_not_kept() -> None:
+    data = batch(s=["a", "a", "b", "c", None], i=[1, 2, 3, -4, None])
+    rules = {"s": FeatureRule(method="vocabulary", max_size=1, buckets=3), "i": FeatureRule(method="hash", buckets=5)}
+    state = fit([data], rules)
+    out = applied(state, data)
+    assert out["s"][:2] == [1, 1]
+    assert set(out["s"][2:]) <= {2, 3, 4}
+    assert all(1 <= index <= 5 for index in out["i"])
+    assert (state.feature("s").size, state.feature("i").size) == (5, 6)  # type: ignore[union-attr]
+    assert applied(state, batch(s=["c", "zz"], i=[-4, 1]))["s"][0] == out["s"][3]
+
+
+def test_terms_of_texts() -> None:
+    texts = ["The cat, the CAT!", "a cat sat", None, "", "Zürich"]
+    rule = FeatureRule(method="n_grams", ngrams=2, min_count=2)
+    state = fit([batch(t=texts)], {"t": rule})
+    assert state.features[0].vocabulary == ("cat",)
+    assert applied(state, batch(t=texts)) == {"t_0": [2.0, 1.0, 0.0, 0.0, 0.0]}
+    state = fit([batch(t=texts)], {"t": FeatureRule(method="tf_idf", ngrams=2, max_size=2)})
+    assert state.features[0].vocabulary == ("cat", "a")
+    out = applied(state, batch(t=texts))
+    weights = (math.log(6 / 3) + 1, math.log(6 / 2) + 1)
+    assert out["t_0"] == pytest.approx([2 / 7 * weights[0], 1 / 5 * weights[0], 0, 0, 0])
+    assert out["t_1"] == pytest.approx([0, 1 / 5 * weights[1], 0, 0, 0])
+    with pytest.raises(StepError, match='both give a column "t_0"'):
+        fit([batch(t=texts, t_0=[1] * 5)], {"t": rule})
+
+
+def test_defaults_by_type_and_rules_over_them() -> None:
+    data = batch(a=[1.0, 2.0, 5.0], b=[1, 2, 3], s=["x", "y", "x"], t=["p", "q", "p"])
+    state = fit(
+        [data],
+        {"b": FeatureRule(fill=7), "t": FeatureRule(method="one_hot")},
+        numbers=FeatureRule(method="min_max", fill="median"),
+        texts=FeatureRule(method="hash", buckets=4),
+    )
+    assert [f.method for f in state.features] == ["min_max", "min_max", "hash", "one_hot"]
+    assert [f.fill for f in state.features[:2]] == [2.0, 7.0]
+
+
+FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(FINITE, min_size=1, max_size=60), st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.9]), min_size=1))
+def test_quantiles_are_exact(values: list[float], shares: list[float]) -> None:
+    from zenctl.steps.data.quantiles import Quantiles, lower_counts, upper_counts
+
+    array = np.array([*values, float("nan"), float("inf")], dtype=np.float32)
+    wanted = Quantiles(upper_counts(array), tuple(shares))
+    got = wanted.values(lower_counts(array, wanted.stretches))
+    exact = sorted(float(np.float32(value)) for value in values)
+    for share, value in zip(shares, got, strict=True):
+        place = share * (len(exact) - 1)
+        below, above = exact[math.floor(place)], exact[math.ceil(place)]
+        assert value == pytest.approx(below + (above - below) * (place - math.floor(place)), rel=1e-9, abs=1e-45)
 
 
 @settings(deadline=None, max_examples=60)

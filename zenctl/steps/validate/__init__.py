@@ -1,0 +1,1 @@
+"""The step `validate`: holds data against a schema, and stops, warns or sets rows aside. Only `schema` is for plan."""
