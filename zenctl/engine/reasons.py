@@ -237,7 +237,8 @@ def data_moved(old: Mapping[str, Any], new: Mapping[str, Any], rows: RowsDiffere
         data |= {f"{unit}_before": old.get(unit), f"{unit}_after": new.get(unit)}
         data |= {f"{unit}_{what}": count for what, count in counts.items()}
         told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-        if old.get(unit) is not None and new.get(unit) is not None:
+        # No bytes before and after: of such a source only the version is known.
+        if old.get(unit) is not None and new.get(unit) is not None and (old[unit] or new[unit]):
             parts.append(f"{old[unit]:,} -> {new[unit]:,} {unit}" + (f" ({told})" if told else ""))
     columns, texts = _columns(old.get("columns") or {}, new.get("columns") or {})
     return Reason(ReasonCode.DATA_CHANGED, ", ".join([*parts, *texts]) or "content changed", {**data, **columns})

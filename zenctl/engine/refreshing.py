@@ -151,7 +151,8 @@ class Refresher:
             difference = cache.difference(before, state.digest, state.form)
             self._rows |= {node.addr: difference} if difference is not None else {}
         rows = f"{state.rows:,} rows, " if state.rows is not None else ""
-        self.listener(RefreshEnded(str(node.addr), f"{rows}{state.bytes:,} bytes"))
+        seen = f"{rows}{state.bytes:,} bytes" if state.bytes else "its version"
+        self.listener(RefreshEnded(str(node.addr), seen))
 
     def _step(self, node: DesiredStep) -> None:
         if node.code is None:

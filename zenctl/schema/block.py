@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -47,6 +47,11 @@ class SourceModel(BlockModel):
         description="An older snapshot to stay with, whatever the source holds now: the beginning of its digest (6 "
         "digits at least), or the serial of the apply that took it. Without it, the source as it is.",
         json_schema_extra={"x-fingerprint": False},
+    )
+    compression: Literal["none", "gzip", "zstd"] = Field(
+        "none",
+        description="How the snapshot's shards are compressed, and those that `split` makes of them. "
+        "tf.data.TFRecordDataset reads none as it is and gzip if it is told; Dataset reads all of them.",
     )
 
 

@@ -61,7 +61,8 @@ class StepType:
 class SourceState:
     """A datasource as it is now, seen without parsing it.
 
-    `digest` identifies its content, wherever it lies; `rows` is None if counting would need a parse. `locations` are
+    `digest` identifies its content, wherever it lies; `rows` is None if counting would need a parse; `bytes` 0 if only
+    a version of it was looked at. `locations` are
     what a job needs to find it (absolute paths or URIs), by name; they are never part of a fingerprint.
     `columns` are the types by name as far as they are known without a parse, `""` where they are not. `form` names the
     way in which rows were told apart (see `SourceCache.keep_rows`); empty where they were not.

@@ -142,7 +142,11 @@ def _facts(recorded: Recorded, apply: Apply | None) -> Iterator[tuple[str, str]]
     source = recorded.components.get("source", {})
     if source:
         rows = [plural(int(source["rows"]), "row")] if source.get("rows") is not None else []
-        parts = [*rows, size(source.get("bytes", 0)), short_digest(str(source.get("digest", "")))]
+        parts = [
+            *rows,
+            *([size(source["bytes"])] if source.get("bytes") else []),
+            short_digest(str(source.get("digest", ""))),
+        ]
         yield "source", ", ".join(parts)
     code = recorded.components.get("code", {})
     if code:

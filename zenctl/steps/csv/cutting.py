@@ -19,6 +19,7 @@ import numpy as np
 
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
+from zenctl.steps.data.reading import open_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,9 +61,9 @@ class Cut:
 
 
 def cut_file(path: Path, delimiter: str, size: PartSize) -> Cut:
-    """Read the file once and cut it. Raises OSError."""
+    """Read the file once and cut it; without a delimiter every line is a record, whatever quotes. Raises OSError."""
     cutter = _Cutter(delimiter, size)
-    with open(path, "rb", buffering=0) as stream:
+    with open_file(path) as stream:
         while chunk := stream.read(READ_BYTES):
             cutter.update(chunk)
     return cutter.finish()
@@ -74,7 +75,8 @@ class _Cutter:
     def __init__(self, delimiter: str, size: PartSize) -> None:
         self._size = size
         self._boundary = np.zeros(256, dtype=np.bool_)
-        self._boundary[[ord(delimiter), _LF, _CR, _QUOTE]] = True
+        self._plain = not delimiter
+        self._boundary[[*map(ord, delimiter), _LF, _CR, _QUOTE]] = True
         self._whole = hashlib.sha256()
         self._hasher = hashlib.sha256()
         self._spans: list[Span] = []
@@ -123,7 +125,7 @@ class _Cutter:
     def _ends(self, data: bytes) -> NDArray[np.int64]:
         """Where whole records end in `data`, which begins with one; without quotes, from where the part may end on."""
         raw = np.frombuffer(data, dtype=np.uint8)
-        if b'"' not in data:
+        if self._plain or b'"' not in data:
             begin = max(0, self._size.minimum - self._length - 1)
             ends: NDArray[np.int64] = np.flatnonzero(raw[begin:] == _LF) + (begin + 1)
             last = 0 if len(ends) else data.rfind(b"\n") + 1
@@ -147,7 +149,8 @@ class _Cutter:
 
     def _cut(self, data: bytes, ends: NDArray[np.int64]) -> int:
         """End the parts that end in `data`; gives where the next one begins."""
-        starts = np.concatenate([[data.rfind(b"\n", 0, int(ends[0]) - 1) + 1 if b'"' not in data else 0], ends[:-1]])
+        quoted = not self._plain and b'"' in data
+        starts = np.concatenate([[0 if quoted else data.rfind(b"\n", 0, int(ends[0]) - 1) + 1], ends[:-1]])
         words = _words(data)
         begin = 0
         while True:

@@ -6,20 +6,10 @@ import csv
 from pathlib import Path
 
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
+from zenctl.steps.data.magic import foreign_kind
 
 MAX_HEADER = 4 << 20
 """A first record longer than this is no header."""
-
-_MAGIC = {
-    b"\x1f\x8b": ("gzip", "gunzip"),
-    b"PK\x03\x04": ("a ZIP archive (an Excel file is one, too)", "unzip, or export as CSV UTF-8"),
-    b"\x28\xb5\x2f\xfd": ("Zstandard", "zstd -d"),
-    b"BZh": ("bzip2", "bunzip2"),
-    b"\xfd7zXZ": ("xz", "unxz"),
-    b"PAR1": ("Parquet", "export as CSV"),
-    b"\xff\xfe": ("UTF-16", "iconv -f UTF-16 -t UTF-8"),
-    b"\xfe\xff": ("UTF-16", "iconv -f UTF-16 -t UTF-8"),
-}
 
 
 class HeaderProblem(Exception):
@@ -69,9 +59,10 @@ def _first_record(path: Path) -> tuple[bytes, int]:
     """The first record that is not empty, without byte order mark, and the number of its first line."""
     with open(path, "rb") as stream:
         head = stream.read(MAX_HEADER)
-    for magic, (kind, remedy) in _MAGIC.items():
-        if head.startswith(magic):
-            raise HeaderProblem(f"not a CSV file in UTF-8 but {kind}", f"Convert it first: {remedy}.")
+    foreign = foreign_kind(head)
+    if foreign is not None:
+        kind, remedy = foreign
+        raise HeaderProblem(f"not a CSV file in UTF-8 but {kind}", f"Convert it first: {remedy or 'export as CSV'}.")
     text = head.removeprefix(BYTE_ORDER_MARK).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     body = text.lstrip(b"\n")
     line = len(text) - len(body) + 1

@@ -11,11 +11,12 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.csv.counting import RecordCounter
 from zenctl.steps.csv.cutting import PartSize, Span, cut_file
-from zenctl.steps.csv.files import ordered, source_digest
 from zenctl.steps.csv.locating import line_of
-from zenctl.steps.csv.observe import difference
-from zenctl.steps.csv.reading import BLOCK_BYTES, Dialect, changed, column_names, gone, read_span
+from zenctl.steps.csv.reading import BLOCK_BYTES, Dialect, column_names, read_span
 from zenctl.steps.data import ingesting
+from zenctl.steps.data.files import ordered, source_digest
+from zenctl.steps.data.observing import difference
+from zenctl.steps.data.reading import changed, gone
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +32,6 @@ def ingest(job: Job) -> None:
     Raises StepError: source_changed if the content is not what plan saw (`job.expect["source"]`), bad_data for what
     cannot be read, with file and line.
     """
-    job.outputs["data"].compress(job.params.get("compression", "none"))
     ingesting.ingest(job, CsvSource.of(job))
 
 
@@ -68,7 +68,7 @@ class CsvSource:
             digests.append(cut.sha256)
             parts += [CsvPart(number, span) for span in cut.spans]
         expected = job.expect.get("source")
-        if expected and source_digest(digests) != expected:
+        if expected and source_digest("csv", digests) != expected:
             raise changed(files[0] if len(files) == 1 else Path(", ".join(sorted(job.locations))))
         return cls(tuple(files), columns, dialect, dict(job.params["types"]), tuple(parts))
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from zenctl.diagnostics import Diagnostic, DiagnosticError, Position, SourceRange, did_you_mean, error
+from zenctl.diagnostics import Diagnostic, DiagnosticError, Position, SourceRange, error
 from zenctl.digests import sha256_json
 from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.steps.csv.counting import CsvFacts, scan
-from zenctl.steps.csv.files import find_files, source_digest, unreadable
 from zenctl.steps.csv.header import HeaderProblem, read_header
 from zenctl.steps.csv.profiling import PROFILE_BYTES, profile
 from zenctl.steps.csv.schema import Csv
+from zenctl.steps.data.files import find_files, shown, source_digest, unreadable
+from zenctl.steps.data.observing import other_columns, unknown_columns
 
 
 def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
@@ -23,23 +24,23 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     """
     if not isinstance(model, Csv):
         raise TypeError(f"observe takes the block of a csv datasource, not {type(model).__name__}")
-    files = find_files(model.path, root)
+    files = find_files(model.path, root, "csv", ["*.csv"])
     facts, problems = [], []
     columns: tuple[str, ...] = ()
     for path in files.values():
-        shown = _shown(path, root)
+        name = shown(path, root)
         try:
             names = read_header(path, model.delimiter, model.header)
             facts.append(_facts(path, cache))
         except OSError as problem:
-            raise unreadable(shown, problem) from problem
+            raise unreadable(name, problem) from problem
         except HeaderProblem as problem:
-            problems.append(_header_problem(problem, shown))
+            problems.append(_header_problem(problem, name))
             continue
         if columns and set(names) != set(columns):
-            problems.append(_other_columns(shown, names, _shown(next(iter(files.values())), root), columns))
+            problems.append(other_columns(name, names, shown(next(iter(files.values())), root), columns))
         columns = columns or names
-    problems += [_unknown_column(name, columns) for name in model.types if columns and name not in columns]
+    problems += unknown_columns("types", model.types, columns) if columns else []
     if problems:
         raise DiagnosticError(*problems)
     rows = sum(max(found.records - int(model.header), 0) for found in facts)
@@ -47,7 +48,7 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
         detail = "A snapshot without rows would only fail later: check what should have written the file."
         raise DiagnosticError(error("source_empty", f"{model.path} has a header, but no rows", detail))
     locations = {name: str(path.absolute()) for name, path in files.items()}
-    digest = source_digest([found.sha256 for found in facts])
+    digest = source_digest("csv", [found.sha256 for found in facts])
     size = sum(found.bytes for found in facts)
     form = _form(model)
     types = _columns(list(files.values()), columns, model, cache, (digest, form, size))
@@ -101,28 +102,3 @@ def _header_problem(problem: HeaderProblem, shown: str) -> Diagnostic:
         return error(code, f"{shown}: {problem.message}", problem.hint)
     place = SourceRange(shown, Position(problem.line, 1, 0), Position(problem.line + 1, 1, 0))
     return error(code, f"{shown}:{problem.line}: {problem.message}", problem.hint, range=place)
-
-
-def _shown(path: Path, root: Path) -> str:
-    """The file as the user would type it."""
-    path, base = path.absolute(), root.absolute()
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
-
-
-def _other_columns(shown: str, names: tuple[str, ...], first: str, columns: tuple[str, ...]) -> Diagnostic:
-    return error("source_header", f"{shown} has other columns than {first}", difference(names, columns))
-
-
-def difference(names: tuple[str, ...], columns: tuple[str, ...]) -> str:
-    """What sets the columns `names` apart from the `columns` that are expected, in words."""
-    missing = [f'"{name}"' for name in columns if name not in names]
-    new = [f'"{name}"' for name in names if name not in columns]
-    parts = [f"without {', '.join(missing)}"] if missing else []
-    parts += [f"with {', '.join(new)} besides"] if new else []
-    return f"It is {' and '.join(parts)}: all files of a source must have the same columns."
-
-
-def _unknown_column(name: str, columns: tuple[str, ...]) -> Diagnostic:
-    known = ", ".join(columns[:20])
-    summary = f'types names the column "{name}", which is not there'
-    return error("source_column", summary, f"Columns are {known}.{did_you_mean(name, columns)}")

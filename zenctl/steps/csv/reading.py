@@ -19,6 +19,7 @@ from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.csv.cutting import Span
 from zenctl.steps.csv.header import HeaderProblem, read_header
 from zenctl.steps.csv.locating import find_problem
+from zenctl.steps.data.reading import changed, gone, open_file
 
 WHOLE_BYTES = 16 << 20
 """Parts up to this are read as one block."""
@@ -113,19 +114,6 @@ def _read(
                 raise found
 
 
-def gone(path: Path, problem: OSError) -> StepError:
-    """What is told when a file that plan saw cannot be read any more."""
-    reason = (problem.strerror or type(problem).__name__).lower()
-    hint = "It was there when the plan was made: plan again."
-    return StepError(f"cannot read {path}: {reason}", hint, file=str(path), kind="source_changed")
-
-
-def changed(path: Path) -> StepError:
-    """What is told when a file's content is not what plan saw, or not what it was a moment ago."""
-    message = f"{path.name} changed after the plan was made"
-    return StepError(message, "Nothing was recorded. Plan again to see what changed.", kind="source_changed")
-
-
 def _open(stream: Any, names: tuple[str, ...], dialect: Dialect, block_bytes: int, *, header: bool) -> Any:
     return pyarrow.csv.open_csv(
         stream,
@@ -170,7 +158,7 @@ class NormalisedFile(io.RawIOBase):
 
     def __init__(self, path: Path, span: Span) -> None:
         super().__init__()
-        self._stream = open(path, "rb", buffering=0)  # noqa: SIM115
+        self._stream = open_file(path)
         self._stream.seek(span.offset)
         self._left = span.length
         self._at_start = span.offset == 0

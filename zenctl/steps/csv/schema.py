@@ -27,11 +27,6 @@ class Csv(SourceModel):
     null_values: list[str] = attribute(
         "What stands for a missing value, quoted or not.", default=["", "NA", "N/A", "NaN", "null"]
     )
-    compression: Literal["none", "gzip", "zstd"] = attribute(
-        "How the snapshot's shards are compressed, and those that `split` makes of them. tf.data.TFRecordDataset reads "
-        "none as it is and gzip if it is told; Dataset reads all of them.",
-        default="none",
-    )
     types: dict[str, Literal["int", "float", "string"]] = attribute(
         "Types of columns. Default: int if every value is a whole number of 64 bits, else float (stored with 32 bits) "
         "if every value is a number, else string.",

@@ -33,6 +33,7 @@ Kinds = dict[str, str]
 def ingest(job: Job, source: Source) -> None:
     """Write the snapshot as output `data`. Raises StepError: bad_data for what cannot be read, or does not fit."""
     output: DatasetOutput = job.outputs["data"]
+    output.compress(job.params.get("compression", "none"))
     unknown = [name for name in source.declared if name not in source.names]
     if unknown:
         message = f'types names the column "{unknown[0]}", which is not there'

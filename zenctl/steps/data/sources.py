@@ -16,7 +16,7 @@ What there is to write, and where:
 4. `locate(part, row, problem)`: the error for a value, by its place in the user's data.
 
 The job's function makes the source and calls `ingesting.ingest(job, source)`. A source must be picklable: Beam workers
-read its parts. tests/unit/steps/data/test_ingesting.py holds a small one.
+read its parts. `steps.data.testing.SourceConformance` holds it to all of this.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from zenctl.steps.csv.cutting import PartSize
 from zenctl.steps.csv.ingest import ingest
 from zenctl.steps.csv.observe import observe
 from zenctl.steps.csv.schema import CSV, Csv
+from zenctl.steps.data.testing import SourceCase, SourceConformance, removal
 
 
 class Cache(dict[Path, Mapping[str, Any]]):
@@ -37,6 +38,19 @@ class Cache(dict[Path, Mapping[str, Any]]):
 
     def keep_rows(self, digest: str, form: str, rows: bytes) -> None:
         self[Path(digest, form)] = {"rows": rows}
+
+
+class TestConformance(SourceConformance):
+    @pytest.fixture
+    def case(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SourceCase:
+        monkeypatch.setattr(ingesting, "PART", PartSize(300, 200, 1500))
+
+        def write(word: str) -> None:
+            lines = [f"{at},{word if at == 150 else at % 7},{at / 8}" for at in range(300)]
+            (tmp_path / "f.csv").write_text("\n".join(["n,word,x", *lines]))
+
+        write("before")
+        return SourceCase(CSV, Csv(path="f.csv"), tmp_path, lambda: write("behind"), removal(tmp_path / "f.csv"))
 
 
 Snapshot = Callable[..., Dataset]
@@ -331,7 +345,7 @@ def test_a_source_that_changed_since_plan_is_refused(tmp_path: Path) -> None:
 
 def test_attributes() -> None:
     assert "path" not in fingerprinted(Csv(path="x"))
-    assert set(fingerprinted(Csv(path="x"))) == {"delimiter", "header", "null_values", "types"}
+    assert set(fingerprinted(Csv(path="x"))) == {"compression", "delimiter", "header", "null_values", "types"}
     for bad in ({"delimiter": '"'}, {"delimiter": ",,"}, {"types": {"a": "date"}}, {"path": ""}, {"sep": ","}):
         with pytest.raises(ValueError):
             Csv(**{"path": "x", **bad})

@@ -40,7 +40,7 @@ class SlowFile:
 def test_closing_waits_for_a_read_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That read would otherwise take its bytes from whichever file is opened next under the same descriptor."""
     slow = SlowFile()
-    monkeypatch.setattr(reading, "open", lambda *_, **__: slow, raising=False)
+    monkeypatch.setattr(reading, "open_file", lambda _: slow)
     raw = NormalisedFile(tmp_path / "f.csv", Span(0, 10, ""))
     ahead = threading.Thread(target=raw.read, args=(10,))
     ahead.start()

@@ -18,8 +18,8 @@ from zenctl.sdk import Dataset, Job, Output, StepError
 from zenctl.sdk.dataset import DatasetOutput
 from zenctl.sdk.snapshot import Cutter
 from zenctl.steps.csv.counting import scan
-from zenctl.steps.csv.files import source_digest
 from zenctl.steps.csv.ingest import ingest
+from zenctl.steps.data.files import source_digest
 from zenctl.steps.split.run import split
 from zenctl.steps.statistics.run import statistics
 from zenctl_beam.direct import DirectProcessing
@@ -75,7 +75,7 @@ def test_both_compositions_give_the_same_bytes(tmp_path: Path, source: Path) -> 
     digests = {}
     for way, processing in {"process": {}, "beam": BEAM}.items():
         files = sorted(source.iterdir())
-        expect = {"source": source_digest([scan(path).sha256 for path in files])}
+        expect = {"source": source_digest("csv", [scan(path).sha256 for path in files])}
         locations = {path.name: str(path) for path in files}
         here = tmp_path / way
         found = run(here / "1", ingest, ("data",), processing, params=CSV, locations=locations, expect=expect)

@@ -1,0 +1,202 @@
+"""The jsonl source in a job: the very files that plan saw, cut into parts at ends of lines, and their keys."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zenctl.diagnostics import did_you_mean
+from zenctl.digests import sha256_json
+from zenctl.lazy_dataclasses import dataclass
+from zenctl.sdk.errors import StepError
+from zenctl.steps.csv.cutting import PartSize, Span, cut_file
+from zenctl.steps.data import ingesting
+from zenctl.steps.data.files import ordered
+from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.reading import changed, digest_stretch, gone, lines_before, require
+from zenctl.steps.jsonl.kinds import KINDS, merged, together
+from zenctl.steps.jsonl.lines import kind_of, rows_of
+from zenctl.steps.jsonl.reading import Columns, Misfit, blocks, column_types, kinds_of, nested, parse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from zenctl.sdk import Job
+
+PART = PartSize()
+MAX_COLUMNS = 10_000
+"""More keys than these are data, not columns."""
+_NOTE = sha256_json({"jsonl-kinds": 1})
+"""The key under which the kinds of parts are noted."""
+
+
+def ingest(job: Job) -> None:
+    """Write the snapshot as output `data`.
+
+    Raises StepError: source_changed if the content is not what plan saw (`job.expect["source"]`), bad_data for what
+    cannot be read, with file, line and column.
+    """
+    ingesting.ingest(job, JsonlSource.of(job))
+
+
+@dataclass(frozen=True)
+class JsonlSource:
+    """Files, cut into parts; see `steps.data.sources.Source`. `cut` has each part's file and place."""
+
+    files: tuple[Path, ...]
+    cut: tuple[tuple[int, Span], ...]
+    columns: Columns
+
+    @classmethod
+    def of(cls, job: Job, size: PartSize | None = None) -> JsonlSource:
+        """The source of a job. Parts that are not known are parsed for the kinds of their values. Raises StepError."""
+        files = ordered(job.locations)
+        digests, parts = [], []
+        for number, path in enumerate(files):
+            try:
+                cut = cut_file(path, "", size or PART)
+            except OSError as problem:
+                raise gone(path, problem) from problem
+            digests.append(cut.sha256)
+            parts += [(number, span) for span in cut.spans]
+        require("jsonl", digests, job.locations, job.expect)
+        source = cls(tuple(files), tuple(parts), Columns({}, {}, job.params["nested"] == "text"))
+        declared = dict(job.params["types"])
+        kinds = source._kinds(job)
+        source._refuse(kinds, declared)
+        return cls(
+            source.files, source.cut, Columns(kinds, column_types(kinds, declared, list(kinds)), source.columns.nested)
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.columns.kinds)
+
+    @property
+    def declared(self) -> Mapping[str, str]:
+        return {name: type for name, type in self.columns.types.items() if type}
+
+    @property
+    def form(self) -> Mapping[str, Any]:
+        return {"type": "jsonl", "kinds": dict(self.columns.kinds)}
+
+    @property
+    def parts(self) -> int:
+        return len(self.cut)
+
+    def digest(self, part: int) -> str:
+        """Of the part's bytes."""
+        return self.cut[part][1].sha256
+
+    def read(self, part: int) -> Iterator[pa.RecordBatch]:
+        """The part's rows."""
+        done = lines = 0
+        for block in self._blocks(part):
+            try:
+                batch = parse(block, self.columns)
+            except FileProblem as problem:
+                raise self._problem(part, problem, lines) from problem
+            except Misfit as problem:
+                raise self.locate(part, done + problem.row, str(problem)) from problem
+            yield batch
+            done += batch.num_rows
+            lines += block.count(b"\n")
+
+    def locate(self, part: int, row: int, problem: str) -> StepError:
+        """With the file and line of a row."""
+        number, span = self.cut[part]
+        path = self.files[number]
+        first = lines_before(path, span.offset)
+        for block in self._blocks(part):
+            for line, _ in rows_of(block, 1):
+                if row == 0:
+                    hint = "Correct the value, or declare the column with a wider type."
+                    return StepError(f"{path.name}:{first + line}: {problem}", hint, str(path), first + line)
+                row -= 1
+            first += block.count(b"\n")
+        return StepError(f"{path.name}: {problem}", "Check what should have written it.", file=str(path))
+
+    def _blocks(self, part: int) -> Iterator[bytes]:
+        number, span = self.cut[part]
+        return blocks(self.files[number], span)
+
+    def _problem(self, part: int, problem: FileProblem, lines: int) -> StepError:
+        """The error for a problem in a block that begins `lines` after the part; bad data may be sign of a change."""
+        number, span = self.cut[part]
+        path = self.files[number]
+        if digest_stretch(path, span.offset, span.length) != span.sha256:
+            return changed(path)
+        line = lines_before(path, span.offset) + lines + problem.line
+        place = f"{path.name}:{line}:{problem.column}" if problem.column else f"{path.name}:{line}"
+        return StepError(f"{place}: {problem.message}", problem.hint, file=str(path), line=line)
+
+    def _kinds(self, job: Job) -> dict[str, str]:
+        """Kinds by key over all parts; those of parts that are known are taken from notes."""
+        known = _recalled(job)
+        found = []
+        for part in range(self.parts):
+            digest = self.digest(part)
+            if digest not in known:
+                kinds: dict[str, str] = {}
+                lines = 0
+                for block in self._blocks(part):
+                    try:
+                        kinds = merged([kinds, kinds_of(block)])
+                    except FileProblem as problem:
+                        raise self._problem(part, problem, lines) from problem
+                    lines += block.count(b"\n")
+                known[digest] = kinds
+            found.append(known[digest])
+        kinds = merged(found)
+        if len(kinds) > MAX_COLUMNS:
+            hint = "Keys are names of columns: write what differs from row to row as a value."
+            raise StepError(f"the source has {len(kinds):,} different keys, more than {MAX_COLUMNS:,}", hint)
+        if self.parts > 1:
+            kept = {self.digest(part): known[self.digest(part)] for part in range(self.parts)}
+            job.outputs["data"].keep_note(_NOTE, zlib.compress(json.dumps(kept).encode("utf-8"), 6))
+        return kinds
+
+    def _refuse(self, kinds: Mapping[str, str], declared: Mapping[str, str]) -> None:
+        """Raise StepError for a declared column that is not there, and for kinds that no column holds."""
+        for name in declared:
+            if kinds and name not in kinds:
+                hint = f"Columns: {', '.join(list(kinds)[:20])}.{did_you_mean(name, list(kinds))}"
+                raise StepError(f'types names the column "{name}", which is not there', hint)
+        for name, kind in kinds.items():
+            if kind == "nested" and not self.columns.nested:
+                raise self._first(name, "nested")
+            if kind == "mixed" and name not in declared:
+                raise self._first(name, "mixed")
+
+    def _first(self, name: str, kind: str) -> StepError:
+        """The error for the first line where the column becomes of this kind."""
+        before = ""
+        for part in range(self.parts):
+            lines = 0
+            for block in self._blocks(part):
+                for line, row in rows_of(block, 1):
+                    own = kind_of(row.get(name))
+                    after = together(before, own)
+                    if after == kind:
+                        hint = f'Write one kind of value, or declare the column: types = {{ {name} = "string" }}.'
+                        message = f'"{name}" holds {KINDS[own]} here, but {KINDS[before]} in lines before'
+                        problem = nested(name, line) if own == "nested" else FileProblem(message, hint, line)
+                        return self._problem(part, problem, lines)
+                    before = after
+                lines += block.count(b"\n")
+        return changed(self.files[0])
+
+
+def _recalled(job: Job) -> dict[str, dict[str, str]]:
+    """What notes of earlier jobs tell of parts, by their digests; damage costs time only."""
+    found: dict[str, dict[str, str]] = {}
+    for packed in job.memory.recall(_NOTE):
+        try:
+            noted = json.loads(zlib.decompress(packed))
+            found |= {str(d): {str(n): str(k) for n, k in kinds.items()} for d, kinds in noted.items()}
+        except (zlib.error, ValueError, AttributeError, TypeError):
+            continue
+    return {digest: kinds for digest, kinds in found.items() if KINDS.keys() >= set(kinds.values())}

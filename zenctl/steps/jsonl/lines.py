@@ -1,0 +1,111 @@
+"""Reads JSON lines one by one, slowly, and says where one is wrong: line and column. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from zenctl.steps.csv.counting import BYTE_ORDER_MARK
+from zenctl.steps.csv.header import shortened
+from zenctl.steps.data.observing import FileProblem
+
+_INT = re.compile(r"-?\d{1,19}", re.ASCII)
+_INT64 = range(-(1 << 63), 1 << 63)
+
+
+class Digits(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        """int where it is a whole number of 64 bits, else float."""
+        return "int" if _INT.fullmatch(self) and int(self) in _INT64 else "float"
+
+
+class _Twice(Exception):
+    """An object names a key twice."""
+
+
+def rows_of(data: bytes, first: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each object in text that begins with a line, and the number of its line; `first` is that of the first line.
+
+    Numbers are `Digits`. Raises FileProblem for a line that is no object, names a key twice, or is no UTF-8.
+    """
+    for number, line in enumerate(data.removeprefix(BYTE_ORDER_MARK).split(b"\n"), first):
+        if line.strip():
+            yield number, _object(line, number)
+
+
+def kind_of(value: Any) -> str:
+    """The kind of a value from `rows_of`; see `kinds.KINDS`."""
+    if value is None:
+        return ""
+    if isinstance(value, Digits):
+        return value.kind
+    return {bool: "bool", str: "string"}.get(type(value), "nested")
+
+
+def text_of(value: Any) -> str:
+    """A value from `rows_of` as text: strings as they are, numbers as written, everything else as compact JSON."""
+    return value if isinstance(value, str) else _compact(value)
+
+
+def _compact(value: Any) -> str:
+    """JSON without spaces; numbers with the digits that were written."""
+    if isinstance(value, Digits):
+        return str(value)
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{_compact(name)}:{_compact(item)}' for name, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{','.join(_compact(item) for item in value)}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _object(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        hint = "Convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8."
+        column = len(line[: problem.start].decode("utf-8")) + 1
+        raise FileProblem(
+            f"not UTF-8: byte 0x{line[problem.start]:02x} in {shortened(line)}", hint, number, column
+        ) from None
+    hint = "Write one JSON object a line."
+    try:
+        value = _DECODER.decode(text.strip())
+        _compact(value).encode("utf-8")
+    except json.JSONDecodeError as problem:
+        column = problem.pos + 1 + len(text) - len(text.lstrip())
+        raise FileProblem(f"{problem.msg}: {shortened(line)}", hint, number, column) from None
+    except _Twice as problem:
+        raise FileProblem(f'the key "{problem}" is there twice: {shortened(line)}', hint, number) from None
+    except UnicodeEncodeError:
+        raise FileProblem(f"half of a surrogate pair stands alone: {shortened(line)}", hint, number) from None
+    except RecursionError:
+        raise FileProblem(f"nested too deeply: {shortened(line)}", hint, number) from None
+    if not isinstance(value, dict):
+        hint = "Write one JSON object a line; of one array make them with: jq -c '.[]'."
+        raise FileProblem(f"not an object: {shortened(line)}", hint, number, 1)
+    for name, item in value.items():
+        if isinstance(item, Digits) and item.lstrip("-")[0].isdigit() and math.isinf(float(item)):
+            message = f'"{name}" is a number beyond the range of floats: {shortened(line)}'
+            raise FileProblem(message, "Write it as a string.", number)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for at, name in enumerate(names) if name in names[:at]))
+    return found
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=Digits, parse_float=Digits, parse_constant=Digits, strict=True
+)

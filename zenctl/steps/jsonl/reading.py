@@ -1,0 +1,180 @@
+"""Parses blocks of JSON lines into Arrow columns: by Arrow where it reads what the slow reader would, else slowly."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as pj
+
+from zenctl.lazy_dataclasses import dataclass
+from zenctl.steps.csv.counting import BYTE_ORDER_MARK
+from zenctl.steps.csv.cutting import Span
+from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.reading import changed, gone, open_file
+from zenctl.steps.jsonl.kinds import COLUMN, together
+from zenctl.steps.jsonl.lines import kind_of, rows_of, text_of
+
+BLOCK_BYTES = 16 << 20
+_ARROW = {"": pa.null(), "bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "string": pa.string()}
+_INT64_MAX = (1 << 63) - 1
+
+
+class Misfit(Exception):
+    """A value does not have its column's declared type. `row` counts from 0 in the block."""
+
+    def __init__(self, message: str, row: int) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What blocks are read into: kinds and wanted types by name, in order. `nested`: lists and objects become text."""
+
+    kinds: Mapping[str, str]
+    types: Mapping[str, str]
+    nested: bool
+
+    @property
+    def plain(self) -> bool:
+        """Whether no column needs the text of its values as it is written."""
+        return all(
+            kind in _ARROW and not (kind == "float" and self.types[name] == "string")
+            for name, kind in self.kinds.items()
+        )
+
+
+def blocks(path: Path, span: Span) -> Iterator[bytes]:
+    """A span in blocks of whole lines. Raises StepError source_changed if it is not the same any more, at its end."""
+    hasher, left, held = hashlib.sha256(), span.length, b""
+    try:
+        with open_file(path) as stream:
+            stream.seek(span.offset)
+            while left > 0 and (chunk := stream.read(min(BLOCK_BYTES, left))):
+                hasher.update(chunk)
+                left -= len(chunk)
+                held += chunk
+                end = held.rfind(b"\n") + 1
+                if left > 0 and end:
+                    yield held[:end]
+                    held = held[end:]
+    except OSError as problem:
+        raise gone(path, problem) from problem
+    if left or hasher.hexdigest() != span.sha256:
+        raise changed(path)
+    if held:
+        yield held
+
+
+def kinds_of(data: bytes) -> dict[str, str]:
+    """Kinds by key, in the order in which they come first. Raises FileProblem with lines counted from 1."""
+    table = _quick(data, None)
+    if table is not None:
+        found = {field.name: _kind(field.type) for field in table.schema}
+        if None not in found.values():
+            return {name: str(kind) for name, kind in found.items()}
+    kinds: dict[str, str] = {}
+    for _, row in rows_of(data, 1):
+        for name, value in row.items():
+            kinds[name] = together(kinds.get(name, ""), kind_of(value))
+    return kinds
+
+
+def parse(data: bytes, columns: Columns) -> pa.RecordBatch:
+    """The rows of a block: int64, float64 and strings. Raises FileProblem, lines counted from 1, and Misfit."""
+    table = _quick(data, pa.schema([(n, _ARROW[k]) for n, k in columns.kinds.items()])) if columns.plain else None
+    if table is not None and set(table.schema.names) == set(columns.kinds):
+        found = {name: table.column(name).combine_chunks() for name in columns.kinds}
+    else:
+        found = _slow(data, columns)
+    arrays = [_as(name, found[name], columns.types[name]) for name in columns.kinds]
+    return pa.RecordBatch.from_arrays(arrays, names=list(columns.kinds))
+
+
+def _quick(data: bytes, schema: Any) -> pa.Table | None:
+    """All rows as Arrow reads them, or None where it may differ from the slow reader, or refuses them."""
+    text = data.removeprefix(BYTE_ORDER_MARK)
+    lines = text.count(b"\n") + (not text.endswith(b"\n"))
+    begun = text.count(b"\n{") + text.startswith(b"{")
+    ended = text.count(b"}\n") + text.count(b"}\r\n") + text.endswith(b"}")
+    # One object a line: Arrow would take objects over several lines, and several on one, too.
+    if not begun == ended == lines:
+        return None
+    try:
+        text.decode("utf-8")
+        table = pj.read_json(
+            pa.BufferReader(text),
+            pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
+            pj.ParseOptions(explicit_schema=schema),
+        )
+    except (UnicodeDecodeError, pa.ArrowInvalid):
+        return None
+    odd = any(
+        pa.types.is_floating(column.type) and pc.any(pc.is_inf(column), min_count=0).as_py() for column in table.columns
+    )
+    return table if table.num_rows == lines and not odd else None
+
+
+def _kind(type: Any) -> str | None:
+    if pa.types.is_temporal(type):
+        # Arrow takes texts that are ISO 8601 for timestamps; they are read as what they are.
+        return "string"
+    if pa.types.is_nested(type):
+        return "nested"
+    return next((kind for kind, wanted in _ARROW.items() if wanted == type), None)
+
+
+def _slow(data: bytes, columns: Columns) -> dict[str, Any]:
+    values: dict[str, list[Any]] = {name: [] for name in columns.kinds}
+    makers = {name: _maker(kind, columns.types[name]) for name, kind in columns.kinds.items()}
+    for line, row in rows_of(data, 1):
+        for name, column in values.items():
+            value = row.get(name)
+            if isinstance(value, (dict, list)) and not columns.nested:
+                raise nested(name, line)
+            column.append(None if value is None else makers[name](value))
+    return {
+        name: pa.array(column, pa.string() if makers[name] is text_of else _ARROW[columns.kinds[name]])
+        for name, column in values.items()
+    }
+
+
+def nested(name: str, line: int) -> FileProblem:
+    """What is told of a list or an object as a value."""
+    hint = 'Write one value for each key, or keep it as JSON text: nested = "text".'
+    return FileProblem(f'"{name}" holds a list or an object', hint, line)
+
+
+def _maker(kind: str, wanted: str) -> Any:
+    """From a value of the slow reader to one that Arrow takes."""
+    if kind not in _ARROW or (kind == "float" and wanted == "string"):
+        return text_of
+    return {"int": int, "float": float, "bool": bool}.get(kind, text_of)
+
+
+def _as(name: str, array: Any, wanted: str) -> Any:
+    """Numbers as int64 or float64, or as text; texts stay texts, to be read as numbers later."""
+    if pa.types.is_string(array.type) or pa.types.is_null(array.type):
+        return array
+    if wanted == "string":
+        return array.cast(pa.string())
+    if wanted == "float":
+        return array.cast(pa.int8() if pa.types.is_boolean(array.type) else array.type).cast(pa.float64(), safe=False)
+    if pa.types.is_boolean(array.type):
+        return array.cast(pa.int8()).cast(pa.int64())
+    try:
+        return array.cast(pa.int64())
+    except pa.ArrowInvalid:
+        values = array.to_pylist()
+        row = next(at for at, v in enumerate(values) if v is not None and not (v == v // 1 and abs(v) <= _INT64_MAX))
+        raise Misfit(f'column "{name}" is declared as int, but holds {values[row]!r}', row) from None
+
+
+def column_types(kinds: Mapping[str, str], declared: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """The type of each column: as declared, or what holds its kind."""
+    return {name: declared.get(name, COLUMN.get(kinds[name], "")) for name in names}
