@@ -52,8 +52,7 @@ class Recorder:
 
     An address has at most one head (its current result) and one attempt (its newest execution while that is no result).
     The put that supersedes either clears it. A running attempt is never superseded, or nobody would look after its
-    job any more: start, reuse, imported, forget, endpoint and endpoint_deleted raise ValueError; complete or fail it
-    first.
+    job any more: what would do it (`reuse`, for example) raises ValueError. Complete or fail it first.
     """
 
     def __init__(self, store: MetadataStore, lock: ApplyLock) -> None:
@@ -281,8 +280,6 @@ class Recorder:
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
         """End the apply and give the lock back. `outputs` are the root outputs; None leaves the earlier ones."""
         self._lock.finish(outcome, outputs)
-
-    # ---------------------------------------------------------------- executions
 
     @contextmanager
     def _consistent(self) -> Iterator[None]:
