@@ -88,6 +88,38 @@ def test_a_variable_cannot_change_a_source_unseen(fork: Project) -> None:
     assert "would read from /etc/passwd" in refused(fork)
 
 
+SQL = """\
+datasource "sql" "people" {
+  dialect  = "postgresql"
+  host     = "db.example"
+  database = "people"
+  user     = "reader"
+  password = "env:TOKEN"
+  query    = "select * from people"
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("env:TOKEN", "env:AWS_SECRET_ACCESS_KEY"),
+        ("db.example", "mine.example"),
+        ("select * from people", "select pg_terminate_backend(1)"),
+    ],
+)
+def test_a_fork_sends_no_password_and_no_query_of_its_own_to_a_database(fork: Project, old: str, new: str) -> None:
+    with git.Repo(fork.root) as repo:
+        repo.git.checkout("trusted")
+        fork.write("people.zen.hcl", SQL)
+        commit(fork)
+        repo.git.checkout("-B", "fork")
+    fork.edit("people.zen.hcl", old, new)
+    told = " ".join(refused(fork).split())
+    assert "datasource.sql.people would read from postgresql://reader@" in told
+    assert "which nothing does in trusted" in told
+
+
 def test_secrets_providers_and_modules_may_not_be_added(fork: Project) -> None:
     fork.edit("secret.zen.hcl", '"env:TOKEN"', '"env:AWS_SECRET_ACCESS_KEY"')
     assert 'refers to the secret TOKEN = "env:AWS_SECRET_ACCESS_KEY"' in " ".join(refused(fork).split())

@@ -31,6 +31,7 @@ from zenctl.fingerprint.git import parse_code_ref
 from zenctl.fingerprint.revision import lay_out, reaching_out, tracked
 from zenctl.lang.evaluate import evaluate_expression
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.schema import SourceModel
 
 DATA_FOLDER = ".zenctl"
 
@@ -43,6 +44,10 @@ PLACES = re.compile(
     r"(.*_)?(host|hostname|server|endpoint|address|url|uri|bucket|account|dsn|connection|connection_string)"
 )
 """Attributes of a datasource that say where its data is."""
+
+
+PATHS = ("path", "labels")
+"""Attributes of a datasource that name files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +243,8 @@ def _secrets(node: Desired) -> set[tuple[str, str, str]]:
 def _places(node: DesiredDatasource, root: Path) -> set[str]:
     """Where a datasource reads from, but for files below the configuration's folder."""
     found: set[str] = set()
+    if isinstance(node.model, SourceModel) and node.model.asks:
+        return {node.model.asks}
     waiting: list[tuple[str, Any]] = list(node.model.model_dump().items()) if node.model is not None else []
     while waiting:
         name, value = waiting.pop()
@@ -248,7 +255,7 @@ def _places(node: DesiredDatasource, root: Path) -> set[str]:
         elif isinstance(value, str) and "://" in value:
             parts = urlsplit(value)
             found.add(f"{parts.scheme}://{parts.netloc}")
-        elif isinstance(value, str) and name == "path" and not _inside(root, value):
+        elif isinstance(value, str) and value and name in PATHS and not _inside(root, value):
             found.add(value)
         elif value is not None and PLACES.fullmatch(name):
             found.add(f"{name} {value}")

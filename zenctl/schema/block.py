@@ -54,6 +54,11 @@ class SourceModel(BlockModel):
         "tf.data.TFRecordDataset reads none as it is and gzip if it is told; Dataset reads all of them.",
     )
 
+    @property
+    def asks(self) -> str:
+        """Who is asked what, with whose credentials, where that is a server; told to people. It holds no secret."""
+        return ""
+
 
 def attribute(
     description: str,

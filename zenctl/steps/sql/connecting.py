@@ -79,10 +79,16 @@ class Database:
     def _arguments(self) -> dict[str, Any]:
         if self.dialect == "sqlite":
             return {}
+        # Plan has the server run what the configuration says: it must not change anything, be it through a function.
+        reading = (
+            {"options": "-c default_transaction_read_only=on"}
+            if self.dialect == "postgresql"
+            else {"init_command": "SET SESSION TRANSACTION READ ONLY"}
+        )
         secret = self._secret()
         # PyMySQL would send a text as Latin-1.
         password = {"password": secret.encode("utf-8") if self.dialect == "mysql" else secret} if secret else {}
-        return {"connect_timeout": _SECONDS, **password}
+        return {"connect_timeout": _SECONDS, **reading, **password}
 
     def _secret(self) -> str:
         kind, _, where = self.password.partition(":")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from zenctl.schema import DatasourceType, SourceModel, attribute
 
@@ -53,6 +53,22 @@ class Sql(SourceModel):
         if bool(self.table) == bool(self.query):
             raise ValueError("give either table or query")
         return self
+
+    @field_validator("query", "version_query")
+    @classmethod
+    def _one_statement(cls, text: str) -> str:
+        if ";" in text.strip().rstrip(";"):
+            raise ValueError(
+                'a semicolon would begin another statement: give one SELECT; in a text write chr(59) for ";"'
+            )
+        return text
+
+    @property
+    def asks(self) -> str:
+        """The database, where the password is, and the queries: plan has the server run them."""
+        place = f"{self.dialect}://{self.user}@{self.host}:{self.port or ''}/{self.database}"
+        queries = " and ".join(f'"{text}"' for text in (self.table, self.query, self.version_query) if text)
+        return f"{place} (password {self.password or 'none'}) for {queries}"
 
 
 SQL = DatasourceType(

@@ -217,6 +217,38 @@ def test_servers(server: Any, tmp_path: Path) -> None:
     assert caught.value.kind == "source_changed"
 
 
+WRITES = {
+    "mysql": (
+        "create function poke() returns int begin insert into t (id) values (99); return 1; end",
+        "select poke() as id",
+    ),
+    "postgresql": (
+        "create function poke() returns int language sql as 'insert into t (id) values (99) returning 1'",
+        "select poke() as id",
+    ),
+}
+
+
+def test_a_query_changes_nothing_be_it_through_a_function(server: Any, tmp_path: Path) -> None:
+    function, query = WRITES[server.type]
+    case, run = server_case(server, tmp_path, table="", query=query)
+    run(function)
+    said = objections(case).lower()
+    assert "source_database: cannot read" in said
+    assert "read only" in said or "read-only" in said
+
+
+def test_a_second_statement_is_refused() -> None:
+    given = {"dialect": "postgresql", "database": "d"}
+    for attributes in (
+        {"query": "select 1) as a; commit; delete from t; select * from (select 1"},
+        {"table": "t", "version_query": "select 1; drop table t;"},
+    ):
+        with pytest.raises(ValueError, match="a semicolon would begin another statement"):
+            Sql.model_validate({**given, **attributes})
+    assert Sql.model_validate({**given, "query": "select 1;"}).query == "select 1;"
+
+
 def test_the_password_is_nowhere_but_where_it_is_kept(server: Any, tmp_path: Path) -> None:
     case, _ = server_case(server, tmp_path)
     state = observed(case)
