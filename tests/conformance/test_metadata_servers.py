@@ -192,6 +192,40 @@ def test_a_grpc_server_speaks_tls(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- what a read costs
 
 
+def test_reading_what_has_a_property_reads_no_whole_table(
+    mysql: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLMD's page of the first hundred of many, in the order of their ids, would walk all that is older."""
+    assert isinstance(mysql, MariaDb)
+    monkeypatch.setenv("PASSWORD", PASSWORD)
+    config = {**mysql.config(mysql.database()), "password": "env:PASSWORD"}
+    store = opened(mysql, config, tmp_path)
+    store.commit(Transition(executions=tuple(execution(f"j{number}") for number in range(100))))
+    double = (
+        "insert into Execution (type_id, last_known_state, name, create_time_since_epoch, "
+        "last_update_time_since_epoch) select type_id, last_known_state, concat(name, '-', %d), 0, 0 from Execution",
+        "insert ignore into ExecutionProperty (execution_id, name, is_custom_property, string_value) "
+        "select e.id, p.name, p.is_custom_property, p.string_value from Execution e "
+        "join Execution f on f.name = 'j1' join ExecutionProperty p on p.execution_id = f.id",
+    )
+    copies = [double[0] % doubling for doubling in range(9)]
+    heads = (
+        "insert into ExecutionProperty (execution_id, name, is_custom_property, string_value) "
+        f"select id, 'head', false, '{HEAD}' from Execution order by id desc limit 10000"
+    )
+    mysql.run(f"use {config['database']}", *copies, double[1], heads, "analyze table ExecutionProperty")
+    count = "show global status like 'Handler_read%'"
+
+    def read() -> int:
+        return sum(int(row[1]) for row in mysql.run(count))
+
+    before, past = read(), 100 * 2**9
+    found = store.executions(Where(properties={"head": HEAD}))
+    assert len(found) == 10_000
+    assert read() - before < 8 * len(found) < 2 * past
+    store.close()
+
+
 def test_reading_by_ids_reads_no_whole_table(
     mysql: DatabaseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

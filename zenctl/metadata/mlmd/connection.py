@@ -75,6 +75,10 @@ class Connection(ABC):
     def _failure(self, problem: Exception) -> StoreError:
         """What an error of MLMD means: Unreachable if it may pass."""
 
+    def execution_ids(self, name: str, value: str) -> list[int] | None:  # noqa: ARG002 - for those that can
+        """The ids of executions that have this text as a property; None where MLMD is to be asked for them itself."""
+        return None
+
     def close(self) -> None:
         """Let go of files and connections. May be called twice."""
         self._closed = True

@@ -1,7 +1,9 @@
-"""Talks to database servers without MLMD: is one there, is there a database, has MLMD its tables in it.
+"""Talks to database servers without MLMD: is one there, is there a database, which executions have a property.
 
 MLMD tells a server that is down from a wrong password as little as from a missing database, makes tables wherever it is
-pointed to, and has no lock for that. The drivers say which it is, and lend their locks.
+pointed to, and has no lock for that. The drivers say which it is, and lend their locks. And MLMD asks for executions in
+pages, in the order of their ids: where thousands have the property, servers take that for a reason to walk the whole
+table in this order, which grows with all that was ever recorded, instead of looking into the index.
 """
 
 from __future__ import annotations
@@ -18,6 +20,10 @@ from zenctl.metadata.store import StoreError
 
 CONNECT_SECONDS = 10
 """How long a server may take to answer."""
+
+_WITH_TEXT = (
+    "select execution_id from ExecutionProperty where name = %s and is_custom_property = false and string_value = %s"
+)
 
 _LOCK = "zenctl metadata"
 _LOCK_NUMBER = 0x7A656E63
@@ -41,6 +47,10 @@ class Driver(ABC):
     @abstractmethod
     def alone(self) -> Any:
         """A context in which no other process that asks for it has it."""
+
+    @abstractmethod
+    def execution_ids(self, name: str, value: str) -> list[int]:
+        """The ids of executions that have this text as a property."""
 
     def reach(self) -> None:
         """Raise Unreachable if the server does not answer, and StoreError if it refuses."""
@@ -101,6 +111,16 @@ class MysqlDriver(Driver):
                 raise _busy(self.server)
             yield
 
+    def execution_ids(self, name: str, value: str) -> list[int]:
+        """The ids of executions that have this text as a property."""
+        with closing(self._connect(self.server.database)) as connection, connection.cursor() as cursor:
+            try:
+                cursor.execute(_WITH_TEXT, (name, value))
+                return [int(row[0]) for row in cursor.fetchall()]
+            except _pymysql().err.MySQLError as problem:
+                lost = bool(problem.args) and problem.args[0] in _AWAY
+                raise (self._unreachable(problem) if lost else self._failed(problem)) from problem
+
     def _connect(self, database: str) -> Any:
         pymysql = _pymysql()
         server = self.server
@@ -124,13 +144,17 @@ class MysqlDriver(Driver):
             code = problem.args[0] if problem.args else 0
             if code == 1049:
                 raise _MissingDatabase from problem
-            if code in (2002, 2003, 2006, 2013, 1040, 1053):
+            if code in _AWAY:
                 raise self._unreachable(problem) from problem
             if code in (1044, 1045, 1698) or isinstance(problem, RuntimeError):
                 raise self._refused(problem) from problem
             raise self._failed(problem) from problem
         except OSError as problem:
             raise self._unreachable(problem) from problem
+
+
+_AWAY = (2002, 2003, 2006, 2013, 1040, 1053)
+"""PyMySQL's numbers of a server that does not answer, was lost, is full or is shutting down."""
 
 
 class PostgresqlDriver(Driver):
@@ -169,6 +193,16 @@ class PostgresqlDriver(Driver):
             except psycopg.errors.LockNotAvailable as problem:
                 raise _busy(self.server) from problem
             yield
+
+    def execution_ids(self, name: str, value: str) -> list[int]:
+        """The ids of executions that have this text as a property."""
+        with closing(self._connect(self.server.database)) as connection:
+            try:
+                found = connection.execute(_WITH_TEXT, (name, value)).fetchall()
+            except _psycopg().Error as problem:
+                lost = isinstance(problem, _psycopg().OperationalError)
+                raise (self._unreachable(problem) if lost else self._failed(problem)) from problem
+            return [int(row[0]) for row in found]
 
     def _connect(self, database: str) -> Any:
         psycopg = _psycopg()

@@ -39,6 +39,10 @@ class ServerConnection(Connection):
         held: AbstractContextManager[None] = self._driver.alone()
         return held
 
+    def execution_ids(self, name: str, value: str) -> list[int] | None:
+        """The ids of executions that have this text as a property, read by the index."""
+        return self.ask(lambda _: self._driver.execution_ids(name, value))
+
     def _open(self) -> Any:
         if self._made:
             if not self._looked:

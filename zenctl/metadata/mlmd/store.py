@@ -32,6 +32,9 @@ IDS_AT_ONCE = 100
 looking into the index; where these are old they read whole tables, which grow with all that was ever recorded.
 """
 
+LOOKS = 3
+"""How often marks that move on meanwhile are looked for before MLMD is asked, which takes longer."""
+
 Node = TypeVar("Node", Execution, Artifact, Context)
 
 
@@ -72,7 +75,8 @@ class MlmdStore:
         """Executions that match, oldest first (newest first with `newest`)."""
         with self._lock:
             check_where(self._table.executions, where)
-            return self._query("get_executions", where, self._messages.read_execution)
+            found = self._marked(where)
+            return found if found is not None else self._query("get_executions", where, self._messages.read_execution)
 
     def executions_by_id(self, ids: Sequence[int]) -> list[Execution]:
         """Executions by id, in the order of their ids; unknown ids are left out."""
@@ -130,6 +134,21 @@ class MlmdStore:
         )
         found = map(translate, self._connection.ask(lambda mlmd: getattr(mlmd, get)(options)))
         return [node for node in found if node is not None]
+
+    def _marked(self, where: Where) -> list[Execution] | None:
+        """Executions that match where one text is all that is asked; None where MLMD is to be asked."""
+        if len(where.properties) != 1 or where != Where(properties=where.properties):
+            return None
+        [(name, value)] = where.properties.items()
+        for _ in range(LOOKS if isinstance(value, str) else 0):
+            ids = self._connection.execution_ids(name, str(value))
+            if ids is None:
+                return None
+            found = self._by_id("get_executions_by_id", ids, self._messages.read_execution)
+            # Another process may have moved the mark on between the two: then it is looked at again.
+            if all(execution.properties.get(name) == value for execution in found):
+                return found
+        return None
 
     def _by_id(self, get: str, ids: Sequence[int], translate: Callable[[Any], Node | None]) -> list[Node]:
         found = (node for node in map(translate, self._in_parts(get, ids)) if node is not None)
