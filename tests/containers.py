@@ -25,8 +25,12 @@ netns = "host"
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
+lock_type = "file"
+tmp_dir = "{folder}/tmp"
 """
-"""What a machine allows that is a container itself: no limit may be raised, and there may be no bridge."""
+"""What a machine allows that is a container itself: no limit may be raised, and there may be no bridge. Locks and all
+folders are its own, or it would be in the way of another test's podman.
+"""
 
 _STORAGE = """\
 [storage]
@@ -71,13 +75,17 @@ class Podman:
         """The names of all containers, running or not."""
         return self.run("ps", "--all", "--format", "{{.Names}}").split()
 
+    def running(self) -> list[str]:
+        """The names of those that run."""
+        return self.run("ps", "--format", "{{.Names}}").split()
+
 
 @contextmanager
 def own_podman(folder: Path) -> Iterator[Podman]:
     """A podman that keeps everything in the folder; skips the test where there is none."""
     path = program("podman")
     program("runc", "/usr/sbin")
-    (folder / "containers.conf").write_text(_CONTAINERS)
+    (folder / "containers.conf").write_text(_CONTAINERS.format(folder=folder))
     (folder / "storage.conf").write_text(_STORAGE.format(folder=folder))
     podman = Podman(
         path,

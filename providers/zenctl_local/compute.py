@@ -138,8 +138,8 @@ class LocalCompute:
         if pid:
             kill_group(pid, signal.SIGKILL)
         work = Path(handle["work"])
-        if _read(handle, EXIT).get("code") is None:
-            # The program that runs a container may have ended without it.
+        if _read(handle, EXIT).get("code") not in (0, 1, 3):
+            # The program that ran a container may have ended without it, or without clearing up.
             remove_container(work)
         shutil.rmtree(work, onerror=_make_writable)
         self._kill_at.pop(handle["job_id"], None)

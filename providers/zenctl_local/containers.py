@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ ENGINE_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
 """Exit codes of these programs that are not the job's."""
 
 _ANSWER_SECONDS, _REMOVE_SECONDS = 30.0, 60.0
+_REMOVALS, _PAUSE = 10, 0.2
 
 
 def find_engine() -> str:
@@ -100,11 +102,27 @@ def remove_container(work: Path) -> None:
     if not noted:
         return
     command = [noted["engine"], "rm", "--force", noted["name"]]
-    try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_REMOVE_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        message = f"the container {noted['name']} may still run: {problem}"
-        raise ProviderError(ErrorKind.TRANSIENT, message, f"Remove it: {' '.join(command)}") from problem
+    said = ""
+    for _ in range(_REMOVALS):
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_REMOVE_SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            said = str(problem)
+            break
+        said = done.stderr.strip()
+        if done.returncode == 0 or "no such container" in said.lower():
+            return
+        # The program that ran it may be clearing up at the same moment.
+        time.sleep(_PAUSE)
+    message = f"the container {noted['name']} may still run: {said}"
+    raise ProviderError(ErrorKind.TRANSIENT, message, f"Remove it: {' '.join(command)}")
 
 
 def explain_end(work: Path, code: int | None, log: Path) -> tuple[int | None, int, str]:

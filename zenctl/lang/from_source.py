@@ -190,12 +190,12 @@ class _Reader:
         end = max(at, place.end)
         if isinstance(node, TupleExpr):
             elements, below, last = self.collection(self.elements(node, at), place, at, limit)
-            return Sequence(elements, self.is_open(place, last, elements, below), below), max(at, last)
+            return Sequence(elements, self.is_open(place, at, last, elements, below), below), max(at, last)
         if isinstance(node, ObjectExpr):
             fields = self.fields(node)
             if fields is not None:
                 found, below, last = self.collection(fields, place, at, limit)
-                return Mapping(found, self.is_open(place, last, found, below), below), max(at, last)
+                return Mapping(found, self.is_open(place, at, last, found, below), below), max(at, last)
         if isinstance(node, Literal) and not isinstance(node.value, str):
             return self.plain(node.value, place), end
         if isinstance(node, Unary) and node.operator == "-" and isinstance(node.operand, Literal):
@@ -212,9 +212,10 @@ class _Reader:
             return items, below, place.end
         return self.inside(children, place, at, limit)
 
-    def is_open(self, place: SourceRange, end: Position, items: tuple[Item, ...], below: Lines) -> bool:
+    def is_open(self, place: SourceRange, at: Position, end: Position, items: tuple[Item, ...], below: Lines) -> bool:
         remarked = bool(below) or any(item.remarks.beside or any(item.remarks.above) for item in items)
-        return remarked or end.line > place.start.line
+        # In YAML a single item may stand on a line of its own, below its name.
+        return remarked or end.line > place.start.line or (self.scalars is not None and at.line < place.start.line)
 
     def elements(self, node: TupleExpr, at: Position) -> list[_Child[Element]]:
         children: list[_Child[Element]] = []

@@ -106,7 +106,7 @@ class LineCounter:
 
     def update(self, chunk: bytes) -> None:
         """Add the next bytes."""
-        if any(blank in chunk for blank in (b"\n\n", b"\n\r", b"\n ", b"\n\t")):
+        if any(blank in chunk for blank in (b"\n\n", b"\n\r", b"\n ", b"\n\t", b"\n\v", b"\n\f")):
             first, *others = chunk.split(b"\n")
             ended = [self._content or bool(first.strip()), *(bool(line.strip()) for line in others)]
             self._lines += sum(ended[:-1])
