@@ -66,9 +66,13 @@ def stores(server: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, Stora
 
 
 def read(storage: Storage, path: str) -> None:
+    found = 0
     with storage.open(path) as stream:
-        while stream.read(1 << 20):
-            pass
+        while chunk := stream.read(1 << 20):
+            found += len(chunk)
+    info = storage.stat(path)
+    assert info is not None
+    assert found == info.size > 0
 
 
 def plain(server: Emulator, big: Path, bucket: str) -> tuple[Callable[[], object], Callable[[], object]]:
@@ -123,3 +127,4 @@ def test_many_small_objects(server: Emulator, tmp_path: Path, monkeypatch: pytes
             server,
             lambda: fetch_tree(storage, digest, tmp_path / "fetched"),  # noqa: B023
         )
+        assert len(list((tmp_path / "fetched").iterdir())) == SMALL
