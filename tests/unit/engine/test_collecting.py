@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.measuring import PATIENCE
@@ -224,6 +224,7 @@ STEPS = st.one_of(
 
 @settings(max_examples=40, deadline=None, phases=NO_SHRINK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, min_size=2, max_size=14))
+@example([("apply", "pinning", 0), ("delete", "pinning", None), ("kill", None, 1), ("apply", "pinning", 1)])
 def test_whatever_happens_nothing_needed_is_freed_and_nothing_else_stays(
     opened: tuple[Opened, Path], steps: list[tuple[str, Any, Any]]
 ) -> None:
@@ -392,6 +393,39 @@ def test_a_pinned_snapshot_stays_in_the_workspace_that_pins_it(place: Place) -> 
     place.apply("default", 1)
     place.collect()
     assert place.whole(first)
+
+
+def test_a_snapshot_that_is_half_deleted_goes_although_it_is_pinned_again(place: Place) -> None:
+    place.apply("pinning", 0)
+    first = place.state("pinning").results[DATA].outputs["data"].digest
+    place.delete_workspace("pinning")
+    place.storage.deaths = [1]
+    with pytest.raises(Killed):
+        place.collect()
+    place.apply("pinning", 1)
+    assert place.storage.stat(tree_path(first)) is not None
+    place.collect()
+    assert place.storage.stat(tree_path(first)) is None
+    place.check()
+
+
+def test_what_an_interrupted_job_made_again_of_what_was_half_deleted_stays(place: Place) -> None:
+    place.apply("default", 0)
+    made = place.state().results[DATA]
+    place.apply("default", 1)
+    place.storage.deaths = [1]
+    with pytest.raises(Killed):
+        place.collect()
+    lock = acquire(place.store, "p", "default", Holder("other-host", 4711, "zenctl apply"), lease_seconds=0.001)
+    recorder = Recorder(place.store, lock)
+    lock.close()
+    started = place.run(recorder, DATA, made.fingerprint, {}, end=False)
+    [job] = [run.job_id for run in take_inventory(place.store).runs if run.id == started]
+    [old] = made.outputs.values()
+    result = JobResult(job, {"data": OutputResult("Dataset", old.digest, 3, old.bytes, {})})
+    place.storage.put(result_path(job), result_to_json(result))
+    place.collect(lock_timeout=PATIENCE)
+    assert place.whole(old.digest)
 
 
 def test_results_of_other_projects_stay(place: Place) -> None:
