@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.objects import MARK, Found, Piece, Unfinished
-from zenctl.jobs.stores.refusals import SIGN_IN, amazon_refusal
+from zenctl.jobs.stores.refusals import SIGN_IN, amazon_refusal, silent, timed_out
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.s3_upload import Part, upload
-from zenctl.jobs.stores.sources import REACH, TIMEOUT, Source
+from zenctl.jobs.stores.sources import REACH, Source
 from zenctl.provider.lending import Lender
 
 T = TypeVar("T")
@@ -36,10 +36,12 @@ class S3Client:
         profile: str | None,
         path_style: bool | None,
         retry: Retrying,
+        timeout: float,
         lender: Lender,
     ) -> None:
         self.bucket = bucket
         self.retry = retry
+        self._timeout = timeout
         self._region = region
         self._endpoint = endpoint
         self._profile = profile
@@ -164,7 +166,11 @@ class S3Client:
 
     def access(self, credentials: bool) -> Mapping[str, Any]:
         client = self._client()
-        told: dict[str, Any] = {"retry_seconds": self.retry.patience, "region": client.meta.region_name}
+        told: dict[str, Any] = {
+            "retry_seconds": self.retry.patience,
+            "timeout_seconds": self._timeout,
+            "region": client.meta.region_name,
+        }
         endpoint = client.meta.endpoint_url
         if not endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn")):
             told |= {"endpoint": endpoint, "path_style": self._path_style is not False}
@@ -201,8 +207,8 @@ class S3Client:
         config = Config(
             retries={"total_max_attempts": 1},
             s3={"addressing_style": style},
-            connect_timeout=TIMEOUT,
-            read_timeout=TIMEOUT,
+            connect_timeout=self._timeout,
+            read_timeout=self._timeout,
             max_pool_connections=CONNECTIONS,
         )
         try:
@@ -247,10 +253,10 @@ class S3Client:
         """The call's result; whatever boto3 raises is a StorageError."""
         try:
             return call()
-        except (StorageError, OSError):
+        except StorageError:
             raise
         except Exception as error:
-            raise _storage_error(self.bucket, error) from error
+            raise _storage_error(self.bucket, error, self._timeout) from error
 
 
 def _described(mark: str) -> dict[str, Any]:
@@ -266,8 +272,9 @@ def _status(error: Exception) -> int:
     return int(response["ResponseMetadata"].get("HTTPStatusCode", 0)) if isinstance(response, dict) else 0
 
 
-def _storage_error(bucket: str, error: Exception) -> StorageError:
+def _storage_error(bucket: str, error: Exception, timeout: float) -> StorageError:
     """What an error of boto3 means. What is not known here is a bug, and is raised as it is."""
+    import urllib3
     from botocore import exceptions as boto
 
     if isinstance(error, boto.ClientError):
@@ -287,7 +294,12 @@ def _storage_error(bucket: str, error: Exception) -> StorageError:
     if isinstance(error, boto.FlexibleChecksumError):
         message = f"what arrived differs from what s3://{bucket} holds: {error}"
         return StorageError("TRANSIENT", message, "Try again; if it stays so, something on the way changes data.")
-    if isinstance(error, (boto.HTTPClientError, boto.IncompleteReadError, boto.ResponseStreamingError)):
+    # What breaks in the midst of a body is not boto3's own.
+    streaming = (boto.IncompleteReadError, boto.ResponseStreamingError, urllib3.exceptions.HTTPError)
+    network = (boto.ConnectionError, boto.HTTPClientError, *streaming)
+    if isinstance(error, network) and timed_out(error):
+        return silent(f"s3://{bucket}", timeout)
+    if isinstance(error, network):
         return StorageError("TRANSIENT", f"s3://{bucket} cannot be reached: {error}", REACH)
     if isinstance(error, (boto.ParamValidationError, boto.InvalidRegionError, ValueError)):
         return StorageError("INVALID", f"s3://{bucket}: {error}", "Check `bucket`, `region` and `endpoint_url`.")

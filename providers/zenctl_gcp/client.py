@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
-from zenctl.jobs.stores.refusals import FORGOTTEN, LOG_IN, google_refusal, no_google_bucket
+from zenctl.jobs.stores.refusals import FORGOTTEN, LOG_IN, google_refusal, no_google_bucket, silent, timed_out
 from zenctl.jobs.stores.retrying import Retrying
-from zenctl.jobs.stores.sources import REACH, TIMEOUT, Source
+from zenctl.jobs.stores.sources import REACH, Source
 from zenctl.provider.lending import Lender
 
 T = TypeVar("T")
@@ -34,8 +34,18 @@ class GcsClient:
     An `endpoint` that is http:// is an emulator: it gets no credentials. The SDK is loaded with the first call.
     """
 
-    def __init__(self, bucket: str, *, project: str | None, endpoint: str, retry: Retrying, lender: Lender) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        project: str | None,
+        endpoint: str,
+        retry: Retrying,
+        timeout: float,
+        lender: Lender,
+    ) -> None:
         self.bucket = bucket
+        self._timeout = timeout
         self._project = project
         self._endpoint = endpoint
         self._retry = retry
@@ -56,7 +66,13 @@ class GcsClient:
             at = start + got.tell()
             try:
                 blob.download_to_file(
-                    got, start=at, end=start + length - 1, raw_download=True, checksum=None, retry=None, timeout=TIMEOUT
+                    got,
+                    start=at,
+                    end=start + length - 1,
+                    raw_download=True,
+                    checksum=None,
+                    retry=None,
+                    timeout=self._timeout,
                 )
             except Exception as error:
                 if getattr(error, "code", None) == 416:
@@ -71,7 +87,7 @@ class GcsClient:
             if len(data) < length:
                 return Piece(data, start + len(data), seen["version"], _checksum(blob, start))
             whole = self._blob(key, seen["version"])
-            whole.reload(retry=None, timeout=TIMEOUT)
+            whole.reload(retry=None, timeout=self._timeout)
             return Piece(data, int(whole.size), str(whole.generation), _checksum(whole, start))
 
         return self._call(once)
@@ -79,7 +95,7 @@ class GcsClient:
     def head(self, key: str) -> Found | None:
         def once() -> Found:
             blob = self._blob(key)
-            blob.reload(retry=None, timeout=TIMEOUT)
+            blob.reload(retry=None, timeout=self._timeout)
             return _found(blob)
 
         return self._unless_missing(once)
@@ -110,10 +126,10 @@ class GcsClient:
                 return
 
     def remove(self, key: str) -> None:
-        self._unless_missing(lambda: self._blob(key).delete(retry=None, timeout=TIMEOUT))
+        self._unless_missing(lambda: self._blob(key).delete(retry=None, timeout=self._timeout))
 
     def access(self, credentials: bool) -> Mapping[str, Any]:
-        told: dict[str, Any] = {"retry_seconds": self._retry.patience}
+        told: dict[str, Any] = {"retry_seconds": self._retry.patience, "timeout_seconds": self._timeout}
         if self._endpoint:
             told["endpoint"] = self._endpoint
         if self._is_emulator:
@@ -179,7 +195,7 @@ class GcsClient:
             "if_generation_match": None if overwrite else 0,
             "content_type": "application/octet-stream",
             "checksum": "crc32c",
-            "timeout": TIMEOUT,
+            "timeout": self._timeout,
             "retry": None,
         }
         if size <= SMALL:
@@ -197,7 +213,7 @@ class GcsClient:
         from google.api_core import retry
 
         def passes(error: Exception) -> bool:
-            problem = _storage_error(self.bucket, error)
+            problem = _storage_error(self.bucket, error, self._timeout)
             # Of what the store has forgotten no chunk can be sent: it is begun anew.
             return problem.kind == "TRANSIENT" and getattr(error, "code", None) != FORGOTTEN
 
@@ -210,11 +226,11 @@ class GcsClient:
 
     def _is_marked(self, key: str, mark: str) -> bool:
         blob = self._blob(key)
-        blob.reload(retry=None, timeout=TIMEOUT)
+        blob.reload(retry=None, timeout=self._timeout)
         return (blob.metadata or {}).get(MARK) == mark
 
     def _page(self, query: Mapping[str, Any], token: str | None) -> tuple[list[Found], str | None]:
-        listed = self._client().list_blobs(self.bucket, page_token=token, retry=None, timeout=TIMEOUT, **query)
+        listed = self._client().list_blobs(self.bucket, page_token=token, retry=None, timeout=self._timeout, **query)
         page = next(listed.pages, ())
         return [_found(blob) for blob in page], listed.next_page_token
 
@@ -243,9 +259,9 @@ class GcsClient:
                 # requests' errors are OSErrors too, and are the server's.
                 if isinstance(error, StorageError) or not type(error).__module__.startswith("requests"):
                     raise
-                raise _storage_error(self.bucket, error) from error
+                raise _storage_error(self.bucket, error, self._timeout) from error
             except Exception as error:
-                raise _storage_error(self.bucket, error) from error
+                raise _storage_error(self.bucket, error, self._timeout) from error
 
         return self._retry(once)
 
@@ -267,7 +283,7 @@ def _left(expiry: datetime) -> float:
     return expiry.replace(tzinfo=timezone.utc).timestamp() - datetime.now(timezone.utc).timestamp()
 
 
-def _storage_error(bucket: str, error: Exception) -> StorageError:
+def _storage_error(bucket: str, error: Exception, timeout: float) -> StorageError:
     """What an error of the SDK means. What is not known here is a bug, and is raised as it is."""
     import requests
     import urllib3
@@ -278,7 +294,7 @@ def _storage_error(bucket: str, error: Exception) -> StorageError:
     if isinstance(error, StorageError):
         return error
     if isinstance(error, api.RetryError) and isinstance(error.cause, Exception):
-        return _storage_error(bucket, error.cause)
+        return _storage_error(bucket, error.cause, timeout)
     if isinstance(error, auth.TransportError):
         return StorageError("TRANSIENT", f"Google's token server cannot be reached: {error}", REACH)
     if isinstance(error, auth.GoogleAuthError):
@@ -297,7 +313,10 @@ def _storage_error(bucket: str, error: Exception) -> StorageError:
         return StorageError("TRANSIENT", f"an upload to gs://{bucket} broke off", "Try again.")
     if isinstance(error, requests.exceptions.SSLError):
         return StorageError("INVALID", f"gs://{bucket} does not prove who it is: {error}", REACH)
-    if isinstance(error, (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError)):
+    network = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError)
+    if isinstance(error, network) and timed_out(error):
+        return silent(f"gs://{bucket}", timeout)
+    if isinstance(error, network):
         return StorageError("TRANSIENT", f"gs://{bucket} cannot be reached: {_short(error)}", REACH)
     raise error
 

@@ -16,7 +16,7 @@ from zenctl.jobs.stores.http import Answer, Cut, HttpClient
 from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
 from zenctl.jobs.stores.refusals import google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
-from zenctl.jobs.stores.sources import Slice, Source
+from zenctl.jobs.stores.sources import TIMEOUT, Slice, Source
 
 ENDPOINT = "https://storage.googleapis.com"
 
@@ -34,11 +34,17 @@ class GcsBucket:
     """A bucket of Google Cloud Storage. `token` gives an access token, None where none is wanted (an emulator)."""
 
     def __init__(
-        self, bucket: str, *, endpoint: str = ENDPOINT, token: Optional[Callable[[], str]], retry: Retrying
+        self,
+        bucket: str,
+        *,
+        endpoint: str = ENDPOINT,
+        token: Optional[Callable[[], str]],
+        retry: Retrying,
+        timeout: float = TIMEOUT,
     ) -> None:
         self.bucket = bucket
         self.retry = retry
-        self._client = HttpClient(endpoint)
+        self._client = HttpClient(endpoint, timeout=timeout)
         self._token = token
         self._objects = f"/storage/v1/b/{quote(bucket, safe='')}/o"
 

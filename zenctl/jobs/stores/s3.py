@@ -19,7 +19,7 @@ from zenctl.jobs.stores.refusals import amazon_refusal
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.s3_upload import Part, upload
 from zenctl.jobs.stores.sigv4 import EMPTY, Credentials, query_text, signed
-from zenctl.jobs.stores.sources import Slice, Source
+from zenctl.jobs.stores.sources import TIMEOUT, Slice, Source
 
 
 class S3Bucket:
@@ -34,6 +34,7 @@ class S3Bucket:
         path_style: Optional[bool] = None,
         credentials: Callable[[], Credentials],
         retry: Retrying,
+        timeout: float = TIMEOUT,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.bucket = bucket
@@ -46,7 +47,7 @@ class S3Bucket:
         usual = f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
         base = endpoint or f"https://{usual}"
         scheme, _, host = base.partition("://")
-        self._client = HttpClient(base if in_path else f"{scheme}://{bucket}.{host}")
+        self._client = HttpClient(base if in_path else f"{scheme}://{bucket}.{host}", timeout=timeout)
         self._root = f"/{quote(bucket, safe='')}" if in_path else ""
 
     @property
