@@ -76,6 +76,8 @@ class FakeGcs:
         self.faults = Faults()
         self.api: Discovery = discovery("storage.v1")
         self.tokens: set[str] = set()
+        self.latency = 0.0
+        """Seconds that every answer takes longer."""
         self.seen: list[str] = []
         self.lock = threading.Lock()
         self.ended = threading.Event()
@@ -190,6 +192,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _method(self, path: str, query: dict[str, str]) -> None:
         self._unread = int(self.headers.get("Content-Length") or 0)
+        if self.fake.latency:
+            self.fake.ended.wait(self.fake.latency)
         matched = self.fake.api.match("POST" if "upload_id" in query else self.command, path)
         if matched is None:
             self.fake.problems.append(f"{self.command} {path} is no method of the API")
