@@ -1,4 +1,4 @@
-"""Recorded results are copied out of the artifact store: whole, verified, the user's own, and nothing is overwritten."""
+"""Recorded results are copied out of the artifact store: whole, verified, the user's own, overwriting nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def test_several_outputs_get_a_folder_each(applied: Project) -> None:
     applied.ok("state", "get", "datasource.csv.heights")
     assert (applied.root / "data" / "manifest.json").is_file(), "named as its only output"
     (applied.root / "steps" / "size.py").write_text(
-        "from zenctl.sdk import Artifact, Output\n\n\ndef count(one: Output[Artifact], two: Output[Artifact]) -> None:\n"
+        "from zenctl.sdk import Artifact, Output\n\n\n"
+        "def count(one: Output[Artifact], two: Output[Artifact]) -> None:\n"
         '    (one.path / "f").write_text("1")\n'
         '    (two.path / "f").write_text("2")\n'
     )

@@ -80,7 +80,7 @@ def _find(world: World, words: str) -> Recorded:
 
 def _split_output(words: str) -> tuple[str, str]:
     """`step.train.fit.model@3`, as expressions name a result, is `step.train.fit@3` and `model`."""
-    address, serial = split_serial(words)
+    address, _ = split_serial(words)
     head, _, name = address.rpartition(".")
     try:
         parse(address)

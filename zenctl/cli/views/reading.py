@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Reading:
-    """Follows artifacts being read, `doing` says what for: a bar with bytes, speed and time left on a terminal, else a line every ten seconds."""
+    """Follows the reading: a bar with bytes, speed and time left on a terminal, else a line every ten seconds.
+
+    `doing` says what it is read for.
+    """
 
     def __init__(self, terminal: Terminal, doing: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._terminal = terminal
