@@ -6,7 +6,6 @@ So a source reads files, wherever it lies. What is told of such a file names the
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Tuple
@@ -135,7 +134,7 @@ def _fetch(bucket: Bucket, found: RemoteObject, target: Path, report: Callable[[
     except StorageError as problem:
         raise (_changed(found) if problem.kind == "NOT_FOUND" else _unreadable(found.uri, problem)) from problem
     except OSError as problem:
-        os.unlink(target)
+        target.unlink(missing_ok=True)
         message = f"{found.uri} cannot be kept where jobs work: {problem.strerror or problem}"
         raise StepError(message, "Free disk space there, then apply again.", kind=UNREADABLE) from problem
     return got

@@ -6,9 +6,8 @@ Standard library only. Plan lists objects and reads none as a whole: see `docs/d
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from itertools import islice
 from typing import Any
 
 from zenctl.diagnostics import DiagnosticError, did_you_mean, error
@@ -179,8 +178,7 @@ def _found(bucket: Bucket, uri: str, key: str, names: Sequence[str]) -> dict[str
             return {_base(key): _remote(uri, exact[0])}
         found = {item.key: _remote(uri, item) for item in listed if _matches(item.key, key)}
         if not found:
-            keys = [item.key for item in listed]
-            raise _missing(f"no object matches {uri}/{key}", _among(uri, prefix, keys))
+            raise _missing(f"no object matches {uri}/{key}", _among(uri, prefix, listed))
         return dict(sorted(found.items()))
     # The object itself sorts before all others that begin with its name, so this costs one call.
     exact = [item for item in next(iter(bucket.pages(key, 1)), ()) if item.key == key] if key else []
@@ -245,20 +243,15 @@ def _near(bucket: Bucket, uri: str, key: str) -> str:
     """What there is in the folder of an object that is missing, as far as one call tells."""
     folder = key.rstrip("/").rpartition("/")[0]
     prefix = f"{folder}/" if folder else ""
-    return _among(uri, prefix, [item.key for item in _one_page(bucket, prefix)], key)
+    return _among(uri, prefix, next(iter(bucket.pages(prefix, PAGE)), ()), key)
 
 
-def _one_page(bucket: Bucket, prefix: str) -> Iterator[Found]:
-    for page in islice(bucket.pages(prefix, PAGE), 1):
-        yield from page
-
-
-def _among(uri: str, prefix: str, keys: Sequence[str], wanted: str = "") -> str:
-    if not keys:
+def _among(uri: str, prefix: str, listed: Sequence[Found], wanted: str = "") -> str:
+    if not listed:
         return f"Nothing in {uri} begins with {prefix}." if prefix else f"{uri} is empty."
-    shown = ", ".join(keys[:5])
-    more = " and others" if len(keys) > 5 else ""
-    return f"There are {shown}{more}.{did_you_mean(wanted, keys) if wanted else ''}"
+    uris = [f"{uri}/{item.key}" for item in listed]
+    there = f"There {'is' if len(uris) == 1 else 'are'} {', '.join(uris[:3])}{' and others' if len(uris) > 3 else ''}."
+    return f"{there}{did_you_mean(f'{uri}/{wanted}', uris) if wanted else ''}"
 
 
 def _missing(summary: str, detail: str) -> DiagnosticError:
