@@ -121,10 +121,9 @@ class ObjectFile(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        length = min(len(buffer), self.size - self._at)
-        if length <= 0:
+        if self._at >= self.size:
             return 0
-        data = self._bucket.read(self._found.key, self._at, length, self._found.version).data
+        data = self._bucket.read(self._found.key, self._at, len(buffer), self._found.version).data
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -181,10 +180,11 @@ def _found(bucket: Bucket, uri: str, key: str, names: Sequence[str]) -> dict[str
             raise _missing(f"no object matches {uri}/{key}", _among(uri, prefix, listed))
         return dict(sorted(found.items()))
     # The object itself sorts before all others that begin with its name, so this costs one call.
-    exact = [item for item in next(iter(bucket.pages(key, 1)), ()) if item.key == key] if key else []
-    if exact and not key.endswith("/"):
+    is_folder = not key or key.endswith("/")
+    exact = [] if is_folder else [item for item in next(iter(bucket.pages(key, 1)), ()) if item.key == key]
+    if exact:
         return {_base(key): _remote(uri, exact[0])}
-    folder = key if not key or key.endswith("/") else f"{key}/"
+    folder = key if is_folder else f"{key}/"
     below = {item.key[len(folder) :]: item for item in _listed(bucket, uri, folder)}
     found = {
         name: _remote(uri, item)

@@ -140,7 +140,7 @@ def test_of_many_objects_the_first_is_looked_at() -> None:
     state = look(bucket, CSV, Csv(path="gs://here/in/"))
     assert list(state.columns) == ["a", "b"]
     assert len(state.locations) == 2500
-    assert bucket.calls == ["list"] * 4 + ["read in/0000.csv 0 8"]
+    assert bucket.calls == ["list"] * 3 + ["read in/0000.csv 0 16384"]
 
 
 def test_too_many_objects_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
