@@ -52,7 +52,8 @@ class Retrying:
             except StorageError as error:
                 if error.kind != "TRANSIENT":
                     raise
-                pause = max(error.retry_after, self._draw(0.0, min(self.most, self.first * 2.0 ** min(tries, DOUBLINGS))))
+                longest = min(self.most, self.first * 2.0 ** min(tries, DOUBLINGS))
+                pause = max(error.retry_after, self._draw(0.0, longest))
                 spent = self._clock() - began
                 if spent + pause > self.patience:
                     message = f"{error} (tried {tries} times in {spent:.0f} seconds)" if tries > 1 else str(error)
