@@ -138,8 +138,11 @@ class _Reading:
     def go_on(self) -> Piece:
         query = {"alt": "media", **({"generation": self._version} if self._version else {})}
         at = self._start + self._got
+        # Else what is stored with `Content-Encoding: gzip` is unpacked on the way, and ranges are not heeded.
+        headers = {"Accept-Encoding": "gzip"}
         # The beginning is asked for without a range, which an empty object could not satisfy.
-        headers = {"Range": f"bytes={at}-{self._start + self._length - 1}"} if at or self._version else {}
+        if at or self._version:
+            headers["Range"] = f"bytes={at}-{self._start + self._length - 1}"
         answer = self._bucket.send("GET", self._bucket.object_target(self._key, query), headers)
         if answer.status == 416:
             answer.read()
