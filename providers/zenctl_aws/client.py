@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.objects import MARK, Found, Piece, Unfinished, amazon_checksum
+from zenctl.jobs.stores.checksums import amazon_checksum
+from zenctl.jobs.stores.objects import MARK, Found, Piece, Unfinished
 from zenctl.jobs.stores.refusals import SIGN_IN, amazon_refusal
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.s3_upload import Part, upload

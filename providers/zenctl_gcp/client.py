@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece, google_checksum
+from zenctl.jobs.stores.checksums import google_checksum
+from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
 from zenctl.jobs.stores.refusals import FORGOTTEN, LOG_IN, google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.sources import REACH, TIMEOUT, Source

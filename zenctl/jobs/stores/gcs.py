@@ -12,8 +12,9 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from urllib.parse import quote, urlencode, urlsplit
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.checksums import google_checksum
 from zenctl.jobs.stores.http import Answer, Cut, HttpClient
-from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece, google_checksum
+from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
 from zenctl.jobs.stores.refusals import google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.sources import Slice, Source

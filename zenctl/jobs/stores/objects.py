@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import io
-import re
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -216,24 +214,6 @@ class PartsStorage(ObjectStorage):
             super().delete(path)
 
 
-def open_version(bucket: Bucket, key: str, version: str) -> BinaryIO:
-    """An object's bytes, of this version only. StorageError(NOT_FOUND) if it is not there, or no longer of it."""
-    return io.BufferedReader(_Stream(bucket, key, 0, version), 1 << 17)
-
-
-def google_checksum(md5: str, crc32c: str) -> str:
-    """`Found.checksum` from what Google Cloud Storage says, in base64; composite objects have no MD5."""
-    return f"md5:{base64.b64decode(md5).hex()}" if md5 else f"crc32c:{crc32c}" if crc32c else ""
-
-
-def amazon_checksum(tag: str, encryption: str = "") -> str:
-    """`Found.checksum` from an entity tag of S3. A listing does not say how an object is encrypted."""
-    plain = tag.strip('"')
-    if re.fullmatch("[0-9a-f]{32}", plain) and encryption in ("", "AES256"):
-        return f"md5:{plain}"
-    return f"etag:{plain}" if plain else ""
-
-
 class _Stream(io.RawIOBase):
     """An object's bytes from an offset on, piece by piece; of a big object, the next pieces are read meanwhile."""
 
@@ -294,3 +274,8 @@ class _Stream(io.RawIOBase):
         if checksum is not None and not hmac.compare_digest(checksum.hasher.digest(), checksum.expected):
             message = f"{self._key}: what arrived differs from what {self._bucket.uri} holds ({checksum.name})"
             raise StorageError("TRANSIENT", message, "Try again; if it stays so, something on the way changes data.")
+
+
+def open_version(bucket: Bucket, key: str, version: str) -> BinaryIO:
+    """An object's bytes, of this version only. StorageError(NOT_FOUND) if it is not there, or no longer of it."""
+    return io.BufferedReader(_Stream(bucket, key, 0, version), 1 << 17)

@@ -12,9 +12,10 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from urllib.parse import quote, unquote
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.checksums import amazon_checksum
 from zenctl.jobs.stores.gcs import unix_time
 from zenctl.jobs.stores.http import Answer, Cut, HttpClient
-from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece, Unfinished, amazon_checksum
+from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece, Unfinished
 from zenctl.jobs.stores.refusals import amazon_refusal
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.s3_upload import Part, upload
