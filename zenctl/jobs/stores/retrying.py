@@ -52,8 +52,9 @@ class Retrying:
             except StorageError as error:
                 if error.kind != "TRANSIENT":
                     raise
-                longest = min(self.most, self.first * 2.0 ** min(tries, DOUBLINGS))
-                pause = max(error.retry_after, self._draw(0.0, longest))
+                pause = max(
+                    error.retry_after, self._draw(0.0, min(self.most, self.first * 2.0 ** min(tries, DOUBLINGS)))
+                )
                 spent = self._clock() - began
                 if spent + pause > self.patience:
                     message = f"{error} (tried {tries} times in {spent:.0f} seconds)" if tries > 1 else str(error)
