@@ -12,7 +12,8 @@ class Jsonl(SourceModel):
 
     path: str = attribute(
         "A file, a folder (every *.jsonl and *.ndjson below it) or a pattern such as data/2024-*.jsonl, relative to "
-        "the configuration's folder. Several files are read in the order of their names.",
+        "the configuration's folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several "
+        "files are read in the order of their names.",
         fingerprint=False,
         min_length=1,
     )
@@ -33,5 +34,6 @@ JSONL = DatasourceType(
     model=Jsonl,
     observe="zenctl.steps.jsonl.observe:observe",
     implementation="zenctl.steps.jsonl.ingest:ingest",
+    observe_objects="zenctl.steps.jsonl.objects:observe_objects",
     imports=("numpy", "pyarrow"),
 )

@@ -12,7 +12,8 @@ class Text(SourceModel):
 
     path: str = attribute(
         "A file, a folder (every *.txt below it) or a pattern such as books/*.md, relative to the configuration's "
-        "folder. Several files are read in the order of their names.",
+        "folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several files are read in the "
+        "order of their names.",
         fingerprint=False,
         min_length=1,
     )
@@ -27,5 +28,6 @@ TEXT = DatasourceType(
     model=Text,
     observe="zenctl.steps.text.observe:observe",
     implementation="zenctl.steps.text.ingest:ingest",
+    observe_objects="zenctl.steps.text.objects:observe_objects",
     imports=("numpy", "pyarrow"),
 )
