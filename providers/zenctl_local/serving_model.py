@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -16,6 +17,10 @@ DEFAULT_SIGNATURE = "serving_default"
 
 MISSING: Mapping[str, Any] = {"float32": float("nan"), "int64": -(2**63), "string": ""}
 """What stands for a missing value in a model that has a model.json, by the feature's type."""
+
+
+_NODE = re.compile(r"\{\{.*?\}\}")
+_GRAPH = ("Graph execution error", "Detected at node", "<stack traces unavailable>")
 
 
 class UnreadableModel(Exception):
@@ -161,6 +166,7 @@ def _try(model: LoadedModel, features: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _plain(error: Exception) -> str:
-    """The first line with words of an error: TensorFlow's go on with its graph."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:500] if lines else type(error).__name__
+    """The first line with words of an error: TensorFlow's tell of its graph before and after them."""
+    lines = [_NODE.sub("", line).strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith(_GRAPH)] or [line for line in lines if line]
+    return told[0][:500] if told else type(error).__name__

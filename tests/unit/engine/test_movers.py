@@ -141,7 +141,7 @@ def test_columns_that_hardly_moved_are_counted_only(store: Store) -> None:
 
 
 def test_plan_reads_with_its_own_readers_only(store: Store, tmp_path: Path) -> None:
-    node = World(BASE).node(parse("datasource.csv.rows"))
+    node = World(BASE, tmp_path).node(parse("datasource.csv.rows"))
     said: list[Any] = []
     finder = cast(Any, None)
     survey = Surveyor({node.addr: node}, {node.addr: SourceState("d", 1)}, store.storage, finder, tmp_path, said.append)
