@@ -68,7 +68,7 @@ def load_model(folder: Path, digest: str, version: int) -> LoadedModel:
     except UnreadableModel:
         raise
     except Exception as error:
-        raise UnreadableModel(_plain(error)) from error
+        raise UnreadableModel(first_words(error)) from error
     missing = {name: MISSING[str(feature["type"])] for name, feature in features.items() if feature["type"] in MISSING}
     model = LoadedModel(digest, version, signatures, missing)
     _try(model, features)
@@ -162,10 +162,10 @@ def _try(model: LoadedModel, features: Mapping[str, Mapping[str, Any]]) -> None:
             {name: column.astype(object) if column.dtype.kind == "U" else column for name, column in rows.items()}
         )
     except Exception as error:
-        raise UnreadableModel(f"it cannot predict its own example: {_plain(error)}") from error
+        raise UnreadableModel(f"it cannot predict its own example: {first_words(error)}") from error
 
 
-def _plain(error: Exception) -> str:
+def first_words(error: Exception) -> str:
     """The first line with words of an error: TensorFlow's tell of its graph before and after them."""
     lines = [_NODE.sub("", line).strip() for line in str(error).splitlines()]
     told = [line for line in lines if line and not line.startswith(_GRAPH)] or [line for line in lines if line]

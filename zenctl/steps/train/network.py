@@ -67,10 +67,10 @@ def build(state: TransformState, target: Target, settings: TrainSettings) -> Any
         indices = keras.Input((len(indexed),), dtype="int32", name="indices")
         inputs.append(indices)
         parts.extend(_encode(indices[:, position], feature) for position, feature in enumerate(indexed))
-    for number, feature in enumerate((f for f in state.features if f.image is not None), 1):
-        pixels = keras.Input((feature.image.size,), dtype="uint8", name=f"image_{number}")
+    for number, form in enumerate((f.image for f in state.features if f.image is not None), 1):
+        pixels = keras.Input((form.size,), dtype="uint8", name=f"image_{number}")
         inputs.append(pixels)
-        parts.append(_look(pixels, feature.image, number))
+        parts.append(_look(pixels, form, number))
     values = keras.layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
     for number, units in enumerate(settings.hidden_layers, 1):
         values = keras.layers.Dense(units, activation=settings.activation, name=f"hidden_{number}")(values)
