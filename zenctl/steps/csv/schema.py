@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from zenctl.schema import DatasourceType, SourceModel, attribute
+from zenctl.schema import DatasourceType, RowsModel, attribute
 
 
-class Csv(SourceModel):
+class Csv(RowsModel):
     """The block's attributes."""
 
     path: str = attribute(

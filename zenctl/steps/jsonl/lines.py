@@ -10,9 +10,11 @@ from typing import Any
 
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.csv.header import shortened
+from zenctl.steps.data.bad_rows import CUT, MAX_ROW
 from zenctl.steps.data.observing import FileProblem
 
 _INT = re.compile(r"-?\d{1,19}", re.ASCII)
+_FLOAT = re.compile(r"\s*[-+]?((\d+\.?\d*|\.\d+)(e[-+]?\d+)?|inf|infinity|nan)\s*", re.ASCII | re.IGNORECASE)
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -39,6 +41,48 @@ def rows_of(data: bytes, first: int) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(data.removeprefix(BYTE_ORDER_MARK).split(b"\n"), first):
         if line.strip():
             yield number, _object(line, number)
+
+
+def rows_or_problems(
+    data: bytes, declared: Mapping[str, str], *, nested: bool
+) -> Iterator[tuple[int, bytes, dict[str, Any] | str]]:
+    """Each line that is not blank: its number from 0, its text, and its object or what is wrong with it.
+
+    Wrong is also a value that does not have its column's declared type. `nested`: lists and objects are texts.
+    """
+    for number, line in enumerate(data.removeprefix(BYTE_ORDER_MARK).split(b"\n")):
+        if not line.strip():
+            continue
+        try:
+            row = _object(line, 1)
+        except FileProblem as problem:
+            shown = shortened(line)
+            yield number, line, problem.message.removesuffix(f" in {shown}").removesuffix(f": {shown}")
+            continue
+        wrong = next((name for name, type in declared.items() if not _has(row.get(name), type, nested)), None)
+        if wrong is None:
+            yield number, line, row
+        else:
+            shown = shortened(text_of(row[wrong]).encode("utf-8"))
+            yield number, line, f'column "{wrong}" is declared as {declared[wrong]}, but holds {shown}'
+
+
+def _has(value: Any, type: str, nested: bool) -> bool:
+    """Whether a value can be brought into a declared type."""
+    if value is None:
+        return True
+    if type == "string":
+        return nested or not isinstance(value, (dict, list))
+    if isinstance(value, bool):
+        return True
+    if not isinstance(value, str):
+        return False
+    if type == "float":
+        return isinstance(value, Digits) or _FLOAT.fullmatch(value) is not None
+    if isinstance(value, Digits) and value.kind == "float":
+        number = float(value)
+        return number.is_integer() and int(number) in _INT64
+    return _INT.fullmatch(value.strip()) is not None and int(value) in _INT64
 
 
 def kind_of(value: Any) -> str:
@@ -76,6 +120,8 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
             f"not UTF-8: byte 0x{line[problem.start]:02x} in {shortened(line)}", hint, number, column
         ) from None
     hint = "Write one JSON object a line."
+    if line.endswith(CUT):
+        raise FileProblem(f"larger than {MAX_ROW:,} bytes: {shortened(line)}", hint, number)
     try:
         value = _DECODER.decode(text.strip())
         _compact(value).encode("utf-8")

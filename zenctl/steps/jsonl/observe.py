@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -36,22 +37,25 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     if not isinstance(model, Jsonl):
         raise TypeError(f"observe takes the block of a jsonl datasource, not {type(model).__name__}")
     files = find_files(model.path, root, "jsonl", NAMES)
-    facts = facts_of(files.values(), root, cache, FORM, _scan)
+    strict = model.bad_rows == "fail"
+    form = FORM if strict else f"{FORM}-whatever the first line"
+    facts = facts_of(files.values(), root, cache, form, partial(_scan, strict=strict))
     rows = sum(found["rows"] for found in facts)
     if rows == 0:
         raise empty(model.path)
     digest = source_digest("jsonl", [found["sha256"] for found in facts])
     size = sum(found["bytes"] for found in facts)
     locations = {name: str(path.absolute()) for name, path in files.items()}
-    form = sha256_json({"types": model.types, "nested": model.nested})[:16]
-    columns = _columns(list(files.values()), model, cache, (digest, form, size))
+    rules = sha256_json({"types": model.types, "nested": model.nested})[:16]
+    columns = _columns(list(files.values()), model, cache, (digest, rules, size))
     problems = unknown_columns("types", model.types, list(columns)) if columns else []
     if problems:
         raise DiagnosticError(*problems)
-    return SourceState(digest, size, rows, locations, columns, form)
+    return SourceState(digest, size, rows, locations, columns, rules)
 
 
-def _scan(path: Path) -> Mapping[str, Any]:
+def _scan(path: Path, *, strict: bool) -> Mapping[str, Any]:
+    """Counts lines; `strict`: the first one must be an object."""
     with open(path, "rb") as stream:
         head = stream.read(_FIRST)
     foreign = foreign_kind(head)
@@ -62,7 +66,7 @@ def _scan(path: Path) -> Mapping[str, Any]:
     text = head.removeprefix(BYTE_ORDER_MARK)
     lead = text[: len(text) - len(text.lstrip())]
     line, end, _ = text[len(lead) :].partition(b"\n")
-    if line and (end or len(head) < _FIRST):
+    if strict and line and (end or len(head) < _FIRST):
         next(rows_of(line, lead.count(b"\n") + 1), None)
     counter = LineCounter()
     return {**scan_bytes(path, counter.update), "rows": counter.finish()}
