@@ -178,6 +178,7 @@ def record() -> Schema:
             "operation": {"enum": ["run", "reuse", "move", "import", "publish", "delete"]},
             "producers": _by_name(ID),
             "error": TEXT,
+            "warnings": {"type": "array", "items": fields({"summary": TEXT, "detail": TEXT})},
             "reused_execution_id": {"type": ["integer", "null"]},
         }
     )

@@ -7,20 +7,19 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from zenctl.engine.events import ChangeLog, ChangeProgress, Listener
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
-from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path, tree_path
+from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
 from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path, log_path, progress_path, result_path
 from zenctl.jobs.storage import Distant, Storage, StorageError
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.metadata.recording import OutputRecord
 from zenctl.plans.plan import CodeArchive
 from zenctl.provider import (
     Compute,
@@ -193,21 +192,8 @@ def verified(storage: Storage, result: JobResult) -> JobResult:
             check_tree(storage, output.digest)
     except (CorruptArtifact, StorageError) as problem:
         error = JobError("storage", f"an output that the job reported is not in the artifact store: {problem}")
-        return JobResult(result.job_id, error=error, environment=result.environment)
+        return replace(result, outputs={}, error=error)
     return result
-
-
-def output_records(result: JobResult) -> dict[str, OutputRecord]:
-    """The job's outputs as the recorder takes them."""
-    return {
-        name: OutputRecord(o.type, o.digest, tree_path(o.digest), o.bytes, dict(o.properties))
-        for name, o in result.outputs.items()
-    }
-
-
-def kept_notes(result: JobResult) -> dict[str, list[str]]:
-    """What the job left for later ones, as `Recorded.notes` has it."""
-    return {key: [o.digest, found] for o in result.outputs.values() for key, found in o.notes.items()}
 
 
 def note(result: JobResult) -> str:

@@ -1,12 +1,13 @@
-"""Turns a job's error into what the user is told: what happened, where, why and what to do next. Pure."""
+"""Turns a job's error and warnings into what the user is told: what, where, why and what to do next. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from zenctl.diagnostics import Diagnostic, Position, SourceRange, error
+from zenctl.diagnostics import Diagnostic, Position, SourceRange, error, warning
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
-from zenctl.jobs.result import JobError
+from zenctl.jobs.result import JobError, JobWarning
 
 SUMMARIES = {
     "user_error": "{address} failed",
@@ -54,6 +55,17 @@ def failure_diagnostic(
     if problem.file and problem.line:
         place = SourceRange(_named(problem.file, root), Position(problem.line, 1, 0), Position(problem.line + 1, 1, 0))
     return error(f"step_{problem.kind}", summary, "\n\n".join(p for p in parts if p), range=place, address=address)
+
+
+def step_warnings(
+    address: str, desired: DesiredDatasource | DesiredStep, given: Iterable[JobWarning]
+) -> tuple[Diagnostic, ...]:
+    """The diagnostics of what a job warned of, at its block. They name the address: those of instances stay apart."""
+    place = desired.config.range
+    return tuple(
+        warning("step_warning", f"{address}: {said.summary}", said.detail, range=place, address=address)
+        for said in given
+    )
 
 
 def _named(file: str, root: Path) -> str:

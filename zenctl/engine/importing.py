@@ -16,9 +16,10 @@ from zenctl.engine.components import with_archive
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
-from zenctl.engine.execution import output_records, store_hint
+from zenctl.engine.execution import store_hint
 from zenctl.engine.imported_outputs import is_there, pair_outputs, store_imported
 from zenctl.engine.importing_endpoints import import_endpoint
+from zenctl.engine.job_records import output_records
 from zenctl.engine.known import produced_refs, recorded_results
 from zenctl.engine.pinning import pinned_version
 from zenctl.engine.refreshing import damage

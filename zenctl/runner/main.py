@@ -30,6 +30,7 @@ from zenctl.runner.memory import StoreMemory
 from zenctl.runner.outputs import make_writers, store_outputs
 from zenctl.runner.progress import ProgressFile
 from zenctl.runner.secrets import redact, resolve
+from zenctl.runner.warned import Warned
 from zenctl.sdk.job import listen
 
 DONE, FAILED, NO_RESULT = 0, 1, 3
@@ -140,6 +141,7 @@ class _Run:
         self._started = started
         self._root = root
         self._secrets: Mapping[str, str] = {}
+        self._warned = Warned()
         self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job")
         self._guard = Guard(spec.timeout, self._expire)
 
@@ -164,6 +166,7 @@ class _Run:
         spec, folders = self._spec, self._folders
         folders.make()
         self._secrets = resolve(spec.secrets, self._root)
+        self._warned = Warned(self._secrets.values())
         if spec.code:
             code.fetch_code(self._storage, spec.code, folders.code)
         inputs = fetch_inputs(self._storage, spec.inputs, folders.inputs)
@@ -188,7 +191,7 @@ class _Run:
 
     def _call(self, inputs: Mapping[str, Any], writers: Mapping[str, Any], progress: Optional[ProgressFile]) -> None:
         spec = self._spec
-        listen(progress)
+        listen(progress, self._warned)
         if spec.entry.command:
             code.set_path(self._folders.code)
             calling.run_command(spec, inputs, writers, self._folders.scratch)
@@ -219,7 +222,8 @@ class _Run:
         environment = recorded(self._spec.imports)
         if self._spec.image:
             environment["image"] = self._spec.image
-        return JobResult(self._spec.job_id, outputs or {}, error, environment, self._started, time.time())
+        job_id, warnings = self._spec.job_id, self._warned.all()
+        return JobResult(job_id, outputs or {}, error, environment, self._started, time.time(), warnings)
 
     def _redacted(self, error: JobError) -> Dict[str, str]:
         values = list(self._secrets.values())
