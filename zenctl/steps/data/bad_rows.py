@@ -145,7 +145,7 @@ class BadRowLog:
         self._limit(part, self.rows)
 
     def finish(self, job: Job, rows: int) -> None:
-        """Tell how many of all rows were left out, `rows` are left. Raises StepError bad_data where that is too many."""
+        """Tell how many rows were left out, and `rows` are left. Raises StepError bad_data where that is too many."""
         every = rows + self.rows
         if self.rows and not rows:
             raise StepError(

@@ -190,7 +190,7 @@ def _staged(
     around: int,
     besides: Sequence[int],
 ) -> dict[int, Callable[[], Iterator[Block]]]:
-    """What Beam's workers make of the parts that are not known, of as many around each, and of some besides, by part."""
+    """What Beam's workers make of the parts that are not known, as many around each, and those `besides`, by part."""
     from zenctl.steps.data import beam_pipeline
 
     every = range(source.parts)

@@ -1,4 +1,4 @@
-"""Leaves the bad rows of a source out: those that it cannot read, and those with a value of another type than declared."""
+"""Leaves bad rows of a source out: those that cannot be read, and those with a value of another type than declared."""
 
 from __future__ import annotations
 

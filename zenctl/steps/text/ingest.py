@@ -90,8 +90,7 @@ class TextSource:
         """The part's rows."""
         for found, bad in self._rows(part):
             if bad:
-                hint = "Mend the line, convert the file (iconv -f WINDOWS-1252 -t UTF-8), or leave such rows out: bad_rows."
-                raise self._refused(part, bad[0], hint)
+                raise self._refused(part, bad[0])
             yield found
 
     def salvage(self, part: int) -> Iterator[pa.RecordBatch | BadRows]:
@@ -130,8 +129,9 @@ class TextSource:
         line = next((number for at, number in enumerate(filled) if at == row), first)
         return StepError(f"{piece.name}:{line}: {problem}", hint, file=str(piece.path), line=line)
 
-    def _refused(self, part: int, bad: BadRow, hint: str) -> StepError:
+    def _refused(self, part: int, bad: BadRow) -> StepError:
         """The error for a row that is no text."""
+        hint = "Convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8."
         piece = next((one for one in self.pieces[part] if one.name == bad.file), self.pieces[part][0])
         line = 0 if bad.file else lines_before(piece.path, piece.offset) + bad.before + 1
         place = f"{piece.name}:{line}" if line else piece.name
