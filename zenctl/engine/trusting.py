@@ -252,6 +252,9 @@ def _places(node: DesiredDatasource, root: Path) -> set[str]:
             waiting += [(str(key), item) for key, item in value.items()]
         elif isinstance(value, (list, tuple)):
             waiting += [(name, item) for item in value]
+        elif isinstance(value, str) and "://" in value and name in PATHS:
+            # Of a bucket, plan shows names and sizes, and the columns of tables: it is no more the fork's to choose.
+            found.add(value)
         elif isinstance(value, str) and "://" in value:
             parts = urlsplit(value)
             found.add(f"{parts.scheme}://{parts.netloc}")

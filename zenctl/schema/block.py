@@ -62,6 +62,11 @@ class SourceModel(BlockModel):
     )
 
     @property
+    def in_bucket(self) -> bool:
+        """Whether its `path` names objects of a bucket instead of files of this machine."""
+        return "://" in str(getattr(self, "path", ""))
+
+    @property
     def asks(self) -> str:
         """Who is asked what, with whose credentials, where that is a server; told to people. It holds no secret."""
         return ""

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.http import Answer, Cut, HttpClient
-from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
+from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece, google_checksum
 from zenctl.jobs.stores.refusals import google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.sources import Slice, Source
@@ -25,6 +25,9 @@ SMALL = 8 << 20
 
 CHUNK = 16 << 20
 """Bytes of such an upload that one request sends: a multiple of 256 KiB."""
+
+LISTED = "name,size,updated,generation,md5Hash,crc32c"
+"""What is asked of an object."""
 
 SESSIONS = 3
 """Uploads to begin before one that the store keeps forgetting is given up."""
@@ -54,7 +57,7 @@ class GcsBucket:
         return self.retry(reading.go_on)
 
     def head(self, key: str) -> Optional[Found]:
-        answer = self.call("GET", self.object_target(key, {"fields": "name,size,updated"}))
+        answer = self.call("GET", self.object_target(key, {"fields": LISTED}))
         if answer is None:
             return None
         return _found(json.loads(answer))
@@ -65,7 +68,7 @@ class GcsBucket:
         return upload(self, key, source, size, mark, overwrite=overwrite)
 
     def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
-        query = {"prefix": prefix, "maxResults": str(most), "fields": "nextPageToken,items(name,size,updated)"}
+        query = {"prefix": prefix, "maxResults": str(most), "fields": f"nextPageToken,items({LISTED})"}
         while True:
             answer = self.call("GET", f"{self._objects}?{urlencode(query)}")
             if answer is None:
@@ -170,7 +173,9 @@ class _Reading:
 
 
 def _found(item: Mapping[str, Any]) -> Found:
-    return Found(str(item["name"]), int(item.get("size", 0)), unix_time(str(item.get("updated", ""))))
+    checksum = google_checksum(str(item.get("md5Hash", "")), str(item.get("crc32c", "")))
+    updated = unix_time(str(item.get("updated", "")))
+    return Found(str(item["name"]), int(item.get("size", 0)), updated, str(item.get("generation", "")), checksum)
 
 
 def unix_time(text: str) -> float:

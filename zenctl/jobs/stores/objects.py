@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import io
+import re
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -65,11 +67,17 @@ class Piece:
 
 @dataclass(frozen=True)
 class Found:
-    """One object as the bucket lists it."""
+    """One object as the bucket lists it. `version` is what `Bucket.read` takes: it changes with each write.
+
+    `checksum` names the content, wherever it lies, by what the store says of it: `md5:HEX`, else `crc32c:BASE64`, else
+    `etag:TAG`, which tells contents apart, too. Of what S3 encrypts with a key of KMS, `md5` is such a tag as well.
+    """
 
     key: str
     size: int
     modified: float
+    version: str = ""
+    checksum: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,11 @@ class ObjectStorage:
         return WORKERS
 
     @property
+    def bucket(self) -> Bucket:
+        """The bucket itself, whatever the prefix."""
+        return self._bucket
+
+    @property
     def uri(self) -> str:
         return f"{self._bucket.uri}/{self._prefix}" if self._prefix else self._bucket.uri
 
@@ -203,14 +216,32 @@ class PartsStorage(ObjectStorage):
             super().delete(path)
 
 
+def open_version(bucket: Bucket, key: str, version: str) -> BinaryIO:
+    """An object's bytes, of this version only. StorageError(NOT_FOUND) if it is not there, or no longer of it."""
+    return io.BufferedReader(_Stream(bucket, key, 0, version), 1 << 17)
+
+
+def google_checksum(md5: str, crc32c: str) -> str:
+    """`Found.checksum` from what Google Cloud Storage says, in base64; composite objects have no MD5."""
+    return f"md5:{base64.b64decode(md5).hex()}" if md5 else f"crc32c:{crc32c}" if crc32c else ""
+
+
+def amazon_checksum(tag: str, encryption: str = "") -> str:
+    """`Found.checksum` from an entity tag of S3. A listing does not say how an object is encrypted."""
+    plain = tag.strip('"')
+    if re.fullmatch("[0-9a-f]{32}", plain) and encryption in ("", "AES256"):
+        return f"md5:{plain}"
+    return f"etag:{plain}" if plain else ""
+
+
 class _Stream(io.RawIOBase):
     """An object's bytes from an offset on, piece by piece; of a big object, the next pieces are read meanwhile."""
 
-    def __init__(self, bucket: Bucket, key: str, offset: int) -> None:
+    def __init__(self, bucket: Bucket, key: str, offset: int, version: str = "") -> None:
         super().__init__()
         self._bucket = bucket
         self._key = key
-        first = bucket.read(key, offset, PIECE, "")
+        first = bucket.read(key, offset, PIECE, version)
         self._version = first.version
         self._checksum = first.checksum if offset == 0 else None
         self._next = offset + len(first.data)

@@ -16,6 +16,9 @@ For every store: `retry_seconds`, `renew` (where to ask for new credentials: `ur
 `ends`. Whatever is left out is found as on a machine of the provider: by its environment and its metadata server.
 """
 
+SOURCES = "sources"
+"""In the same object, for a job that reads a source in buckets: how to reach each of these, by its URI."""
+
 
 def open_store(place: str, told: Optional[Mapping[str, Any]] = None) -> Storage:
     """The store at a `file://`, `gs://` or `s3://` URI or in a folder; StorageError(INVALID) for any other."""

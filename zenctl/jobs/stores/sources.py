@@ -11,7 +11,7 @@ from zenctl.jobs.storage import StorageError
 TIMEOUT = 60.0
 """Seconds that a server may be silent in the midst of an exchange."""
 
-REACH = "Check the network and the endpoint of the artifact store."
+REACH = "Check the network, and the endpoint that is configured."
 """What to do about a server that does not answer."""
 
 BLOCK = 1 << 18

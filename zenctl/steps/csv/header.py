@@ -27,7 +27,13 @@ def read_header(path: Path, delimiter: str, named: bool) -> tuple[str, ...]:
 
     Raises OSError, or HeaderProblem for an empty file, another encoding or format, and a name given twice.
     """
-    raw, line = _first_record(path)
+    with open(path, "rb") as stream:
+        return header_of(stream.read(MAX_HEADER), delimiter, named)
+
+
+def header_of(head: bytes, delimiter: str, named: bool) -> tuple[str, ...]:
+    """The same from how a file begins: its first record, or all of it. Raises HeaderProblem."""
+    raw, line = _first_record(head)
     if not raw.strip():
         raise HeaderProblem("the file is empty", "Check what should have written it.")
     try:
@@ -55,10 +61,8 @@ def shortened(raw: bytes, limit: int = 60) -> str:
     return f"'{shown}{'...' if len(text) > limit else ''}'"
 
 
-def _first_record(path: Path) -> tuple[bytes, int]:
+def _first_record(head: bytes) -> tuple[bytes, int]:
     """The first record that is not empty, without byte order mark, and the number of its first line."""
-    with open(path, "rb") as stream:
-        head = stream.read(MAX_HEADER)
     foreign = foreign_kind(head)
     if foreign is not None:
         kind, remedy = foreign

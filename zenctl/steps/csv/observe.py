@@ -15,6 +15,8 @@ from zenctl.steps.csv.schema import Csv
 from zenctl.steps.data.files import find_files, shown, source_digest, unreadable
 from zenctl.steps.data.observing import other_columns, unknown_columns
 
+NAMES = ("*.csv",)
+
 
 def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     """The source as it is now. Reads a file only if the cache does not know it as it is.
@@ -24,7 +26,7 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     """
     if not isinstance(model, Csv):
         raise TypeError(f"observe takes the block of a csv datasource, not {type(model).__name__}")
-    files = find_files(model.path, root, "csv", ["*.csv"])
+    files = find_files(model.path, root, "csv", NAMES)
     facts, problems = [], []
     columns: tuple[str, ...] = ()
     for path in files.values():

@@ -47,6 +47,7 @@ CSV = DatasourceType(
     model=Csv,
     observe="zenctl.steps.csv.observe:observe",
     implementation="zenctl.steps.csv.ingest:ingest",
+    observe_objects="zenctl.steps.csv.objects:observe_objects",
     imports=("numpy", "pyarrow"),
     version=2,
 )

@@ -30,5 +30,6 @@ IMAGES = DatasourceType(
     model=Images,
     observe="zenctl.steps.images.observe:observe",
     implementation="zenctl.steps.images.ingest:ingest",
+    observe_objects="zenctl.steps.images.objects:observe_objects",
     imports=("numpy", "pyarrow"),
 )

@@ -96,12 +96,14 @@ def salvage(
 
     Numbers and lines count from 0, in the block.
     """
-    try:
-        batch = parse(data, columns)
-        if not _mixed(batch, declared):
-            return batch, []
-    except (FileProblem, Misfit):
-        pass
+    quick = _quick_columns(data, columns)
+    if quick is not None:
+        try:
+            batch = _batch(quick, columns)
+            if not _mixed(batch, declared):
+                return batch, []
+        except Misfit:
+            pass
     good: list[dict[str, Any]] = []
     bad: list[tuple[int, int, bytes, str]] = []
     for number, (line, text, row) in enumerate(rows_or_problems(data, declared, nested=columns.nested)):
@@ -122,12 +124,16 @@ def _mixed(batch: pa.RecordBatch, declared: Mapping[str, str]) -> bool:
 
 def parse(data: bytes, columns: Columns) -> pa.RecordBatch:
     """The rows of a block: int64, float64 and strings. Raises FileProblem, lines counted from 1, and Misfit."""
+    found = _quick_columns(data, columns)
+    return _batch(_listed(rows_of(data, 1), columns) if found is None else found, columns)
+
+
+def _quick_columns(data: bytes, columns: Columns) -> dict[str, Any] | None:
+    """Columns as Arrow reads them, or None if the slow reader must."""
     table = _quick(data, pa.schema([(n, _ARROW[k]) for n, k in columns.kinds.items()])) if columns.plain else None
-    if table is not None and set(table.schema.names) == set(columns.kinds):
-        found = {name: table.column(name).combine_chunks() for name in columns.kinds}
-    else:
-        found = _listed(rows_of(data, 1), columns)
-    return _batch(found, columns)
+    if table is None or set(table.schema.names) != set(columns.kinds):
+        return None
+    return {name: table.column(name).combine_chunks() for name in columns.kinds}
 
 
 def _batch(found: Mapping[str, Any], columns: Columns) -> pa.RecordBatch:

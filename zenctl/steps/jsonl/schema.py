@@ -33,5 +33,6 @@ JSONL = DatasourceType(
     model=Jsonl,
     observe="zenctl.steps.jsonl.observe:observe",
     implementation="zenctl.steps.jsonl.ingest:ingest",
+    observe_objects="zenctl.steps.jsonl.objects:observe_objects",
     imports=("numpy", "pyarrow"),
 )

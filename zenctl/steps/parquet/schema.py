@@ -32,5 +32,6 @@ PARQUET = DatasourceType(
     model=Parquet,
     observe="zenctl.steps.parquet.observe:observe",
     implementation="zenctl.steps.parquet.ingest:ingest",
+    observe_objects="zenctl.steps.parquet.objects:observe_objects",
     imports=("numpy", "pyarrow", "pyarrow.parquet"),
 )

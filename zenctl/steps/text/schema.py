@@ -27,5 +27,6 @@ TEXT = DatasourceType(
     model=Text,
     observe="zenctl.steps.text.observe:observe",
     implementation="zenctl.steps.text.ingest:ingest",
+    observe_objects="zenctl.steps.text.objects:observe_objects",
     imports=("numpy", "pyarrow"),
 )

@@ -23,5 +23,6 @@ TFRECORD = DatasourceType(
     model=TfRecord,
     observe="zenctl.steps.tfrecord.observe:observe",
     implementation="zenctl.steps.tfrecord.ingest:ingest",
+    observe_objects="zenctl.steps.tfrecord.objects:observe_objects",
     imports=("numpy", "pyarrow"),
 )
