@@ -111,6 +111,8 @@ def _compact(value: Any) -> str:
 
 
 def _object(line: bytes, number: int) -> dict[str, Any]:
+    if line.endswith(CUT):
+        raise FileProblem(f"larger than {MAX_ROW:,} bytes: {shortened(line)}", "Write smaller values.", number)
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as problem:
@@ -120,8 +122,6 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
             f"not UTF-8: byte 0x{line[problem.start]:02x} in {shortened(line)}", hint, number, column
         ) from None
     hint = "Write one JSON object a line."
-    if line.endswith(CUT):
-        raise FileProblem(f"larger than {MAX_ROW:,} bytes: {shortened(line)}", hint, number)
     try:
         value = _DECODER.decode(text.strip())
         _compact(value).encode("utf-8")

@@ -14,7 +14,7 @@ from zenctl.jobs.spec import Entry
 from zenctl.jobs.storage import FolderStorage
 from zenctl.runner.memory import StoreMemory
 from zenctl.runner.outputs import store_outputs
-from zenctl.sdk import Dataset, Job, Output
+from zenctl.sdk import Dataset, Job, Output, StepError
 from zenctl.sdk.dataset import DatasetOutput
 from zenctl.sdk.memory import NoMemory
 from zenctl.sdk.snapshot import OTHER_FILES, Cutter
@@ -71,7 +71,12 @@ class Workspace:
         memory = StoreMemory(self.storage, self.notes) if remembers else NoMemory()
         self.warned = []
         alert = lambda *said: self.warned.append(said)  # noqa: E731
-        function(Job(outputs=outputs, memory=memory, scratch=work / "scratch", alert=alert, **order))
+        try:
+            function(Job(outputs=outputs, memory=memory, scratch=work / "scratch", alert=alert, **order))
+        except StepError:
+            for name in names:
+                outputs[name].discard()  # type: ignore[attr-defined]
+            raise
         if kill:
             return {}
         if quarantine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,9 +163,10 @@ def test_clean_data_is_not_warned_of(source: Source) -> None:
     assert (source.kept, source.warned) == ([], [])
 
 
-def test_beam_leaves_out_the_same(source: Source) -> None:
+def test_beam_leaves_out_the_same(tmp_path: Path) -> None:
+    source = Source(tmp_path, "csv")
     good, lines, kept = with_bad(source)
-    made = source.take(lines, "quarantine", processing=DirectProcessing().options({}))
+    made = source.take(lines, "quarantine", processing=DirectProcessing().options())
     assert made.digest == source.take(good, remembers=False).digest
     assert source.kept == kept == sorted(kept, key=lambda row: row["line"])
 
@@ -306,7 +307,3 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
     assert [row["path"] for row in made.data] == ["a.txt", "c.txt"]
     assert space.kept == [{"file": "b.txt", "reason": "not UTF-8: byte 0xff", **text_of(b"tw\xffo")}]
     assert "b.txt: not UTF-8" in space.warned[0][1]
-
-
-def numbers(start: int) -> Iterator[int]:
-    yield from range(start, start + 10)
