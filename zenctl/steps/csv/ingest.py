@@ -19,6 +19,7 @@ from zenctl.steps.data.bad_rows import BadRows, Origin
 from zenctl.steps.data.files import ordered, source_digest
 from zenctl.steps.data.observing import difference
 from zenctl.steps.data.reading import changed, gone
+from zenctl.steps.data.unpacking import in_the_clear
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +35,8 @@ def ingest(job: Job) -> None:
     Raises StepError: source_changed if the content is not what plan saw (`job.expect["source"]`), bad_data for what
     cannot be read, with file and line.
     """
-    ingesting.ingest(job, CsvSource.of(job))
+    with in_the_clear(job) as clear:
+        ingesting.ingest(clear, CsvSource.of(clear))
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from zenctl.steps.data import ingesting
 from zenctl.steps.data.bad_rows import BadRow, BadRows, Origin, shortened_row
 from zenctl.steps.data.files import ordered
 from zenctl.steps.data.line_blocks import blocks
-from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.data.reading import changed, digest_stretch, gone, lines_before, require
+from zenctl.steps.data.unpacking import in_the_clear
 from zenctl.steps.jsonl.kinds import KINDS, merged, together
 from zenctl.steps.jsonl.lines import kind_of, rows_of, rows_or_problems
 from zenctl.steps.jsonl.reading import (
@@ -50,7 +51,8 @@ def ingest(job: Job) -> None:
     Raises StepError: source_changed if the content is not what plan saw (`job.expect["source"]`), bad_data for what
     cannot be read, with file, line and column.
     """
-    ingesting.ingest(job, JsonlSource.of(job))
+    with in_the_clear(job) as clear:
+        ingesting.ingest(clear, JsonlSource.of(clear))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.csv.header import shortened
 from zenctl.steps.data.bad_rows import CUT, MAX_ROW
-from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.problems import FileProblem
 
 _INT = re.compile(r"-?\d{1,19}", re.ASCII)
 _FLOAT = re.compile(r"\s*[-+]?((\d+\.?\d*|\.\d+)(e[-+]?\d+)?|inf|infinity|nan)\s*", re.ASCII | re.IGNORECASE)

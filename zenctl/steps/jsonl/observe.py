@@ -14,12 +14,14 @@ from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.data.files import find_files, source_digest, unreadable
 from zenctl.steps.data.magic import foreign_kind
-from zenctl.steps.data.observing import FileProblem, empty, facts_of, scan_bytes, unknown_columns
+from zenctl.steps.data.observing import empty, facts_of, scan_clear, unknown_columns
+from zenctl.steps.data.problems import FileProblem
+from zenctl.steps.data.unpacking import clear_bytes, clear_head, patterns
 from zenctl.steps.jsonl.kinds import COLUMN, merged
 from zenctl.steps.jsonl.lines import kind_of, rows_of, text_of
 from zenctl.steps.jsonl.schema import Jsonl
 
-NAMES = ("*.jsonl", "*.ndjson")
+NAMES = patterns("*.jsonl", "*.ndjson")
 FORM = "jsonl-1"
 """Counts changes of what `_scan` gives."""
 PROFILE_BYTES = 4 << 20
@@ -56,8 +58,7 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
 
 def _scan(path: Path, *, strict: bool) -> Mapping[str, Any]:
     """Counts lines; `strict`: the first one must be an object."""
-    with open(path, "rb") as stream:
-        head = stream.read(_FIRST)
+    head = clear_head(path, _FIRST)
     foreign = foreign_kind(head)
     if foreign is not None:
         kind, remedy = foreign
@@ -69,7 +70,7 @@ def _scan(path: Path, *, strict: bool) -> Mapping[str, Any]:
     if strict and line and (end or len(head) < _FIRST):
         next(rows_of(line, lead.count(b"\n") + 1), None)
     counter = LineCounter()
-    return {**scan_bytes(path, counter.update), "rows": counter.finish()}
+    return {**scan_clear(path, counter.update), "rows": counter.finish()}
 
 
 def _columns(files: list[Path], model: Jsonl, cache: SourceCache, source: tuple[str, str, int]) -> dict[str, str]:
@@ -85,7 +86,7 @@ def _columns(files: list[Path], model: Jsonl, cache: SourceCache, source: tuple[
     rows: list[bytes] = []
     try:
         for path in files:
-            for _, row in rows_of(path.read_bytes(), 1):
+            for _, row in rows_of(clear_bytes(path), 1):
                 kinds = merged([kinds, {name: kind_of(value) for name, value in row.items()}])
                 text = "\x1f".join(f"{name}\x1e{text_of(row[name])}" for name in sorted(row)).encode()
                 rows.append(blake2b(text, digest_size=8).digest() + (len(text) + 1).to_bytes(4, "big"))

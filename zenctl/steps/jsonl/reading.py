@@ -12,7 +12,7 @@ import pyarrow.json as pj
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.data.narrowing import cast
-from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.jsonl.kinds import COLUMN, together
 from zenctl.steps.jsonl.lines import kind_of, rows_of, rows_or_problems, text_of
 

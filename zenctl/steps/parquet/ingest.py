@@ -18,7 +18,8 @@ from zenctl.sdk.errors import StepError
 from zenctl.steps.data import ingesting
 from zenctl.steps.data.bad_rows import BadRow, BadRows, Origin, shortened_row
 from zenctl.steps.data.files import ordered
-from zenctl.steps.data.observing import FileProblem, difference
+from zenctl.steps.data.observing import difference
+from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.data.reading import changed, digest_stretch, gone, open_file, require
 from zenctl.steps.parquet.conversion import Misfit, converted, kind_of, misfits
 from zenctl.steps.parquet.footer import footer_bytes

@@ -19,6 +19,7 @@ from zenctl.steps.data.bad_rows import CUT, MAX_ROW, BadRow, BadRows, Origin, sh
 from zenctl.steps.data.line_blocks import blocks
 from zenctl.steps.data.pieces import Piece, grouped
 from zenctl.steps.data.reading import changed, gone, lines_before, read_stretch
+from zenctl.steps.data.unpacking import in_the_clear
 from zenctl.steps.text.observe import named_digest
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def ingest(job: Job) -> None:
     Raises StepError: source_changed if the content is not what plan saw (`job.expect["source"]`), bad_data for what is
     no UTF-8, with file and line.
     """
-    ingesting.ingest(job, TextSource.of(job))
+    with in_the_clear(job) as clear:
+        ingesting.ingest(clear, TextSource.of(clear))
 
 
 @dataclass(frozen=True)

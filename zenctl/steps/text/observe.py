@@ -10,11 +10,13 @@ from typing import Any
 from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.steps.data.files import find_files, source_digest
 from zenctl.steps.data.magic import foreign_kind
-from zenctl.steps.data.observing import FileProblem, empty, facts_of, scan_bytes
+from zenctl.steps.data.observing import empty, facts_of, scan_clear
+from zenctl.steps.data.problems import FileProblem
+from zenctl.steps.data.unpacking import clear_head, patterns
 from zenctl.steps.jsonl.observe import LineCounter
 from zenctl.steps.text.schema import Text
 
-NAMES = ("*.txt",)
+NAMES = patterns("*.txt")
 FORM = "text-1"
 """Counts changes of what `_scan` gives."""
 
@@ -46,8 +48,7 @@ def named_digest(kind: str, named: list[str]) -> str:
 
 def _scan(path: Path, *, strict: bool) -> Mapping[str, Any]:
     """Counts lines; `strict`: no NUL bytes may stand at the beginning."""
-    with open(path, "rb") as stream:
-        head = stream.read(1 << 16)
+    head = clear_head(path, 1 << 16)
     foreign = foreign_kind(head)
     if foreign is not None or (strict and b"\0" in head):
         kind = foreign[0] if foreign is not None else "binary: it holds NUL bytes"
@@ -55,4 +56,4 @@ def _scan(path: Path, *, strict: bool) -> Mapping[str, Any]:
         hint = f"Convert it first: {remedy}." if remedy else "Name files of text."
         raise FileProblem(f"not text in UTF-8 but {kind}", hint)
     counter = LineCounter()
-    return {**scan_bytes(path, counter.update), "rows": counter.finish()}
+    return {**scan_clear(path, counter.update), "rows": counter.finish()}
