@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, runtime_checkable
 
@@ -62,11 +62,20 @@ class BadRows:
     rows: tuple[BadRow, ...]
 
 
+class Lines(Protocol):
+    """Where units of a file begin."""
+
+    def line(self, number: int) -> int:
+        """The line on which the unit begins, which counts from 0."""
+        ...
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a part lies: the name of its file (or table), and how many `unit`s of it lie before the part.
 
-    With `path`, units are lines, and `before` is not known yet: they are to be counted up to `offset`.
+    With `path`, a unit is a line there, and `before` is not known yet: they are to be counted up to `offset`. `lines`
+    tells on which line of the file a unit begins that is not a line itself.
     """
 
     name: str
@@ -74,6 +83,7 @@ class Origin:
     before: int = 0
     path: Path | None = None
     offset: int = 0
+    lines: Lines | None = None
 
 
 @runtime_checkable
@@ -195,7 +205,7 @@ class _Lines:
                     self.offset += len(chunk)
         except OSError as problem:
             raise gone(origin.path, problem) from problem
-        return Origin(origin.name, origin.unit, self.count)
+        return replace(origin, before=self.count, path=None)
 
 
 class KeptRows:
@@ -233,6 +243,8 @@ def _told(origin: Origin, row: BadRow) -> str:
     if row.file:
         return f"{row.file}: {row.reason}"
     number = origin.before + row.before + 1
+    if origin.lines is not None:
+        return f"{origin.name}:{origin.lines.line(number - 1)}: {origin.unit} {number:,}: {row.reason}"
     if origin.unit == "line":
         return f"{origin.name}:{number}: {row.reason}"
     return f"{origin.name}: {origin.unit} {number:,}: {row.reason}"
@@ -240,7 +252,11 @@ def _told(origin: Origin, row: BadRow) -> str:
 
 def _line(origin: Origin, row: BadRow) -> bytes:
     """A bad row as JSON; bytes that are no UTF-8 in base64."""
-    place = {"file": row.file} if row.file else {"file": origin.name, origin.unit: origin.before + row.before + 1}
+    place: dict[str, Any] = (
+        {"file": row.file} if row.file else {"file": origin.name, origin.unit: origin.before + row.before + 1}
+    )
+    if origin.lines is not None:
+        place["line"] = origin.lines.line(origin.before + row.before)
     found: dict[str, Any] = {**place, "reason": row.reason}
     try:
         found["text"] = row.text.decode("utf-8")

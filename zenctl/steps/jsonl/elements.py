@@ -142,7 +142,8 @@ class _Layout:
         begins = begins if self._opened is None else [self._opened, *begins]
         ends = found[(steps < 0) & (depths == base)].tolist()
         self._opened = begins[len(ends)] if len(begins) > len(ends) else None
-        done, objects = 0, []
+        done = 0
+        objects: list[tuple[int, bytes]] = []
         for begin, end in zip(begins, ends, strict=False):
             gap = self._held[done:begin]
             if not (self._after_value and base and gap.strip() == b","):
@@ -179,7 +180,8 @@ class _Layout:
             return
         missing = FileProblem("a comma is missing between elements", _HINT, self._line)
         values = []
-        for token in _TOKEN.findall(gap):
+        for found in _TOKEN.finditer(gap):
+            token = found[1]
             if token == b",":
                 if not self._after_value or not self._base:
                     raise FileProblem("a comma stands where an element should be", _HINT, self._line)
@@ -187,7 +189,7 @@ class _Layout:
                 continue
             if self._after_value and self._base:
                 raise missing
-            values.append((self._line, token))
+            values.append((self._line + gap.count(_LF, 0, found.start(1)), token))
             self._after_value = True
         self._put(values)
         if object_follows and self._after_value and self._base:

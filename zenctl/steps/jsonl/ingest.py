@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from zenctl.diagnostics import did_you_mean
-from zenctl.digests import sha256_json
+from zenctl.digests import sha256_file, sha256_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.csv.cutting import PartSize, Span, cut_file
@@ -20,6 +22,7 @@ from zenctl.steps.data.line_blocks import blocks
 from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.data.reading import changed, digest_stretch, gone, lines_before, require
 from zenctl.steps.data.unpacking import in_the_clear
+from zenctl.steps.jsonl.elements import Elements, lay_out
 from zenctl.steps.jsonl.kinds import KINDS, merged, together
 from zenctl.steps.jsonl.lines import kind_of, rows_of, rows_or_problems
 from zenctl.steps.jsonl.reading import (
@@ -55,20 +58,60 @@ def ingest(job: Job) -> None:
         ingesting.ingest(clear, JsonlSource.of(clear))
 
 
+def ingest_json(job: Job) -> None:
+    """The same of files that hold an array of objects, or objects one after the other."""
+    with in_the_clear(job) as clear, TemporaryDirectory(prefix="lines-", dir=job.scratch.absolute()) as folder:
+        ingesting.ingest(clear, JsonlSource.of(clear, laid=_laid_out(clear, Path(folder))))
+
+
+def _laid_out(job: Job, folder: Path) -> dict[str, Laid]:
+    """The files' objects as lines, by the names of their locations. Raises StepError."""
+    found: dict[str, Laid] = {}
+    for number, (name, location) in enumerate(sorted(job.locations.items())):
+        path, lines = Path(location), folder / str(number) / Path(location).name
+        lines.parent.mkdir()
+        try:
+            elements, sha256 = lay_out(path, lines, lines.parent / "places of elements")
+        except OSError as problem:
+            if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise gone(path, problem) from problem
+        except FileProblem as problem:
+            require("jsonl", [sha256_file(one) for one in ordered(job.locations)], job.locations, job.expect)
+            place = f"{path.name}:{problem.line}" if problem.line else path.name
+            raise StepError(f"{place}: {problem.message}", problem.hint, str(path), problem.line) from problem
+        found[name] = Laid(lines, elements, sha256)
+    return found
+
+
+@dataclass(frozen=True)
+class Laid:
+    """The lines that were made of a file, what tells where they come from, and the SHA-256 of the file."""
+
+    lines: Path
+    elements: Elements
+    sha256: str
+
+
 @dataclass(frozen=True)
 class JsonlSource:
-    """Files, cut into parts; see `steps.data.sources.Source`. `cut` has each part's file and place."""
+    """Files, cut into parts; see `steps.data.sources.Source`. `cut` has each part's file and place.
+
+    `elements` are those of files whose lines were made of something else.
+    """
 
     files: tuple[Path, ...]
     cut: tuple[tuple[int, Span], ...]
     columns: Columns
     given: Mapping[str, str]
     """Types that the block declares; `columns` has them for all columns."""
+    elements: tuple[Elements, ...] = ()
 
     @classmethod
-    def of(cls, job: Job, size: PartSize | None = None) -> JsonlSource:
+    def of(cls, job: Job, size: PartSize | None = None, laid: Mapping[str, Laid] | None = None) -> JsonlSource:
         """The source of a job. Parts that are not known are parsed for the kinds of their values. Raises StepError."""
-        files = ordered(job.locations)
+        made = [laid[name] for name in sorted(laid)] if laid is not None else []
+        files = [one.lines for one in made] or ordered(job.locations)
         digests, parts = [], []
         for number, path in enumerate(files):
             try:
@@ -77,15 +120,16 @@ class JsonlSource:
                 raise gone(path, problem) from problem
             digests.append(cut.sha256)
             parts += [(number, span) for span in cut.spans]
-        require("jsonl", digests, job.locations, job.expect)
+        require("jsonl", [one.sha256 for one in made] or digests, job.locations, job.expect)
         declared = dict(job.params["types"])
         nested = job.params["nested"] == "text"
         tolerant = job.params.get("bad_rows", "fail") != "fail"
-        source = cls(tuple(files), tuple(parts), Columns({}, {}, nested), declared)
+        elements = tuple(one.elements for one in made)
+        source = cls(tuple(files), tuple(parts), Columns({}, {}, nested), declared, elements)
         kinds = source._kinds(job, tolerant=tolerant)
         source._refuse(kinds, tolerant=tolerant)
         types = column_types(kinds, declared, list(kinds))
-        return cls(source.files, source.cut, Columns(kinds, types, nested), declared)
+        return cls(source.files, source.cut, Columns(kinds, types, nested), declared, elements)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,7 +188,10 @@ class JsonlSource:
     def origin(self, part: int) -> Origin:
         """The part's file and place."""
         number, span = self.cut[part]
-        return Origin(self.files[number].name, path=self.files[number], offset=span.offset)
+        path = self.files[number]
+        if self.elements:
+            return Origin(path.name, "element", 0, path, span.offset, self.elements[number])
+        return Origin(path.name, path=path, offset=span.offset)
 
     def locate(self, part: int, row: int, problem: str) -> StepError:
         """With the file and line of a row."""
@@ -155,7 +202,7 @@ class JsonlSource:
             for line, _ in rows_of(block, 1):
                 if row == 0:
                     hint = "Correct the value, or declare the column with a wider type."
-                    return StepError(f"{path.name}:{first + line}: {problem}", hint, str(path), first + line)
+                    return self._error(number, first + line, FileProblem(problem, hint))
                 row -= 1
             first += block.count(b"\n")
         return StepError(f"{path.name}: {problem}", "Check what should have written it.", file=str(path))
@@ -179,7 +226,16 @@ class JsonlSource:
         path = self.files[number]
         if digest_stretch(path, span.offset, span.length) != span.sha256:
             return changed(path)
-        line = lines_before(path, span.offset) + lines + problem.line
+        return self._error(number, lines_before(path, span.offset) + lines + problem.line, problem)
+
+    def _error(self, number: int, line: int, problem: FileProblem) -> StepError:
+        """The error for a problem on a line of a file."""
+        path = self.files[number]
+        if self.elements:
+            found = self.elements[number]
+            begin = found.line(line - 1)
+            message = f"{path.name}:{begin}: element {line:,}: {problem.message}"
+            return StepError(message, problem.hint, file=str(found.source), line=begin)
         place = f"{path.name}:{line}:{problem.column}" if problem.column else f"{path.name}:{line}"
         return StepError(f"{place}: {problem.message}", problem.hint, file=str(path), line=line)
 

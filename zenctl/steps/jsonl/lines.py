@@ -18,6 +18,9 @@ _FLOAT = re.compile(r"\s*[-+]?((\d+\.?\d*|\.\d+)(e[-+]?\d+)?|inf|infinity|nan)\s
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
+_BLANK = " \t\r\n"
+
+
 class Digits(str):
     """A number as it is written."""
 
@@ -41,6 +44,36 @@ def rows_of(data: bytes, first: int) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in enumerate(data.removeprefix(BYTE_ORDER_MARK).split(b"\n"), first):
         if line.strip():
             yield number, _object(line, number)
+
+
+def elements_of(data: bytes) -> Iterator[bytes]:
+    """The elements of an array, or values one after the other, each on one line. Raises FileProblem for no JSON."""
+    hint = "Write one array of objects: [{...}, {...}]."
+    try:
+        text = data.removeprefix(BYTE_ORDER_MARK).decode("utf-8")
+        body = text.strip(_BLANK)
+        array = body.startswith("[") and body.endswith("]")
+        at, end = (1, len(body) - 1) if array else (0, len(body))
+        first = True
+        while (at := _next(body, at, end, comma=array and not first)) < end:
+            _, after = _DECODER.raw_decode(body, at)
+            yield body[at:after].replace("\n", "\r").encode("utf-8")
+            at, first = after, False
+    except (ValueError, RecursionError, _Twice) as problem:
+        raise FileProblem(f"no JSON: {problem}", hint) from problem
+
+
+def _next(text: str, at: int, end: int, *, comma: bool) -> int:
+    """Where the next value begins, which a comma must stand before; `end` if there is none. Raises ValueError."""
+    while at < end and text[at] in _BLANK:
+        at += 1
+    if at < end and comma:
+        if text[at] != ",":
+            raise ValueError("a comma is missing")
+        at = _next(text, at + 1, end, comma=False)
+        if at == end:
+            raise ValueError("a comma too much")
+    return at
 
 
 def rows_or_problems(

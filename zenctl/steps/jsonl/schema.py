@@ -27,6 +27,27 @@ class Jsonl(RowsModel):
     )
 
 
+class Json(Jsonl):
+    """The block's attributes."""
+
+    path: str = attribute(
+        "A file, a folder (every *.json below it) or a pattern such as data/2024-*.json, relative to the "
+        "configuration's folder. Several files are read in the order of their names.",
+        fingerprint=False,
+        min_length=1,
+    )
+
+
+JSON = DatasourceType(
+    name="json",
+    description="JSON in UTF-8: one array of objects a file, or objects one after the other; otherwise as jsonl.",
+    model=Json,
+    observe="zenctl.steps.jsonl.observe_json:observe",
+    implementation="zenctl.steps.jsonl.ingest:ingest_json",
+    observe_objects="zenctl.steps.jsonl.objects:observe_objects",
+    imports=("numpy", "pyarrow"),
+)
+
 JSONL = DatasourceType(
     name="jsonl",
     description="JSON Lines in UTF-8: one object a line, whose keys are the columns; a missing key is a missing value.",

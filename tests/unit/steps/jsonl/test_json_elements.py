@@ -30,7 +30,7 @@ def laid_out(root: Path, data: bytes) -> list[tuple[int, bytes]]:
     return [(found.line(at), line) for at, line in enumerate(lines)]
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.dictionaries(st.text("ab{", max_size=2), VALUE, max_size=3), max_size=8),
     indent=st.sampled_from([None, 0, 1]),
