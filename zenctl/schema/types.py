@@ -57,6 +57,14 @@ class StepType:
     mlmd_type: str = "Process"
 
 
+def snapshot_outputs(attributes: Mapping[str, Any]) -> Mapping[str, OutputDecl]:
+    """The outputs of a datasource: the snapshot and, if rows can go there, `quarantine`."""
+    outputs = {"data": OutputDecl("Dataset", "the snapshot")}
+    if attributes.get("bad_rows") == "quarantine":
+        outputs["quarantine"] = OutputDecl("Anomalies", "bad_rows.jsonl: the rows that were left out, and why")
+    return outputs
+
+
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """A datasource as it is now, seen without parsing it.
@@ -119,7 +127,8 @@ class DatasourceType:
     """A datasource type. `observe` names an `Observe` function, light enough for plan.
 
     `observe_objects` names an `ObserveObjects` function; a type without one reads nothing in buckets.
-    `implementation` is a function of one `zenctl.sdk.Job` that writes the snapshot as its output `data`.
+    `implementation` is a function of one `zenctl.sdk.Job` that writes the snapshot as its output `data`, and, where the
+    model is a `RowsModel` that says so, `quarantine`.
     """
 
     name: str

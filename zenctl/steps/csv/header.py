@@ -7,6 +7,8 @@ from pathlib import Path
 
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.data.magic import foreign_kind
+from zenctl.steps.data.problems import FileProblem
+from zenctl.steps.data.unpacking import clear_head
 
 MAX_HEADER = 4 << 20
 """A first record longer than this is no header."""
@@ -25,10 +27,13 @@ class HeaderProblem(Exception):
 def read_header(path: Path, delimiter: str, named: bool) -> tuple[str, ...]:
     """Names of the columns; those without one, and all if not `named`, are column_1 and so on.
 
-    Raises OSError, or HeaderProblem for an empty file, another encoding or format, and a name given twice.
+    Raises OSError, or HeaderProblem for an empty file, another encoding or format, a name given twice, and damage.
     """
-    with open(path, "rb") as stream:
-        return header_of(stream.read(MAX_HEADER), delimiter, named)
+    try:
+        head = clear_head(path, MAX_HEADER)
+    except FileProblem as problem:
+        raise HeaderProblem(problem.message, problem.hint) from problem
+    return header_of(head, delimiter, named)
 
 
 def header_of(head: bytes, delimiter: str, named: bool) -> tuple[str, ...]:

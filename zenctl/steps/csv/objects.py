@@ -15,7 +15,8 @@ from zenctl.steps.csv.header import HeaderProblem, header_of
 from zenctl.steps.csv.observe import NAMES
 from zenctl.steps.csv.schema import Csv
 from zenctl.steps.data.objects import ObjectFile, find_objects, looked_at, state_of
-from zenctl.steps.data.observing import FileProblem, other_columns, unknown_columns
+from zenctl.steps.data.observing import other_columns, unknown_columns
+from zenctl.steps.data.problems import FileProblem
 
 HEAD = 16 << 10
 """Bytes in which the header is looked for: nothing is told of one that is longer."""

@@ -18,7 +18,8 @@ from zenctl.jobs.stores.objects import PAGE, Bucket, Found, ObjectStorage
 from zenctl.schema import SourceCache, SourceState
 from zenctl.schema.types import Buckets
 from zenctl.steps.data.files import source_digest
-from zenctl.steps.data.observing import FileProblem, empty, placed
+from zenctl.steps.data.observing import empty, placed
+from zenctl.steps.data.problems import FileProblem
 
 SCHEMES = ("gs", "s3")
 

@@ -13,8 +13,8 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.csv.cutting import PartSize
 from zenctl.steps.data import ingesting
-from zenctl.steps.data.observing import FileProblem
 from zenctl.steps.data.pieces import Piece, grouped, whole_digest
+from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.data.reading import changed, gone, read_stretch
 from zenctl.steps.images.formats import problem_of
 from zenctl.steps.images.listing import IMAGE, by_folder, images_of, labelled

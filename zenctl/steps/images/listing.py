@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from zenctl.diagnostics import did_you_mean
-from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.problems import FileProblem
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 COLUMNS = ("file", "label")

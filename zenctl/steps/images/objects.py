@@ -8,7 +8,8 @@ from zenctl.diagnostics import DiagnosticError, error
 from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.schema.types import Buckets
 from zenctl.steps.data.objects import content_digest, find_objects, locations_of, state_of
-from zenctl.steps.data.observing import FileProblem, empty, placed
+from zenctl.steps.data.observing import empty, placed
+from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.images.listing import IMAGE, by_folder, is_image
 from zenctl.steps.images.observe import images_digest
 from zenctl.steps.images.schema import Images

@@ -6,7 +6,8 @@ from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.schema.types import Buckets
 from zenctl.steps.data.objects import find_objects, state_of
 from zenctl.steps.jsonl.observe import NAMES
-from zenctl.steps.jsonl.schema import Jsonl
+from zenctl.steps.jsonl.observe_json import NAMES as OTHER_NAMES
+from zenctl.steps.jsonl.schema import Json, Jsonl
 
 
 def observe_objects(model: BlockModel, buckets: Buckets, cache: SourceCache) -> SourceState:  # noqa: ARG001 - none is read
@@ -16,4 +17,5 @@ def observe_objects(model: BlockModel, buckets: Buckets, cache: SourceCache) -> 
     """
     if not isinstance(model, Jsonl):
         raise TypeError(f"observe_objects takes the block of a jsonl datasource, not {type(model).__name__}")
-    return state_of("jsonl", find_objects(model.path, buckets, "jsonl", NAMES))
+    kind, names = ("json", OTHER_NAMES) if isinstance(model, Json) else ("jsonl", NAMES)
+    return state_of("jsonl", find_objects(model.path, buckets, kind, names))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.problems import FileProblem
 
 MAGIC = b"PAR1"
 ENCRYPTED = b"PARE"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from zenctl.schema import DatasourceType, SourceModel, attribute
+from zenctl.schema import DatasourceType, RowsModel, attribute
 
 
-class Parquet(SourceModel):
+class Parquet(RowsModel):
     """The block's attributes."""
 
     path: str = attribute(
