@@ -32,7 +32,7 @@ from zenctl.steps.data.files import find_files
 from zenctl.steps.data.objects import content_digest, find_objects
 from zenctl.steps.data.testing import MemoryCache, SourceCase, observed, run
 from zenctl.steps.images.schema import IMAGES, Images
-from zenctl.steps.jsonl.schema import JSONL, Jsonl
+from zenctl.steps.jsonl.schema import JSON, JSONL, Json, Jsonl
 from zenctl.steps.parquet.schema import PARQUET, Parquet
 from zenctl.steps.text.schema import TEXT, Text
 from zenctl.steps.tfrecord.schema import TFRECORD, TfRecord
@@ -251,6 +251,9 @@ def write(kind: str, folder: Path) -> None:
     elif kind == "jsonl":
         for at, path in enumerate((one / "b.jsonl", two / "a.ndjson")):
             path.write_text(f'{{"x": {at}, "t": "a"}}\n{{"t": null, "x": 2.5}}\n')
+    elif kind == "json":
+        (one / "b.json").write_text('[{"x": 1, "t": "a"}, {"x": 2.5}]')
+        (two / "a.json").write_text('{"x": 3, "t": "b"}')
     elif kind == "text":
         (one / "b.txt").write_text("one\n\ntwo\n")
         (two / "a.txt").write_text("three")
@@ -269,6 +272,7 @@ def write(kind: str, folder: Path) -> None:
 CASES: list[tuple[DatasourceType, dict[str, Any]]] = [
     (CSV, {}),
     (JSONL, {}),
+    (JSON, {}),
     (TEXT, {}),
     (TEXT, {"row": "file"}),
     (TFRECORD, {}),
@@ -276,7 +280,15 @@ CASES: list[tuple[DatasourceType, dict[str, Any]]] = [
     (IMAGES, {}),
     (IMAGES, {"labels": "labels.csv"}),
 ]
-MODELS = {"csv": Csv, "jsonl": Jsonl, "text": Text, "tfrecord": TfRecord, "parquet": Parquet, "images": Images}
+MODELS = {
+    "csv": Csv,
+    "jsonl": Jsonl,
+    "json": Json,
+    "text": Text,
+    "tfrecord": TfRecord,
+    "parquet": Parquet,
+    "images": Images,
+}
 
 
 def taken(type: DatasourceType, model: SourceModel, state: SourceState, folder: Path, bucket: MemoryBucket) -> str:
