@@ -50,7 +50,7 @@ class Translation:
         self, project: str, find: Callable[[str], Stored], partitions: Callable[[str], Any], routines: dict[str, Any]
     ) -> None:
         self.connection = duckdb.connect()
-        self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute("SET TimeZone = 'UTC'; CREATE TEMP MACRO rand() AS random()")
         self.read = Read()
         self._project = project
         self._find = find

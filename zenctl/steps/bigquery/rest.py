@@ -89,6 +89,8 @@ class Rest:
     retry: Retrying = field(default_factory=Retrying)
     _session: Any = None
     _project: str = ""
+    _location: str = ""
+    """Where the last table lies that was looked at, or the last query would have run."""
 
     @classmethod
     def of(cls, service: Service) -> Rest:
@@ -110,6 +112,7 @@ class Rest:
         project, dataset, table = split_name(name)
         path = f"/projects/{quote(project)}/datasets/{quote(dataset)}/tables/{quote(table)}"
         found, headers = self._call("GET", path)
+        self._location = str(found.get("location", ""))
         return found, parsedate_to_datetime(headers["Date"]).timestamp()
 
     def routine(self, name: str) -> Json:
@@ -120,12 +123,17 @@ class Rest:
 
     def dry_run(self, query: str) -> Json:
         """The `statistics` of a query that is looked at and not run; costs nothing."""
-        body = {"jobReference": self._reference(), "configuration": {"dryRun": True, "query": self._query(query)}}
-        statistics: Json = self._call("POST", self._jobs, body)[0]["statistics"]
+        body = {
+            "jobReference": self._reference(self.service.location),
+            "configuration": {"dryRun": True, "query": self._query(query)},
+        }
+        job = self._call("POST", self._jobs, body)[0]
+        self._location = str(job.get("jobReference", {}).get("location", ""))
+        statistics: Json = job["statistics"]
         return statistics
 
     def result(self, query: str) -> str:
-        """Run a query; the table that holds its rows for a day."""
+        """Run a query that was dry-run before; the table that holds its rows for a day."""
         job = self._run(query)
         at = f"{self._jobs}/{job['jobId']}"
         done = self._call("GET", at, query=self._placed(job))[0]
@@ -133,7 +141,7 @@ class Rest:
         return f"{place['projectId']}.{place['datasetId']}.{place['tableId']}"
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Run a query with a small result; its rows, each value as text, or None."""
+        """Run a query with a small result, on tables that were looked at, or dry-run before; its rows, each value as text, or None."""
         job = self._run(query)
         asked = {**self._placed(job), "maxResults": "10000"}
         found: list[tuple[Any, ...]] = []
@@ -146,8 +154,8 @@ class Rest:
 
     def _run(self, query: str) -> dict[str, str]:
         """Run a query to its end; where its job is."""
-        reference = self._reference()
-        # A request that is repeated cannot begin a second query: the name is ours.
+        # A request that is repeated cannot begin a second query: the name is ours. A job is found again by its location.
+        reference = self._reference(self.service.location or self._location)
         body = {"jobReference": reference, "configuration": {"query": self._query(query)}}
         started, _ = self._call("POST", self._jobs, body, taken={"jobReference": reference})
         job = {**reference, **started["jobReference"]}
@@ -162,8 +170,8 @@ class Rest:
     def _jobs(self) -> str:
         return f"/projects/{self.payer}/jobs"
 
-    def _reference(self) -> dict[str, str]:
-        place = {"location": self.service.location} if self.service.location else {}
+    def _reference(self, location: str = "") -> dict[str, str]:
+        place = {"location": location} if location else {}
         return {"projectId": self.payer, "jobId": f"zenctl-{uuid.uuid4()}", **place}
 
     def _query(self, text: str) -> dict[str, Any]:
@@ -235,7 +243,8 @@ def translated(call: Callable[[], T]) -> T:
         raise StorageError("TRANSIENT", f"Google's token server cannot be reached: {error}", _REACH) from error
     except auth.GoogleAuthError as error:
         text = str(error.args[0] if error.args else error).splitlines()[0]
-        said = "there are no credentials" if "not found" in text else f"the credentials are refused: {text}"
+        known = not text.startswith("Your default credentials were not found")
+        said = f"the credentials are refused: {text}" if known else "there are no credentials"
         raise StorageError("UNAUTHORIZED", f"BigQuery: {said}", LOG_IN) from error
     except requests.exceptions.SSLError as error:
         raise StorageError("INVALID", f"BigQuery does not prove who it is: {error}", _REACH) from error

@@ -13,7 +13,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "table": ({}, {}),
     "partitioned": (BY_DAY, {}),
     "range-partitioned": (BY_ID, {}),
-    "ranges": ({}, {"partition": "id", "partition_size": 90}),
+    "ranges": ({}, {"partition": "id", "partition_size": 400}),
     "filtered": (BY_DAY, {"filter": "x >= 0 or `word` = 'a'", "columns": ["word", "id"]}),
     "query": ({}, {"query": "select * from `penguins-prod.{dataset}.orders`"}),
 }
