@@ -141,7 +141,10 @@ class Rest:
         return f"{place['projectId']}.{place['datasetId']}.{place['tableId']}"
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Run a query with a small result, on tables that were looked at, or dry-run before; its rows, each value as text, or None."""
+        """The rows of a query with a small result, each value as text, or None.
+
+        It was dry-run before, or reads a table that was looked at.
+        """
         job = self._run(query)
         asked = {**self._placed(job), "maxResults": "10000"}
         found: list[tuple[Any, ...]] = []
@@ -154,7 +157,7 @@ class Rest:
 
     def _run(self, query: str) -> dict[str, str]:
         """Run a query to its end; where its job is."""
-        # A request that is repeated cannot begin a second query: the name is ours. A job is found again by its location.
+        # A request that is repeated cannot begin a second query: the name is ours. It is found again by its location.
         reference = self._reference(self.service.location or self._location)
         body = {"jobReference": reference, "configuration": {"query": self._query(query)}}
         started, _ = self._call("POST", self._jobs, body, taken={"jobReference": reference})
