@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -43,14 +44,21 @@ def statement(query: str) -> str:
     return word if word in _WRITING else "SELECT"
 
 
+@lru_cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """An empty database; what its cursors register is theirs alone."""
+    made = duckdb.connect(config={"threads": "1"})
+    made.execute("SET GLOBAL TimeZone = 'UTC'; CREATE MACRO rand() AS random()")
+    return made
+
+
 class Translation:
     """One query, with what it reads registered at a connection of its own."""
 
     def __init__(
         self, project: str, find: Callable[[str], Stored], partitions: Callable[[str], Any], routines: dict[str, Any]
     ) -> None:
-        self.connection = duckdb.connect()
-        self.connection.execute("SET TimeZone = 'UTC'; CREATE TEMP MACRO rand() AS random()")
+        self.connection = _database().cursor()
         self.read = Read()
         self._project = project
         self._find = find

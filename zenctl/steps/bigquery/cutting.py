@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,45 +52,53 @@ def partitions_query(table: str) -> str:
 
 
 def partitions_of(rows: Sequence[Sequence[Any]]) -> list[Partition]:
-    """From the rows of that query."""
-    return [Partition(str(id), int(n or 0), int(size or 0), str(at)) for id, n, size, at in rows]
+    """From the rows of that query. What lies outside of all ranges may come in two rows, by tier of storage."""
+    found: dict[str, Partition] = {}
+    for id, count, size, changed in sorted(rows, key=str):
+        known = found.get(str(id), Partition(str(id), 0, 0, ""))
+        when = f"{known.changed} {changed}".strip()
+        found[str(id)] = Partition(str(id), known.rows + int(count or 0), known.bytes + int(size or 0), when)
+    return list(found.values())
 
 
 def of_partitions(table: Any, how: Partitioning, type: str, found: Sequence[Partition]) -> list[Part]:
-    """Parts of partitions that follow each other, a few MiB each. `table` are its facts that no partition tells,
-    `type` is the column's.
+    """Parts of partitions that follow each other, a few MiB each; missing values come last.
 
-    Missing values come last; before them what lies outside of the ranges. Raises StorageError for what is not known.
+    `table` are facts of the table that no partition tells, `type` is that of the column. Empty if there are rows of
+    which it is not known where they lie.
     """
-    bounded = sorted((_bounds(p.id, how), p) for p in found if not p.id.startswith("__") and p.rows)
     digests = {p.id: sha256_json([table, how.column, p.id, p.rows, p.bytes, p.changed]) for p in found}
+    special = {p.id: p for p in found if p.id.startswith("__") and p.rows}
+    parts = _bounded(how, type, [p for p in found if not p.id.startswith("__") and p.rows], digests)
+    column = _quoted(how.column)
+    outside = special.pop("__UNPARTITIONED__", None)
+    if outside is not None:
+        if how.unit != "RANGE":
+            return []
+        # How many rows are on which side is not told.
+        low = Part(f"{column} < {how.start}", f"{how.column} before {how.start}", f"{digests[outside.id]}-low")
+        high = Part(f"{column} >= {how.end}", f"{how.column} from {how.end}", f"{digests[outside.id]}-high")
+        parts = [low, *parts, high]
+    missing = special.pop("__NULL__", None)
+    if missing is not None:
+        parts.append(Part(f"{column} IS NULL", f"those without {how.column}", digests[missing.id], missing.rows))
+    return [] if special else parts
+
+
+def _bounded(how: Partitioning, type: str, found: Sequence[Partition], digests: Mapping[str, str]) -> list[Part]:
+    bounded = sorted((_bounds(p.id, how), p) for p in found)
     ends = Grouping(SIZE).add(
         np.array([p.bytes for _, p in bounded], dtype=np.int64),
         np.array([int(digests[p.id][:8], 16) for _, p in bounded], dtype=np.uint32),
     )
     parts, begin = [], 0
     for end in sorted({*(end + 1 for end in ends), len(bounded)} - {0}):
-        group = bounded[begin:end]
-        begin = end
+        group, begin = bounded[begin:end], end
         (low, _), (_, high) = group[0][0], group[-1][0]
         condition = _between(how.column, _literal(low, type), _literal(high, type))
         words = f"{how.column} from {low} to before {high}"
         digest = sha256_json([digests[p.id] for _, p in group])
         parts.append(Part(condition, words, digest, sum(p.rows for _, p in group)))
-    outside = {
-        "__UNPARTITIONED__": (
-            f"({_quoted(how.column)} < {how.start} OR {_quoted(how.column)} >= {how.end})",
-            f"{how.column} outside of {how.start} to {how.end}",
-        ),
-        "__NULL__": (f"{_quoted(how.column)} IS NULL", f"those without {how.column}"),
-    }
-    special = {p.id: p for p in found if p.id.startswith("__") and p.rows}
-    for name, (condition, words) in outside.items():
-        partition = special.pop(name, None)
-        if partition is not None:
-            parts.append(Part(condition, words, digests[name], partition.rows))
-    if special or (how.unit != "RANGE" and any(p.id == "__UNPARTITIONED__" and p.rows for p in found)):
-        raise StorageError("INVALID", "the table has rows that are in no partition yet", "Wait until they are.")
     return parts
 
 

@@ -19,6 +19,7 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.bigquery import cutting
 from zenctl.steps.bigquery.cutting import Part
+from zenctl.steps.bigquery.facts import Table
 from zenctl.steps.bigquery.looking import Looked, look
 from zenctl.steps.bigquery.reading import Reader, Reading
 from zenctl.steps.bigquery.rest import Rest, Service
@@ -90,17 +91,12 @@ class BigQuerySource:
         if column:
             return self._in_ranges(column, looked)
         table = looked.table
-        # Partitions are told as they are now.
-        if table is None or table.partitioning is None or self.found["snapshot_time"]:
+        if table is None or table.partitioning is None:
             return self
-        how = table.partitioning
-        type = next(f.type for f in table.fields if f.name == how.column)
-        told = cutting.partitions_of(rest.rows(cutting.partitions_query(table.name)))
-        if sum(partition.rows for partition in told) != table.rows:
-            raise StorageError("TRANSIENT", f"the partitions of {table.name} do not hold all of its rows", _AGAIN)
-        facts = [table.name, table.created, table.facts["fields"], self.found["filter"]]
-        parts = cutting.of_partitions(facts, how, type, told)
-        return replace(self, key=how.column, cut=tuple(parts))
+        # Rows come in the same order whether the table can be cut or not.
+        whole = replace(self, key=table.partitioning.column)
+        parts = () if self.found["snapshot_time"] else _partitions(rest, table, self.found["filter"])
+        return replace(whole, cut=parts) if parts else whole
 
     def _in_ranges(self, column: str, looked: Looked) -> BigQuerySource:
         fields = looked.table.fields if looked.table is not None else looked.fields
@@ -190,6 +186,27 @@ class BigQuerySource:
         """Raises StepError source_changed if the source is no more what it was."""
         if look(Rest.of(self.service), self.found).digest != self.expected:
             raise _changed(self.found)
+
+
+def _partitions(rest: Rest, table: Table, filter: str) -> tuple[Part, ...]:
+    """Parts of a table by what BigQuery says of its partitions as they are now; none if that does not tell all rows.
+
+    Raises StorageError, but not for who may run no query: then the table is one part.
+    """
+    how = table.partitioning
+    if how is None:
+        return ()
+    try:
+        told = cutting.partitions_of(rest.rows(cutting.partitions_query(table.name)))
+    except StorageError as problem:
+        if problem.kind == "UNAUTHORIZED":
+            return ()
+        raise
+    if sum(partition.rows for partition in told) != table.rows:
+        return ()
+    type = next(f.type for f in table.fields if f.name == how.column)
+    facts = [table.name, table.created, table.facts["fields"], filter]
+    return tuple(cutting.of_partitions(facts, how, type, told))
 
 
 def _refused(problem: StorageError | DiagnosticError) -> StepError:

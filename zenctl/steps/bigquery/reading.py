@@ -46,6 +46,10 @@ class Reader:
         self._client: Any = None
 
     def __enter__(self) -> Reader:
+        with warnings.catch_warnings():
+            # It tells of Pythons that it will not support some day: nothing that who runs zenctl must know.
+            warnings.simplefilter("ignore", FutureWarning)
+            import google.cloud.bigquery_storage_v1  # noqa: F401
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,10 +118,7 @@ class Reader:
 
     def _opened(self) -> Any:
         if self._client is None:
-            with warnings.catch_warnings():
-                # It tells of Pythons that it will not support some day: nothing that who runs zenctl must know.
-                warnings.simplefilter("ignore", FutureWarning)
-                from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+            from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
             where = self._service.read_endpoint
             if where.startswith("http://"):

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zenctl.jobs.storage import StorageError
 from zenctl.steps.bigquery import sorting
-from zenctl.steps.bigquery.cutting import Partition, of_partitions
+from zenctl.steps.bigquery.cutting import Partition, of_partitions, partitions_of
 from zenctl.steps.bigquery.facts import Partitioning, beyond_tables
 from zenctl.steps.bigquery.looking import moment_of
 from zenctl.steps.bigquery.sorting import Sorter
@@ -125,10 +124,17 @@ def test_a_change_shows_in_the_digest_of_its_part_only() -> None:
     assert sum(p.rows or 0 for p in after) == 101
 
 
-def test_rows_in_no_partition_yet() -> None:
+def test_rows_of_which_it_is_not_known_where_they_lie() -> None:
     told = [Partition("20240101", 5, 9, "1"), Partition("__UNPARTITIONED__", 2, 9, "1")]
-    with pytest.raises(StorageError, match="rows that are in no partition yet"):
-        of_partitions(["t"], Partitioning("day", "DAY"), "DATE", told)
+    assert of_partitions(["t"], Partitioning("day", "DAY"), "DATE", told) == []
+    assert of_partitions(["t"], Partitioning("day", "DAY"), "DATE", [Partition("__NEW__", 2, 9, "1")]) == []
+
+
+def test_a_partition_that_is_told_twice() -> None:
+    rows = [("__UNPARTITIONED__", "2", "9", "1"), ("7", "1", "1", "1"), ("__UNPARTITIONED__", "3", "1", "5")]
+    found = partitions_of(rows)
+    assert {(p.id, p.rows, p.bytes) for p in found} == {("7", 1, 1), ("__UNPARTITIONED__", 5, 10)}
+    assert set(found) == set(partitions_of(rows[::-1]))
 
 
 @pytest.mark.parametrize(

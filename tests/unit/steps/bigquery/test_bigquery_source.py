@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.steps.bigquery.tables import BY_DAY, BY_ID, Place
+from tests.unit.steps.bigquery.tables import BY_DAY, Place
 from zenctl.steps.data.testing import SourceCase, SourceConformance
 
 KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "table": ({}, {}),
     "partitioned": (BY_DAY, {}),
-    "range-partitioned": (BY_ID, {}),
     "ranges": ({}, {"partition": "id", "partition_size": 400}),
-    "filtered": (BY_DAY, {"filter": "x >= 0 or `word` = 'a'", "columns": ["word", "id"]}),
     "query": ({}, {"query": "select * from `penguins-prod.{dataset}.orders`"}),
 }
 

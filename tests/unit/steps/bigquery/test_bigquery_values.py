@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.fakes.bigquery_tables import BIGNUMERIC, NUMERIC
+from tests.fakes.faults import Fault
 from tests.unit.steps.bigquery.tables import BY_DAY, BY_ID, Place, orders
 from zenctl.steps.data.testing import objections, observed, refusal, snapshot
 
@@ -91,6 +92,17 @@ def test_rows_come_in_an_order_of_their_own(place: Place, tmp_path: Path, about:
         assert [row["id"] for row in first] == list(range(900))
     else:
         assert [row["id"] for row in first] == list(range(900))
+
+
+@pytest.mark.parametrize("about", [BY_DAY, BY_ID], ids=["by day", "by id"])
+def test_how_a_table_is_cut_does_not_show(place: Place, tmp_path: Path, about: dict[str, Any]) -> None:
+    place.put(**about)
+    parts = list(snapshot(place.case(), tmp_path / "parts"))
+    moment = datetime.datetime.fromtimestamp(place.fake.clock.now() / 1e6, UTC).isoformat()
+    assert list(snapshot(place.case(snapshot_time=moment), tmp_path / "then")) == parts
+    # Who may run no queries does not learn of partitions.
+    place.fake.faults.add(Fault("jobs.insert", times=9, status=403, reason="accessDenied"))
+    assert list(snapshot(place.case(), tmp_path / "whole")) == parts
 
 
 def test_columns_come_in_the_order_that_is_asked_for(place: Place, tmp_path: Path) -> None:
