@@ -17,7 +17,7 @@ from zenctl.steps.data.grouping import Grouping
 
 SIZE = PartSize(minimum=16 << 20, mean=16 << 20, maximum=64 << 20)
 """Logical bytes of partitions that are read together."""
-MOST_RANGES = 100_000
+MOST_RANGES = 10_000
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ _KEY = "\x00key"
 def ingest(job: Job) -> None:
     """Write the snapshot as output `data`.
 
-    Raises StepError: source_changed if the rows are not those that plan saw, or cannot be read any more; bad_data for
-    values that do not fit.
+    Raises StepError: source_changed if the rows are not those that plan saw, or are gone; bad_data for values that do
+    not fit, and for what BigQuery does not read.
     """
     ingesting.ingest(job, BigQuerySource.of(job))
 
@@ -214,7 +214,9 @@ def _refused(problem: StorageError | DiagnosticError) -> StepError:
     if isinstance(problem, DiagnosticError):
         found = problem.diagnostics[0]
         return StepError(found.summary, f"{found.detail} {_AGAIN}", kind="source_changed")
-    return StepError(str(problem), f"{problem.hint} {_AGAIN}".strip(), kind="source_changed")
+    if problem.kind == "NOT_FOUND":
+        return StepError(str(problem), f"It was there when the plan was made. {_AGAIN}", kind="source_changed")
+    return StepError(str(problem), problem.hint)
 
 
 def _changed(found: Mapping[str, Any]) -> StepError:

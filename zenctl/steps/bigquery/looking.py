@@ -39,6 +39,18 @@ def look(rest: Rest, found: Mapping[str, Any]) -> Looked:
     return _at_query(rest, found) if found["query"] else _at_table(rest, found)
 
 
+def check_filter(rest: Rest, table: Table, condition: str) -> None:
+    """Have the server say whether it takes a condition; nothing is run. Raises StorageError, DiagnosticError.
+
+    Who may run no query learns of it when rows are read.
+    """
+    try:
+        _planned(rest, f"SELECT 1 FROM `{table.name}` WHERE {condition}\n", "filter")  # noqa: S608 - only a dry run
+    except StorageError as problem:
+        if problem.kind != "UNAUTHORIZED":
+            raise
+
+
 def moment_of(text: str) -> datetime:
     """A time as RFC 3339 has it, in UTC."""
     day, _, rest = text.partition("T")
@@ -59,6 +71,7 @@ def _at_table(rest: Rest, found: Mapping[str, Any]) -> Looked:
     problems = chosen(table.fields, found["columns"], found["types"])
     if problems:
         raise DiagnosticError(*problems)
+    _follows_from_tables(found["filter"], "filter", "Write out what it stands for, with ${...} if it is computed.")
     fields = {f.name: f for f in table.fields}
     wanted = tuple(fields[name] for name in found["columns"] or fields)
     if found["snapshot_time"]:
@@ -152,14 +165,14 @@ def _facts(rest: Rest, query: str, planned: Mapping[str, Any]) -> list[Any]:
     return facts
 
 
-def _follows_from_tables(code: str, whose: str) -> None:
+def _follows_from_tables(code: str, whose: str, hint: str = _VERSION) -> None:
     more = beyond_tables(code)
     if more:
-        raise DiagnosticError(_untold(f"{whose} uses {more}, so that its rows do not follow from tables alone"))
+        raise DiagnosticError(_untold(f"{whose} uses {more}, so that rows do not follow from tables alone", hint))
 
 
-def _untold(why: str) -> Any:
-    return error("source_undetermined", f"{why}: when it changes cannot be told", _VERSION)
+def _untold(why: str, hint: str = _VERSION) -> Any:
+    return error("source_undetermined", f"{why}: when they change cannot be told", hint)
 
 
 def _streamed(table: Table, hint: str) -> Any:

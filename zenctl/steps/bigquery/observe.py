@@ -28,12 +28,15 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:  
     """
     if not isinstance(model, BigQuery):
         raise TypeError(f"observe takes the block of a bigquery datasource, not {type(model).__name__}")
-    from zenctl.steps.bigquery.looking import look
+    from zenctl.steps.bigquery.looking import check_filter, look
     from zenctl.steps.bigquery.rest import Rest, Service
 
     found = model.model_dump()
     try:
-        looked = look(Rest.of(Service.of(found)), found)
+        rest = Rest.of(Service.of(found))
+        looked = look(rest, found)
+        if looked.table is not None and model.filter:
+            check_filter(rest, looked.table, model.filter)
     except ModuleNotFoundError as problem:
         if not (problem.name or "").startswith(("google", "requests")):
             raise

@@ -201,5 +201,7 @@ def _refusal(error: Any) -> StorageError:
     if isinstance(error, api.PermissionDenied):
         return StorageError("UNAUTHORIZED", f"BigQuery denies permission: {said}", PERMISSIONS)
     if isinstance(error, (api.InvalidArgument, api.FailedPrecondition, api.OutOfRange)):
-        return StorageError("INVALID", f"BigQuery does not read this: {said}", "Check `filter` and `snapshot_time`.")
+        return StorageError(
+            "INVALID", f"BigQuery does not read this: {said}", "Check `columns`, `filter` and `snapshot_time`."
+        )
     return StorageError("TRANSIENT", f"BigQuery broke off: {said}", "Try again later.")

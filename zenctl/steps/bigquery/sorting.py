@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from zenctl.lazy_dataclasses import dataclass
 
-RUN = 96 << 20
+RUN = 64 << 20
 """Bytes that are sorted at a time; more go to files, and are merged from there."""
 BLOCK = 8_192
 """Rows of a batch that is given, and that is read from a run at a time."""

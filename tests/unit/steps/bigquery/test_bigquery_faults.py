@@ -123,7 +123,7 @@ def test_a_stream_that_ends_for_good_records_nothing(place: Place, tmp_path: Pat
     place.fake.faults.add(Fault("ReadRows", times=9, status=500, message="the disk is on fire"))
     problem = refusal(place.case(), tmp_path / "job")
     assert problem.message == "BigQuery broke off: the disk is on fire"
-    assert problem.kind == "source_changed"
+    assert problem.hint == "Try again later."
 
 
 def test_rows_are_those_of_one_moment(place: Place, tmp_path: Path) -> None:
@@ -160,7 +160,6 @@ def test_a_table_that_changes_while_a_query_runs(place: Place, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("attributes", "said"),
     [
-        ({"filter": "nonsense > 1"}, "BigQuery does not read this: request failed: Query error"),
         ({"filter": "id in (select 1)"}, "BigQuery does not read this: request failed: Query error"),
         ({"partition": "word"}, 'partition names the column "word", which is not there or holds no whole numbers'),
         ({"partition": "id", "partition_size": 1}, "partition_size = 1 makes 200 ranges"),
@@ -174,6 +173,14 @@ def test_the_job_tells_what_plan_does_not_ask(
     problem = refusal(place.case(**attributes), tmp_path / "job")
     assert said in problem.message
     assert problem.hint
+
+
+def test_who_may_run_no_query_learns_of_a_bad_filter_from_the_job(place: Place, tmp_path: Path) -> None:
+    place.put()
+    place.fake.faults.add(Fault("jobs.insert", times=9, status=403, reason="accessDenied"))
+    problem = refusal(place.case(filter="nonsense > 1"), tmp_path / "job")
+    assert problem.message.startswith("BigQuery does not read this: request failed: Query error")
+    assert (problem.kind, problem.hint) == ("bad_data", "Check `columns`, `filter` and `snapshot_time`.")
 
 
 def test_a_server_that_is_not_there(place: Place) -> None:

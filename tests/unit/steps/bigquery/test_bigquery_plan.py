@@ -152,6 +152,9 @@ def test_a_moment_that_is_too_long_ago(place: Place, tmp_path: Path) -> None:
             "source_expensive: the query would process",
         ),
         ({"query": "select * from {none}"}, "source_missing: Not found: Table"),
+        ({"filter": "nonsense > 1"}, "source_service: BigQuery does not take the query: Binder Error"),
+        ({"filter": "true; drop table {orders}"}, "source_unsupported: filter is no SELECT but SCRIPT"),
+        ({"filter": "day > current_date() - 7"}, "source_undetermined: filter uses current_date"),
     ],
 )
 def test_plan_tells_what_is_wrong(place: Place, attributes: dict[str, Any], said: str) -> None:
