@@ -229,6 +229,9 @@ class Handler(BaseHTTPRequestHandler):
     def _jobs_get(self, found: Mapping[str, str], query: Mapping[str, str], _: Any) -> dict[str, Any]:
         return self._job(found, query).resource
 
+    def _jobs_cancel(self, found: Mapping[str, str], query: Mapping[str, str], _: Any) -> dict[str, Any]:
+        return {"kind": "bigquery#jobCancelResponse", "job": self._job(found, query).resource}
+
     def _jobs_getQueryResults(self, found: Mapping[str, str], query: Mapping[str, str], _: Any) -> dict[str, Any]:  # noqa: N802
         job = self._job(found, query)
         failed = job.resource["status"].get("errorResult")

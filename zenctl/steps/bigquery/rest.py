@@ -6,7 +6,8 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from contextlib import suppress
+from dataclasses import field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -162,11 +163,17 @@ class Rest:
         body = {"jobReference": reference, "configuration": {"query": self._query(query)}}
         started, _ = self._call("POST", self._jobs, body, taken={"jobReference": reference})
         job = {**reference, **started["jobReference"]}
-        path, asked = f"/projects/{self.payer}/queries/{job['jobId']}", self._placed(job)
-        while not self._call("GET", path, query={**asked, "maxResults": "0", "timeoutMs": str(_WAIT)})[0][
-            "jobComplete"
-        ]:
-            pass
+        path = f"/projects/{self.payer}/queries/{job['jobId']}"
+        asked = {**self._placed(job), "maxResults": "0", "timeoutMs": str(_WAIT)}
+        try:
+            while not self._call("GET", path, query=asked)[0]["jobComplete"]:
+                pass
+        except BaseException:
+            # Who is interrupted does not pay for what nobody will read.
+            with suppress(StorageError):
+                hasty = replace(self, retry=Retrying(0))
+                hasty._call("POST", f"{self._jobs}/{job['jobId']}/cancel", query=self._placed(job))
+            raise
         return job
 
     @property

@@ -95,6 +95,26 @@ def test_a_query_is_run_once_though_the_answer_is_lost(place: Place, tmp_path: P
     assert "jobs.get" in place.fake.seen
 
 
+def test_a_query_is_canceled_by_who_is_interrupted(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.put()
+    case = place.case(query=f"select id from {place.dataset}.orders")
+    job = job_of(case, observed(case), tmp_path / "job")
+    original = Rest._call
+
+    def interrupted(self: Rest, method: str, path: str, *rest: Any, **query: Any) -> Any:
+        if "/queries/" in path:
+            raise KeyboardInterrupt
+        return original(self, method, path, *rest, **query)
+
+    monkeypatch.setattr(Rest, "_call", interrupted)
+    place.fake.seen.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run(case, job)
+    assert place.fake.seen[-1] == "jobs.cancel"
+
+
 def test_a_query_that_costs_more_than_it_may(place: Place) -> None:
     place.put()
     version = f"select max(id) from {place.dataset}.orders"
@@ -124,6 +144,13 @@ def test_a_stream_that_ends_for_good_records_nothing(place: Place, tmp_path: Pat
     problem = refusal(place.case(), tmp_path / "job")
     assert problem.message == "BigQuery broke off: the disk is on fire"
     assert problem.hint == "Try again later."
+
+
+def test_a_stream_that_breaks_off_again_and_again_is_given_up(place: Place, tmp_path: Path) -> None:
+    place.put(orders(1500))
+    place.fake.faults.add(Fault("ReadRows", times=10_000, cut=0))
+    problem = refusal(place.case(retry_seconds=1), tmp_path / "job")
+    assert problem.message == "BigQuery broke off: the stream was broken off"
 
 
 def test_rows_are_those_of_one_moment(place: Place, tmp_path: Path) -> None:
