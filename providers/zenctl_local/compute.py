@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zenctl.jobs.spec import log_path
+from zenctl.jobs.environments import ENVIRONMENT, PREPARING, environment_place, environment_python
+from zenctl.jobs.spec import JobSpec, log_path
 from zenctl.provider import (
     ErrorKind,
     JobHandle,
@@ -80,11 +81,16 @@ class LocalCompute:
             "lane": self._lane,
             **container_order(request, Path(here["work"]), self._context.root.absolute()),
         }
+        python = sys.executable if spec.image else self._interpreter()
+        own = self._own_environment(spec, python)
+        if own is not None:
+            order.update(own)
+            python = order.pop("python", python)
         access = request.access(True)
         if access:
             # Through the processes' memory and environment only: it may hold a token.
             order["access"] = json.dumps(access)
-        self._launcher.start(order, sys.executable if spec.image else self._interpreter(), request.runner.absolute())
+        self._launcher.start(order, python, request.runner.absolute())
         return handle
 
     def status(self, handle: JobHandle) -> JobStatus:
@@ -94,7 +100,7 @@ class LocalCompute:
             return self._status_elsewhere(handle)
         if job.state == ENDED:
             return _ended(self._here(handle), job.code, job.signal, job.reason, job.canceled)
-        return JobStatus(JobState.RUNNING if job.state == RUNNING else JobState.PENDING)
+        return _alive(self._here(handle)) if job.state == RUNNING else JobStatus(JobState.PENDING)
 
     def logs(self, handle: JobHandle, offset: int) -> LogChunk:
         """What the job printed from byte `offset` on, whole characters only, a megabyte at most."""
@@ -162,7 +168,21 @@ class LocalCompute:
             return JobStatus(JobState.LOST, reason="its process is gone, and so is the zenctl that started it")
         if time.monotonic() > self._kill_at.get(handle["job_id"], float("inf")):
             kill_group(pid, signal.SIGKILL)
-        return JobStatus(JobState.RUNNING)
+        return _alive(handle)
+
+    def _own_environment(self, spec: JobSpec, python: str) -> Mapping[str, Any] | None:
+        """What a fork server is told of a job's virtual environment; None for a job that has none.
+
+        One that is there has a fork server of its own; else the runner makes it, as a fresh process.
+        """
+        if spec.virtual_environment is None:
+            return None
+        cache = self._base / "cache" / "environments"
+        folder = spec.locations.get(ENVIRONMENT, str(self._context.root.absolute()))
+        place = environment_place(cache, spec.virtual_environment, python, folder)
+        if not self._launcher.hold(place):
+            return {"environments": str(cache), "fresh": True, "imports": [], "preload": []}
+        return {"environments": str(cache), "python": environment_python(place), "isolated": True, "preload": []}
 
     def _interpreter(self) -> str:
         if not self._python:
@@ -195,6 +215,15 @@ def _living(handle: JobHandle) -> int:
     process = _read(handle, PROCESS)
     pid = int(process.get("pid", 0))
     return pid if pid and process.get("started") and started(pid) == process["started"] else 0
+
+
+def _alive(handle: JobHandle) -> JobStatus:
+    """The status of a job whose process lives: it may be making its environment yet."""
+    try:
+        words = Path(handle["work"], PREPARING).read_text(encoding="utf-8")
+    except OSError:
+        return JobStatus(JobState.RUNNING)
+    return JobStatus(JobState.PENDING, reason=words or "preparing its environment")
 
 
 def _ended(handle: JobHandle, code: int | None, number: int, reason: str, canceled: bool) -> JobStatus:

@@ -249,7 +249,8 @@ class Server:
 
     @staticmethod
     def _arguments(job: dict[str, Any], parent: int) -> list[str]:
-        return [job["store"], job["job_id"], "--work", job["work"], "--parent", str(parent)]
+        environments = ["--environments", job["environments"]] if job.get("environments") else []
+        return [job["store"], job["job_id"], "--work", job["work"], "--parent", str(parent), *environments]
 
     def _fork(self, job: dict[str, Any], log: int) -> int:
         main = self._main

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import zenctl
+from zenctl.jobs.environments import use
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import ErrorKind, ProviderError
 from zenctl_local import forkserver
@@ -64,7 +65,8 @@ class Launched:
 class ForkServer:
     """One fork server process, as its client sees it. Never blocks for longer than a message takes."""
 
-    def __init__(self, python: str, runner: Path, root: Path) -> None:
+    def __init__(self, python: str, runner: Path, root: Path, *, isolated: bool = False) -> None:
+        """`isolated`: the interpreter is that of a virtual environment, which must not find other packages first."""
         self.dead = False
         self.importing: tuple[str, float] | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
@@ -80,6 +82,7 @@ class ForkServer:
                 stdout=self._log,
                 stderr=self._log,
                 pass_fds=(theirs.fileno(), life),
+                env=_isolated(os.environ) if isolated else None,
                 start_new_session=True,
             )
         except OSError as error:
@@ -148,20 +151,22 @@ class Launcher:
         self._warm: dict[str, ForkServer] = {}
         self._cold: dict[str, ForkServer] = {}
         self._jobs: dict[str, Launched] = {}
+        self._held: dict[Path, int] = {}
 
     def start(self, order: Mapping[str, Any], python: str, runner: Path) -> None:
         """Start a job unless it was started already; returns before it runs."""
         with self._lock:
             if order["job_id"] in self._jobs:
                 return
-            server = self._server(self._warm, python, runner)
+            isolated = bool(order.get("isolated"))
+            server = self._server(self._warm, python, runner, isolated)
             self._hear(server)
             facts = {**order, "op": "start", "again": False, "python": python, "runner": str(runner)}
             # Objective-C does not bear a fork, and a library may use it.
             facts["fresh"] = bool(order.get("fresh")) or server.dead or sys.platform == "darwin"
             if server.dead or (server.importing and server.importing[0] not in order["imports"] and not order["slots"]):
                 # Not to wait seconds for a module that others will need.
-                server = self._server(self._cold, python, runner)
+                server = self._server(self._cold, python, runner, isolated)
                 facts.update(imports=[], preload=[])
             self._jobs[order["job_id"]] = Launched(facts, server)
             server.send(facts)
@@ -207,10 +212,23 @@ class Launcher:
             for job in self._jobs.values():
                 if job.state in (WAITING, RUNNING):
                     job.state, job.signal = ENDED, signal.SIGKILL
+            for held in self._held.values():
+                os.close(held)
+            self._held.clear()
 
-    def _server(self, servers: dict[str, ForkServer], python: str, runner: Path) -> ForkServer:
+    def hold(self, place: Path) -> bool:
+        """Keep a virtual environment from being removed while this command runs; False if it is not there (yet)."""
+        with self._lock:
+            if place not in self._held:
+                held = use(place)
+                if held is None:
+                    return False
+                self._held[place] = held
+            return True
+
+    def _server(self, servers: dict[str, ForkServer], python: str, runner: Path, isolated: bool) -> ForkServer:
         if python not in servers:
-            servers[python] = ForkServer(python, runner, self.root)
+            servers[python] = ForkServer(python, runner, self.root, isolated=isolated)
         return servers[python]
 
     def _hear(self, server: ForkServer) -> None:
@@ -263,9 +281,14 @@ class Launcher:
     def _pass_by(self, job: Launched) -> None:
         """Have the job started as a fresh process by a server that loads nothing."""
         try:
-            job.server = self._server(self._cold, job.order["python"], Path(job.order["runner"]))
+            isolated = bool(job.order.get("isolated"))
+            job.server = self._server(self._cold, job.order["python"], Path(job.order["runner"]), isolated)
         except ProviderError as error:
             job.state, job.reason = ENDED, error.message
             return
         job.order = {**job.order, "fresh": True, "imports": [], "preload": []}
         job.server.send(job.order)
+
+
+def _isolated(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in ("PYTHONPATH", "PYTHONHOME")}

@@ -10,7 +10,7 @@ from zenctl.digests import canonical_json
 from zenctl.jobs.result import FORMAT as RESULT_FORMAT
 from zenctl.jobs.result import JobError, JobResult, OutputResult
 from zenctl.jobs.spec import FORMAT as SPEC_FORMAT
-from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
+from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec, VirtualEnvironment
 
 
 class WireError(ValueError):
@@ -33,7 +33,12 @@ def spec_from_json(data: bytes) -> JobSpec:
         for name in ("imports", "variables"):
             raw[name] = tuple(raw.get(name, ()))
         notes = {key: tuple((a, n) for a, n in found) for key, found in raw.pop("notes", {}).items()}
-        return JobSpec(entry=Entry(**entry), inputs=inputs, outputs=outputs, notes=notes, **raw)
+        own = raw.pop("virtual_environment", None)
+        if own is not None:
+            own = VirtualEnvironment(**{**own, **{name: tuple(own[name]) for name in ("requirements", "constraints")}})
+        return JobSpec(
+            entry=Entry(**entry), inputs=inputs, outputs=outputs, notes=notes, virtual_environment=own, **raw
+        )
     except (KeyError, TypeError) as error:
         raise WireError(f"job.json: {error}") from error
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional
 
+from zenctl.jobs.environments import default_cache
 from zenctl.jobs.result import JobError, JobResult, OutputResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
@@ -21,7 +22,8 @@ from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_f
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner import calling, code
 from zenctl.runner.contained import attend
-from zenctl.runner.environment import recorded
+from zenctl.runner.environment import everything, recorded
+from zenctl.runner.environment_errors import EnvironmentProblem
 from zenctl.runner.failures import Place, describe
 from zenctl.runner.inputs import check_unchanged, fetch_inputs
 from zenctl.runner.lifetime import Guard, Interrupted, die_with
@@ -30,6 +32,7 @@ from zenctl.runner.memory import StoreMemory
 from zenctl.runner.outputs import make_writers, store_outputs
 from zenctl.runner.progress import ProgressFile
 from zenctl.runner.secrets import redact, resolve
+from zenctl.runner.settling import SETTLED, Settling
 from zenctl.sdk.job import listen
 
 DONE, FAILED, NO_RESULT = 0, 1, 3
@@ -85,6 +88,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--work", help="folder for the job's files, best on the store's file system")
     parser.add_argument("--parent", type=int, help="process id of the starter, with which the job is to end")
     parser.add_argument("--root", type=Path, default=Path(), help="folder at which relative paths of secrets start")
+    parser.add_argument("--environments", type=Path, help="folder in which virtual environments of steps are kept")
+    parser.add_argument(SETTLED, action="store_true", help="this is the interpreter of the job's environment")
     parser.add_argument("--contained", action="store_true", help="this is the first process of a container")
     arguments = parser.parse_args(argv)
     if arguments.contained:
@@ -92,15 +97,18 @@ def main(argv: Optional[List[str]] = None) -> int:
     if arguments.parent:
         die_with(arguments.parent)
     _open_log()
+    words = tuple(sys.argv[1:] if argv is None else argv)
+    variables = {name: os.environ[name] for name in (ACCESS,) if name in os.environ}
     try:
         storage = open_store(arguments.store, _access())
     except StorageError as error:
         _say(f"zenctl: {error}")
         return NO_RESULT
+    settling = Settling(arguments.environments or default_cache(), words, variables)
     if arguments.work:
-        return run(storage, arguments.job_id, Path(arguments.work), arguments.root)
+        return run(storage, arguments.job_id, Path(arguments.work), arguments.root, settling)
     with tempfile.TemporaryDirectory(prefix="zenctl-job-") as work:
-        return run(storage, arguments.job_id, Path(work), arguments.root)
+        return run(storage, arguments.job_id, Path(work), arguments.root, settling)
 
 
 def _access() -> Mapping[str, Any]:
@@ -108,10 +116,11 @@ def _access() -> Mapping[str, Any]:
     return json.loads(os.environ.pop(ACCESS, "{}"))  # type: ignore[no-any-return]
 
 
-def run(storage: Storage, job_id: str, work: Path, root: Path = Path()) -> int:
+def run(storage: Storage, job_id: str, work: Path, root: Path = Path(), settling: Optional[Settling] = None) -> int:
     """Run one job in the folder `work`. A job that has a result already is not run again.
 
-    Relative paths of its secrets start at `root`.
+    Relative paths of its secrets start at `root`. A job with a virtual environment of its own goes on in that, in the
+    same process: then this does not return.
     """
     started = time.time()
     before = _earlier(storage, job_id)
@@ -127,6 +136,13 @@ def run(storage: Storage, job_id: str, work: Path, root: Path = Path()) -> int:
         _say(f"zenctl: {error}")
         result = JobResult(job_id, error=JobError("internal", str(error)), started=started, ended=time.time())
         return _write(storage, result)
+    try:
+        if settling is not None:
+            settling.settle(spec, folders.work, _say)
+    except EnvironmentProblem as problem:
+        _say(f"zenctl: {problem.message}\n{problem.hint}".rstrip())
+        failure = JobError("storage" if problem.full else "environment", problem.message, hint=problem.hint)
+        return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
     return _write(storage, _Run(storage, spec, folders, started, root).result())
 
 
@@ -171,6 +187,10 @@ class _Run:
         os.environ.update(spec.environment)
         os.environ.update(self._secrets)
         os.environ["ZENCTL_JOB_ID"] = spec.job_id
+        if spec.virtual_environment is not None:
+            # Programs that come with its packages are found as in an environment that a shell has activated.
+            os.environ["VIRTUAL_ENV"] = sys.prefix
+            os.environ["PATH"] = os.pathsep.join([os.path.join(sys.prefix, "bin"), os.environ.get("PATH", os.defpath)])
         os.chdir(folders.code)
         progress = self._progress()
         try:
@@ -216,7 +236,7 @@ class _Run:
     def _result(
         self, outputs: Optional[Mapping[str, OutputResult]] = None, error: Optional[JobError] = None
     ) -> JobResult:
-        environment = recorded(self._spec.imports)
+        environment = recorded(self._spec.imports) if self._spec.virtual_environment is None else everything()
         if self._spec.image:
             environment["image"] = self._spec.image
         return JobResult(self._spec.job_id, outputs or {}, error, environment, self._started, time.time())
