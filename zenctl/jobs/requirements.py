@@ -89,4 +89,5 @@ def is_pinned(line: str) -> bool:
     """Whether a line always means the same package: a version after `==`, a URL, a file; options are not asked."""
     if line.startswith("-") or local_path(line) or "@" in line:
         return True
-    return re.search(r"===?\s*[^\s*,;]+($|[\s;])", line) is not None
+    wanted = re.split(r";|\s--", line)[0].rstrip()
+    return re.search(r"===?\s*[^\s*,]+$", wanted) is not None
