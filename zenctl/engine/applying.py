@@ -278,7 +278,7 @@ class _Applier:
             components,
             digest,
             inputs,
-            backend=str(desired.backend or "backend.local.embedded"),
+            backend=str(context.services.providers.placed(desired.backend)),
             code_version=self._code_version(components),
             handle=order.handle(context.services),
             repeated=repeats,

@@ -45,9 +45,13 @@ class Providers:
             what = f'artifacts "{settings.type}"'
             raise DiagnosticError(provider_diagnostic(problem, what, range=settings.range)) from problem
 
+    def placed(self, addr: BackendAddr | None) -> BackendAddr:
+        """Where a step runs that names this backend, or none: the default orchestrator, or the embedded one."""
+        return addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+
     def compute(self, addr: BackendAddr | None) -> Compute:
-        """A backend that runs steps; None is the default orchestrator, or the embedded one."""
-        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+        """A backend that runs steps, as `placed` has it."""
+        wanted = self.placed(addr)
         if wanted not in self._computes:
             provider_name, type_name, config = self._backend(wanted)
             self._computes[wanted] = self._provider(provider_name).compute(type_name, config)
@@ -55,7 +59,7 @@ class Providers:
 
     def runs_images(self, addr: BackendAddr | None) -> bool:
         """Whether the backend runs jobs in container images. Asks its provider for nothing but the types it has."""
-        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+        wanted = self.placed(addr)
         return self._registry.backend_type(wanted.type)[1].images
 
     def processing(self, addr: BackendAddr | None) -> Mapping[str, Any]:

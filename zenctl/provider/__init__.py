@@ -14,9 +14,15 @@ from zenctl.provider.messages import (
     SubmitRequest,
     no_access,
 )
-from zenctl.provider.protocol import Compute, Endpoint, Importable, Processing, Progressing, Provider
-
-SDK_VERSION = 1
+from zenctl.provider.protocol import (
+    SDK_VERSION,
+    Compute,
+    Endpoint,
+    Importable,
+    Processing,
+    Progressing,
+    Provider,
+)
 
 __all__ = [
     "SDK_VERSION",

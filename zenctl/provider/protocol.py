@@ -18,6 +18,9 @@ from zenctl.provider.messages import (
 )
 from zenctl.schema import ProviderSchema
 
+SDK_VERSION = 1
+"""The version of these protocols. A provider may name the one it is written for as its attribute `sdk_version`."""
+
 
 class Compute(Protocol):
     """Runs jobs. What it makes is found again through the handle alone."""
