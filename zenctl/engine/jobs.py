@@ -42,6 +42,7 @@ def datasource_job(
         imports=kind.imports,
         processing=dict(processing),
         timeout=desired.timeout,
+        resources=desired.resources,
     )
 
 
@@ -82,6 +83,7 @@ def step_job(
         secrets=dict(model.secrets) if model else {},
         processing=dict(processing),
         timeout=desired.timeout,
+        resources=desired.resources,
         image=(model.environment.image or "") if model else "",
         variables=tuple(sorted(set(model.environment.variables))) if model else (),
         virtual_environment=own[0],

@@ -8,10 +8,11 @@ from typing import Any
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import Configuration
 from zenctl.config.decoding import decode
-from zenctl.diagnostics import DiagnosticError, error, raise_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors, warning
+from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.jobs.storage import Storage
 from zenctl.lang.evaluate import Scope
-from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError
+from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError, Sized
 from zenctl.provider.registry import Registry
 
 EMBEDDED = BackendAddr("local", "embedded")
@@ -123,6 +124,25 @@ class Providers:
                 raise DiagnosticError(provider_diagnostic(problem, f"provider {name}", range=place)) from problem
             self._providers[name] = provider
         return self._providers[name]
+
+
+def misfits(node: DesiredDatasource | DesiredStep, providers: Providers) -> list[Diagnostic]:
+    """What is wrong with where a step or datasource is to run, if it asks for more than there can be."""
+    place = node.config.meta.resources.range if node.config.meta.resources is not None else node.config.range
+    try:
+        compute = providers.compute(node.backend)
+    except ProviderError as problem:
+        return [provider_diagnostic(problem, str(node.addr), range=place, address=str(node.addr))]
+    found = compute.misfit(node.resources) if isinstance(compute, Sized) else None
+    if found is None:
+        return []
+    where = providers.placed(node.backend)
+    summary = f"{node.addr} does not fit on {where}: {found.message}"
+    detail = "Ask for less in `resources`, or name another `backend`."
+    if found.certain:
+        return [error("resources_exceeded", summary, detail, range=place, address=str(node.addr))]
+    detail += " Where it is applied on a larger machine than this one, all is well."
+    return [warning("resources_exceeded", summary, detail, range=place, address=str(node.addr))]
 
 
 def provider_diagnostic(problem: ProviderError, what: str, **place: Any) -> Any:

@@ -15,7 +15,7 @@ from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, D
 from zenctl.engine.endpoints import live_name
 from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
 from zenctl.engine.observed import Observed
-from zenctl.engine.providers import Providers, provider_diagnostic
+from zenctl.engine.providers import Providers, misfits, provider_diagnostic
 from zenctl.engine.sources import CodeSources
 from zenctl.engine.virtual_environments import (
     check_requirements,
@@ -27,6 +27,7 @@ from zenctl.engine.virtual_environments import (
 from zenctl.fingerprint.data import FileCache, RowsDifference
 from zenctl.fingerprint.environment import installed, variable_digests
 from zenctl.jobs.artifacts import CorruptArtifact, check_trees
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.provider import EndpointState, ProviderError
@@ -80,6 +81,8 @@ class Refresher:
         cache = FileCache(self.cache_dir / "files.json")
         for node in desired:
             self._seen[node.addr] = _looked_at(node)
+            if not isinstance(node, DesiredEndpoint) and node.resources != Resources():
+                self.diagnostics += misfits(node, self.providers)
             if isinstance(node, DesiredDatasource):
                 self._source(node, cache)
             elif isinstance(node, DesiredStep):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, Mapping, Optional, Tuple
 
+from zenctl.jobs.resources import Resources
 from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
@@ -77,6 +78,7 @@ class JobSpec:
     - `virtual_environment` is the Python environment that the runner makes, if it is not there yet, and runs it in.
     - `notes` are those of earlier jobs that this one may believe, by key, newest first: (digest of the artifact, digest
       of the note). A store may be written by others, so no other note counts.
+    - `resources` are what it needs of a machine.
     - `timeout` is in seconds.
     """
 
@@ -98,6 +100,7 @@ class JobSpec:
     variables: Tuple[str, ...] = ()
     notes: Mapping[str, Tuple[Tuple[str, str], ...]] = field(default_factory=dict)
     virtual_environment: Optional[VirtualEnvironment] = None
+    resources: Resources = Resources()
     format: int = FORMAT
 
     @property

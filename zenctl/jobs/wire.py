@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Dict
 
 from zenctl.digests import canonical_json
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.result import FORMAT as RESULT_FORMAT
 from zenctl.jobs.result import JobError, JobResult, OutputResult
 from zenctl.jobs.spec import FORMAT as SPEC_FORMAT
@@ -36,6 +37,7 @@ def spec_from_json(data: bytes) -> JobSpec:
         own = raw.pop("virtual_environment", None)
         if own is not None:
             own = VirtualEnvironment(**{**own, **{name: tuple(own[name]) for name in ("requirements", "constraints")}})
+        raw["resources"] = Resources(**raw.get("resources", {}))
         return JobSpec(
             entry=Entry(**entry), inputs=inputs, outputs=outputs, notes=notes, virtual_environment=own, **raw
         )

@@ -10,6 +10,7 @@ from zenctl.provider.messages import (
     JobState,
     JobStatus,
     LogChunk,
+    Misfit,
     ProviderContext,
     SubmitRequest,
     no_access,
@@ -22,6 +23,7 @@ from zenctl.provider.protocol import (
     Processing,
     Progressing,
     Provider,
+    Sized,
 )
 
 __all__ = [
@@ -38,11 +40,13 @@ __all__ = [
     "JobState",
     "JobStatus",
     "LogChunk",
+    "Misfit",
     "Processing",
     "Progressing",
     "Provider",
     "ProviderContext",
     "ProviderError",
+    "Sized",
     "SubmitRequest",
     "no_access",
 ]

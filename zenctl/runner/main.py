@@ -27,6 +27,7 @@ from zenctl.runner.environment_errors import EnvironmentProblem
 from zenctl.runner.failures import Place, describe
 from zenctl.runner.inputs import check_unchanged, fetch_inputs
 from zenctl.runner.lifetime import Guard, Interrupted, die_with
+from zenctl.runner.limits import limited
 from zenctl.runner.masking import masked
 from zenctl.runner.memory import StoreMemory
 from zenctl.runner.outputs import make_writers, store_outputs
@@ -89,6 +90,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--parent", type=int, help="process id of the starter, with which the job is to end")
     parser.add_argument("--root", type=Path, default=Path(), help="folder at which relative paths of secrets start")
     parser.add_argument("--environments", type=Path, help="folder in which virtual environments of steps are kept")
+    parser.add_argument("--memory", type=int, default=0, help="most bytes of memory that a process of the job may take")
     parser.add_argument(SETTLED, action="store_true", help="this is the interpreter of the job's environment")
     parser.add_argument("--contained", action="store_true", help="this is the first process of a container")
     arguments = parser.parse_args(argv)
@@ -104,11 +106,12 @@ def main(argv: Optional[List[str]] = None) -> int:
     except StorageError as error:
         _say(f"zenctl: {error}")
         return NO_RESULT
+    limit = arguments.memory
     settling = Settling(arguments.environments or default_cache(), words, variables)
     if arguments.work:
-        return run(storage, arguments.job_id, Path(arguments.work), arguments.root, settling)
+        return run(storage, arguments.job_id, Path(arguments.work), arguments.root, settling, limit)
     with tempfile.TemporaryDirectory(prefix="zenctl-job-") as work:
-        return run(storage, arguments.job_id, Path(work), arguments.root, settling)
+        return run(storage, arguments.job_id, Path(work), arguments.root, settling, limit)
 
 
 def _access() -> Mapping[str, Any]:
@@ -116,11 +119,18 @@ def _access() -> Mapping[str, Any]:
     return json.loads(os.environ.pop(ACCESS, "{}"))  # type: ignore[no-any-return]
 
 
-def run(storage: Storage, job_id: str, work: Path, root: Path = Path(), settling: Optional[Settling] = None) -> int:
+def run(
+    storage: Storage,
+    job_id: str,
+    work: Path,
+    root: Path = Path(),
+    settling: Optional[Settling] = None,
+    memory: int = 0,
+) -> int:
     """Run one job in the folder `work`. A job that has a result already is not run again.
 
-    Relative paths of its secrets start at `root`. A job with a virtual environment of its own goes on in that, in the
-    same process: then this does not return.
+    Relative paths of its secrets start at `root`. `memory` limits the step's code, in bytes. A job with a virtual
+    environment of its own goes on in that, in the same process: then this does not return.
     """
     started = time.time()
     before = _earlier(storage, job_id)
@@ -143,20 +153,22 @@ def run(storage: Storage, job_id: str, work: Path, root: Path = Path(), settling
         _say(f"zenctl: {problem.message}\n{problem.hint}".rstrip())
         failure = JobError("storage" if problem.full else "environment", problem.message, hint=problem.hint)
         return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
-    return _write(storage, _Run(storage, spec, folders, started, root).result())
+    return _write(storage, _Run(storage, spec, folders, started, root, memory).result())
 
 
 class _Run:
     """One run of one order."""
 
-    def __init__(self, storage: Storage, spec: JobSpec, folders: Folders, started: float, root: Path) -> None:
+    def __init__(
+        self, storage: Storage, spec: JobSpec, folders: Folders, started: float, root: Path, memory: int
+    ) -> None:
         self._storage = storage
         self._spec = spec
         self._folders = folders
         self._started = started
         self._root = root
         self._secrets: Mapping[str, str] = {}
-        self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job")
+        self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job", memory=memory)
         self._guard = Guard(spec.timeout, self._expire)
 
     def result(self) -> JobResult:
@@ -194,7 +206,7 @@ class _Run:
         os.chdir(folders.code)
         progress = self._progress()
         try:
-            with masked(self._secrets.values()):
+            with masked(self._secrets.values()), limited(self._place.memory):
                 self._call(inputs, writers, progress)
         finally:
             listen(None)
