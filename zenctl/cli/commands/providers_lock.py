@@ -25,7 +25,7 @@ Exit codes: 0 done, 1 error.
 
 
 def providers_lock(ctx: typer.Context, json: JsonFlag = False, no_color: NoColor = False) -> int:
-    """Pin the installed versions of the providers that the configuration uses.
+    """Pin the installed versions of the providers that are used.
 
     Writes them into zenctl.lock.json, beside the modules that are pinned there.
     """
