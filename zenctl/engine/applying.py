@@ -17,10 +17,11 @@ from zenctl.engine.components import plain, source_facts, with_archive, with_ign
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
-from zenctl.engine.execution import Order, Services, attend, execute, kept_notes, note, output_records
-from zenctl.engine.failures import failure_diagnostic
+from zenctl.engine.execution import Order, Services, attend, execute, note
+from zenctl.engine.failures import failure_diagnostic, step_warnings
+from zenctl.engine.job_records import record_result
 from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
-from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
+from zenctl.engine.known import Known, produced_refs, recorded_refs
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.reasons import elsewhere
 from zenctl.engine.repeating import repeated
@@ -98,6 +99,7 @@ class _Applier:
         self.lock = threading.Lock()
         self.planned_ms = milliseconds(self.plan.timestamp)
         self.superseded: set[Address] = set()
+        self.warned: dict[Address, tuple[Diagnostic, ...]] = {}
         self.changes = {change.addr: change for change in self.plan.changes}
         self.by_text = {change.address: change for change in self.plan.changes}
 
@@ -148,7 +150,7 @@ class _Applier:
         try:
             outcome, note = self._perform(change)
         except (_Failure, DiagnosticError) as failure:
-            diagnostics = tuple(d.at(None, str(addr)) for d in failure.diagnostics)
+            diagnostics = (*self.warned.get(addr, ()), *(d.at(None, str(addr)) for d in failure.diagnostics))
             canceled = isinstance(failure, _Failure) and failure.canceled
             with self.lock:
                 self.applied.diagnostics += diagnostics
@@ -157,9 +159,11 @@ class _Applier:
             seconds = time.monotonic() - began
             self.listener(ChangeFailed(str(addr), change.action, seconds, diagnostics, canceled))
             return False
+        warned = self.warned.get(addr, ())
         with self.lock:
             self.applied.outcomes[str(addr)] = outcome
-        self.listener(ChangeEnded(str(addr), change.action, outcome, time.monotonic() - began, note))
+            self.applied.diagnostics += warned
+        self.listener(ChangeEnded(str(addr), change.action, outcome, time.monotonic() - began, note, warned))
         return True
 
     def _perform(self, change: Change) -> tuple[str, str]:
@@ -187,7 +191,7 @@ class _Applier:
         addr = change.addr
         if change.action is Action.REUSE:
             return self._reuse_pinned(change, desired)
-        outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        outputs = desired.outputs
         head = self.context.state.results.get(addr)
         desired = with_ignored(desired, head)
         components = compare(desired, self._components(change, desired), head).components
@@ -198,6 +202,7 @@ class _Applier:
         if not self._must_run(change, desired):
             found = self.context.results(addr, digest, oldest(desired, components, head, self.planned_ms))
             if found is not None and head is not None and found.execution_id == head.execution_id:
+                self.warned[addr] = step_warnings(str(addr), desired, head.warnings)
                 self._learn(addr, recorded_refs(addr, head, outputs))
                 return "cut_off", ""
             if found is not None:
@@ -207,6 +212,7 @@ class _Applier:
         attempts = desired.retries + 1
         for attempt in range(1, attempts + 1):
             result = self._attempt(change, desired, components, digest, inputs)
+            self.warned[addr] = step_warnings(str(addr), desired, result.warnings)
             if result.ok:
                 break
             self._failed(change, desired, result, last=attempt == attempts)
@@ -228,13 +234,14 @@ class _Applier:
     ) -> tuple[str, str]:
         """Record that a result stands for the address; gives the outcome and where it is from."""
         addr = desired.addr
-        outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        outputs = desired.outputs
         self._end_running(addr, desired)
         recorder = self.context.recorder
         inputs = _input_records(desired)
         # Its source may be laid out in another way, but it is the code that made the result.
         components = with_archive(components, found.components.get("code", {}).get("archive", ""))
         recorder.reuse(addr, found, components, digest, inputs, code_version=self._code_version(components))
+        self.warned[addr] = step_warnings(str(addr), desired, found.warnings)
         self._learn(addr, recorded_refs(addr, found, outputs))
         return "reused", elsewhere(found, addr, self.context.state).detail.removeprefix("REUSE ")
 
@@ -261,7 +268,7 @@ class _Applier:
             self.listener(Notice(f"{addr}: still running since apply {old.serial}, waiting for it"))
             result = attend(old.job_id, str(addr), compute, old.handle, context.services, desired.timeout)
             self.superseded.add(addr)
-            self._record(old.execution_id, result)
+            record_result(context.recorder, old.execution_id, result)
             if result.error is None or result.error.kind != "lost":
                 return result
             self.listener(Notice(f"{addr}: it was interrupted with apply {old.serial}, so it runs again"))
@@ -286,7 +293,7 @@ class _Applier:
         result = execute(order, context.services)
         if repeats and result.ok:
             result = self._repeat(execution_id, order, result)
-        self._record(execution_id, result)
+        record_result(context.recorder, execution_id, result)
         return result
 
     def _code_version(self, components: Components) -> Mapping[str, Any]:
@@ -333,15 +340,6 @@ class _Applier:
         packages = tuple(direct) if desired.code else ()
         own = ordered_environment(self.context.root, desired, environment)
         return replace(step_job(desired, job_id, code, packages, processing, own), notes=notes)
-
-    def _record(self, execution_id: int, result: JobResult) -> None:
-        if result.error is None:
-            self.context.recorder.complete(
-                execution_id, output_records(result), dict(result.environment), notes=kept_notes(result)
-            )
-        else:
-            message = result.error.message
-            self.context.recorder.fail(execution_id, message, canceled=result.error.kind == "canceled")
 
     def _failed(
         self, change: Change, desired: DesiredDatasource | DesiredStep, result: JobResult, *, last: bool
