@@ -26,6 +26,7 @@ from zenctl.engine.publishing import Publisher
 from zenctl.engine.reasons import elsewhere
 from zenctl.engine.repeating import repeated
 from zenctl.engine.results import ResultFinder
+from zenctl.engine.virtual_environments import ordered_environment
 from zenctl.engine.walk import walk
 from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.jobs.artifacts import remove_damaged
@@ -284,7 +285,7 @@ class _Applier:
             components,
             digest,
             inputs,
-            backend=str(desired.backend or "backend.local.embedded"),
+            backend=str(context.services.providers.placed(desired.backend)),
             code_version=self._code_version(components),
             handle=order.handle(context.services),
             repeated=repeats,
@@ -334,11 +335,11 @@ class _Applier:
                 self.context.locations.get(desired.addr, {}),
             )
             return replace(datasource_job(desired, job_id, source, processing), notes=notes)
-        environment = components.environment
-        direct = environment.get("imports", sorted(environment.get("distributions", {})))
+        environment, code = components.environment, self.plan.code.get(str(desired.addr))
+        direct = environment.get("imports", environment.get("preload", sorted(environment.get("distributions", {}))))
         packages = tuple(direct) if desired.code else ()
-        code = self.plan.code.get(str(desired.addr))
-        return replace(step_job(desired, job_id, code, packages, processing), notes=notes)
+        own = ordered_environment(self.context.root, desired, environment)
+        return replace(step_job(desired, job_id, code, packages, processing, own), notes=notes)
 
     def _failed(
         self, change: Change, desired: DesiredDatasource | DesiredStep, result: JobResult, *, last: bool

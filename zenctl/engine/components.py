@@ -82,7 +82,7 @@ def environment_here(observed: Mapping[str, Any], recorded: Recorded | None) -> 
             unchecked.append(name)
             if name in before:
                 packages[name] = before[name]
-    kept = {name: observed[name] for name in ("imports", *DECLARED) if name in observed}
+    kept = {name: observed[name] for name in ("imports", "preload", *DECLARED) if name in observed}
     return {"python": observed.get("python", ""), "distributions": packages, **kept}, unchecked
 
 

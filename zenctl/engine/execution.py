@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zenctl.engine.events import ChangeLog, ChangeProgress, Listener
+from zenctl.engine.events import ChangeLog, ChangeProgress, Listener, Notice
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
@@ -86,10 +86,11 @@ class Order:
 
 @dataclass(slots=True)
 class Tail:
-    """How far a job's log and progress have been told; `words` is the end of the log."""
+    """How far a job's log and progress have been told; `words` is the end of the log, `waiting` what it waits for."""
 
     log: int = 0
     words: str = ""
+    waiting: str = ""
     progress: int = 0
     rest: bytes = b""
     told: dict[str, Any] = field(default_factory=dict)
@@ -119,11 +120,17 @@ def attend(
     """Wait for a submitted job, passing on what it says, and give its verified result. Cancels it when told to."""
     tail = Tail()
     pause = POLL_FIRST
-    # The runner keeps the time limit itself; this one is for a runner that no longer can.
-    deadline = time.monotonic() + timeout * 1.1 + 60 if timeout else None
+    deadline: float | None = None
     canceled = False
     while True:
         status = compute.status(handle)
+        if status.state is JobState.PENDING:
+            # Waiting for a slot, a machine or an environment does not count.
+            deadline = None
+            _tell_waiting(address, status.reason, services, tail)
+        elif deadline is None and timeout:
+            # The runner keeps the time limit itself; this one is for a runner that no longer can.
+            deadline = time.monotonic() + timeout * 1.1 + 60
         _pass_on(job_id, address, compute, handle, services, tail)
         if status.state in (JobState.ENDED, JobState.LOST):
             break
@@ -255,6 +262,13 @@ def _submit(compute: Compute, request: SubmitRequest, stop: Stop) -> JobHandle:
             stop.drain.wait(pause)
             pause *= 2
     raise AssertionError("the last attempt returns or raises")
+
+
+def _tell_waiting(address: str, reason: str, services: Services, tail: Tail) -> None:
+    """Say once what a job that has not begun is waiting for, if its backend tells."""
+    if reason and reason != tail.waiting:
+        services.listener(Notice(f"{address}: {reason}"))
+    tail.waiting = reason or tail.waiting
 
 
 def _pass_on(job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, tail: Tail) -> None:

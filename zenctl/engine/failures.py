@@ -23,6 +23,7 @@ SUMMARIES = {
     "storage": "{address} could not be stored",
     "lost": "{address} ended without a result",
     "backend": "{address} could not be started",
+    "environment": "The environment of {address} cannot be made",
     "internal": "{address} failed in zenctl itself",
 }
 """One line for each kind of job error."""

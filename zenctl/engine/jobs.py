@@ -12,7 +12,7 @@ from zenctl.digests import sha256_text
 from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.jobs.artifacts import tree_path
-from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
+from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec, VirtualEnvironment
 from zenctl.metadata.state import RecordedArtifact
 from zenctl.plans.plan import CodeArchive
 from zenctl.schema import ArtifactRef, SourceState
@@ -42,13 +42,22 @@ def datasource_job(
         imports=kind.imports,
         processing=dict(processing),
         timeout=desired.timeout,
+        resources=desired.resources,
     )
 
 
 def step_job(
-    desired: DesiredStep, job_id: str, code: CodeArchive | None, imports: tuple[str, ...], processing: Mapping[str, Any]
+    desired: DesiredStep,
+    job_id: str,
+    code: CodeArchive | None,
+    imports: tuple[str, ...],
+    processing: Mapping[str, Any],
+    own: tuple[VirtualEnvironment | None, Mapping[str, str]] = (None, {}),
 ) -> JobSpec:
-    """The job that runs a step; every input's digest must be known."""
+    """The job that runs a step; every input's digest must be known.
+
+    `own` is its virtual environment, if it has one, and the locations that belong to it.
+    """
     inputs = {}
     for name, ref in desired.inputs.items():
         if ref.digest is None:
@@ -58,7 +67,7 @@ def step_job(
         entry = Entry(file=desired.code.file, function=desired.code.function)
     else:
         entry = _built_in(desired.config.type.implementation)
-    own = desired.model if isinstance(desired.model, Python) else None
+    model = desired.model if isinstance(desired.model, Python) else None
     return JobSpec(
         job_id=job_id,
         address=str(desired.addr),
@@ -70,11 +79,14 @@ def step_job(
         params=plain(desired.params),
         code=code.digest if code else "",
         imports=imports or desired.config.type.imports,
-        secrets=dict(own.secrets) if own else {},
+        locations=dict(own[1]),
+        secrets=dict(model.secrets) if model else {},
         processing=dict(processing),
         timeout=desired.timeout,
-        image=(own.environment.image or "") if own else "",
-        variables=tuple(sorted(set(own.environment.variables))) if own else (),
+        resources=desired.resources,
+        image=(model.environment.image or "") if model else "",
+        variables=tuple(sorted(set(model.environment.variables))) if model else (),
+        virtual_environment=own[0],
     )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import Configuration
 from zenctl.config.decoding import decode
-from zenctl.diagnostics import DiagnosticError, error, raise_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors, warning
+from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.jobs.storage import Storage
 from zenctl.lang.evaluate import Scope
-from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError
+from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError, Sized
 from zenctl.provider.registry import Registry
 
 EMBEDDED = BackendAddr("local", "embedded")
@@ -69,9 +70,13 @@ class Providers:
                 raise DiagnosticError(provider_diagnostic(problem, f"cannot read {uri}")) from problem
         return self._buckets[uri]
 
+    def placed(self, addr: BackendAddr | None) -> BackendAddr:
+        """Where a step runs that names this backend, or none: the default orchestrator, or the embedded one."""
+        return addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+
     def compute(self, addr: BackendAddr | None) -> Compute:
-        """A backend that runs steps; None is the default orchestrator, or the embedded one."""
-        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+        """A backend that runs steps, as `placed` has it."""
+        wanted = self.placed(addr)
         if wanted not in self._computes:
             provider_name, type_name, config = self._backend(wanted)
             self._computes[wanted] = self._provider(provider_name).compute(type_name, config)
@@ -79,7 +84,7 @@ class Providers:
 
     def runs_images(self, addr: BackendAddr | None) -> bool:
         """Whether the backend runs jobs in container images. Asks its provider for nothing but the types it has."""
-        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+        wanted = self.placed(addr)
         return self._registry.backend_type(wanted.type)[1].images
 
     def processing(self, addr: BackendAddr | None) -> Mapping[str, Any]:
@@ -143,6 +148,25 @@ class Providers:
                 raise DiagnosticError(provider_diagnostic(problem, f"provider {name}", range=place)) from problem
             self._providers[name] = provider
         return self._providers[name]
+
+
+def misfits(node: DesiredDatasource | DesiredStep, providers: Providers) -> list[Diagnostic]:
+    """What is wrong with where a step or datasource is to run, if it asks for more than there can be."""
+    place = node.config.meta.resources.range if node.config.meta.resources is not None else node.config.range
+    try:
+        compute = providers.compute(node.backend)
+    except ProviderError as problem:
+        return [provider_diagnostic(problem, str(node.addr), range=place, address=str(node.addr))]
+    found = compute.misfit(node.resources) if isinstance(compute, Sized) else None
+    if found is None:
+        return []
+    where = providers.placed(node.backend)
+    summary = f"{node.addr} does not fit on {where}: {found.message}"
+    detail = "Ask for less in `resources`, or name another `backend`."
+    if found.certain:
+        return [error("resources_exceeded", summary, detail, range=place, address=str(node.addr))]
+    detail += " Where it is applied on a larger machine than this one, all is well."
+    return [warning("resources_exceeded", summary, detail, range=place, address=str(node.addr))]
 
 
 def provider_diagnostic(problem: ProviderError, what: str, **place: Any) -> Any:

@@ -80,6 +80,14 @@ class LogChunk:
     next_offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A job asks for more than a backend has. `certain`: by its block; else by the machine that plan runs on."""
+
+    message: str
+    certain: bool = True
+
+
 class EndpointAction(str, Enum):
     """What it takes to bring an endpoint where it should be."""
 
