@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.documented import expect_documented
 from tests.e2e.conftest import ROOT, Project
 from tests.e2e.test_artifact_stores import KEYS, digests, no_secret_was_written
 from tests.e2e.test_faults import words
 from tests.emulators import Emulator, moto
+from tests.fakes.faults import Fault
 from tests.fakes.gcs import FakeGcs, Running, Stored, serving
 from zenctl.jobs.stores.objects import ObjectStorage
 from zenctl.jobs.stores.opening import open_store
@@ -40,25 +42,27 @@ def on_s3(project: Project, s3: Emulator) -> ObjectStorage:
     return storage
 
 
-def test_data_that_moves_to_a_bucket_is_read_once_more_and_cut_off(tiny: Project, s3: Emulator) -> None:
-    tiny.ok("apply", "-auto-approve")
-    before = digests(tiny)
-    storage = on_s3(tiny, s3)
-    storage.put("in/heights.csv", (tiny.root / "heights.csv").read_bytes())
-    tiny.edit("main.zen.hcl", 'path = "heights.csv"', f'path = "{storage.uri}/in/*.csv"')
-    applied = words(tiny.ok("apply", "-auto-approve"))
-    assert "datasource.csv.heights: ran" in applied
-    assert "step.python.tallest: running" not in applied
-    assert digests(tiny) == before
-    tiny.ok("plan", "-detailed-exitcode")
-    no_secret_was_written(tiny)
+def test_penguins_that_move_to_a_bucket_are_read_once_more_and_cut_off(project: Project, s3: Emulator) -> None:
+    shutil.copytree(ROOT / "examples" / "penguins", project.root, dirs_exist_ok=True)
+    lines = (project.root / "data" / "penguins.csv").read_bytes()
+    clean = "-target=step.python.clean"
+    project.ok("apply", "-auto-approve", clean)
+    before = digests(project)
+    storage = on_s3(project, s3)
+    storage.put("in/penguins.csv", lines)
+    project.edit("penguins.zen.hcl", '"data/penguins.csv"', f'"{storage.uri}/in/*.csv"')
+    applied = words(project.ok("apply", "-auto-approve", clean))
+    assert "datasource.csv.penguins: ran" in applied
+    assert "step.python.clean: running" not in applied
+    assert digests(project) == before
+    no_secret_was_written(project)
     # The same bytes under another name are the same source.
-    storage.put("copied.csv", (tiny.root / "heights.csv").read_bytes())
-    tiny.edit("main.zen.hcl", f"{storage.uri}/in/*.csv", f"{storage.uri}/copied.csv")
-    tiny.ok("plan", "-detailed-exitcode")
-    storage.put("copied.csv", (tiny.root / "heights.csv").read_bytes() + b"Zoe,300\n", overwrite=True)
-    planned = words(tiny.ok("plan", "-detailed-exitcode", code=2))
-    assert "datasource.csv.heights will be read again" in planned
+    storage.put("copied.csv", lines)
+    project.edit("penguins.zen.hcl", f"{storage.uri}/in/*.csv", f"{storage.uri}/copied.csv")
+    assert "datasource.csv.penguins will be read" not in project.ok("plan", clean)
+    storage.put("copied.csv", lines + lines.splitlines(keepends=True)[-1], overwrite=True)
+    planned = words(project.ok("plan", "-detailed-exitcode", clean, code=2))
+    assert "datasource.csv.penguins will be read again" in planned
     assert "bytes" in planned
 
 
@@ -71,18 +75,6 @@ def test_data_and_artifacts_in_two_buckets(tiny: Project, s3: Emulator) -> None:
     tiny.ok("plan", "-detailed-exitcode")
     assert [item.path for item in data.list("")] == ["heights.csv"]
     no_secret_was_written(tiny)
-
-
-def test_penguins_in_a_bucket_are_the_same_snapshot(project: Project, s3: Emulator) -> None:
-    shutil.copytree(ROOT / "examples" / "penguins", project.root, dirs_exist_ok=True)
-    project.ok("apply", "-auto-approve", "-target=datasource.csv.penguins")
-    before = digests(project)
-    storage = on_s3(project, s3)
-    storage.put("penguins.csv", (project.root / "data" / "penguins.csv").read_bytes())
-    project.edit("penguins.zen.hcl", '"data/penguins.csv"', f'"{storage.uri}/penguins.csv"')
-    ran = words(project.ok("apply", "-auto-approve", "-target=datasource.csv.penguins"))
-    assert "datasource.csv.penguins: ran" in ran
-    assert digests(project) == before
 
 
 def put(fake: FakeGcs, bucket: str, name: str, data: bytes) -> None:
@@ -111,10 +103,14 @@ def test_plan_downloads_nothing_and_a_job_takes_no_other_version(
         return FakeGcs.get(fake, asked, name, query)
 
     monkeypatch.setattr(fake, "get", overwriting)
-    said = words(tiny.fails("apply", "-auto-approve"))
-    assert "The source of datasource.csv.heights changed while it was read" in said
-    assert f"gs://{bucket}/in/heights.csv was changed or deleted after the plan was made" in said
-    assert "Nothing was recorded" in said
+    expect_documented(
+        "an object of a source is overwritten while its job reads it", tiny.fails("apply", "-auto-approve")
+    )
+    denied = Fault("objects.get.media", status=403, reason="forbidden", message="ci@x has no access", after=1)
+    fake.faults.add(denied)
+    said = tiny.fails("apply", "-auto-approve")
+    expect_documented("a source's bucket refuses while its job reads it", said)
+    assert f"cannot read gs://{bucket}/in/heights.csv" in words(said)
 
 
 def test_what_is_wrong_with_a_row_is_told_of_the_object(tiny: Project, strict: Running) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.objects import Checksum, Found, ObjectStorage, Piece, google_checksum
+from zenctl.jobs.stores.checksums import google_checksum
+from zenctl.jobs.stores.objects import Checksum, Found, ObjectStorage, Piece
 from zenctl.jobs.stores.sources import Source
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Tuple
 
@@ -101,13 +102,16 @@ def _fetch_all(open_bucket: Open, uri: str, items: Wanted, report: Callable[[int
         report(done)
     for found, target in items:
         if found.size > PIECE:
-            before = done
-            done += _fetch(bucket, found, target, lambda got, before=before: report(before + got))  # type: ignore[misc]
+            done += _fetch(bucket, found, target, partial(_add, report, done))
     return done
 
 
 def _silent(got: int) -> None:
     """Of an object that comes in one piece there is nothing to tell on the way."""
+
+
+def _add(report: Callable[[int], None], before: int, got: int) -> None:
+    report(before + got)
 
 
 def _fetch(bucket: Bucket, found: RemoteObject, target: Path, report: Callable[[int], None]) -> int:

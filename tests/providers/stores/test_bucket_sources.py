@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -174,6 +175,17 @@ def test_plan_sees_and_a_job_fetches_it(bench: Bench, tmp_path: Path) -> None:
     bench.put("in/b.csv", b"b,a\n3,5\n")
     with pytest.raises(StepError, match=f"{bench.uri}/in/b.csv was changed or deleted"):
         fetch_objects(state.locations, lambda _: bench.job, tmp_path / "second", lambda *_: None)
+
+
+def test_what_google_would_unpack_is_read_as_it_is_stored(strict: Running) -> None:
+    bench = on_gcs(strict.endpoint, strict.fake.bucket())
+    data = gzip.compress(b"a,b\n1,2\n" * 1000)
+    described = {"name": "a.csv", "contentEncoding": "gzip"}
+    strict.fake.insert(bench.plan.bucket.uri.removeprefix("gs://"), described, {}, data)
+    found = bench.listed("a.csv")
+    for store in bench.both:
+        with open_version(store.bucket, "a.csv", found.version) as stream:
+            assert stream.read() == data
 
 
 def told(bench: Bench, path: str = "in/a.csv") -> str:

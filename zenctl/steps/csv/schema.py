@@ -14,8 +14,8 @@ class Csv(RowsModel):
 
     path: str = attribute(
         "A file, a folder (every *.csv below it) or a pattern such as data/2024-*.csv, relative to the configuration's "
-        "folder. Several files are read in the order of their names and must have the same columns. They may be packed "
-        "with gzip or Zstandard.",
+        "folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several files are read in the "
+        "order of their names and must have the same columns. They may be packed with gzip or Zstandard.",
         fingerprint=False,
         min_length=1,
     )

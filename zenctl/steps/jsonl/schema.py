@@ -12,8 +12,8 @@ class Jsonl(RowsModel):
 
     path: str = attribute(
         "A file, a folder (every *.jsonl and *.ndjson below it) or a pattern such as data/2024-*.jsonl, relative to "
-        "the configuration's folder. Several files are read in the order of their names. They may be packed with gzip "
-        "or Zstandard.",
+        "the configuration's folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several "
+        "files are read in the order of their names. They may be packed with gzip or Zstandard.",
         fingerprint=False,
         min_length=1,
     )
@@ -33,8 +33,8 @@ class Json(Jsonl):
 
     path: str = attribute(
         "A file, a folder (every *.json below it) or a pattern such as data/2024-*.json, relative to the "
-        "configuration's folder. Several files are read in the order of their names. They may be packed with gzip or "
-        "Zstandard.",
+        "configuration's folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several files "
+        "are read in the order of their names. They may be packed with gzip or Zstandard.",
         fingerprint=False,
         min_length=1,
     )

@@ -12,8 +12,8 @@ class Parquet(RowsModel):
 
     path: str = attribute(
         "A file, a folder (every *.parquet and *.pq below it) or a pattern such as data/2024-*.parquet, relative to "
-        "the configuration's folder. Several files are read in the order of their names and must have the same "
-        "columns. Names of folders are no columns.",
+        "the configuration's folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several "
+        "files are read in the order of their names and must have the same columns. Names of folders are no columns.",
         fingerprint=False,
         min_length=1,
     )

@@ -12,7 +12,8 @@ class Text(RowsModel):
 
     path: str = attribute(
         "A file, a folder (every *.txt below it) or a pattern such as books/*.md, relative to the configuration's "
-        "folder. Several files are read in the order of their names. They may be packed with gzip or Zstandard.",
+        "folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several files are read in the "
+        "order of their names. They may be packed with gzip or Zstandard.",
         fingerprint=False,
         min_length=1,
     )
