@@ -64,7 +64,7 @@ def test_a_record_larger_than_a_block_is_met_again_in_a_larger_one(
         "2",
     ]
     monkeypatch.setattr(reading, "MAX_ROW", 20)
-    with pytest.raises(StepError, match="a row of f.csv is larger than 20 bytes"):
+    with pytest.raises(StepError, match=r"a row of f\.csv is larger than 20 bytes"):
         list(read_span(tmp_path / "f.csv", ("a",), DIALECT, span, block_bytes=10))
 
 
