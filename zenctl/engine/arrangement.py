@@ -10,7 +10,7 @@ from zenctl.config.plain import FAULTY, Marked, plain_value
 from zenctl.config.references import backend_address
 from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.engine.components import plain
-from zenctl.engine.durations import seconds
+from zenctl.schema.durations import seconds
 from zenctl.engine.explaining import output_data
 from zenctl.engine.parameters import redacted
 from zenctl.lang.evaluate import Scope, evaluate_expression

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from zenctl.engine.components import ignoring
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
-from zenctl.engine.durations import text_of_seconds
+from zenctl.schema.durations import text_of_seconds
 from zenctl.engine.reasons import changed
 from zenctl.fingerprint.data import RowsDifference
 from zenctl.fingerprint.digest import fingerprint

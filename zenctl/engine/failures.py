@@ -21,12 +21,13 @@ SUMMARIES = {
     "storage": "{address} could not be stored",
     "lost": "{address} ended without a result",
     "backend": "{address} could not be started",
+    "backend_lost": "The backend of {address} could not be asked any more",
     "internal": "{address} failed in zenctl itself",
 }
 """One line for each kind of job error."""
 
 SPEAK_FOR_THEMSELVES = frozenset(
-    {"not_reproducible", "storage", "backend", "bad_data", "source_changed", "input_corrupt"}
+    {"not_reproducible", "storage", "backend", "backend_lost", "bad_data", "source_changed", "input_corrupt"}
 )
 """Kinds of which the job's log has no more to say: they point at the data, or come from before the job ran."""
 

@@ -21,9 +21,13 @@ from zenctl.steps.python.schema import Python
 
 def new_job_id(project: str, workspace: str, serial: int, addr: Address) -> str:
     """A name for one attempt: readable, unique, and fit for a path, a label and a machine's name."""
-    place = sha256_text(f"{project}/{workspace}")[:6]
     slug = re.sub(r"[^a-z0-9]+", "-", str(addr).lower()).strip("-")[:40].strip("-")
-    return f"{place}-{serial}-{slug}-{secrets.token_hex(4)}"
+    return f"{apply_name(project, workspace, serial)}-{slug}-{secrets.token_hex(4)}"
+
+
+def apply_name(project: str, workspace: str, serial: int) -> str:
+    """A name for an apply that is fit for a label and a part of a machine's name."""
+    return f"{sha256_text(f'{project}/{workspace}')[:6]}-{serial}"
 
 
 def datasource_job(

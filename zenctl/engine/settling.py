@@ -15,7 +15,7 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
-from zenctl.provider import JobState, ProviderError
+from zenctl.provider import JobState, ProviderError, Sweeping
 
 
 @dataclass(slots=True)
@@ -75,6 +75,20 @@ def settle(
         found.ended.append(addr)
         listener(Notice(f"{addr}: was interrupted in apply {attempt.serial}"))
     return found
+
+
+def sweep(providers: Providers, listener: Listener) -> None:
+    """Remove the machines that applies of this workspace which were killed have left. Raises DiagnosticError."""
+    for addr in providers.backends():
+        compute = providers.compute(addr)
+        if not isinstance(compute, Sweeping):
+            continue
+        try:
+            removed = compute.sweep()
+        except ProviderError as problem:
+            raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+        for name in removed:
+            listener(Notice(f"{addr}: removed the machine {name}, which an interrupted apply had left"))
 
 
 def _remove_half_made(

@@ -16,6 +16,9 @@ from zenctl.lazy_dataclasses import dataclass
 QUEUES = "queues/"
 """Where the orders of machines lie: `queues/MACHINE/JOB.order`, and `.cancel` beside it."""
 
+RUNNERS = "runners/"
+"""Where the zipapps lie that machines run: `runners/DIGEST.pyz`. Whoever orders a job puts its own there."""
+
 LOG, PROGRESS = "log", "progress"
 """What a machine passes on of a job, piece by piece: `jobs/JOB/log/OFFSET`."""
 
@@ -64,10 +67,7 @@ class JobQueue:
         """The jobs that are ordered and not forgotten, in no order that matters; True for those that are canceled."""
         names = [info.path[len(self._prefix) :] for info in self._storage.list(self._prefix)]
         canceled = {name[: -len(".cancel")] for name in names if name.endswith(".cancel")}
-        return {
-            job: job in canceled
-            for job in (name[: -len(".order")] for name in names if name.endswith(".order"))
-        }
+        return {job: job in canceled for job in (name[: -len(".order")] for name in names if name.endswith(".order"))}
 
     def forget(self, job_id: str) -> None:
         """Remove the order and what was passed on piece by piece. Its result, and how it ended, stay."""

@@ -14,7 +14,7 @@ from zenctl.provider.messages import (
     SubmitRequest,
     no_access,
 )
-from zenctl.provider.protocol import Compute, Endpoint, Importable, Processing, Progressing, Provider
+from zenctl.provider.protocol import Compute, Endpoint, Importable, Processing, Progressing, Provider, Sweeping
 
 SDK_VERSION = 1
 
@@ -38,5 +38,6 @@ __all__ = [
     "ProviderContext",
     "ProviderError",
     "SubmitRequest",
+    "Sweeping",
     "no_access",
 ]

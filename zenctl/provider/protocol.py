@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from zenctl.jobs.storage import Storage
@@ -56,6 +56,15 @@ class Progressing(Protocol):
 
     def progress(self, handle: JobHandle, offset: int) -> bytes:
         """What the job has told of its progress from `offset` (bytes) on, as `jobs.spec.progress_path` describes it."""
+        ...
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """What a Compute can do besides, where it makes machines that could outlive a command that was killed."""
+
+    def sweep(self) -> Sequence[str]:
+        """Remove every machine of this project and workspace, and tell the names. The caller holds the lock."""
         ...
 
 

@@ -50,12 +50,16 @@ class StoringProvider(ABC):
         """The store; ProviderError(INVALID) if what it needs is not installed."""
         if type not in self.offered.stores:
             raise ProviderError(ErrorKind.INVALID, f'the {self.name} provider has no artifact store of type "{type}"')
-        if not _is_installed(self.sdk):
-            message = f"the Python package {self.sdk} is not installed"
-            raise ProviderError(ErrorKind.INVALID, message, f"Install it: pip install 'zenctl[{self.name}]'")
+        self.need(self.sdk)
         lender = Lender()
         self._lenders.append(lender)
         return self.open_store(config, lender)
+
+    def need(self, package: str) -> None:
+        """ProviderError(INVALID) if the package is not installed; nothing of it is loaded."""
+        if not _is_installed(package):
+            message = f"the Python package {package} is not installed"
+            raise ProviderError(ErrorKind.INVALID, message, f"Install it: pip install 'zenctl[{self.name}]'")
 
     def close(self) -> None:
         """End what lends credentials to jobs."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,6 +191,7 @@ class Attendant:
         # What it has started must not go on under the jobs to come.
         job.signal(signal.SIGKILL)
         self._queue.end(job.job_id, Ending(code) if code >= 0 else Ending(signal=-code))
+        shutil.rmtree(self._folder / job.job_id, ignore_errors=True)
         del self._running[job.job_id]
         self._done[job.job_id] = None
         return True

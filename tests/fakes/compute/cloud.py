@@ -219,7 +219,9 @@ class FakeCompute:
         error: tuple[str, str, int] | None = None,
     ) -> Operation:
         number = next(self._numbers)
-        operation = Operation(f"operation-{number}-{uuid.uuid4().hex[:8]}", str(number), what, instance, self.looks, effect)
+        operation = Operation(
+            f"operation-{number}-{uuid.uuid4().hex[:8]}", str(number), what, instance, self.looks, effect
+        )
         operation.error = error
         if self.losing:
             self.losing -= 1
@@ -295,14 +297,24 @@ class FakeCompute:
     def _shortage(self, zone: str, wanted: Mapping[str, Any]) -> tuple[str, str, int] | None:
         """What the zone or the project lacks for it."""
         if zone in self.stockouts:
-            message = f"The zone 'projects/p/zones/{zone}' does not have enough resources available to fulfill the request."
+            message = (
+                f"The zone 'projects/p/zones/{zone}' does not have enough resources available to fulfill the request."
+            )
             return STOCKOUT, message, 503
         cpus = sum(self.machine_types[i.wanted["machineType"].rpartition("/")[2]] for i in self.running())
         cpus += self.machine_types[wanted["machineType"].rpartition("/")[2]]
-        gpus = sum(a["acceleratorCount"] for i in (wanted, *(r.wanted for r in self.running())) for a in i.get("guestAccelerators", []))
+        gpus = sum(
+            a["acceleratorCount"]
+            for i in (wanted, *(r.wanted for r in self.running()))
+            for a in i.get("guestAccelerators", [])
+        )
         for name, used in (("CPUS", cpus), ("GPUS_ALL_REGIONS", gpus)):
             if used > self.quotas[name]:
-                return "QUOTA_EXCEEDED", f"Quota '{name}' exceeded.  Limit: {self.quotas[name]} in region {zone[:-2]}.", 403
+                return (
+                    "QUOTA_EXCEEDED",
+                    f"Quota '{name}' exceeded.  Limit: {self.quotas[name]} in region {zone[:-2]}.",
+                    403,
+                )
         return None
 
 
@@ -319,7 +331,9 @@ def _invalid(wanted: Mapping[str, Any]) -> list[str]:
     limit = scheduling.get("maxRunDuration", {}).get("seconds")
     if limit is not None and not 30 <= int(limit) <= 120 * 86400:
         found.append(f"'resource.scheduling.maxRunDuration': '{limit}'. Must be between 30 seconds and 120 days.")
-    if (limit is not None or scheduling.get("provisioningModel") == "SPOT") and scheduling.get("automaticRestart", True):
+    if (limit is not None or scheduling.get("provisioningModel") == "SPOT") and scheduling.get(
+        "automaticRestart", True
+    ):
         found.append("'resource.scheduling.automaticRestart': 'true'. It must be false.")
     is_bound = scheduling.get("provisioningModel") == "SPOT" or wanted.get("guestAccelerators")
     if is_bound and scheduling.get("onHostMaintenance") != "TERMINATE":
