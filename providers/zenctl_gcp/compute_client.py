@@ -89,7 +89,8 @@ class ComputeClient:
             errors = [(str(error.code), str(error.message)) for error in found.error.errors]
             return True, _of_operation(zone, *errors[0]) if errors else None
 
-        return self._call(once, {404: (True, None)})
+        unknown: tuple[bool, ProviderError | None] = (True, None)
+        return self._call(once, {404: unknown})
 
     def get(self, zone: str, name: str) -> Machine | None:
         """The instance, or None."""
@@ -184,7 +185,7 @@ class ComputeClient:
         try:
             return once(retry)
         except Exception as error:
-            code = getattr(error, "code", None)
+            code: Any = getattr(error, "code", None)
             if code in instead:
                 return instead[code]
             raise _provider_error(self.project, error) from error

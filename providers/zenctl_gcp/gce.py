@@ -64,7 +64,7 @@ class Watched:
 
 
 class GceCompute:
-    """The backend of type `gce`. Its handles name machine, zones and artifact store, which is all a later process needs.
+    """The backend of type `gce`. Its handles name machine, zones and artifact store: all that a later process needs.
 
     `open_client` gives Compute Engine's client of a project, `open_store` the artifact store at a URI, given what
     `access(False)` told of it. `pace` is how often something is looked at.
@@ -132,7 +132,7 @@ class GceCompute:
                 return JobStatus(JobState.LOST, reason="no such job was ordered")
             known = self._fleet(handle).look(handle["machine"], handle["zones"])
             if not told.begun:
-                return self._waiting(job, handle, known)
+                return self._waiting(handle, known)
             if not job.claimed:
                 job.claimed = self._ask(lambda: job.queue.claimed(job_id))
             if known.state != GONE and (not known.id or known.id == job.claimed):
@@ -197,7 +197,7 @@ class GceCompute:
 
     def sweep(self) -> Sequence[str]:
         """Delete every machine of this project and workspace."""
-        return self._fleet_of(self._config["project"]).sweep(owner(self._context), lambda machine: False)
+        return self._fleet_of(self._config["project"]).sweep(owner(self._context), lambda _: False)
 
     def close(self) -> None:
         """Delete the machines that this command has asked for."""
@@ -206,7 +206,7 @@ class GceCompute:
         for fleet in fleets:
             fleet.close()
 
-    def _waiting(self, job: Watched, handle: JobHandle, known: Known) -> JobStatus:
+    def _waiting(self, handle: JobHandle, known: Known) -> JobStatus:
         """Of a job that no machine has begun: whether one is to come."""
         if known.state != GONE:
             return JobStatus(JobState.PENDING)

@@ -102,7 +102,7 @@ class Fleet:
                 self._begin(known, wanted.zones[0])
 
     def look(self, name: str, zones: Iterable[str], *, now: bool = False) -> Known:
-        """The machine as it is; of an earlier command's, what is found in these zones. `now` asks even if it just did."""
+        """The machine as it is; an earlier command's is looked for in these zones. `now` asks even if it just did."""
         with self._lock:
             known = self._known.get(name)
             if known is None:

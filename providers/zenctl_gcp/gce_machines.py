@@ -54,7 +54,11 @@ class Wanted:
         """The instance as the REST API describes one."""
         config = self.config
         gpus = config.get("accelerator")
-        network = {key: value for key in ("network", "subnetwork") if (value := _link(key, config.get(key)))}
+        network: dict[str, Any] = {
+            key: value for key in ("network", "subnetwork") if (value := _link(key, config.get(key)))
+        }
+        if not network:
+            network["network"] = "global/networks/default"
         if config["external_ip"]:
             network["accessConfigs"] = [{"type": "ONE_TO_ONE_NAT", "name": "External NAT"}]
         wanted: dict[str, Any] = {
@@ -73,7 +77,7 @@ class Wanted:
                     },
                 }
             ],
-            "networkInterfaces": [network or {"network": "global/networks/default"}],
+            "networkInterfaces": [network],
             "serviceAccounts": [{"email": config.get("service_account") or "default", "scopes": [SCOPE]}],
             # Drivers of GPUs are not signed, and would not load.
             "shieldedInstanceConfig": {

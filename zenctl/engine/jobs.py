@@ -92,3 +92,15 @@ def input_record(ref: ArtifactRef) -> RecordedArtifact:
     if ref.digest is None:
         raise AssertionError(f"{ref} is not known yet")
     return RecordedArtifact(0, ref.type, ref.uri or tree_path(ref.digest), ref.digest, address=ref.address)
+
+
+def input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, RecordedArtifact]:
+    """All inputs as the recorder takes them, by name; a datasource has none."""
+    if isinstance(desired, DesiredDatasource):
+        return {}
+    return {name: input_record(ref) for name, ref in desired.inputs.items()}
+
+
+def execution_type(desired: DesiredDatasource | DesiredStep) -> str:
+    """The type of its executions in ML Metadata."""
+    return "Process" if isinstance(desired, DesiredDatasource) else desired.config.type.mlmd_type

@@ -47,11 +47,15 @@ class Providers:
 
     def compute(self, addr: BackendAddr | None) -> Compute:
         """A backend that runs steps; None is the default orchestrator, or the embedded one."""
-        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+        wanted = self.orchestrator(addr)
         if wanted not in self._computes:
             provider_name, type_name, config = self._backend(wanted)
             self._computes[wanted] = self._provider(provider_name).compute(type_name, config)
         return self._computes[wanted]
+
+    def orchestrator(self, addr: BackendAddr | None) -> BackendAddr:
+        """The backend that is meant: None is the default orchestrator, or the embedded one."""
+        return addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
 
     def backends(self) -> list[BackendAddr]:
         """The backends of the configuration that run steps."""
@@ -59,8 +63,7 @@ class Providers:
 
     def runs_images(self, addr: BackendAddr | None) -> bool:
         """Whether the backend runs jobs in container images. Asks its provider for nothing but the types it has."""
-        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
-        return self._registry.backend_type(wanted.type)[1].images
+        return self._registry.backend_type(self.orchestrator(addr).type)[1].images
 
     def processing(self, addr: BackendAddr | None) -> Mapping[str, Any]:
         """Beam options of a processing backend; {} where none is named: data steps then run in process."""

@@ -6,7 +6,7 @@ A machine may read and create objects, and no more: nothing is ever written a se
 from __future__ import annotations
 
 import json
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from zenctl.digests import canonical_json
 from zenctl.jobs.spec import result_path
@@ -92,7 +92,9 @@ class JobQueue:
     def ending(self, job_id: str) -> Optional[Ending]:
         """How the job's process ended; None if it has not."""
         found = self._read(_ended(job_id))
-        return Ending(found.get("code"), int(found.get("signal", 0))) if found else None
+        if not found:
+            return None
+        return Ending(found.get("code"), int(found.get("signal", 0)))
 
     def pass_on(self, job_id: str, kind: str, offset: int, data: bytes) -> None:
         """Store what comes from a byte on."""
@@ -126,7 +128,7 @@ class JobQueue:
             length += len(parts[-1])
         return b"".join(parts)
 
-    def _read(self, path: str) -> Mapping[str, object]:
+    def _read(self, path: str) -> Mapping[str, Any]:
         try:
             with self._storage.open(path) as stream:
                 found = json.loads(stream.read())

@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tests.fakes.compute.cloud import FakeCompute, Instance, Operation, Refused
 from tests.fakes.compute.filters import matches
-from tests.fakes.discovery import Method
 
 
 class Handler(BaseHTTPRequestHandler):
