@@ -179,6 +179,7 @@ class ComputeClient:
 
     def _call(self, once: Callable[[Any], T], instead: Mapping[int, T]) -> T:
         """The call's result, `instead` by HTTP status where one is no error; whatever else is raised is told."""
+        self._load()
         from google.api_core.retry import Retry
 
         retry = Retry(predicate=_passes, initial=self._first, maximum=16.0, timeout=self._patience)
@@ -268,9 +269,12 @@ def _of_operation(zone: str, code: str, message: str) -> ProviderError:
 
 def _said(error: Any) -> str:
     """The server's message, without the request that the SDK puts before it; of a network error its inmost reason."""
-    message = getattr(error, "message", None)
+    try:
+        return str(error.response.json()["error"]["message"])
+    except (AttributeError, ValueError, KeyError, TypeError):
+        message = getattr(error, "message", None)
     if message:
-        return str(message).rpartition(f"{getattr(error, '_request_path', '')}: ")[2] or str(message)
+        return str(message)
     while isinstance(inner := error.__cause__ or error.__context__, Exception):
         error = inner
     return getattr(error, "strerror", None) or str(error)

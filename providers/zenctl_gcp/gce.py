@@ -135,6 +135,7 @@ class GceCompute:
                 return self._waiting(handle, known)
             if not job.claimed:
                 job.claimed = self._ask(lambda: job.queue.claimed(job_id))
+                known.served = known.served or known.id == job.claimed
             if known.state != GONE and (not known.id or known.id == job.claimed):
                 self._insist(job, handle)
                 return JobStatus(JobState.RUNNING)

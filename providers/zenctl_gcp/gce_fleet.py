@@ -19,11 +19,14 @@ MAKING, UP, GONE = "making", "up", "gone"
 RESTARTS = 3
 """How often a machine is made anew that went before it had begun a job."""
 
+SHUT_DOWN = "compute.instances.guestTerminate"
+"""How a machine ends that has shut itself down."""
+
 WHY = {
     "compute.instances.preempted": "Compute Engine took its machine {name} away (preempted)",
     "compute.instances.scheduledVMTermination": "its machine {name} reached its max_run_time",
     "compute.instances.hostError": "the host of its machine {name} failed",
-    "compute.instances.guestTerminate": "its machine {name} shut down",
+    SHUT_DOWN: "its machine {name} shut down",
     "stop": "somebody stopped its machine {name}",
     "delete": "its machine {name} was deleted",
 }
@@ -60,7 +63,8 @@ class Pace:
 class Known:
     """A machine as far as this command knows it. `wanted` is None for one that an earlier command has asked for.
 
-    `zone` is where it is or is tried, `operation` the one that makes it. `why` says why it is gone.
+    `zone` is where it is or is tried, `operation` the one that makes it. `ending` is the type of the operation that has
+    ended it, `why` says it in words. `served` says that it has begun a job.
     """
 
     name: str
@@ -73,6 +77,8 @@ class Known:
     in_the_way: bool = False
     refused: list[str] = field(default_factory=list)
     restarts: int = 0
+    served: bool = False
+    ending: str = ""
     why: str = ""
     next_look: float = 0.0
     pause: float = 0.0
@@ -113,10 +119,14 @@ class Fleet:
             return known
 
     def again(self, name: str) -> bool:
-        """Make a machine of this command anew that has gone before it began a job; False if that was tried enough."""
+        """Make a machine of this command anew that has gone before it began a job; False if that would not help.
+
+        One that shuts down without having served anything cannot start its runner, and another could not either.
+        """
         with self._lock:
             known = self._known[name]
-            if known.wanted is None or known.restarts >= RESTARTS or known.refused:
+            broken = known.ending == SHUT_DOWN and not known.served
+            if known.wanted is None or known.restarts >= RESTARTS or known.refused or broken:
                 return False
             known.restarts += 1
             self._begin(known, known.zones[known.restarts % len(known.zones)])
@@ -156,7 +166,7 @@ class Fleet:
     def _begin(self, known: Known, zone: str) -> None:
         """Ask for the machine in a zone."""
         assert known.wanted is not None, "of an earlier command's machine it is not known how to make it"
-        known.state, known.zone, known.id, known.why = MAKING, zone, "", ""
+        known.state, known.zone, known.id, known.served = MAKING, zone, "", False
         known.pause = known.next_look = 0.0
         try:
             known.operation = self._client.create(zone, known.wanted.resource(zone))
@@ -201,8 +211,8 @@ class Fleet:
                 self._begin(known, known.zone)
             return
         known.state = GONE
-        ending = self._client.ending(known.zone, known.id) if known.id else ""
-        known.why = WHY.get(ending, "its machine {name} is gone").format(name=known.name)
+        known.ending = self._client.ending(known.zone, known.id) if known.id else ""
+        known.why = WHY.get(known.ending, "its machine {name} is gone").format(name=known.name)
 
     def _find(self, known: Known) -> None:
         for zone in known.zones:

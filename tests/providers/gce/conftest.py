@@ -86,3 +86,14 @@ def cloud(machines: fake_compute.Running, buckets: fake_gcs.Running, runner: Pat
     fake.stockouts.clear()
     fake.close()
     assert (fake.problems, buckets.fake.problems) == ([], [])
+
+
+def bare(name: str, zone: str = ZONE, **more: Any) -> dict[str, Any]:
+    """An instance that runs nothing, as the API takes one."""
+    return {
+        "name": name,
+        "machineType": f"zones/{zone}/machineTypes/e2-small",
+        "disks": [{"boot": True, "autoDelete": True, "initializeParams": {"sourceImage": "some/image"}}],
+        "networkInterfaces": [{"network": "global/networks/default"}],
+        **more,
+    }
