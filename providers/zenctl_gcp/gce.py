@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 from zenctl.digests import sha256_bytes
 from zenctl.jobs.queue import LOG, PROGRESS, RUNNERS, Ending, JobQueue, Told
+from zenctl.jobs.spec import JobSpec
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import (
@@ -106,7 +108,11 @@ class GceCompute:
         }
 
     def submit(self, request: SubmitRequest) -> JobHandle:
-        """Order the job, and a machine for it unless there is one; returns before it runs."""
+        """Order the job, and a machine for it unless there is one; returns before it runs.
+
+        ProviderError(INVALID) for a job that needs what only the machine has where zenctl runs.
+        """
+        _check_reach(request.spec)
         handle = self.handle(request)
         fleet = self._fleet(handle)
         job = self._job(handle)
@@ -326,3 +332,15 @@ class GceCompute:
         except StorageError as problem:
             kind = KINDS.get(problem.kind, ErrorKind.INVALID)
             raise ProviderError(kind, f"the artifact store refused: {problem}", problem.hint) from problem
+
+
+def _check_reach(spec: JobSpec) -> None:
+    """Refuse what a machine would look for in vain."""
+    hint = 'Give it a backend of type "local".'
+    for name, reference in sorted(spec.secrets.items()):
+        message = f"its secret {name} ({reference}) is on this machine, where a machine of Compute Engine cannot get it"
+        raise ProviderError(ErrorKind.INVALID, message, hint)
+    for place in spec.locations.values():
+        if os.path.isabs(place):
+            message = f"its source {place} is on this machine, where a machine of Compute Engine cannot read it"
+            raise ProviderError(ErrorKind.INVALID, message, hint)

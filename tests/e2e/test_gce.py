@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Project, kill_group, wait_for
+from tests.e2e.conftest import ROOT, Project, kill_group, wait_for
 from tests.e2e.test_artifact_stores import digests
 from tests.e2e.test_commands import make_slow
 from tests.e2e.test_faults import words
@@ -132,7 +132,18 @@ def test_a_machine_of_a_killed_apply_goes_on_and_is_found(slow: Project, cloud: 
     assert cloud.names() == []
 
 
-def test_ctrl_c_and_destroy_leave_no_machine(slow: Project, cloud: Cloud) -> None:
+def test_destroy_removes_the_machine_of_a_killed_apply(slow: Project, cloud: Cloud) -> None:
+    applying = slow.start(*APPLY)
+    wait_for(lambda: begun(slow))
+    os.killpg(applying.pid, signal.SIGKILL)
+    kill_group(applying)
+    assert len(cloud.names()) == 1
+    slow.ok("destroy", "-auto-approve")
+    assert cloud.names() == []
+
+
+@pytest.mark.benchmark
+def test_ctrl_c_ends_the_step_and_the_machine(slow: Project, cloud: Cloud) -> None:
     applying = slow.start(*APPLY)
     assert applying.stdout is not None
     wait_for(lambda: begun(slow))
@@ -143,11 +154,25 @@ def test_ctrl_c_and_destroy_leave_no_machine(slow: Project, cloud: Cloud) -> Non
     kill_group(applying)
     assert applying.returncode == 130, said
     assert cloud.names() == []
-    (slow.root / "started").unlink()
-    applying = slow.start(*APPLY)
-    wait_for(lambda: begun(slow))
-    os.killpg(applying.pid, signal.SIGKILL)
-    kill_group(applying)
-    assert len(cloud.names()) == 1
-    slow.ok("destroy", "-auto-approve")
-    assert cloud.names() == []
+
+
+@pytest.mark.benchmark
+def test_the_penguins_with_nothing_else_changed(project: Project, served: Cloud, tmp_path: Path) -> None:
+    """Every built-in step on a machine, to the same digests as here."""
+    shutil.copytree(ROOT / "examples" / "penguins", project.root, dirs_exist_ok=True)
+    local = Project(tmp_path / "local", dict(project.environment))
+    shutil.copytree(project.root, local.root)
+    project.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
+    project.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    project.edit("penguins.zen.hcl", "zenctl {", "zenctl {\n  defaults { orchestrator = backend.gce.vm }")
+    project.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
+    served.fake.inserted.clear()
+    project.ok(*APPLY)
+    assert len(served.fake.inserted) == 1
+    assert served.names() == []
+    project.ok("plan", "-detailed-exitcode")
+    local.ok(*APPLY)
+    try:
+        assert digests(project) == digests(local)
+    finally:
+        local.ok("destroy", "-auto-approve")

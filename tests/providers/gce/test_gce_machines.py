@@ -110,6 +110,21 @@ def test_artifacts_must_lie_in_a_bucket(cloud: Cloud) -> None:
     assert "gs://BUCKET" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"secrets": {"TOKEN": "env:TOKEN"}}, r"its secret TOKEN \(env:TOKEN\) is on this machine"),
+        ({"locations": {"path": "/data/x.csv"}}, "its source /data/x.csv is on this machine"),
+    ],
+)
+def test_what_only_this_machine_has_is_not_looked_for_on_another(cloud: Cloud, more: dict[str, Any], said: str) -> None:
+    spec = JobSpec("j", "step.command.x", Entry(command=("true",)), **more)
+    made = len(cloud.fake.inserted)
+    with pytest.raises(ProviderError, match=said):
+        cloud.compute().submit(SubmitRequest(spec, cloud.storage.uri, cloud.runner, access=cloud.storage.access))  # type: ignore[attr-defined]
+    assert len(cloud.fake.inserted) == made
+
+
 def test_no_secret_is_given_away(cloud: Cloud) -> None:
     """What everybody may read who may look at the machine holds no token, not even while zenctl has one."""
 
