@@ -221,7 +221,8 @@ def _kind(error: Exception) -> ErrorKind | None:
             return ErrorKind.UNAUTHORIZED
         if code == 404:
             return ErrorKind.NOT_FOUND
-        return ErrorKind.TRANSIENT if code >= 500 else ErrorKind.INVALID
+        # What is being made or deleted takes no other order until that is over.
+        return ErrorKind.TRANSIENT if code >= 500 or reason == "resourceNotReady" else ErrorKind.INVALID
     if isinstance(error, requests.exceptions.SSLError):
         return ErrorKind.INVALID
     if isinstance(error, (requests.exceptions.RequestException, ConnectionError)):

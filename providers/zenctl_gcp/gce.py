@@ -60,6 +60,7 @@ class Watched:
     ending: Ending | None = None
     canceled_at: float | None = None
     serial: int = 0
+    serial_at: float = 0.0
     next_look: float = 0.0
     pause: float = 0.0
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -195,9 +196,10 @@ class GceCompute:
         job = self._job(handle)
         fleet = self._fleet(handle)
         with job.lock:
+            if not handle["shared"]:
+                fleet.delete(handle["machine"], handle["zones"])
             self._ask(lambda: job.queue.forget(handle["job_id"]))
-            kept = handle["shared"] and fleet.serves(handle["machine"])
-            if not kept and not self._ask(job.queue.orders):
+            if handle["shared"] and not fleet.serves(handle["machine"]) and not self._ask(job.queue.orders):
                 fleet.delete(handle["machine"], handle["zones"])
         with self._lock:
             self._jobs.pop(handle["job_id"], None)
@@ -252,8 +254,9 @@ class GceCompute:
             return ""
         fleet = self._fleet(handle)
         known = fleet.look(handle["machine"], handle["zones"])
-        if known.state != UP:
+        if known.state != UP or self._clock() < job.serial_at:
             return ""
+        job.serial_at = self._clock() + self._pace.most
         text, job.serial = fleet.serial(known, job.serial)
         return text
 

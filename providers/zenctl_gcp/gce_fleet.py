@@ -158,10 +158,16 @@ class Fleet:
         return [machine.name for machine in gone]
 
     def close(self) -> None:
-        """Delete every machine that this command has asked for."""
+        """Delete every machine that this command has asked for; the first refusal is raised when all were tried."""
+        problems = []
         with self._lock:
             for name in [known.name for known in self._known.values() if known.wanted is not None]:
-                self.delete(name, ())
+                try:
+                    self.delete(name, ())
+                except ProviderError as problem:
+                    problems.append(problem)
+        if problems:
+            raise problems[0]
 
     def _begin(self, known: Known, zone: str) -> None:
         """Ask for the machine in a zone."""
@@ -205,10 +211,10 @@ class Fleet:
                 known.refused.clear()
             return
         if known.in_the_way:
-            if machine is not None:
-                self._client.delete(known.zone, known.name)
-            else:
+            if machine is None:
                 self._begin(known, known.zone)
+            elif machine.status != "STOPPING":
+                self._client.delete(known.zone, known.name)
             return
         known.state = GONE
         known.ending = self._client.ending(known.zone, known.id) if known.id else ""

@@ -132,14 +132,17 @@ def _attend(
 ) -> JobResult:
     tail = Tail()
     pause = POLL_FIRST
-    # The runner keeps the time limit itself; this one is for a runner that no longer can.
-    deadline = time.monotonic() + timeout * 1.1 + 60 if timeout else None
+    # The runner keeps the time limit itself; this one is for a runner that no longer can. What comes before a job
+    # begins, such as the start of a machine, does not count.
+    deadline: float | None = None
     canceled = False
     while True:
         status = compute.status(handle)
         _pass_on(job_id, address, compute, handle, services, tail)
         if status.state in (JobState.ENDED, JobState.LOST):
             break
+        if timeout and deadline is None and status.state is JobState.RUNNING:
+            deadline = time.monotonic() + timeout * 1.1 + 60
         if not canceled and (services.stop.cancel.is_set() or (deadline and time.monotonic() > deadline)):
             compute.cancel(handle)
             canceled = True

@@ -102,6 +102,14 @@ def test_what_passes_is_waited_for(cloud: Cloud) -> None:
     assert cloud.client().get(ZONE, "m") is None
 
 
+def test_a_machine_that_is_busy_is_deleted_a_little_later(cloud: Cloud) -> None:
+    client = cloud.client()
+    client.create(ZONE, bare("m"))
+    cloud.fake.faults.add(Fault("instances.delete", status=400, reason="resourceNotReady", times=2))
+    client.delete(ZONE, "m")
+    assert cloud.fake.running() == []
+
+
 def test_a_server_that_is_not_there(cloud: Cloud) -> None:
     client = ComputeClient("proj", endpoint=f"http://127.0.0.1:{free_port()}", patience=0.05, first=0.01)
     with pytest.raises(ProviderError) as caught:

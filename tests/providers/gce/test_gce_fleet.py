@@ -120,6 +120,17 @@ def test_a_machine_that_has_shut_down_is_replaced(cloud: Cloud) -> None:
     assert [i.id for i in cloud.fake.instances.values()] == [known.id]
 
 
+def test_a_machine_that_cannot_be_deleted_is_told_and_the_others_go(cloud: Cloud) -> None:
+    fleet = fleet_of(cloud)
+    for name in ("a", "b"):
+        fleet.ensure(Wanted(name, (ZONE,), CONFIG, {}, {}))
+    cloud.fake.faults.add(Fault("instances.delete", status=403, reason="forbidden", key="/a"))
+    with pytest.raises(ProviderError) as caught:
+        fleet.close()
+    assert caught.value.kind is ErrorKind.UNAUTHORIZED
+    assert [i.name for i in cloud.fake.running()] == ["a"]
+
+
 def test_a_later_command_finds_a_machine_and_deletes_it(cloud: Cloud) -> None:
     cloud.fake.stockouts.add(ZONE)
     first = fleet_of(cloud)

@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.fakes.compute.guest import TOKEN
+from tests.fakes.faults import Fault
 from zenctl.jobs.queue import JobQueue
 from zenctl.jobs.spec import Entry, JobSpec, job_path
 from zenctl.jobs.wire import spec_to_json
@@ -176,6 +177,24 @@ def test_a_machine_that_cannot_start_says_why_and_goes(cloud: Cloud) -> None:
     assert TOKEN not in status.reason
     compute.release(handle)
     assert cloud.fake.running() == []
+
+
+def test_what_may_go_on_costing_is_told_at_the_end(cloud: Cloud) -> None:
+    provider = GcpProvider()
+    provider.configure({}, ProviderContext("p", "default", cloud.root, cloud.root))
+    compute = provider.compute("gce", config(endpoint=cloud.machines.endpoint, retry_seconds=0))
+    compute.submit(order(cloud, "conformance-x", "ab12-3"))
+    cloud.fake.faults.add(Fault("instances.delete", status=503))
+    with pytest.raises(ProviderError, match="a machine may still be there") as caught:
+        provider.close()
+    assert "the next apply deletes it" in caught.value.hint
+    assert len(cloud.fake.running()) == 1
+    left = cloud.fake.running()[0].name
+    later = cloud.compute()
+    own = later.submit(order(cloud, "conformance-y", "ab12-4"))["machine"]
+    assert {i.name for i in cloud.fake.running()} == {left, own}, "its job was not given up yet"
+    assert later.sweep() == [left]
+    assert [i.name for i in cloud.fake.running()] == [own]
 
 
 def test_an_idle_machine_shuts_down_and_another_takes_its_place(cloud: Cloud) -> None:
