@@ -55,6 +55,9 @@ class GcsStore(BlockModel):
     retry_seconds: int = attribute(
         "How long a request is repeated that fails for a reason which may pass.", default=60, fingerprint=False, ge=0
     )
+    timeout_seconds: int = attribute(
+        "How long the server may say nothing in the midst of a request.", default=30, fingerprint=False, ge=1
+    )
 
 
 class Accelerator(BlockModel):

@@ -77,6 +77,8 @@ class FakeGcs:
         self.api: Discovery = discovery("storage.v1")
         self.tokens: set[str] = set()
         self.bearers: set[str] = set()
+        self.latency = 0.0
+        """Seconds that every answer takes longer."""
         self.seen: list[str] = []
         self.lock = threading.Lock()
         self.ended = threading.Event()
@@ -191,6 +193,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _method(self, path: str, query: dict[str, str]) -> None:
         self._unread = int(self.headers.get("Content-Length") or 0)
+        if self.fake.latency:
+            self.fake.ended.wait(self.fake.latency)
         matched = self.fake.api.match("POST" if "upload_id" in query else self.command, path)
         if matched is None:
             self.fake.problems.append(f"{self.command} {path} is no method of the API")
@@ -208,9 +212,10 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.fake.faults.take(short, found.get("object") or query.get("name") or "")
         if fault is not None and fault.status:
             raise Refused(fault.status, fault.reason or "backendError", fault.message, fault.headers)
-        if fault is not None and fault.stall:
-            self.fake.ended.wait(60)
-            self.close_connection = True
+        if fault is not None and fault.stall and not (fault.cut >= 0 and short == "objects.get.media"):
+            if fault.cut >= 0:
+                self._body(fault)
+            self._stall()
             return
         name = "_" + short.replace(".", "_")
         getattr(self, name)(method, found, query, fault)
@@ -254,7 +259,7 @@ class Handler(BaseHTTPRequestHandler):
         }
         if fault is not None and fault.flip:
             data = bytes([data[0] ^ 1]) + data[1:]
-        self._send(status, data, headers, cut=fault.cut if fault is not None else -1)
+        self._send(status, data, headers, fault)
 
     def _objects_delete(self, _: Method, found: Mapping[str, str], query: Mapping[str, str], fault: Any) -> None:
         with self.fake.lock:
@@ -374,7 +379,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         self._send(status, body, headers)
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str], cut: int = -1) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str], fault: Fault | None = None) -> None:
+        cut = fault.cut if fault is not None else -1
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -384,8 +390,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body if cut < 0 else body[:cut])
         if cut >= 0:
             self.wfile.flush()
+            if fault is not None and fault.stall:
+                self._stall()
+                return
             self.close_connection = True
             self.connection.shutdown(2)
+
+    def _stall(self) -> None:
+        self.fake.ended.wait(60)
+        self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet."""

@@ -107,7 +107,7 @@ def execute(order: Order, services: Services) -> JobResult:
             order.compute.release(order.handle(services))
         return _failed(spec, "backend", problem.message, problem.hint)
     except StorageError as problem:
-        return _failed(spec, "storage", f"the artifact store refused: {problem}", store_hint(problem))
+        return _failed(spec, "storage", f"the {problem.summary}", store_hint(problem))
     return attend(spec.job_id, spec.address, order.compute, handle, services, spec.timeout)
 
 

@@ -172,7 +172,7 @@ def _store_code(world: World, target: _Target) -> None:
     try:
         world.storage.put(code_path(archive.digest), archive.data)
     except StorageError as problem:
-        summary = f"The artifact store refused: {problem}"
+        summary = f"The {problem.summary}"
         raise DiagnosticError(error("artifact_store", summary, store_hint(problem))) from problem
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Optional
+
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.sources import REACH
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass by themselves."""
@@ -44,6 +48,24 @@ def passing(host: str, status: int, said: str, retry_after: str = "") -> Storage
     wait = float(retry_after) if retry_after.isdigit() else 0.0
     message = f"{host} {why}: {said}" if said else f"{host} {why}"
     return StorageError("TRANSIENT", message, "Try again later.", retry_after=wait)
+
+
+def silent(host: str, seconds: float, got: Optional[int] = None) -> StorageError:
+    """The error of a server that said nothing for so long; in the midst of an answer if `got` bytes of it have come."""
+    what = "did not answer within" if got is None else f"sent {got:,} bytes, and then nothing for"
+    hint = f"{REACH} If it is only slow, set `timeout_seconds` of the artifact store higher."
+    return StorageError("TRANSIENT", f"{host} {what} {seconds:g} second{'' if seconds == 1 else 's'}", hint)
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether an error, or what it was raised from, is the end of the time that a server may be silent."""
+    found: Optional[BaseException] = error
+    while found is not None:
+        # Before Python 3.10 the second is no kind of the first.
+        if isinstance(found, (TimeoutError, socket.timeout)):
+            return True
+        found = found.__cause__ or found.__context__
+    return False
 
 
 def google_refusal(bucket: str, host: str, status: int, reason: str, said: str, retry_after: str = "") -> StorageError:

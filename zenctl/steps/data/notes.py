@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 
@@ -76,6 +77,14 @@ class Notes:
             if tuple(digests[part : part + len(run.parts)]) == run.parts
             and run.at_end in (False, part + len(run.parts) == len(digests))
         ]
+
+    def shards(self, digests: Sequence[str]) -> list[Shard]:
+        """The shards of all runs that `find` can give of these parts."""
+        firsts: dict[str, list[int]] = defaultdict(list)
+        for digest, first in self.runs:
+            firsts[digest].append(first)
+        starts = ((part, first) for part, digest in enumerate(digests) for first in firsts.get(digest, ()))
+        return list(dict.fromkeys(run.shard for start in starts for run in self.find(digests, *start)))
 
     def keep(self, digest: str, statistics: Statistics) -> None:
         """Keep a part's statistics."""
