@@ -79,7 +79,6 @@ class GcpProvider(StoringProvider):
             message = f"machines of Compute Engine cannot reach the artifact store {uri}"
             hint = "Keep the artifacts in a bucket: zenctl config artifacts set gs://BUCKET"
             raise ProviderError(ErrorKind.INVALID, message, hint)
-        config = {"bucket": parts.netloc, "prefix": parts.path.strip("/"), "endpoint": access.get("endpoint")}
-        if "retry_seconds" in access:
-            config["retry_seconds"] = access["retry_seconds"]
+        told = {name: access[name] for name in ("endpoint", "retry_seconds", "timeout_seconds") if name in access}
+        config = {"bucket": parts.netloc, "prefix": parts.path.strip("/"), **told}
         return self.open_store(config, Lender())

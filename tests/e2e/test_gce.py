@@ -101,6 +101,7 @@ def test_the_steps_run_on_one_machine_that_goes_away(tiny: Project, cloud: Cloud
     assert TOKEN in cloud.buckets.fake.bearers
 
 
+@pytest.mark.benchmark
 def test_a_failure_and_a_lost_machine_are_told(slow: Project, cloud: Cloud) -> None:
     slow.edit("steps/size.py", "    return len", '    raise ValueError("too few")\n    return len')
     slow.edit("main.zen.hcl", '"steps/rank.py:tallest"', '"steps/rank.py:tallest"\n  retries = 1')

@@ -197,6 +197,27 @@ def test_what_may_go_on_costing_is_told_at_the_end(cloud: Cloud) -> None:
     assert [i.name for i in cloud.fake.running()] == [own]
 
 
+def test_a_job_whose_machine_is_taken_away_is_lost_and_the_next_one_gets_another(cloud: Cloud) -> None:
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    compute = cloud.compute()
+    handle = compute.submit(order(cloud, "conformance-1", "ab12-3", "echo begun; sleep 1000"))
+    bench.wait_for_log(compute, handle, "begun")
+    [instance] = cloud.fake.running()
+    pids = instance.guest.processes()
+    cloud.fake.preempt(instance.name)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    status = bench.wait(compute, handle)
+    assert (status.state, status.exit_code) == (JobState.LOST, None)
+    assert status.reason == f"Compute Engine took its machine {instance.name} away (preempted)"
+    assert "begun" in compute.logs(handle, 0).text
+    compute.release(handle)
+    again = compute.submit(order(cloud, "conformance-2", "ab12-3"))
+    assert again["machine"] == handle["machine"]
+    assert bench.wait(compute, again).exit_code == 0
+    compute.close()
+    assert cloud.fake.running() == []
+
+
 def test_an_idle_machine_shuts_down_and_another_takes_its_place(cloud: Cloud) -> None:
     compute = cloud.compute(max_idle="100ms")
     bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
