@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.checksums import amazon_checksum
 from zenctl.jobs.stores.objects import MARK, Found, Piece, Unfinished
 from zenctl.jobs.stores.refusals import SIGN_IN, amazon_refusal, silent, timed_out
 from zenctl.jobs.stores.retrying import Retrying
@@ -84,7 +85,11 @@ class S3Client(SdkBucket):
 
     def head(self, key: str) -> Found | None:
         found = self._headers(key)
-        return None if found is None else Found(key, found["ContentLength"], found["LastModified"].timestamp())
+        if found is None:
+            return None
+        tag = found["ETag"]
+        checksum = amazon_checksum(tag, found.get("ServerSideEncryption", ""))
+        return Found(key, found["ContentLength"], found["LastModified"].timestamp(), tag, checksum)
 
     def create(self, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> bool:
         return upload(self, key, source, size, mark, overwrite=overwrite)
@@ -129,7 +134,7 @@ class S3Client(SdkBucket):
         query: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix, "MaxKeys": most}
         while True:
             page = self.call(partial(self.client.list_objects_v2, **query))
-            yield [Found(o["Key"], o["Size"], o["LastModified"].timestamp()) for o in page.get("Contents", ())]
+            yield [_listed(item) for item in page.get("Contents", ())]
             if not page.get("NextContinuationToken"):
                 return
             query["ContinuationToken"] = page["NextContinuationToken"]
@@ -222,6 +227,11 @@ class S3Client(SdkBucket):
 
     def translate(self, error: Exception) -> StorageError:
         return _storage_error(self.bucket, error, self.timeout)
+
+
+def _listed(item: Mapping[str, Any]) -> Found:
+    tag = item.get("ETag", "")
+    return Found(item["Key"], item["Size"], item["LastModified"].timestamp(), tag, amazon_checksum(tag))
 
 
 def _described(mark: str) -> dict[str, Any]:

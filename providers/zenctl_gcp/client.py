@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.checksums import google_checksum
 from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
 from zenctl.jobs.stores.refusals import FORGOTTEN, LOG_IN, google_refusal, no_google_bucket, silent, timed_out
 from zenctl.jobs.stores.retrying import Retrying
@@ -108,7 +109,9 @@ class GcsClient(SdkBucket):
         return self._in_bucket(once)
 
     def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
-        query = {"prefix": prefix, "page_size": most, "fields": "nextPageToken,items(name,size,updated)"}
+        from zenctl.jobs.stores.gcs import LISTED
+
+        query = {"prefix": prefix, "page_size": most, "fields": f"nextPageToken,items({LISTED})"}
         token: str | None = None
         while True:
             page, token = self._in_bucket(lambda: self._page(query, token))  # noqa: B023 - called at once
@@ -231,7 +234,9 @@ class GcsClient(SdkBucket):
 
 
 def _found(blob: Any) -> Found:
-    return Found(blob.name, int(blob.size or 0), blob.updated.timestamp() if blob.updated else 0.0)
+    modified = blob.updated.timestamp() if blob.updated else 0.0
+    checksum = google_checksum(blob.md5_hash or "", blob.crc32c or "")
+    return Found(blob.name, int(blob.size or 0), modified, str(blob.generation or ""), checksum)
 
 
 def _checksum(blob: Any, start: int) -> Checksum | None:

@@ -123,7 +123,7 @@ class GceCompute:
             runner = self._ask(lambda: self._runner(request, handle))
             wanted = wanted_machine(request, self._config, self._context, runner)
             self._sweep_others(fleet, handle, request.apply)
-            self._ask(lambda: job.queue.put(handle["job_id"]))
+            self._ask(lambda: job.queue.put(handle["job_id"], handle["access"]))
             job.ordered = True
             fleet.ensure(wanted)
         return handle

@@ -27,7 +27,24 @@ Duration = Annotated[str, AfterValidator(_duration)]
 
 
 class GcpProviderBlock(BlockModel):
-    """`provider "gcp" {}`: nothing to set; credentials are Google's application default credentials."""
+    """`provider "gcp" {}`: how buckets are reached that datasources read, and stores that do not say otherwise.
+
+    Credentials are Google's application default credentials.
+    """
+
+    project: str | None = attribute(
+        "The project that requests are made for; without it that of the credentials.",
+        default=None,
+        fingerprint=False,
+        min_length=1,
+    )
+    endpoint: str | None = attribute(
+        "URL of another server: a private endpoint, or an emulator (http://..., which gets no credentials). Without it "
+        "STORAGE_EMULATOR_HOST, else Google's.",
+        default=None,
+        fingerprint=False,
+        pattern=r"^https?://[^/\s]+/?$",
+    )
 
 
 class GcsStore(BlockModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -16,6 +17,10 @@ DEFAULT_SIGNATURE = "serving_default"
 
 MISSING: Mapping[str, Any] = {"float32": float("nan"), "int64": -(2**63), "string": ""}
 """What stands for a missing value in a model that has a model.json, by the feature's type."""
+
+
+_NODE = re.compile(r"\{\{.*?\}\}")
+_GRAPH = ("Graph execution error", "Detected at node", "<stack traces unavailable>")
 
 
 class UnreadableModel(Exception):
@@ -63,7 +68,7 @@ def load_model(folder: Path, digest: str, version: int) -> LoadedModel:
     except UnreadableModel:
         raise
     except Exception as error:
-        raise UnreadableModel(_plain(error)) from error
+        raise UnreadableModel(first_words(error)) from error
     missing = {name: MISSING[str(feature["type"])] for name, feature in features.items() if feature["type"] in MISSING}
     model = LoadedModel(digest, version, signatures, missing)
     _try(model, features)
@@ -157,10 +162,11 @@ def _try(model: LoadedModel, features: Mapping[str, Mapping[str, Any]]) -> None:
             {name: column.astype(object) if column.dtype.kind == "U" else column for name, column in rows.items()}
         )
     except Exception as error:
-        raise UnreadableModel(f"it cannot predict its own example: {_plain(error)}") from error
+        raise UnreadableModel(f"it cannot predict its own example: {first_words(error)}") from error
 
 
-def _plain(error: Exception) -> str:
-    """The first line with words of an error: TensorFlow's go on with its graph."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:500] if lines else type(error).__name__
+def first_words(error: Exception) -> str:
+    """The first line with words of an error: TensorFlow's tell of its graph before and after them."""
+    lines = [_NODE.sub("", line).strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith(_GRAPH)] or [line for line in lines if line]
+    return told[0][:500] if told else type(error).__name__

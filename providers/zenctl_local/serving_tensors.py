@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zenctl.diagnostics import did_you_mean
-from zenctl_local.serving_model import DEFAULT_SIGNATURE, LoadedModel, SignatureInfo, TensorInfo
+from zenctl_local.serving_model import DEFAULT_SIGNATURE, LoadedModel, SignatureInfo, TensorInfo, first_words
 
 ABSENT = object()
 """Stands for a feature that an instance does not have."""
@@ -58,16 +58,12 @@ def _call(signature: SignatureInfo, arrays: Mapping[str, Any]) -> Mapping[str, A
     try:
         return signature.call(arrays)
     except (ValueError, TypeError) as error:
-        raise BadRequest(_first_line(error)) from error
+        raise BadRequest(first_words(error)) from error
     except Exception as error:
         # TensorFlow's InvalidArgumentError: the values do not fit the model's operations.
         if type(error).__name__ == "InvalidArgumentError":
-            raise BadRequest(_first_line(error)) from error
+            raise BadRequest(first_words(error)) from error
         raise
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:500]
 
 
 def _from_rows(rows: list[Any], signature: SignatureInfo, missing: Mapping[str, Any]) -> dict[str, Any]:

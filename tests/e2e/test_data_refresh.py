@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.e2e.conftest import ROOT, Project
@@ -215,3 +216,38 @@ def test_a_version_whose_files_are_deleted_is_refused(applied: Project) -> None:
     pin(applied, "1")
     shutil.rmtree(applied.root / ".zenctl" / "artifacts" / "trees")
     assert "was deleted, or is damaged" in applied.fails("plan")
+
+
+def test_plan_reads_changed_data_for_its_drift_only_when_asked_and_once(applied: Project) -> None:
+    path = applied.root / DATA
+    path.write_text(path.read_text() + "".join(f"new{i},2{i:02}\n" for i in range(20)))
+    before = sorted((applied.root / ".zenctl" / "artifacts").rglob("*"))
+    assert "moved by" not in applied.ok("plan")
+    planned = applied.ok("plan", "-drift", "-out=p.zenplan")
+    assert f"{HEIGHTS}: reading it, to see how far its columns moved\n" in planned
+    assert "  #     height: moved by 0." in planned
+    assert sorted((applied.root / ".zenctl" / "artifacts").rglob("*")) == before
+
+    again = applied.ok("plan", "-drift")
+    assert "reading it" not in again
+    assert "  #     height: moved by 0." in again
+    assert "# height: moved by 0." in applied.ok("show", "-markdown", "p.zenplan").replace("#   ", "# ")
+    document = applied.json("show", "-json", "p.zenplan")
+    jsonschema.validate(document, json.loads((ROOT / "schemas" / "plan.v1.schema.json").read_text()))
+    [item] = [c for c in document["resource_changes"] if c["address"] == HEIGHTS]
+    told = item["stale_because"][0]["data"]["drift"]
+    assert told["columns"] == 2
+
+    # What apply then takes has moved by just as much.
+    applied.ok("apply", "p.zenplan")
+    [result] = [r for r in applied.json("state", "diff", "-json", "1", "2")["changes"] if r["address"] == HEIGHTS]
+    assert result["drift"]["data"] == told["movers"]
+
+
+def test_data_that_cannot_be_read_is_a_warning_of_its_drift(applied: Project) -> None:
+    with (applied.root / DATA).open("ab") as stream:
+        stream.write(b'"\xff",1\n')
+    planned = applied.ok("plan", "-drift")
+    assert "Warning: How far the data of datasource.csv.heights moved cannot be told" in planned
+    assert "heights.csv" in planned.partition("cannot be told")[2]
+    assert "datasource.csv.heights will be read again" in planned

@@ -20,7 +20,13 @@ def test_the_readme_holds(project: Project) -> None:
     assert json.loads((project.root / "schemas/readings.json").read_text()) == json.loads(kept)
 
     printed = project.ok("apply", "-auto-approve")
-    assert "[973 rows, quarantine 6 rows]" in printed
+    assert "[973 rows, quarantine 6 rows] (1 warning)" in printed
+    summary = "3 anomalies in 979 rows, 6 of them set aside"
+    assert f"Warning: step.validate.readings: {summary}\n\n  on stations.zen.hcl" in printed
+    assert '  - column "temperature" is below -40 or above 50 in 3 of 979 rows (0.3 %)' in printed
+    [warned] = project.json("state", "show", "-json", "step.validate.readings")["values"]["warnings"]
+    assert warned["summary"] == summary
+    assert "\n    3 anomalies in 979 rows" in project.ok("state", "show", "step.validate.readings")
     found = project.json("output", "-json")
     assert found["set_aside"]["value"] == 6
     assert found["error_in_degrees"]["value"] < 1.5

@@ -6,6 +6,7 @@ Every request and response is held to Google's storage.v1 discovery document; wh
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -39,6 +40,7 @@ class Stored:
     metadata: Mapping[str, str]
     content_type: str
     made: str
+    encoding: str = ""
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -124,7 +126,8 @@ class FakeGcs:
             self.check(objects.get(name), query)
             made = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             kind = str(described.get("contentType", "application/octet-stream"))
-            stored = Stored(name, data, 10**15 + next(self._numbers), described.get("metadata", {}), kind, made)
+            generation, encoding = 10**15 + next(self._numbers), str(described.get("contentEncoding", ""))
+            stored = Stored(name, data, generation, described.get("metadata", {}), kind, made, encoding)
             for field_name, said in (*described.items(), *_header_hashes(header)):
                 if field_name in stored.hashes and stored.hashes[field_name] != said:
                     raise Refused(
@@ -244,6 +247,9 @@ class Handler(BaseHTTPRequestHandler):
         stored = self.fake.get(found["bucket"], found["object"], query)
         data, status, headers = stored.data, 200, {}
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if stored.encoding == "gzip" and "gzip" not in self.headers.get("Accept-Encoding", ""):
+            # It is unpacked on the way, and a range is not heeded then.
+            data, wanted = gzip.decompress(data), None
         if wanted:
             start = int(wanted[1])
             end = min(int(wanted[2] or len(data)), len(data) - 1)

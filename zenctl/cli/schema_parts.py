@@ -42,8 +42,29 @@ def actions() -> Schema:
 
 
 def reason() -> Schema:
-    """Of an entry of `stale_because`."""
-    return fields({"reason": {"enum": [code.value for code in ReasonCode]}, "detail": TEXT, "data": {"type": "object"}})
+    """Of an entry of `stale_because`; where data moved, with the columns that moved farthest."""
+    moved = {"type": "array", "items": moved_column()}
+    drift = fields({"columns": {"description": "How many moved at all", **COUNT}, "movers": moved})
+    data = {"type": "object", "properties": {"drift": drift}}
+    return fields({"reason": {"enum": [code.value for code in ReasonCode]}, "detail": TEXT, "data": data})
+
+
+def moved_column() -> Schema:
+    """How a column of data moved between two snapshots."""
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    number = {"type": ["number", "null"]}
+    return fields(
+        {
+            "feature": TEXT,
+            "distance": share,
+            "measure": {"enum": ["KS", "JS", "missing", None]},
+            "change": {"type": ["string", "null"]},
+            "missing": fields({"before": share, "after": share}),
+            "mean": fields({"before": number, "after": number}),
+            "new_values": {"type": "array", "items": TEXT},
+            "gone_values": {"type": "array", "items": TEXT},
+        }
+    )
 
 
 def diagnostic() -> Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zenctl.cli.schema_parts import ADDRESS, ANY, COUNT, FLAG, TEXT, Schema, document, fields, reason
+from zenctl.cli.schema_parts import ADDRESS, ANY, COUNT, FLAG, TEXT, Schema, document, fields, moved_column, reason
 from zenctl.metadata.applies import OUTCOMES
 from zenctl.metadata.store import ExecutionState
 
@@ -99,21 +99,7 @@ def state_diff_schema() -> Schema:
             "outputs": _by_name(fields({"before": digest, "after": digest})),
         }
     )
-    share = {"type": "number", "minimum": 0, "maximum": 1}
-    number = {"type": ["number", "null"]}
-    moved = fields(
-        {
-            "feature": TEXT,
-            "distance": share,
-            "measure": {"enum": ["KS", "JS", "missing", None]},
-            "change": {"type": ["string", "null"]},
-            "missing": fields({"before": share, "after": share}),
-            "mean": fields({"before": number, "after": number}),
-            "new_values": {"type": "array", "items": TEXT},
-            "gone_values": {"type": "array", "items": TEXT},
-        }
-    )
-    change["properties"]["drift"] = _by_name({"type": "array", "items": moved})
+    change["properties"]["drift"] = _by_name({"type": "array", "items": moved_column()})
     change["properties"]["code_diff"] = fields({"files": _by_name(TEXT), "note": TEXT})
     properties = {
         "format_version": FORMAT,
@@ -178,6 +164,7 @@ def record() -> Schema:
             "operation": {"enum": ["run", "reuse", "move", "import", "publish", "delete"]},
             "producers": _by_name(ID),
             "error": TEXT,
+            "warnings": {"type": "array", "items": fields({"summary": TEXT, "detail": TEXT})},
             "reused_execution_id": {"type": ["integer", "null"]},
         }
     )

@@ -18,10 +18,11 @@ from zenctl.engine.components import commit_of, plain, source_facts, with_archiv
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
-from zenctl.engine.execution import Order, Services, attend, execute, kept_notes, note, output_records
-from zenctl.engine.failures import failure_diagnostic
+from zenctl.engine.execution import Order, Services, attend, execute, note
+from zenctl.engine.failures import failure_diagnostic, step_warnings
+from zenctl.engine.job_records import record_result
 from zenctl.engine.jobs import datasource_job, execution_type, input_records, new_job_id, step_job
-from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
+from zenctl.engine.known import Known, produced_refs, recorded_refs
 from zenctl.engine.providers import EMBEDDED, provider_diagnostic
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.reasons import elsewhere
@@ -101,6 +102,7 @@ class _Applier:
         self.lock = threading.Lock()
         self.planned_ms = milliseconds(self.plan.timestamp)
         self.superseded: set[Address] = set()
+        self.warned: dict[Address, tuple[Diagnostic, ...]] = {}
         self.changes = {change.addr: change for change in self.plan.changes}
         self.by_text = {change.address: change for change in self.plan.changes}
 
@@ -152,9 +154,11 @@ class _Applier:
             outcome, note = self._perform(change)
         except (_Failure, DiagnosticError, ProviderError) as failure:
             told = (
-                [provider_diagnostic(failure, str(addr))] if isinstance(failure, ProviderError) else failure.diagnostics
+                (provider_diagnostic(failure, str(addr)),)
+                if isinstance(failure, ProviderError)
+                else failure.diagnostics
             )
-            diagnostics = tuple(d.at(None, str(addr)) for d in told)
+            diagnostics = (*self.warned.get(addr, ()), *(d.at(None, str(addr)) for d in told))
             canceled = isinstance(failure, _Failure) and failure.canceled
             with self.lock:
                 self.applied.diagnostics += diagnostics
@@ -163,9 +167,11 @@ class _Applier:
             seconds = time.monotonic() - began
             self.listener(ChangeFailed(str(addr), change.action, seconds, diagnostics, canceled))
             return False
+        warned = self.warned.get(addr, ())
         with self.lock:
             self.applied.outcomes[str(addr)] = outcome
-        self.listener(ChangeEnded(str(addr), change.action, outcome, time.monotonic() - began, note))
+            self.applied.diagnostics += warned
+        self.listener(ChangeEnded(str(addr), change.action, outcome, time.monotonic() - began, note, warned))
         return True
 
     def _perform(self, change: Change) -> tuple[str, str]:
@@ -193,7 +199,7 @@ class _Applier:
         addr = change.addr
         if change.action is Action.REUSE:
             return self._reuse_pinned(change, desired)
-        outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        outputs = desired.outputs
         head = self.context.state.results.get(addr)
         desired = with_ignored(desired, head)
         components = compare(desired, self._components(change, desired), head).components
@@ -204,6 +210,7 @@ class _Applier:
         if not self._must_run(change, desired):
             found = self.context.results(addr, digest, oldest(desired, components, head, self.planned_ms))
             if found is not None and head is not None and found.execution_id == head.execution_id:
+                self.warned[addr] = step_warnings(str(addr), desired, head.warnings)
                 self._learn(addr, recorded_refs(addr, head, outputs))
                 return "cut_off", ""
             if found is not None:
@@ -213,6 +220,7 @@ class _Applier:
         attempts = desired.retries + 1
         for attempt in range(1, attempts + 1):
             result = self._attempt(change, desired, components, digest, inputs)
+            self.warned[addr] = step_warnings(str(addr), desired, result.warnings)
             if result.ok:
                 break
             self._failed(change, desired, result, last=attempt == attempts)
@@ -234,7 +242,7 @@ class _Applier:
     ) -> tuple[str, str]:
         """Record that a result stands for the address; gives the outcome and where it is from."""
         addr = desired.addr
-        outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        outputs = desired.outputs
         self._end_running(addr)
         recorder = self.context.recorder
         inputs = input_records(desired)
@@ -242,6 +250,7 @@ class _Applier:
         components = with_archive(components, found.components.get("code", {}).get("archive", ""))
         version = commit_of(components, self.context.code_version)
         recorder.reuse(addr, found, components, digest, inputs, code_version=version)
+        self.warned[addr] = step_warnings(str(addr), desired, found.warnings)
         self._learn(addr, recorded_refs(addr, found, outputs))
         return "reused", elsewhere(found, addr, self.context.state).detail.removeprefix("REUSE ")
 
@@ -268,7 +277,7 @@ class _Applier:
             begun_on = context.services.providers.compute(backend_of(old))
             result = attend(old.job_id, str(addr), begun_on, old.handle, context.services, desired.timeout)
             self.superseded.add(addr)
-            self._record(old.execution_id, result)
+            record_result(context.recorder, old.execution_id, result)
             if result.error is None or result.error.kind != "lost":
                 return result
             self.listener(Notice(f"{addr}: it was interrupted with apply {old.serial}, so it runs again"))
@@ -294,7 +303,7 @@ class _Applier:
         result = execute(order, context.services)
         if repeats and result.ok:
             result = self._repeat(execution_id, order, result)
-        self._record(execution_id, result)
+        record_result(context.recorder, execution_id, result)
         return result
 
     def _backend(self, desired: DesiredDatasource | DesiredStep) -> BackendAddr:
@@ -340,15 +349,6 @@ class _Applier:
         packages = tuple(direct) if desired.code else ()
         code = self.plan.code.get(str(desired.addr))
         return replace(step_job(desired, job_id, code, packages, processing), notes=notes)
-
-    def _record(self, execution_id: int, result: JobResult) -> None:
-        if result.error is None:
-            self.context.recorder.complete(
-                execution_id, output_records(result), dict(result.environment), notes=kept_notes(result)
-            )
-        else:
-            message = result.error.message
-            self.context.recorder.fail(execution_id, message, canceled=result.error.kind == "canceled")
 
     def _failed(
         self, change: Change, desired: DesiredDatasource | DesiredStep, result: JobResult, *, last: bool

@@ -41,7 +41,7 @@ from zenctl.lang.values import to_python
 from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.metadata.store import ExecutionState, MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
-from zenctl.plans.actions import Action, ReasonCode
+from zenctl.plans.actions import DATA_REASONS, Action, ReasonCode
 from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan
 
 DAMAGE_TOLD = 5
@@ -222,12 +222,13 @@ def _planned(
         pin=partial(pinned_snapshot, world),
         allowed=trusted.source if trusted is not None else None,
     )
+    finder = ResultFinder(world.store, world.storage, state, opened.trusted)
     request = Request(
         selection=selection,
         evaluator=opened.evaluator,
         state=state,
         observed=refresher.observe(_first_look(opened, selection), world.storage),
-        find_result=ResultFinder(world.store, world.storage, state, opened.trusted),
+        find_result=finder,
         examples=_examples(world, state),
         now_ms=milliseconds(header.timestamp),
         endpoint=lambda desired: providers.endpoint(desired.addr.type, desired.config.provider),
@@ -247,6 +248,15 @@ def _planned(
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
     changes = tuple(planned.changes)
+    if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
+        # Where no data moved, plan need not know how that is told.
+        from zenctl.engine.movers import with_movers
+        from zenctl.engine.surveying import Surveyor
+
+        cache = inputs.data_dir / "cache"
+        survey = Surveyor(planned.desired, request.observed.sources, world.storage, finder, cache, listener)
+        changes = with_movers(changes, state.results, world.storage, survey if options.drift else None)
+        diagnostics += survey.diagnostics
     return replace(
         header,
         changes=changes,

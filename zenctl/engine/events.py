@@ -58,7 +58,8 @@ class ChangeEnded:
     """Apply is done with an address.
 
     `outcome` is `ran`, `cut_off` (its inputs turned out unchanged), `reused`, `unchanged`, `forgotten`, `created`,
-    `updated`, `replaced`, `deleted`. `note` is a few words (`accuracy 0.98`, a URL).
+    `updated`, `replaced`, `deleted`. `note` is a few words (`accuracy 0.98`, a URL); `diagnostics` are the warnings of
+    the job, or of that whose result is taken.
     """
 
     address: str
@@ -66,6 +67,7 @@ class ChangeEnded:
     outcome: str
     seconds: float
     note: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

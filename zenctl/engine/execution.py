@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from zenctl.engine.events import ChangeLog, ChangeProgress, Listener
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
-from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path, tree_path
+from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
+from zenctl.jobs.objects import buckets
 from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path, log_path, progress_path, result_path
 from zenctl.jobs.storage import Distant, Storage, StorageError
+from zenctl.jobs.stores.opening import SOURCES
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.metadata.recording import OutputRecord
 from zenctl.plans.plan import CodeArchive
 from zenctl.provider import (
     Compute,
@@ -73,6 +75,9 @@ class Order:
         """What its backend is told."""
         storage = services.storage
         access = storage.access if isinstance(storage, Distant) else no_access
+        sources = buckets(self.spec.locations)
+        if sources:
+            access = partial(_with_sources, access, sources, services.providers)
         return SubmitRequest(
             self.spec, storage.uri, services.runner, services.preload, self.fresh, access, services.apply
         )
@@ -216,21 +221,8 @@ def verified(storage: Storage, result: JobResult) -> JobResult:
             check_tree(storage, output.digest)
     except (CorruptArtifact, StorageError) as problem:
         error = JobError("storage", f"an output that the job reported is not in the artifact store: {problem}")
-        return JobResult(result.job_id, error=error, environment=result.environment)
+        return replace(result, outputs={}, error=error)
     return result
-
-
-def output_records(result: JobResult) -> dict[str, OutputRecord]:
-    """The job's outputs as the recorder takes them."""
-    return {
-        name: OutputRecord(o.type, o.digest, tree_path(o.digest), o.bytes, dict(o.properties))
-        for name, o in result.outputs.items()
-    }
-
-
-def kept_notes(result: JobResult) -> dict[str, list[str]]:
-    """What the job left for later ones, as `Recorded.notes` has it."""
-    return {key: [o.digest, found] for o in result.outputs.values() for key, found in o.notes.items()}
 
 
 def note(result: JobResult) -> str:
@@ -257,6 +249,22 @@ def store_hint(problem: StorageError) -> str:
         "UNAUTHORIZED": "Check the permissions of the artifact store.",
         "TRANSIENT": "Apply again: completed steps are kept.",
     }.get(problem.kind, "")
+
+
+def _with_sources(
+    access: Callable[[bool], Mapping[str, Any]], sources: list[str], providers: Providers, credentials: bool
+) -> Mapping[str, Any]:
+    """What a job is told of its store, and of the buckets that its source lies in. Raises ProviderError for these."""
+    told: dict[str, Any] = {}
+    for uri in sources:
+        storage = providers.bucket(uri)
+        try:
+            told[uri] = storage.access(credentials) if isinstance(storage, Distant) else {}
+        except StorageError as problem:
+            raise ProviderError(
+                ErrorKind.UNAUTHORIZED, f"its source cannot be read: {problem}", problem.hint
+            ) from problem
+    return {**access(credentials), SOURCES: told}
 
 
 def _submit(compute: Compute, request: SubmitRequest, stop: Stop) -> JobHandle:

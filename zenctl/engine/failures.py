@@ -1,18 +1,20 @@
-"""Turns a job's error into what the user is told: what happened, where, why and what to do next. Pure."""
+"""Turns a job's error and warnings into what the user is told: what, where, why and what to do next. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from zenctl.diagnostics import Diagnostic, Position, SourceRange, error
+from zenctl.diagnostics import Diagnostic, Position, SourceRange, error, warning
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
-from zenctl.jobs.result import JobError
+from zenctl.jobs.result import JobError, JobWarning
 
 SUMMARIES = {
     "user_error": "{address} failed",
     "output_missing": "{address} did not write an output",
     "input_corrupt": "An input of {address} is damaged",
     "source_changed": "The source of {address} changed while it was read",
+    "source_unreadable": "The source of {address} cannot be read",
     "bad_data": "{address} cannot use its data",
     "gate_failed": "{address} did not pass a gate",
     "not_reproducible": "{address} is not reproducible",
@@ -27,7 +29,16 @@ SUMMARIES = {
 """One line for each kind of job error."""
 
 SPEAK_FOR_THEMSELVES = frozenset(
-    {"not_reproducible", "storage", "backend", "backend_lost", "bad_data", "source_changed", "input_corrupt"}
+    {
+        "not_reproducible",
+        "storage",
+        "backend",
+        "backend_lost",
+        "bad_data",
+        "source_changed",
+        "source_unreadable",
+        "input_corrupt",
+    }
 )
 """Kinds of which the job's log has no more to say: they point at the data, or come from before the job ran."""
 
@@ -57,7 +68,20 @@ def failure_diagnostic(
     return error(f"step_{problem.kind}", summary, "\n\n".join(p for p in parts if p), range=place, address=address)
 
 
+def step_warnings(
+    address: str, desired: DesiredDatasource | DesiredStep, given: Iterable[JobWarning]
+) -> tuple[Diagnostic, ...]:
+    """The diagnostics of what a job warned of, at its block. They name the address: those of instances stay apart."""
+    place = desired.config.range
+    return tuple(
+        warning("step_warning", f"{address}: {said.summary}", said.detail, range=place, address=address)
+        for said in given
+    )
+
+
 def _named(file: str, root: Path) -> str:
     """The file as the user would type it: one below the configuration's folder is named from there."""
+    if "://" in file:
+        return file
     path, base = Path(file), root.absolute()
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else file

@@ -16,9 +16,10 @@ from zenctl.engine.components import with_archive
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
-from zenctl.engine.execution import output_records, store_hint
+from zenctl.engine.execution import store_hint
 from zenctl.engine.imported_outputs import is_there, pair_outputs, store_imported
 from zenctl.engine.importing_endpoints import import_endpoint
+from zenctl.engine.job_records import output_records
 from zenctl.engine.jobs import execution_type
 from zenctl.engine.known import produced_refs, recorded_results
 from zenctl.engine.pinning import pinned_version
@@ -94,10 +95,8 @@ def _target(world: World, addr: Address, listener: Listener) -> _Target:
         raise DiagnosticError(error("not_importable", f"{addr} is not part of the configuration now", detail))
     if not isinstance(desired, (DesiredStep, DesiredDatasource)):
         raise AssertionError(f"{addr} has no outputs")
-    if isinstance(desired, DesiredStep):
-        outputs = {name: OutputSpec(d.type, returned=name == desired.returned) for name, d in desired.outputs.items()}
-    else:
-        outputs = {"data": OutputSpec("Dataset")}
+    returned = desired.returned if isinstance(desired, DesiredStep) else ""
+    outputs = {name: OutputSpec(d.type, returned=name == returned) for name, d in desired.outputs.items()}
     _check_wanted(change, desired)
     return _Target(plan, change, desired, outputs)
 

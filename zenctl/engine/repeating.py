@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from zenctl.digests import CHUNK
 from zenctl.jobs.artifacts import TreeFile, blob_path, read_tree
 from zenctl.jobs.result import JobError, JobResult
@@ -19,14 +21,14 @@ HINT = (
 def repeated(storage: Storage, first: JobResult, second: JobResult) -> JobResult:
     """The first result if the second wrote the same bytes, else a failed one that names the files."""
     if not second.ok:
-        return JobResult(first.job_id, error=second.error, environment=second.environment)
+        return replace(second, job_id=first.job_id)
     found = differences(storage, first, second)
     if not found:
         return first
     more = f"\n  and {len(found) - MOST} more" if len(found) > MOST else ""
     lines = "\n".join(f"  {line}" for line in found[:MOST])
     message = f"Two runs on the same inputs wrote other bytes:\n{lines}{more}"
-    return JobResult(first.job_id, error=JobError("not_reproducible", message, hint=HINT))
+    return replace(first, outputs={}, error=JobError("not_reproducible", message, hint=HINT))
 
 
 def differences(storage: Storage, first: JobResult, second: JobResult) -> list[str]:

@@ -50,6 +50,7 @@ class PlanOptions:
 
     `trusted_config` is the commit, tag or branch that says where credentials may go; empty if the configuration itself
     is trusted. `refresh_only` looks at what is recorded, and plans to record what has become of it.
+    With `drift` sources that have changed are read, for how far their columns moved.
     With `code_diffs` it holds what changed in the source of steps; with `for_file` that too, and the commit it was made
     at.
     """
@@ -57,6 +58,7 @@ class PlanOptions:
     destroy: bool = False
     refresh: bool = True
     refresh_only: bool = False
+    drift: bool = False
     code_diffs: bool = False
     for_file: bool = False
     replace: tuple[str, ...] = ()

@@ -8,7 +8,8 @@ from dataclasses import field
 from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
 from zenctl.diagnostics import DiagnosticError
 from zenctl.engine.events import Listener, Notice
-from zenctl.engine.execution import keep_log, kept_notes, output_records, read_result, verified
+from zenctl.engine.execution import keep_log, read_result, verified
+from zenctl.engine.job_records import record_result
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.jobs.storage import Storage
 from zenctl.lazy_dataclasses import dataclass
@@ -69,9 +70,7 @@ def _settle_job(
     addr = attempt.addr
     result = read_result(storage, attempt.job_id)
     if result is not None and not attempt.repeated and verified(storage, result).ok:
-        recorder.complete(
-            attempt.execution_id, output_records(result), dict(result.environment), notes=kept_notes(result)
-        )
+        record_result(recorder, attempt.execution_id, result)
         if attempt.handle:
             keep_log(storage, compute, attempt.handle, attempt.job_id)
             compute.release(attempt.handle)

@@ -91,19 +91,26 @@ class FileCache:
         self._used.add(key)
         self._changed = True
 
+    def get_object(self, uri: str, version: str) -> Mapping[str, Any] | None:
+        """What was put for this version of an object of a bucket, or None."""
+        entry = self._entries.get(uri)
+        if entry is None or entry.get("stamp") != version:
+            return None
+        self._used.add(uri)
+        facts = entry.get("facts")
+        return facts if isinstance(facts, dict) else None
+
+    def put_object(self, uri: str, version: str, facts: Mapping[str, Any]) -> None:
+        """Remember plain JSON facts about this version of an object: it never becomes another."""
+        self._entries[uri] = {"stamp": version, "facts": dict(facts)}
+        self._used.add(uri)
+        self._changed = True
+
     def keep_rows(self, digest: str, form: str, rows: bytes) -> None:
         """Keep a source's rows beside the cache; a folder that cannot be written to is left alone."""
         path = self._rows_path(digest, form)
-        if path.exists():
-            return
-        try:
-            replace_file(path, rows)
-            kept = sorted(path.parent.iterdir(), key=lambda entry: entry.stat().st_mtime_ns)
-            for old in kept[:-MAX_KEPT]:
-                old.unlink(missing_ok=True)
-        except OSError:
-            # Plan must work in a read-only checkout, and beside another plan.
-            return
+        if not path.exists():
+            keep_file(path, rows, MAX_KEPT)
 
     def difference(self, before: str, after: str, form: str = "") -> RowsDifference | None:
         """How two sources differ row by row, read in a form, or any; None where the rows of one are not known here."""
@@ -145,6 +152,18 @@ class FileCache:
         if max(found.st_mtime_ns, found.st_ctime_ns) > self._opened_ns - SETTLE_NS:
             return None
         return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def keep_file(path: Path, data: bytes, most: int) -> None:
+    """Write a file of a cache folder, and remove the oldest of more than `most`; a read-only folder is left alone."""
+    try:
+        replace_file(path, data)
+        kept = sorted(path.parent.iterdir(), key=lambda entry: entry.stat().st_mtime_ns)
+        for old in kept[:-most]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        # Plan must work in a read-only checkout, and beside another plan.
+        return
 
 
 def replace_file(path: Path, data: bytes) -> None:

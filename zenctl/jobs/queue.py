@@ -51,9 +51,16 @@ class JobQueue:
         self._storage = storage
         self._prefix = f"{QUEUES}{machine}/"
 
-    def put(self, job_id: str) -> None:
-        """Order a job, whose job.json is in the store; the same one again orders nothing."""
-        self._storage.put(f"{self._prefix}{job_id}.order", b"{}")
+    def put(self, job_id: str, access: Mapping[str, Any]) -> None:
+        """Order a job, whose job.json is in the store; the same one again orders nothing.
+
+        `access` is what the job is told of its stores (`stores.opening.ACCESS`), without any credentials.
+        """
+        self._storage.put(f"{self._prefix}{job_id}.order", canonical_json({"access": dict(access)}))
+
+    def access(self, job_id: str) -> Mapping[str, Any]:
+        """What an ordered job is told of its stores."""
+        return dict(self._read(f"{self._prefix}{job_id}.order").get("access", {}))
 
     def has(self, job_id: str) -> bool:
         """Whether the job is ordered, and not forgotten yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Tuple
 
 from zenctl.lazy_dataclasses import dataclass
 
@@ -34,8 +34,9 @@ class JobError:
     """Why a job failed.
 
     `kind` is one of `user_error` (the code raised; `traceback` has the user's frames only), `output_missing`,
-    `input_corrupt`, `source_changed`, `bad_data` (the message is for the user as it is), `timeout`, `canceled`,
-    `storage`, `internal`. `file` and `line` point into the user's code or data where that is known.
+    `input_corrupt`, `source_changed`, `source_unreadable`, `bad_data` (the message is for the user as it is),
+    `timeout`, `canceled`, `storage`, `internal`. `file` and `line` point into the user's code or data where that is
+    known.
     """
 
     kind: str
@@ -47,11 +48,20 @@ class JobError:
 
 
 @dataclass(frozen=True)
+class JobWarning:
+    """Something that the job's code wants the user to know of. `summary` is one line; neither holds a secret."""
+
+    summary: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class JobResult:
     """The outcome. `error` is None exactly if every declared output was written and verified.
 
     `environment` is what the step really ran with: {"python": "3.11", "distributions": {"tensorflow": "2.19.1"}}.
-    `seconds` is the wall time of the user's code, `started` and `ended` are Unix times.
+    `started` and `ended` are Unix times. `warnings` are in the order they were given, also those of a job that failed;
+    their number and size are bounded.
     """
 
     job_id: str
@@ -60,6 +70,7 @@ class JobResult:
     environment: Mapping[str, Any] = field(default_factory=dict)
     started: float = 0.0
     ended: float = 0.0
+    warnings: Tuple[JobWarning, ...] = ()
     format: int = FORMAT
 
     @property

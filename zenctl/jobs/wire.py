@@ -8,7 +8,7 @@ from typing import Any, Dict
 
 from zenctl.digests import canonical_json
 from zenctl.jobs.result import FORMAT as RESULT_FORMAT
-from zenctl.jobs.result import JobError, JobResult, OutputResult
+from zenctl.jobs.result import JobError, JobResult, JobWarning, OutputResult
 from zenctl.jobs.spec import FORMAT as SPEC_FORMAT
 from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
 
@@ -49,7 +49,8 @@ def result_from_json(data: bytes) -> JobResult:
     try:
         outputs = {name: OutputResult(**value) for name, value in raw.pop("outputs").items()}
         error = raw.pop("error")
-        return JobResult(outputs=outputs, error=JobError(**error) if error else None, **raw)
+        warnings = tuple(JobWarning(**value) for value in raw.pop("warnings", ()))
+        return JobResult(outputs=outputs, error=JobError(**error) if error else None, warnings=warnings, **raw)
     except (KeyError, TypeError) as problem:
         raise WireError(f"result.json: {problem}") from problem
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from zenctl.addrs import Address, AddressError, parse
 from zenctl.digests import sha256_json, sha256_text
+from zenctl.jobs.result import JobWarning
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import (
     Artifact,
@@ -66,6 +68,11 @@ def clean_text(text: str) -> str:
 def present(properties: Mapping[str, PropertyValue | None]) -> dict[str, PropertyValue]:
     """Without what is empty or None: an absent property reads as the empty value of its kind."""
     return {name: value for name, value in properties.items() if value is not None and value != ""}
+
+
+def altered(execution: Execution, **changes: PropertyValue | None) -> Execution:
+    """The execution with properties set, or removed where the value is None or empty."""
+    return replace(execution, properties=present({**execution.properties, **changes}))
 
 
 def decode_artifact(artifact: Artifact) -> RecordedArtifact:
@@ -125,6 +132,7 @@ def decode_execution(
         backend=_text(properties, "backend"),
         code_version=_object(properties, "code_version"),
         error=_text(properties, "error"),
+        warnings=_warnings(properties),
         source=_number(properties, "source"),
         started_ms=_number(properties, "started_ms"),
         ended_ms=_number(properties, "ended_ms"),
@@ -138,6 +146,17 @@ def decode_execution(
         project=_text(properties, "project"),
         workspace=_text(properties, "workspace"),
     )
+
+
+def encode_warnings(warnings: Iterable[JobWarning]) -> str | None:
+    """Warnings as text; nothing of none."""
+    plain = [{"summary": said.summary, "detail": said.detail} for said in warnings]
+    return json_text(plain) if plain else None
+
+
+def _warnings(properties: Properties) -> tuple[JobWarning, ...]:
+    text = _text(properties, "warnings")
+    return tuple(JobWarning(str(said["summary"]), str(said.get("detail", ""))) for said in json.loads(text or "[]"))
 
 
 def decode_object(text: str) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class ApplyLock:
 
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
         """End the apply and give the lock back. `outputs` None leaves those of an earlier apply in force."""
-        changes: dict[str, PropertyValue] = {"state": FINISHED, "outcome": clean_text(outcome), "ended_ms": _now_ms()}
+        changes: dict[str, PropertyValue] = {"state": FINISHED, "outcome": clean_text(outcome), "ended_ms": now_ms()}
         if outputs is not None:
             changes |= {"outputs": json_text(outputs), "has_outputs": 1}
         try:
@@ -139,7 +139,7 @@ class ApplyLock:
             number = int(self._apply.properties["transitions"]) + 1
             lease_ms = int(float(self._apply.properties["lease_seconds"]) * 1000)
             properties = {**self._apply.properties, **changes, "transitions": number}
-            apply = replace(self._apply, properties={**properties, "lease_until_ms": _now_ms() + lease_ms})
+            apply = replace(self._apply, properties={**properties, "lease_until_ms": now_ms() + lease_ms})
             token = f"{self._token}.{secrets.token_hex(8)}"
             fence = Context(
                 TRANSITION, context_name(self.project, self.workspace, self.serial, number), {"token": token}
@@ -338,10 +338,10 @@ def _insert(
             "state": ACTIVE,
             "transitions": 0,
             "lease_seconds": float(lease_seconds),
-            "lease_until_ms": _now_ms() + int(lease_seconds * 1000),
+            "lease_until_ms": now_ms() + int(lease_seconds * 1000),
         },
     )
-    after = renewed(group, _now_ms()) if group and renew else group
+    after = renewed(group, now_ms()) if group and renew else group
     creating = (apply,) if group else (apply, Context(WORKSPACE, name, identity))
     changed = (after,) if after and after != group else ()
     try:
@@ -378,7 +378,7 @@ def _only(found: Sequence[Node]) -> Node | None:
 def abandon(store: MetadataStore, apply: Context) -> bool:
     """Fence an apply off and mark it abandoned; False if it has recorded anything since `apply` was read."""
     number = int(apply.properties["transitions"]) + 1
-    changes: dict[str, PropertyValue] = {"state": ABANDONED, "transitions": number, "ended_ms": _now_ms()}
+    changes: dict[str, PropertyValue] = {"state": ABANDONED, "transitions": number, "ended_ms": now_ms()}
     fence = Context(TRANSITION, f"{apply.name}/{number}", {"token": ABANDONED})
     after = replace(apply, properties={**apply.properties, **changes})
     try:
@@ -388,5 +388,6 @@ def abandon(store: MetadataStore, apply: Context) -> bool:
     return True
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Unix time in milliseconds, as records have it."""
     return time.time_ns() // 1_000_000

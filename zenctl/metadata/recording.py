@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from zenctl.addrs import Address
+from zenctl.jobs.result import JobWarning
 from zenctl.metadata.artifacts import OutputRecord, join, recorded_outputs
 from zenctl.metadata.encoding import (
     address_key,
+    altered,
     clean_text,
     decode_artifact,
     described,
+    encode_warnings,
     json_or_none,
     present,
     workspace_key,
 )
-from zenctl.metadata.lock import ApplyLock
+from zenctl.metadata.lock import ApplyLock, now_ms
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import (
     AlreadyExists,
@@ -91,7 +93,7 @@ class Recorder:
             self._check_not_running(addr)
             old = self._attempts.get(address_key(addr))
             new = self._new(addr, job_id, execution_type, ExecutionState.RUNNING, "run", inputs)
-            new = _with(
+            new = altered(
                 new,
                 attempt=self._key,
                 backend=backend,
@@ -104,7 +106,7 @@ class Recorder:
     def set_handle(self, execution_id: int, handle: Mapping[str, Any]) -> None:
         """Record that a running execution has another job now, and how its backend knows that."""
         with self._consistent():
-            self._put(_with(self._running(execution_id), handle=json_or_none(handle)))
+            self._put(altered(self._running(execution_id), handle=json_or_none(handle)))
 
     def complete(
         self,
@@ -113,31 +115,34 @@ class Recorder:
         environment: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
+        warnings: Sequence[JobWarning] = (),
     ) -> dict[str, RecordedArtifact]:
         """Record a running execution as COMPLETE: it becomes its address's head. Gives the outputs as recorded.
 
-        `environment` is what the job ran with, `attributes` what the provider reported; `notes` see `Recorded`.
+        `environment` is what the job ran with, `attributes` what the provider reported; for the rest see `Recorded`.
         """
         with self._consistent():
             done = replace(self._running(execution_id), state=ExecutionState.COMPLETE)
-            done = _with(
+            done = altered(
                 done,
                 head=self._key,
                 attempt=None,
-                ended_ms=_now_ms(),
+                ended_ms=now_ms(),
                 environment=json_or_none(environment),
                 notes=json_or_none(notes),
+                warnings=encode_warnings(warnings),
                 attributes=json_or_none(attributes),
             )
             superseded = [old for old in self._marked(_key(done)) if old.id != done.id]
             return self._put(done, superseded, outputs=outputs)[1]
 
-    def fail(self, execution_id: int, error: str, canceled: bool = False) -> None:
+    def fail(self, execution_id: int, error: str, canceled: bool = False, warnings: Sequence[JobWarning] = ()) -> None:
         """Record a running execution as FAILED or CANCELED. The head stays; this stays visible as the attempt."""
         with self._consistent():
             state = ExecutionState.CANCELED if canceled else ExecutionState.FAILED
             failed = replace(self._running(execution_id), state=state)
-            self._put(_with(failed, error=clean_text(error), ended_ms=_now_ms()))
+            told = encode_warnings(warnings)
+            self._put(altered(failed, error=clean_text(error), warnings=told, ended_ms=now_ms()))
 
     def reuse(
         self,
@@ -151,17 +156,18 @@ class Recorder:
         """Record that a recorded result stands for the address: a CACHED execution with its artifacts becomes head."""
         with self._consistent():
             self._check_not_running(addr)
-            now = _now_ms()
+            now = now_ms()
             # A chain of reuses names the execution that really ran.
             origin = source.source or source.execution_id
             new = self._new(addr, self._name(addr, "reuse"), source.type, ExecutionState.CACHED, "reuse", inputs)
-            new = _with(
+            new = altered(
                 new,
                 head=self._key,
                 source=origin,
                 imported_from=json_or_none(source.imported_from),
                 environment=json_or_none(source.environment),
                 notes=json_or_none(source.notes),
+                warnings=encode_warnings(source.warnings),
                 produced_ms=source.produced_ms,
                 started_ms=now,
                 ended_ms=now,
@@ -184,11 +190,11 @@ class Recorder:
         with self._consistent():
             self._check_not_running(addr)
             new = self._new(addr, self._name(addr, "import"), execution_type, ExecutionState.COMPLETE, "import", inputs)
-            new = _with(
+            new = altered(
                 new,
                 head=self._key,
                 imported_from=json_or_none(imported_from),
-                ended_ms=_now_ms(),
+                ended_ms=now_ms(),
                 **described(components, fingerprint, code_version),
             )
             return self._put(new, self._marked(_key(new)), inputs, outputs)[1]
@@ -198,7 +204,7 @@ class Recorder:
         with self._consistent():
             self._check_not_running(addr)
             key = address_key(addr)
-            cleared = [_with(old, head=None, attempt=None) for old in self._marked(key)]
+            cleared = [altered(old, head=None, attempt=None) for old in self._marked(key)]
             if cleared:
                 self._lock.commit(Transition(executions=tuple(cleared)))
                 self._heads.pop(key, None)
@@ -214,7 +220,7 @@ class Recorder:
             for execution in marked.values():
                 if execution.state is ExecutionState.RUNNING:
                     raise ValueError(f"execution {execution.id} is recorded as running")
-            cleared = tuple(_with(old, head=None, attempt=None) for old in marked.values())
+            cleared = tuple(altered(old, head=None, attempt=None) for old in marked.values())
             self._lock.commit(Transition(executions=cleared), MARKED_DELETED)
             self._heads, self._attempts = {}, {}
 
@@ -232,7 +238,9 @@ class Recorder:
             kept = {name: value for name, value in head.properties.items() if name not in new.properties}
             new = replace(new, properties={**kept, **new.properties})
             if recorded.outputs:
-                new = _with(replace(new, state=ExecutionState.CACHED), source=recorded.source or recorded.execution_id)
+                new = altered(
+                    replace(new, state=ExecutionState.CACHED), source=recorded.source or recorded.execution_id
+                )
             outputs = recorded_outputs(recorded)
             written = self._put(new, [*self._marked(key), *self._marked(_key(new))], recorded.inputs, outputs)[0]
             self._heads.pop(key, None)
@@ -259,12 +267,12 @@ class Recorder:
             self._check_not_running(addr)
             name = job_id or self._name(addr, operation)
             new = self._new(addr, name, "Deploy", ExecutionState.COMPLETE, operation, inputs)
-            new = _with(
+            new = altered(
                 new,
                 head=self._key,
                 attributes=json_or_none(attributes),
                 imported_from=json_or_none(imported_from),
-                ended_ms=_now_ms(),
+                ended_ms=now_ms(),
                 **described(components, "", code_version),
             )
             return self._put(new, self._marked(_key(new)), inputs)[0].id
@@ -274,7 +282,7 @@ class Recorder:
         with self._consistent():
             self._check_not_running(addr)
             new = self._new(addr, self._name(addr, "delete"), "Deploy", ExecutionState.COMPLETE, "delete", {})
-            new = _with(new, ended_ms=_now_ms())
+            new = altered(new, ended_ms=now_ms())
             self._put(new, self._marked(_key(new)))
 
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
@@ -320,7 +328,7 @@ class Recorder:
             "address_key": address_key(addr),
             "serial": self.serial,
             "operation": operation,
-            "started_ms": _now_ms(),
+            "started_ms": now_ms(),
             "producers": json_or_none(producers),
         }
         return Execution(type_, name, state, present(properties))
@@ -354,7 +362,7 @@ class Recorder:
         outputs: Mapping[str, OutputRecord] = _NONE,
     ) -> tuple[Execution, dict[str, RecordedArtifact]]:
         """Put one execution with its events in one transition; those that it supersedes are no head or attempt then."""
-        cleared = [_with(old, head=None, attempt=None) for old in superseded]
+        cleared = [altered(old, head=None, attempt=None) for old in superseded]
         joined = join(self._store, inputs, outputs)
         for _ in range(RACES):
             try:
@@ -389,12 +397,3 @@ class Recorder:
 
 def _key(execution: Execution) -> str:
     return str(execution.properties["address_key"])
-
-
-def _with(execution: Execution, **changes: PropertyValue | None) -> Execution:
-    """The execution with properties set, or removed where the value is None or empty."""
-    return replace(execution, properties=present({**execution.properties, **changes}))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from zenctl.addrs import Address
+from zenctl.jobs.result import JobWarning
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.store import ExecutionState
 
@@ -41,7 +42,7 @@ class Recorded:
     `operation` is `run`, `reuse`, `move`, `import`, `publish` or `delete` (of an endpoint); `imported_from` says of an
     imported result which file or folder each output was. `produced_ms` is when its outputs were made:
     of a CACHED one, when that execution ended. `repeated` is an attempt whose job is run twice, so that the first's
-    result alone does not complete it.
+    result alone does not complete it. `warnings` are the job's, of a CACHED one those of the job that made its outputs.
     """
 
     addr: Address
@@ -59,6 +60,7 @@ class Recorded:
     backend: str = ""
     code_version: Mapping[str, Any] = field(default_factory=dict, hash=False)
     error: str = ""
+    warnings: tuple[JobWarning, ...] = ()
     source: int = 0
     started_ms: int = 0
     ended_ms: int = 0

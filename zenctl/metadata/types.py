@@ -44,6 +44,7 @@ _EXECUTION: PropertyKinds = {
     "backend": str,
     "code_version": str,
     "error": str,
+    "warnings": str,
     "source": int,
     "imported_from": str,
     "producers": str,

@@ -56,6 +56,10 @@ class ReasonCode(str, Enum):
     KEPT = "KEPT"
 
 
+DATA_REASONS = (ReasonCode.DATA_CHANGED, ReasonCode.INPUT_CHANGED, ReasonCode.PINNED)
+"""Reasons that tell of data, the columns of which may have moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One cause. `detail` is the line a person reads (`params.epochs: 5 -> 10`); `data` is the same for machines."""

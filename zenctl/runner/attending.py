@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -40,11 +41,10 @@ Clock = Callable[[], float]
 class Settings:
     """How a machine serves. `slots` is how many jobs run at a time, 0 for any number; `idle` and `grace` are seconds.
 
-    `runner` is the zipapp. `store` is the URI of the store, `access` what is told of it, as JSON.
+    `runner` is the zipapp, `store` the URI of the store.
     """
 
     store: str
-    access: str
     runner: str
     slots: int = 0
     idle: float = 600.0
@@ -155,7 +155,7 @@ class Attendant:
             return True
         work = self._folder / job_id
         work.mkdir(parents=True)
-        environment = {**os.environ, ACCESS: self._settings.access}
+        environment = {**os.environ, ACCESS: json.dumps(self._queue.access(job_id))}
         environment.pop("PYTHONPATH", None)
         command = [sys.executable, self._settings.runner, self._settings.store, job_id, "--work", str(work)]
         command += ["--parent", str(os.getpid())]
@@ -222,9 +222,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--idle", type=float, default=600.0, help="seconds without a job after which to end")
     arguments = parser.parse_args(argv)
     access = os.environ.pop(ACCESS, "{}")
-    settings = Settings(
-        arguments.store, access, os.path.abspath(arguments.runner), slots=arguments.slots, idle=arguments.idle
-    )
+    settings = Settings(arguments.store, os.path.abspath(arguments.runner), slots=arguments.slots, idle=arguments.idle)
     try:
         storage = _opened(arguments.store, access)
     except (StorageError, ValueError) as problem:
@@ -237,8 +235,6 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _opened(store: str, access: str) -> Storage:
-    import json
-
     told: Mapping[str, Any] = json.loads(access)
     return open_store(store, told)
 

@@ -17,7 +17,7 @@ from zenctl.runner.lifetime import Interrupted
 from zenctl.runner.outputs import ReturnedOutput, variable
 from zenctl.sdk.artifacts import Output
 from zenctl.sdk.errors import StepError
-from zenctl.sdk.job import Job, progress
+from zenctl.sdk.job import Job, progress, warn
 from zenctl.sdk.memory import Memory
 
 GRACE = 5.0
@@ -70,6 +70,7 @@ def make_job(spec: JobSpec, inputs: Mapping[str, Input], writers: Writers, scrat
         scratch=scratch,
         memory=memory,
         report=progress,
+        alert=warn,
     )
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from zenctl.sdk.artifacts import Artifact, Metrics, Model, Output
 from zenctl.sdk.errors import StepError
-from zenctl.sdk.job import Job, progress
+from zenctl.sdk.job import Job, progress, warn
 
 if TYPE_CHECKING:
     from zenctl.sdk.dataset import Dataset
 
-__all__ = ["Artifact", "Dataset", "Job", "Metrics", "Model", "Output", "StepError", "progress"]
+__all__ = ["Artifact", "Dataset", "Job", "Metrics", "Model", "Output", "StepError", "progress", "warn"]
 
 
 def __getattr__(name: str) -> Any:

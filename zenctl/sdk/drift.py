@@ -79,18 +79,16 @@ def _divergence(old: Mapping[str, Any], new: Mapping[str, Any]) -> float:
     known = {value for value in counts[0] if value in counts[1] or _is_listed(new)}
     known |= {value for value in counts[1] if value in counts[0] or _is_listed(old)}
     left, right = (_shares(of, int(data["count"]), known) for of, data in zip(counts, (old, new)))  # noqa: B905
-    total = 0.0
-    for value in {*left, *right}:
-        p, q = left.get(value, 0.0), right.get(value, 0.0)
-        middle = (p + q) / 2
-        total += sum(share * math.log2(share / middle) / 2 for share in (p, q) if share > 0)
+    # Summed exactly: sets of texts have another order in each process, and the last bit must not tell.
+    pairs = [(left.get(value, 0.0), right.get(value, 0.0)) for value in {*left, *right}]
+    total = math.fsum(share * math.log2(share / ((p + q) / 2)) / 2 for p, q in pairs for share in (p, q) if share > 0)
     return math.sqrt(min(1.0, max(0.0, total)))
 
 
 def _shares(counts: Mapping[Any, int], number: int, known: Collection[Any]) -> Dict[Any, float]:
     shares: Dict[Any, float] = {value: counts.get(value, 0) / max(1, number) for value in known}
     # No text is the key of the rest.
-    shares[None] = max(0.0, 1.0 - sum(shares.values())) if number else 0.0
+    shares[None] = max(0.0, 1.0 - math.fsum(shares.values())) if number else 0.0
     return shares
 
 

@@ -1,7 +1,8 @@
-"""Job: all that a built-in step is told, and how any step reports its progress."""
+"""Job: all that a built-in step is told, and how any step reports its progress and what it warns of."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import field
 from pathlib import Path
 from typing import Any, Callable, Mapping, Optional
@@ -10,10 +11,16 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.memory import Memory, NoMemory
 
 Report = Callable[[float, float, str], None]
+Alert = Callable[[str, str], None]
 
 
 def _silent(done: float, total: float, unit: str) -> None:
     """Outside of a job nobody listens."""
+
+
+def _as_python_does(summary: str, detail: str) -> None:
+    """Outside of a job a warning is one of Python's own, so that a test or a notebook shows it."""
+    warnings.warn(f"{summary}: {detail}" if detail else summary, stacklevel=3)
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,19 @@ class Job:
     scratch: Path = Path(".")
     memory: Memory = NoMemory()
     report: Report = _silent
+    alert: Alert = _as_python_does
 
     def progress(self, done: float, total: float = 0, unit: str = "") -> None:
         """Tell how far it is: `progress(3, 10, "epochs")`. `total` 0 = not known. Cheap: may be called often."""
         self.report(done, total, unit)
 
+    def warn(self, summary: str, detail: str = "") -> None:
+        """Tell the user of something that is no failure, as `zenctl.sdk.warn` does."""
+        self.alert(summary, detail)
+
 
 _listener: Optional[Report] = None
+_alarm: Optional[Alert] = None
 
 
 def progress(done: float, total: float = 0, unit: str = "") -> None:
@@ -53,7 +66,18 @@ def progress(done: float, total: float = 0, unit: str = "") -> None:
         _listener(done, total, unit)
 
 
-def listen(report: Optional[Report]) -> None:
-    """Set who hears `progress`; the runner calls it."""
-    global _listener
-    _listener = report
+def warn(summary: str, detail: str = "") -> None:
+    """Tell the user of something that is no failure: `warn("12 of 345 rows were left out", "They have no label.")`.
+
+    Apply shows it as a warning at the step's block, `zenctl state show` as long as the result is kept. `summary` is one
+    short line; lines of `detail` that begin with a space are shown as they are. What was said already is not said
+    again; of very many only the first are kept. Call it from the step's own process: what a process that it starts says
+    is not heard. Outside of a job it is a `UserWarning`. Raises ValueError for an empty summary.
+    """
+    (_alarm or _as_python_does)(summary, detail)
+
+
+def listen(report: Optional[Report], alert: Optional[Alert] = None) -> None:
+    """Set who hears `progress` and `warn`; the runner calls it."""
+    global _listener, _alarm
+    _listener, _alarm = report, alert

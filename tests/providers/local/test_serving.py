@@ -16,7 +16,15 @@ from starlette.testclient import TestClient
 
 from tests.measuring import PATIENCE
 from zenctl_local.serving_app import TOKEN_HEADER, Served, build_app
-from zenctl_local.serving_model import MISSING, LoadedModel, SignatureInfo, TensorInfo, UnreadableModel, find_model
+from zenctl_local.serving_model import (
+    MISSING,
+    LoadedModel,
+    SignatureInfo,
+    TensorInfo,
+    UnreadableModel,
+    find_model,
+    first_words,
+)
 from zenctl_local.serving_tensors import BadRequest, predict
 
 INT_MISSING = MISSING["int64"]
@@ -264,3 +272,20 @@ class TestFindModel:
 def test_numbers_that_json_does_not_have_are_null(client: TestClient) -> None:
     answer = client.post("/v1/models/penguins:predict", content=b'{"inputs": {"length": [NaN, -Infinity, 1]}}')
     assert answer.json()["outputs"]["mass"] == [None, None, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Graph execution error:\n\nDetected at node DecodeJpeg defined at (most recent call last):\n"
+            "<stack traces unavailable>\nInvalid JPEG data, size 75\n\t [[{{node DecodeJpeg}}]] [Op:__inference_1]",
+            "Invalid JPEG data, size 75",
+        ),
+        ("{{function_node __inference_1}} Unknown image file format.", "Unknown image file format."),
+        ("Graph execution error:", "Graph execution error:"),
+        ("", "ValueError"),
+    ],
+)
+def test_what_tensorflow_says_of_a_graph_is_left_out(said: str, told: str) -> None:
+    assert first_words(ValueError(said)) == told

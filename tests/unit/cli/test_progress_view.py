@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import jsonschema
 import pytest
@@ -12,10 +13,10 @@ from zenctl.cli import schemas
 from zenctl.cli.terminal import Terminal
 from zenctl.cli.views import outcome as outcome_view
 from zenctl.cli.views.live import LiveProgress
-from zenctl.cli.views.progress import PlainProgress
+from zenctl.cli.views.progress import PlainProgress, line_of
 from zenctl.cli.views.stream import JsonProgress, JsonStream
 from zenctl.cli.views.style import Style, duration, size
-from zenctl.diagnostics import error
+from zenctl.diagnostics import error, warning
 from zenctl.engine.events import (
     ChangeEnded,
     ChangeFailed,
@@ -65,6 +66,13 @@ def test_plain_lines(golden):
         for event in EVENTS:
             progress(event)
     golden("progress.txt", terminal.out.getvalue())
+
+
+def test_warnings_of_a_step_are_counted_where_it_ended():
+    said = (warning("step_warning", "few rows"), warning("step_warning", "no label"))
+    ended = ChangeEnded(TRAIN, Action.RUN, "ran", 4.2, "accuracy 0.98", said)
+    assert line_of(ended, screen().style) == f"{TRAIN}: ran in 4.2s [accuracy 0.98] (2 warnings)"
+    assert line_of(replace(ended, note="", diagnostics=said[:1]), screen().style).endswith("4.2s (1 warning)")
 
 
 def test_a_sign_of_life_every_ten_seconds():

@@ -12,7 +12,7 @@ import pytest
 from zenctl.addrs import DatasourceAddr, EndpointAddr, StepAddr
 from zenctl.cli import schemas
 from zenctl.cli.views.stream import JsonStream
-from zenctl.diagnostics import error
+from zenctl.diagnostics import error, warning
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeProgress, ChangeStarted
 from zenctl.plans.actions import Action, Reason, ReasonCode
 from zenctl.plans.plan import Change
@@ -104,6 +104,25 @@ def test_outputs_have_types_and_no_secrets(penguins):
     url = {"sensitive": False, "action": "create", "type": "string", "value": "http://127.0.0.1:8501"}
     assert line["outputs"]["url"] == url
     assert line["outputs"]["key"] == {"sensitive": True, "action": "update"}
+
+
+def test_warnings_of_a_step_follow_its_end_and_come_once(penguins):
+    said = warning("step_warning", f"{ADDRESS}: few rows", "Only 3.", address=ADDRESS)
+
+    def write(stream):
+        stream.event(ChangeEnded(ADDRESS, Action.RUN, "ran", 1.0, "", (said,)))
+        stream.diagnostics([said])
+
+    complete, told = events(write)
+    assert complete["type"] == "apply_complete"
+    assert (told["type"], told["@level"]) == ("diagnostic", "warn")
+    assert told["diagnostic"] == {
+        "severity": "warning",
+        "code": "step_warning",
+        "summary": f"{ADDRESS}: few rows",
+        "detail": "Only 3.",
+        "address": ADDRESS,
+    }
 
 
 def test_a_change_is_followed_from_start_to_end(penguins):

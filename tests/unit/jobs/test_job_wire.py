@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zenctl.jobs.result import JobError, JobResult, OutputResult
+from zenctl.jobs.result import JobError, JobResult, JobWarning, OutputResult
 from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
 from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json, spec_to_json
 
@@ -42,6 +42,7 @@ RESULTS = st.builds(
     environment=PARAMS,
     started=st.floats(0, 1e9),
     ended=st.floats(0, 1e9),
+    warnings=st.lists(st.builds(JobWarning, TEXT, TEXT), max_size=3).map(tuple),
 )
 
 
@@ -55,6 +56,12 @@ def test_orders_round_trip(spec: JobSpec) -> None:
 @given(RESULTS)
 def test_results_round_trip(result: JobResult) -> None:
     assert result_from_json(result_to_json(result)) == result
+
+
+def test_a_result_from_before_there_were_warnings_has_none() -> None:
+    raw = json.loads(result_to_json(JobResult("j")))
+    del raw["warnings"]
+    assert result_from_json(json.dumps(raw).encode()) == JobResult("j", warnings=())
 
 
 @pytest.mark.parametrize("read", [spec_from_json, result_from_json])

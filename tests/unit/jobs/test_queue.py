@@ -17,13 +17,15 @@ def storage() -> FakeStorage:
 def test_orders_and_cancellations(storage: FakeStorage) -> None:
     queue = JobQueue(storage, "m")
     for job in ("a", "b", "a"):
-        queue.put(job)
+        queue.put(job, {"endpoint": "x"})
     queue.cancel("b")
-    JobQueue(storage, "m2").put("of-another")
+    JobQueue(storage, "m2").put("of-another", {"endpoint": "x"})
     assert queue.orders() == {"a": False, "b": True}
     assert (queue.has("a"), queue.has("of-another")) == (True, False)
+    assert queue.access("a") == {"endpoint": "x"}
     queue.forget("b")
     assert queue.orders() == {"a": False}
+    assert queue.access("b") == {}
     queue.forget("b")
 
 
@@ -60,7 +62,7 @@ def test_what_is_passed_on_is_read_from_any_byte(storage: FakeStorage) -> None:
 
 def test_forgetting_leaves_the_result_and_how_it_ended(storage: FakeStorage) -> None:
     queue = JobQueue(storage, "m")
-    queue.put("a")
+    queue.put("a", {"endpoint": "x"})
     queue.claim("a", "first")
     queue.pass_on("a", LOG, 0, b"text")
     storage.put(result_path("a"), b"{}")

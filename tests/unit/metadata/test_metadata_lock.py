@@ -119,10 +119,10 @@ def test_a_holder_elsewhere_whose_lease_ended_is_taken_over(store: MetadataStore
 def test_a_living_holder_elsewhere_is_not_dead_by_a_clock_that_is_wrong(
     store: MetadataStore, take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = lock_module._now_ms
+    real = lock_module.now_ms
     # The holder's clock goes an hour slow: here its lease seems long ended, and yet is renewed again and again.
     slow = threading.current_thread().name
-    monkeypatch.setattr(lock_module, "_now_ms", lambda: real() - 3_600_000 * (threading.current_thread().name != slow))
+    monkeypatch.setattr(lock_module, "now_ms", lambda: real() - 3_600_000 * (threading.current_thread().name != slow))
     living = take(ELSEWHERE, lease_seconds=1.5)
     until(lambda: _lease_of(store) < real())
     told: list[LockHeld] = []
@@ -136,8 +136,8 @@ def test_a_clock_that_jumps_back_does_not_stop_the_renewal(
     store: MetadataStore, take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take(lease_seconds=0.3)
-    real = lock_module._now_ms
-    monkeypatch.setattr(lock_module, "_now_ms", lambda: real() - 3_600_000)
+    real = lock_module.now_ms
+    monkeypatch.setattr(lock_module, "now_ms", lambda: real() - 3_600_000)
     before = _transitions_of(store)
     until(lambda: _transitions_of(store) > before + 2)
 

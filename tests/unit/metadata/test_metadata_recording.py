@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 import pytest
 
 from zenctl.addrs import DatasourceAddr, EndpointAddr, ModuleInstance, StepAddr
+from zenctl.jobs.result import JobWarning
 from zenctl.metadata.lock import Holder, LockLost, acquire, force_unlock
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.recording import OutputRecord, Recorder
@@ -170,6 +171,27 @@ def test_after_reuse_the_cached_execution_is_head(store: MetadataStore, begin: B
     assert read_state(store, "penguins", "default").results[FIT].execution_id == again
     assert read_state(store, "penguins", "default").results[FIT].source == source.execution_id
     assert len(heads(store)) == 2
+
+
+def test_warnings_stay_with_a_result_wherever_it_is_taken(store: MetadataStore, begin: Begin) -> None:
+    said = (JobWarning("3 of 9 rows have no label", '  row 7: "ü"\n  row 8'), JobWarning("few rows"))
+    other = begin("pr-1")
+    other.complete(start(other, "job-1"), {"model": output("a")}, warnings=said)
+    assert read_state(store, "penguins", "pr-1").results[FIT].warnings == said
+    other.finish("complete")
+    [source] = find_results(store, F1, of(["pr-1"]))
+
+    recorder = begin()
+    recorder.fail(start(recorder, "job-2"), "no", warnings=said[1:])
+    assert read_state(store, "penguins", "default").attempts[FIT].warnings == said[1:]
+    recorder.reuse(FIT, source, COMPONENTS, F1, {})
+    head = read_state(store, "penguins", "default").results[FIT]
+    assert head.warnings == said
+    moved_to = StepAddr("python", "moved")
+    recorder.move(head, moved_to)
+    assert read_state(store, "penguins", "default").results[moved_to].warnings == said
+    recorder.complete(start(recorder, "job-3", F2), {"model": output("b")})
+    assert read_state(store, "penguins", "default").results[FIT].warnings == ()
 
 
 def test_what_is_imported_is_a_result_that_says_so_also_where_it_is_reused(store: MetadataStore, begin: Begin) -> None:

@@ -42,7 +42,7 @@ class Machine:
         self.queue = JobQueue(self.storage, "m")
         self.now = 0.0
         self.folder = root / "jobs"
-        settings = Settings("store", '{"a": 1}', str(runner), slots=slots, idle=60.0, grace=10.0)
+        settings = Settings("store", str(runner), slots=slots, idle=60.0, grace=10.0)
         self.attendant = Attendant(self.queue, "i1", settings, self.folder, lambda: self.now)
 
     def until_ended(self, job: str) -> Ending:
@@ -72,7 +72,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 def test_jobs_run_and_are_told_of(machine: Machine) -> None:
     for job in ("works", "fails"):
-        machine.queue.put(job)
+        machine.queue.put(job, {"a": 1})
     assert machine.attendant.step()
     assert machine.until_ended("works") == Ending(0)
     assert machine.until_ended("fails") == Ending(3)
@@ -85,7 +85,7 @@ def test_jobs_run_and_are_told_of(machine: Machine) -> None:
 
 
 def test_a_job_that_another_incarnation_has_begun_is_left_alone(machine: Machine) -> None:
-    machine.queue.put("works")
+    machine.queue.put("works", {"a": 1})
     machine.queue.claim("works", "i0")
     assert not machine.attendant.step()
     assert machine.children() == []
@@ -94,7 +94,7 @@ def test_a_job_that_another_incarnation_has_begun_is_left_alone(machine: Machine
 
 @pytest.mark.parametrize(("job", "number"), [("hang", signal.SIGTERM), ("hang-stubborn", signal.SIGKILL)])
 def test_canceling(machine: Machine, job: str, number: int) -> None:
-    machine.queue.put(job)
+    machine.queue.put(job, {"a": 1})
     machine.until_said(job, "hangs")
     [child] = machine.children()
     machine.queue.cancel(job)
@@ -108,7 +108,7 @@ def test_canceling(machine: Machine, job: str, number: int) -> None:
 
 
 def test_what_is_canceled_before_it_begins_never_begins(machine: Machine) -> None:
-    machine.queue.put("works")
+    machine.queue.put("works", {"a": 1})
     machine.queue.cancel("works")
     machine.attendant.step()
     assert machine.queue.ending("works") == Ending(None, signal.SIGTERM)
@@ -118,7 +118,7 @@ def test_what_is_canceled_before_it_begins_never_begins(machine: Machine) -> Non
 def test_slots(tmp_path: Path) -> None:
     machine = Machine(tmp_path, slots=1)
     for job in ("hang-1", "hang-2"):
-        machine.queue.put(job)
+        machine.queue.put(job, {"a": 1})
     machine.until_said("hang-1", "hangs")
     assert len(machine.children()) == 1
     assert machine.queue.claimed("hang-2") == ""
@@ -133,7 +133,7 @@ def test_it_is_idle_after_a_while_without_a_job(machine: Machine) -> None:
     machine.now = 59.0
     machine.attendant.step()
     assert not machine.attendant.is_idle
-    machine.queue.put("hang")
+    machine.queue.put("hang", {"a": 1})
     machine.until_said("hang", "hangs")
     machine.now += 1000.0
     assert not machine.attendant.is_idle

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from zenctl.jobs.artifacts import blob_path, check_tree, code_path, read_tree
-from zenctl.jobs.result import JobResult
+from zenctl.jobs.result import JobResult, JobWarning
 from zenctl.jobs.spec import Entry, JobSpec, OutputSpec, job_path, progress_path, result_path
 from zenctl.jobs.storage import FolderStorage
 from zenctl.jobs.wire import result_to_json, spec_to_json
 from zenctl.runner.main import open_store
+from zenctl.runner.warned import DETAIL, MOST
 
 from .conftest import RunnerBench, given, value
 
@@ -307,6 +308,43 @@ class TestSurroundings:
         assert len(lines) < 50
         assert json.loads(lines[0]) == {"done": 1, "total": 5000, "unit": "rows"}
         assert json.loads(lines[-1]) == {"done": 5000, "total": 5000, "unit": "rows"}
+
+
+class TestWarnings:
+    SOURCE = (
+        "import os\nfrom zenctl.sdk import warn\n"
+        "def step():\n"
+        "    warn('3 of 9 rows\\n  have no label', '  row 7: ' + os.environ['TOKEN'])\n"
+        "    warn('3 of 9 rows have no label', '  row 7: ' + os.environ['TOKEN'])\n"
+        "    warn('x' * 195 + os.environ['TOKEN'], 'long ' * 2000)\n"
+        "    warn('\\udc80')\n"
+        "    for i in range(30): warn(f'number {i}')\n"
+    )
+
+    def result(self, bench: RunnerBench, source: str) -> JobResult:
+        spec = bench.order(source, outputs=value(), secrets={"TOKEN": "env:GIVEN"})
+        result = bench.run(spec, env={"GIVEN": "tok-123456"})
+        assert result is not None
+        return result
+
+    def test_are_kept_once_without_secrets_and_within_bounds(self, bench: RunnerBench) -> None:
+        kept = self.result(bench, self.SOURCE + "    return 1\n").warnings
+        assert kept[0] == JobWarning("3 of 9 rows have no label", "  row 7: (sensitive value)")
+        assert kept[1].summary == "x" * 195 + "( ..."
+        assert len(kept[1].detail) == DETAIL
+        assert kept[2:4] == (JobWarning("\\udc80"), JobWarning("number 0"))
+        assert len(kept) == MOST + 1
+        assert kept[-1] == JobWarning("13 more warnings", "They stand in the log.")
+        assert "tok-1" not in repr(kept)
+        assert "Warning: 3 of 9 rows have no label\n  row 7: (sensitive value)\nWarning: xxx" in bench.log
+        assert bench.log.count("3 of 9 rows") == 1
+        assert "Warning: number 29" in bench.log
+
+    def test_those_of_a_step_that_fails_are_kept_too(self, bench: RunnerBench) -> None:
+        result = self.result(bench, "from zenctl.sdk import warn\ndef step():\n    warn('near')\n    warn(' ')\n")
+        assert result.warnings == (JobWarning("near"),)
+        assert result.error is not None
+        assert "a warning needs a summary" in result.error.message
 
 
 class TestOrders:

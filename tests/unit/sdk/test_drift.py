@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +131,25 @@ def test_values_that_are_not_listed_are_not_taken_for_new(tmp_path: Path) -> Non
     (item,) = drift(one, statistics(tmp_path / "4", old))
     assert item.distance > 0.4
     assert item.come == tuple(sorted(f"v{at}" for at in range(50)))[:5]
+
+
+def test_a_distance_is_the_same_in_every_process() -> None:
+    program = (
+        "from zenctl.sdk.drift import drift\n"
+        "def side(start):\n"
+        "    top = [{'value': f'w{at}', 'count': 3 * at + start} for at in range(1, 20)]\n"
+        "    data = {'type': 'string', 'count': 2000, 'missing': 0, 'unique': 19, 'top': top}\n"
+        "    return {'rows': 2000, 'features': {'s': data}}\n"
+        "print(repr(drift(side(1), side(7))))\n"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "1234"
+    }
+    assert len(said) == 1

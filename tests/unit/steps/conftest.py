@@ -35,10 +35,11 @@ def stored(table: Any, folder: Path, name: str) -> Dataset:
 
 @dataclass
 class Ran:
-    """What a step left: its outputs' writers, and the progress it reported."""
+    """What a step left: its outputs' writers, the progress it reported, and what it warned of."""
 
     outputs: dict[str, Any]
     progress: list[tuple[float, float, str]] = field(default_factory=list)
+    warned: list[tuple[str, str]] = field(default_factory=list)
 
     def artifact(self, name: str) -> Any:
         """An output as the next step gets it."""
@@ -66,7 +67,13 @@ def run_step(tmp_path_factory: pytest.TempPathFactory) -> StepRunner:
             for name, value in inputs.items()
         }
         ran = Ran(writers)
-        job = Job(given, writers, params, report=lambda *report: ran.progress.append(report))
+        job = Job(
+            given,
+            writers,
+            params,
+            report=lambda *report: ran.progress.append(report),
+            alert=lambda *said: ran.warned.append(said),
+        )
         function(job)
         for writer in writers.values():
             writer.close()

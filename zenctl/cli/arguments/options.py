@@ -14,6 +14,10 @@ DiffCode = Annotated[
     bool,
     typer.Option("-diff-code", "--diff-code", help="Show what changed in the source of steps, as a unified diff."),
 ]
+Drift = Annotated[
+    bool,
+    typer.Option("-drift", "--drift", help="Read datasources that have changed, and show how far their columns moved."),
+]
 NoColor = Annotated[
     bool,
     typer.Option("-no-color", "--no-color", help="No colour. NO_COLOR and a pipe do the same.", show_default=False),

@@ -51,6 +51,7 @@ class PlanArguments:
     compact_warnings: bool = False
     input: bool = True
     diff_code: bool = False
+    drift: bool = False
 
 
 @dataclass(frozen=True, slots=True)

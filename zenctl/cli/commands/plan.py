@@ -13,6 +13,7 @@ from zenctl.cli.arguments import values
 from zenctl.cli.arguments.options import (
     CompactWarnings,
     DiffCode,
+    Drift,
     Exclude,
     Input,
     JsonFlag,
@@ -55,6 +56,7 @@ Examples:
   zenctl plan -target=step.train.penguins
   zenctl plan -replace=step.train.penguins  # once more, though it is fresh
   zenctl plan -diff-code               # with what changed in the steps' source
+  zenctl plan -drift                   # with what moved in data that has changed
   zenctl plan -trusted-config=origin/main   # of a fork: docs/security.md
   zenctl plan -detailed-exitcode       # for scripts: 2 if there is work to do
 
@@ -85,6 +87,7 @@ def plan(
     replace: Replace = [],  # noqa: B006
     refresh: Refresh = True,
     diff_code: DiffCode = False,
+    drift: Drift = False,
     refresh_only: RefreshOnly = False,
     trusted_config: Annotated[
         str,
@@ -128,7 +131,7 @@ def plan(
     values.seconds("-lock-timeout", lock_timeout, found)
     values.parallelism(parallelism, found)
     saved = started.path(out) if out else None
-    given = PlanArguments(choice, saved, json, detailed_exitcode, compact_warnings, input, diff_code)
+    given = PlanArguments(choice, saved, json, detailed_exitcode, compact_warnings, input, diff_code, drift)
     return started.report(found) if found else run(started, given)
 
 
@@ -139,7 +142,7 @@ def run(run: Invocation, given: PlanArguments) -> int:
     choice = given.choice
     inputs = run.inputs(choice.variables, asker(run.terminal, allowed=given.input and not given.json))
     # A file keeps differences and commit, for `show` and `apply` on another machine.
-    options = plan_options(choice, code_diffs=given.diff_code, for_file=given.out is not None)
+    options = plan_options(choice, drift=given.drift, code_diffs=given.diff_code, for_file=given.out is not None)
     stream = JsonStream(run.terminal.out, run.sources()) if given.json else None
     if stream is not None:
         stream.version()
@@ -173,7 +176,9 @@ def run(run: Invocation, given: PlanArguments) -> int:
     return exits.CHANGES if given.detailed_exitcode and not made.is_empty else exits.OK
 
 
-def plan_options(choice: Choice, *, code_diffs: bool = False, for_file: bool = False) -> PlanOptions:
+def plan_options(
+    choice: Choice, *, drift: bool = False, code_diffs: bool = False, for_file: bool = False
+) -> PlanOptions:
     """The engine's options for what was chosen."""
     from zenctl.engine.workflow import PlanOptions
 
@@ -184,6 +189,7 @@ def plan_options(choice: Choice, *, code_diffs: bool = False, for_file: bool = F
         replace=choice.replace,
         targets=choice.targets,
         excludes=choice.excludes,
+        drift=drift,
         code_diffs=code_diffs,
         for_file=for_file,
         trusted_config=choice.trusted_config,

@@ -8,6 +8,7 @@ from typing import Any
 from zenctl.cli.terminal import Terminal
 from zenctl.cli.views.attributes import UNKNOWN, AttributeLines, Side, text
 from zenctl.cli.views.code_diffs import CodeDiffs
+from zenctl.cli.views.drift import mover_lines
 from zenctl.cli.views.style import Style, pad, printable
 from zenctl.plans.plan import Plan
 from zenctl.plans.planjson import counted, plan_document
@@ -214,7 +215,10 @@ def change_lines(change: Document, style: Style) -> list[str]:
         return drawn
     if "previous_address" in change:
         drawn.append(f"  #   has moved from {change['previous_address']}")
-    drawn += [f"  #   {reason_line(reason)}" for reason in change["stale_because"]]
+    for reason in change["stale_because"]:
+        drawn.append(f"  #   {reason_line(reason)}")
+        moved = reason.get("data", {}).get("drift")
+        drawn += [f"  #     {line}" for line in mover_lines(moved)] if moved else []
     if change["zenctl_action"] == "FORGET":
         return drawn
     body = _body(change, style)

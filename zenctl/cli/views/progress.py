@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from zenctl.cli.terminal import Terminal
-from zenctl.cli.views.style import Style, duration, printable, size
+from zenctl.cli.views.style import Style, duration, plural, printable, size
 from zenctl.engine.events import (
     ChangeEnded,
     ChangeFailed,
@@ -171,6 +171,7 @@ def line_of(event: Event, style: Style) -> str:
         return f"{event.address}: {DOING[event.action]} ..."
     if isinstance(event, ChangeEnded):
         note = f" [{printable(event.note)}]" if event.note else ""
+        note += f" ({style.yellow(plural(len(event.diagnostics), 'warning'))})" if event.diagnostics else ""
         took = "" if event.outcome in ("cut_off", "unchanged", "forgotten") else f" in {duration(event.seconds)}"
         done = _DONE.get(event.outcome, event.outcome)
         return f"{style.bold(event.address)}: {style.green(done)}{took}{note}"

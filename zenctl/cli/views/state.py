@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from zenctl.cli.views.outputs import Outputs, output_block
 from zenctl.cli.views.style import Style, columns, duration, pad, plural, printable, short_digest, size
 from zenctl.config.selected import DEFAULT
 from zenctl.engine.metrics import metrics_of
+from zenctl.jobs.result import JobWarning
 from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.metadata.store import ExecutionState
 
@@ -101,7 +102,16 @@ def recorded_lines(
     for title, rows in sections.items():
         if rows:
             lines += ["", f"  {title} = {{", *_section(rows, style, 4), "  }"]
+    if recorded.warnings:
+        lines += ["", f"  {style.yellow('warnings')} = {{", *_warned(recorded.warnings), "  }"]
     return [*lines, "}"]
+
+
+def _warned(warnings: Iterable[JobWarning]) -> Iterator[str]:
+    """Each warning on a line, and its detail below it."""
+    for said in warnings:
+        yield f"    {printable(said.summary)}"
+        yield from (f"      {line}".rstrip() for line in printable(said.detail).splitlines())
 
 
 def ran_with(recorded: Recorded) -> dict[str, str]:
@@ -253,6 +263,7 @@ def recorded_document(recorded: Recorded) -> dict[str, Any]:
             "operation": recorded.operation,
             "producers": dict(recorded.producers),
             "error": recorded.error,
+            "warnings": [{"summary": said.summary, "detail": said.detail} for said in recorded.warnings],
             "reused_execution_id": recorded.source or None,
             **({"imported_from": dict(recorded.imported_from)} if recorded.imported_from else {}),
         },

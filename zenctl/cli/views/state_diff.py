@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from zenctl.cli.views.attributes import Side, text
 from zenctl.cli.views.code_diffs import CodeDiffs
+from zenctl.cli.views.drift import moved_by
 from zenctl.cli.views.style import Style, columns, pad, plural, printable, short_digest
+from zenctl.engine.data_drift import drift_json
 from zenctl.engine.metrics import direction, is_number
 from zenctl.plans.difference import ABSENT
 from zenctl.plans.planjson import code_diff_json, reason_json
@@ -82,33 +84,10 @@ def _drift(output: str, moved: Sequence[FeatureDrift], style: Style) -> Iterator
     names = [f"{printable(output)}.{printable(item.name)}" for item in shown]
     width = max(columns(name) for name in names)
     for name, item in zip(names, shown, strict=True):
-        yield f"    {pad(name, width)}  {moved_by(item)}"
+        yield f"    {pad(name, width)}  {moved_by(drift_json(item))}"
     if len(moved) > MOVERS:
         rest = plural(len(moved) - MOVERS, "column")
         yield f"    {style.dim(f'and {rest} of {printable(output)} that moved less')}"
-
-
-def moved_by(item: FeatureDrift) -> str:
-    """How a column moved, in words."""
-    if item.change in ("new", "gone"):
-        return f"column is {item.change}"
-    words = [f"type {item.change}"] if item.change else []
-    if item.measure in ("KS", "JS"):
-        words.append(f"moved by {item.distance:.3f} ({item.measure})")
-    if is_number(item.mean[0]) and is_number(item.mean[1]) and item.mean[0] != item.mean[1]:
-        words.append(f"mean {item.mean[0]:.6g} -> {item.mean[1]:.6g}")
-    missing = [f"{share:.1%}" for share in item.missing]
-    if missing[0] != missing[1]:
-        words.append(f"missing {missing[0]} -> {missing[1]}")
-    for values, said in ((item.come, "new"), (item.went, "gone")):
-        if values:
-            words.append(f"{said}: {', '.join(_quoted(value) for value in values)}")
-    return ", ".join(words)
-
-
-def _quoted(value: str, limit: int = 24) -> str:
-    shown = value if len(value) <= limit else f"{value[:limit]}..."
-    return f'"{printable(shown)}"'
 
 
 def improved(name: str, before: Any, after: Any) -> bool | None:
@@ -174,24 +153,10 @@ def result_document(result: ResultDifference) -> dict[str, Any]:
         "outputs": {name: {"before": old or None, "after": new or None} for name, (old, new) in result.outputs.items()},
     }
     if result.drift:
-        document["drift"] = {name: [_drift_json(item) for item in moved] for name, moved in result.drift.items()}
+        document["drift"] = {name: [drift_json(item) for item in moved] for name, moved in result.drift.items()}
     if result.code is not None:
         document["code_diff"] = code_diff_json(result.code)
     return document
-
-
-def _drift_json(item: FeatureDrift) -> dict[str, Any]:
-    means = [value if is_number(value) else None for value in item.mean]
-    return {
-        "feature": item.name,
-        "distance": item.distance,
-        "measure": item.measure or None,
-        "change": item.change or None,
-        "missing": {"before": item.missing[0], "after": item.missing[1]},
-        "mean": {"before": means[0], "after": means[1]},
-        "new_values": list(item.come),
-        "gone_values": list(item.went),
-    }
 
 
 def _json(value: Any) -> Any:

@@ -151,7 +151,7 @@ class JsonStream:
         type, message, hook, level = _HOOKS[event.__class__](event)
         hook = {**hook, **self._timed(event)}
         self.write(type, f"{event.address}: {message}", {"hook": {"resource": _resource(event.address), **hook}}, level)
-        if isinstance(event, ChangeFailed):
+        if isinstance(event, (ChangeEnded, ChangeFailed)):
             self.diagnostics(event.diagnostics)
 
     def _timed(self, event: Event) -> dict[str, Any]:

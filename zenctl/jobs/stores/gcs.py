@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.checksums import google_checksum
 from zenctl.jobs.stores.http import Answer, HttpClient
 from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
 from zenctl.jobs.stores.reading import Reading
@@ -26,6 +27,9 @@ SMALL = 8 << 20
 
 CHUNK = 16 << 20
 """Bytes of such an upload that one request sends: a multiple of 256 KiB."""
+
+LISTED = "name,size,updated,generation,md5Hash,crc32c"
+"""What is asked of an object."""
 
 SESSIONS = 3
 """Uploads to begin before one that the store keeps forgetting is given up."""
@@ -62,7 +66,9 @@ class GcsBucket:
     def send_read(self, key: str, span: str, version: str) -> Answer:
         """See `reading.Ranged`."""
         query = {"alt": "media", **({"generation": version} if version else {})}
-        answer = self.send("GET", self.object_target(key, query), {"Range": span} if span else {})
+        # Else what is stored with `Content-Encoding: gzip` is unpacked on the way, and ranges are not heeded.
+        headers = {"Accept-Encoding": "gzip", **({"Range": span} if span else {})}
+        answer = self.send("GET", self.object_target(key, query), headers)
         if answer.status not in (200, 206, 416):
             raise self.refused(answer, answer.read())
         return answer
@@ -77,7 +83,7 @@ class GcsBucket:
         return Checksum("MD5", hashlib.md5(usedforsecurity=False), base64.b64decode(md5[1])) if md5 else None
 
     def head(self, key: str) -> Optional[Found]:
-        answer = self.call("GET", self.object_target(key, {"fields": "name,size,updated"}))
+        answer = self.call("GET", self.object_target(key, {"fields": LISTED}))
         if answer is None:
             return None
         return _found(json.loads(answer))
@@ -88,7 +94,7 @@ class GcsBucket:
         return upload(self, key, source, size, mark, overwrite=overwrite)
 
     def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
-        query = {"prefix": prefix, "maxResults": str(most), "fields": "nextPageToken,items(name,size,updated)"}
+        query = {"prefix": prefix, "maxResults": str(most), "fields": f"nextPageToken,items({LISTED})"}
         while True:
             answer = self.call("GET", f"{self._objects}?{urlencode(query)}")
             if answer is None:
@@ -142,7 +148,9 @@ class GcsBucket:
 
 
 def _found(item: Mapping[str, Any]) -> Found:
-    return Found(str(item["name"]), int(item.get("size", 0)), unix_time(str(item.get("updated", ""))))
+    checksum = google_checksum(str(item.get("md5Hash", "")), str(item.get("crc32c", "")))
+    updated = unix_time(str(item.get("updated", "")))
+    return Found(str(item["name"]), int(item.get("size", 0)), updated, str(item.get("generation", "")), checksum)
 
 
 def unix_time(text: str) -> float:

@@ -66,11 +66,17 @@ class Piece:
 
 @dataclass(frozen=True)
 class Found:
-    """One object as the bucket lists it."""
+    """One object as the bucket lists it. `version` is what `Bucket.read` takes: it changes with each write.
+
+    `checksum` names the content, wherever it lies, by what the store says of it: `md5:HEX`, else `crc32c:BASE64`, else
+    `etag:TAG`, which tells contents apart, too. Of what S3 encrypts with a key of KMS, `md5` is such a tag as well.
+    """
 
     key: str
     size: int
     modified: float
+    version: str = ""
+    checksum: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,11 @@ class ObjectStorage:
     @property
     def workers(self) -> int:
         return WORKERS
+
+    @property
+    def bucket(self) -> Bucket:
+        """The bucket itself, whatever the prefix."""
+        return self._bucket
 
     @property
     def uri(self) -> str:
@@ -225,11 +236,11 @@ def _naming(doing: str, key: str) -> Iterator[None]:
 class _Stream(io.RawIOBase):
     """An object's bytes from an offset on, piece by piece; of a big object, the next pieces are read meanwhile."""
 
-    def __init__(self, bucket: Bucket, key: str, offset: int) -> None:
+    def __init__(self, bucket: Bucket, key: str, offset: int, version: str = "") -> None:
         super().__init__()
         self._bucket = bucket
         self._key = key
-        first = bucket.read(key, offset, PIECE, "")
+        first = bucket.read(key, offset, PIECE, version)
         self._version = first.version
         self._checksum = first.checksum if offset == 0 else None
         self._next = offset + len(first.data)
@@ -283,3 +294,8 @@ class _Stream(io.RawIOBase):
         if checksum is not None and not hmac.compare_digest(checksum.hasher.digest(), checksum.expected):
             message = f"{self._key}: what arrived differs from what {self._bucket.uri} holds ({checksum.name})"
             raise StorageError("TRANSIENT", message, "Try again; if it stays so, something on the way changes data.")
+
+
+def open_version(bucket: Bucket, key: str, version: str) -> BinaryIO:
+    """An object's bytes, of this version only. StorageError(NOT_FOUND) if it is not there, or no longer of it."""
+    return io.BufferedReader(_Stream(bucket, key, 0, version), 1 << 17)

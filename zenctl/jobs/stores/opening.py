@@ -17,6 +17,9 @@ For every store: `retry_seconds`, `timeout_seconds`, `renew` (where to ask for n
 and its metadata server.
 """
 
+SOURCES = "sources"
+"""In the same object, for a job that reads a source in buckets: how to reach each of these, by its URI."""
+
 
 def open_store(place: str, told: Optional[Mapping[str, Any]] = None) -> Storage:
     """The store at a `file://`, `gs://` or `s3://` URI or in a folder; StorageError(INVALID) for any other."""

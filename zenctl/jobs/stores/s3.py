@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from urllib.parse import quote, unquote
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.checksums import amazon_checksum
 from zenctl.jobs.stores.gcs import unix_time
 from zenctl.jobs.stores.http import Answer, HttpClient
 from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece, Unfinished
@@ -89,7 +90,9 @@ class S3Bucket:
         answer = self._headers(key)
         if answer is None:
             return None
-        return Found(key, answer.length or 0, http_time(answer.header("Last-Modified")))
+        tag = answer.header("ETag")
+        checksum = amazon_checksum(tag, answer.header("x-amz-server-side-encryption"))
+        return Found(key, answer.length or 0, http_time(answer.header("Last-Modified")), tag, checksum)
 
     def is_marked(self, key: str, mark: str) -> bool:
         """Whether what is there was made by the call of that mark."""
@@ -146,7 +149,13 @@ class S3Bucket:
         while True:
             page = xml(self.call("GET", "", query) or b"<none/>")
             yield [
-                Found(unquote(item["Key"]), int(item["Size"]), unix_time(item["LastModified"]))
+                Found(
+                    unquote(item["Key"]),
+                    int(item["Size"]),
+                    unix_time(item["LastModified"]),
+                    item.get("ETag", ""),
+                    amazon_checksum(item.get("ETag", "")),
+                )
                 for item in _items(page, "Contents")
             ]
             following = page.findtext("NextContinuationToken")

@@ -14,7 +14,7 @@ TIMEOUT = 30.0
 Half of what a call is repeated for (`retrying.PATIENCE`): one whose answer got lost is made again.
 """
 
-REACH = "Check the network and the endpoint of the artifact store."
+REACH = "Check the network, and the endpoint that is configured."
 """What to do about a server that does not answer."""
 
 BLOCK = 1 << 18

@@ -15,6 +15,9 @@ from zenctl.steps.transform.columns import raw
 CALL_ROWS = 4096
 """Rows per call of the model."""
 
+CALL_IMAGES = 64
+"""The same where rows have images, which take far more memory."""
+
 
 class Predictor:
     """A loaded SavedModel with its card."""
@@ -33,8 +36,9 @@ class Predictor:
         columns = {f.name: raw(batch, f.name, f.type, where) for f in self.card.features}
         wanted = "scores" if self.card.task == "classification" else "prediction"
         parts = []
-        for start in range(0, batch.num_rows, CALL_ROWS):
-            rows = {name: tf.constant(values[start : start + CALL_ROWS]) for name, values in columns.items()}
+        size = CALL_IMAGES if any(f.type == "bytes" for f in self.card.features) else CALL_ROWS
+        for start in range(0, batch.num_rows, size):
+            rows = {name: tf.constant(values[start : start + size]) for name, values in columns.items()}
             parts.append(self._call(**rows)[wanted].numpy())
         result: npt.NDArray[np.float32] = np.concatenate(parts)
         return result

@@ -131,7 +131,7 @@ def _groups(batch: Any, name: str) -> list[tuple[str, npt.NDArray[np.int64]]]:
     if name not in batch.schema.names:
         raise missing_column(name, batch.schema.names, WHERE, "slice column")
     values = batch.column(name)
-    if kind(values.type) is None:
+    if kind(values.type) in (None, "bytes"):
         raise StepError(f'column "{name}" holds {values.type} and cannot be sliced by', "Choose a plain column.")
     encoded = pc.dictionary_encode(pc.fill_null(pc.cast(values, pa.string()), MISSING_SLICE))
     indices = encoded.indices.to_numpy(zero_copy_only=False)

@@ -24,7 +24,8 @@ MODEL_FILE = "model.json"
 class FeatureCard:
     """One raw feature: its name, its type (`float32`, `int64`, `string`) and a value from the training rows.
 
-    A missing value is NaN for float32, -2**63 for int64 and the empty text for string.
+    A missing value is NaN for float32, -2**63 for int64 and the empty text for string. Of type `bytes` are files of
+    images, [rows] strings to TensorFlow; their example is the empty text, which stands for no image.
     """
 
     name: str

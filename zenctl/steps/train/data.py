@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from zenctl.steps.transform.applying import apply
 from zenctl.steps.transform.columns import Float32, column, kind, missing_column
 from zenctl.steps.transform.fitting import Batches, fit
 from zenctl.steps.transform.log import log
+from zenctl.steps.transform.pixels import pixel_matrix
 from zenctl.steps.transform.state import Feature, TransformState
 
 if TYPE_CHECKING:
     from zenctl.sdk import Dataset
 
+UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
 
 TRANSFORMED = "Give the output of the step transform that goes with this transform, not the data before it."
@@ -31,12 +34,14 @@ TRANSFORMED = "Give the output of the step transform that goes with this transfo
 class Table:
     """Rows for a network: `numbers` float32 [rows, numbers], `indices` int32 [rows, indices], `labels` [rows].
 
-    Columns stand in the order of the transform's features. Labels are int64 class indices or standardised float32.
+    Columns stand in the order of the transform's features, and so do `images`, uint8 [rows, bytes of an image] each.
+    Labels are int64 class indices or standardised float32.
     """
 
     numbers: Float32
     indices: Int32
     labels: npt.NDArray[Any]
+    images: tuple[UInt8, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -45,7 +50,11 @@ class Table:
     @property
     def inputs(self) -> list[npt.NDArray[Any]]:
         """What the network is called with: the parts that have columns."""
-        return [part for part in (self.numbers, self.indices) if part.shape[1]]
+        return [*(part for part in (self.numbers, self.indices) if part.shape[1]), *self.images]
+
+    def select(self, rows: npt.NDArray[np.bool_], labels: npt.NDArray[Any]) -> Table:
+        """Some of the rows, with their labels as the network takes them."""
+        return Table(self.numbers[rows], self.indices[rows], labels, tuple(image[rows] for image in self.images))
 
 
 def prepare(
@@ -79,16 +88,16 @@ def read_train(
     dataset: Dataset, state: TransformState, label: str, task: str, *, transformed: bool
 ) -> tuple[Table, Target]:
     """All rows that have a label, and what the label means. Raises StepError if there is nothing to learn."""
-    parts, labels = _read(dataset, state, label, "train", transformed=transformed)
+    table, labels = _read(dataset, state, label, "train", transformed=transformed)
     if not len(labels):
         raise StepError(f'input "train" has no rows with a label "{label}"', "Check the steps that made it.")
     target = fit_target(labels, label, task)
-    return Table(*parts, target.encode(labels)), target
+    return replace(table, labels=target.encode(labels)), target
 
 
 def read_eval(dataset: Dataset, state: TransformState, target: Target, *, transformed: bool) -> Table | None:
     """All rows whose label is known from training; None, with a note in the log, if there is none."""
-    parts, labels = _read(dataset, state, target.label, "eval", transformed=transformed)
+    table, labels = _read(dataset, state, target.label, "eval", transformed=transformed)
     encoded = target.encode(labels)
     known = encoded >= 0 if target.is_classification else np.ones(len(encoded), dtype=bool)
     if not known.all():
@@ -96,18 +105,22 @@ def read_eval(dataset: Dataset, state: TransformState, target: Target, *, transf
     if not known.any():
         log("eval: no rows to measure on")
         return None
-    numbers, indices = parts
-    return Table(numbers[known], indices[known], encoded[known])
+    return table.select(known, encoded[known])
 
 
-def _read(
-    dataset: Dataset, state: TransformState, label: str, name: str, *, transformed: bool
-) -> tuple[tuple[Float32, Int32], Any]:
-    """Features and labels (an Arrow array) of the rows that have a label."""
+def _read(dataset: Dataset, state: TransformState, label: str, name: str, *, transformed: bool) -> tuple[Table, Any]:
+    """Features and labels (an Arrow array) of the rows that have a label. The table's own labels are not set yet."""
     where = f'input "{name}"'
     floats = [f for f in state.features if f.result == "float32"]
     indexed = [f for f in state.features if f.result == "int64"]
-    numbers, indices, labels = [], [], []
+    pictured = [f for f in state.features if f.image is not None]
+    empty = Table(
+        np.empty((0, sum(len(f.columns) for f in floats)), np.float32),
+        np.empty((0, len(indexed)), np.int32),
+        np.empty(0),
+        tuple(np.empty((0, f.image.size), np.uint8) for f in pictured if f.image is not None),
+    )
+    tables, labels = [empty], []
     missing = 0
     for batch in dataset.batches():
         if label not in batch.schema.names:
@@ -116,16 +129,29 @@ def _read(
         values = _plain(columns.column(columns.schema.get_field_index(label)))
         keep = present(values)
         missing += int((~keep).sum())
-        numbers.append(_matrix(columns, floats, np.float32)[keep])
-        indices.append(_matrix(columns, indexed, np.int32)[keep])
+        images = tuple(_pixels(columns, feature) for feature in pictured)
+        whole = Table(_matrix(columns, floats, np.float32), _matrix(columns, indexed, np.int32), keep, images)
+        tables.append(whole.select(keep, keep[keep]))
         labels.append(values.filter(pa.array(keep)))
     if missing:
         log(f"{name}: left out {missing} rows without a value of {label}")
-    width = sum(len(f.columns) for f in floats)
-    empty = (np.empty((0, width), np.float32), np.empty((0, len(indexed)), np.int32))
-    if not labels:
-        return empty, pa.nulls(0)
-    return (np.concatenate(numbers), np.concatenate(indices)), pa.chunked_array(labels).combine_chunks()
+    return _joined(tables), pa.chunked_array(labels).combine_chunks() if labels else pa.nulls(0)
+
+
+def _joined(tables: Sequence[Table]) -> Table:
+    return Table(
+        np.concatenate([table.numbers for table in tables]),
+        np.concatenate([table.indices for table in tables]),
+        np.empty(0),
+        tuple(np.concatenate(parts) for parts in zip(*(table.images for table in tables), strict=True)),
+    )
+
+
+def _pixels(columns: Any, feature: Feature) -> UInt8:
+    """The pixels of a transformed column of images, [rows, bytes of an image]."""
+    if feature.image is None:
+        raise AssertionError(f"{feature.name} is no image")
+    return pixel_matrix(columns.column(columns.schema.get_field_index(feature.name)), feature.image, feature.name)
 
 
 def _plain(values: Any) -> Any:

@@ -61,6 +61,7 @@ def _scores(
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
     floats = [name for f in state.features if f.result == "float32" for name in f.columns]
     indexed = [f.name for f in state.features if f.result == "int64"]
+    pictured = [f.name for f in state.features if f.image is not None]
 
     def predict(raw: dict[str, Any]) -> dict[str, Any]:
         columns = transform(raw)
@@ -69,6 +70,7 @@ def _scores(
             inputs.append(tf.stack([columns[name] for name in floats], axis=1))
         if indexed:
             inputs.append(tf.stack([tf.cast(columns[name], tf.int32) for name in indexed], axis=1))
+        inputs += [columns[name] for name in pictured]
         logits = network(inputs, training=False)
         if not target.is_classification:
             return {"prediction": logits[:, 0] * target.deviation + target.mean}

@@ -15,7 +15,13 @@ from zenctl.steps.train.data import Table
 from zenctl.steps.train.schema import TrainSettings
 from zenctl.steps.train.target import Target
 from zenctl.steps.transform.log import log
-from zenctl.steps.transform.state import Feature, TransformState
+from zenctl.steps.transform.state import Feature, ImageForm, TransformState
+
+SMALL = 8
+"""Images of at most so many pixels a side are looked at pixel by pixel; convolutions halve larger ones first."""
+
+FILTERS, MOST_FILTERS = 16, 64
+"""Filters of the first convolution, twice as many of the next, and no more than so many."""
 
 Progress = Callable[[float, float, str], None]
 
@@ -47,7 +53,9 @@ def make_deterministic(seed: int, threads: int) -> None:
 
 
 def build(state: TransformState, target: Target, settings: TrainSettings) -> Any:
-    """The network: [numbers [rows, n] float32, indices [rows, m] int32] -> logits [rows, classes] or [rows, 1]."""
+    """The network: [numbers [rows, n] float32, indices [rows, m] int32, and uint8 [rows, bytes] of each image] ->
+    logits [rows, classes] or [rows, 1].
+    """
     floats = [f for f in state.features if f.result == "float32"]
     indexed = [f for f in state.features if f.result == "int64"]
     inputs, parts = [], []
@@ -59,6 +67,10 @@ def build(state: TransformState, target: Target, settings: TrainSettings) -> Any
         indices = keras.Input((len(indexed),), dtype="int32", name="indices")
         inputs.append(indices)
         parts.extend(_encode(indices[:, position], feature) for position, feature in enumerate(indexed))
+    for number, form in enumerate((f.image for f in state.features if f.image is not None), 1):
+        pixels = keras.Input((form.size,), dtype="uint8", name=f"image_{number}")
+        inputs.append(pixels)
+        parts.append(_look(pixels, form, number))
     values = keras.layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
     for number, units in enumerate(settings.hidden_layers, 1):
         values = keras.layers.Dense(units, activation=settings.activation, name=f"hidden_{number}")(values)
@@ -161,3 +173,15 @@ def _encode(indices: Any, feature: Feature) -> Any:
         return keras.ops.one_hot(indices - 1, feature.size - 1)
     width = min(32, math.ceil(math.sqrt(feature.size)))
     return keras.layers.Embedding(feature.size, width)(indices)
+
+
+def _look(pixels: Any, form: ImageForm, number: int) -> Any:
+    """Pixels [rows, bytes of an image] -> [rows, width]: convolutions that halve the image until it is small."""
+    values = keras.layers.Rescaling(1 / 255, name=f"image_{number}_scaled")(pixels)
+    values = keras.layers.Reshape((form.height, form.width, form.channels), name=f"image_{number}_shaped")(values)
+    side, filters, layer = max(form.height, form.width), FILTERS, 1
+    while side > SMALL:
+        name = f"image_{number}_convolution_{layer}"
+        values = keras.layers.Conv2D(filters, 3, 2, "same", activation="relu", name=name)(values)
+        side, filters, layer = math.ceil(side / 2), min(2 * filters, MOST_FILTERS), layer + 1
+    return keras.layers.Flatten(name=f"image_{number}_flat")(values)

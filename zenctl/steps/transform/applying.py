@@ -9,21 +9,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.sdk import StepError
 from zenctl.steps.data.hashing import token_hashes
 from zenctl.steps.transform.columns import Float32, Int64, column, numbers, tokens
+from zenctl.steps.transform.log import prepare_tensorflow
 from zenctl.steps.transform.state import TERM_METHODS, Feature, TransformState
 from zenctl.steps.transform.terms import counts
+
+FIRST_ROW = b"first_row"
+"""In a batch's metadata: the number of its first row in the dataset, counted from 0, for errors."""
 
 
 def apply(state: TransformState, batch: Any, where: str = "the data") -> Any:
     """The transformed record batch: the columns of each feature, then the label if the batch has it.
 
-    Columns are float32, int64 or string without nulls, as `Feature.result` says; the label is untouched. Rows without
-    a value of a feature with `drop` are left out. Raises StepError for a column that is not there or has another type;
-    `where` names the dataset.
+    Columns are float32, int64, string or bytes without nulls, as `Feature.result` says; the label is untouched. Rows
+    without a value of a feature with `drop` are left out. Raises StepError for a column that is not there or has
+    another type; `where` names the dataset.
     """
     columns = [(feature, column(batch, feature.name, feature.type, where)) for feature in state.features]
-    arrays = [array for feature, values in columns for array in transformed(feature, values)]
+    arrays = []
+    for feature, values in columns:
+        arrays += _images(feature, values, batch, where) if feature.image else transformed(feature, values)
     names = list(state.names)
     if state.label is not None and state.label in batch.schema.names:
         names.append(state.label)
@@ -35,7 +42,7 @@ def apply(state: TransformState, batch: Any, where: str = "the data") -> Any:
 
 def types(state: TransformState, label: str = "") -> dict[str, str]:
     """The feature types of the transformed columns; `label` is the type of the label, "" without one."""
-    kinds = {"float32": "float", "int64": "int", "string": "string"}
+    kinds = {"float32": "float", "int64": "int", "string": "string", "bytes": "bytes"}
     found = {name: kinds[feature.result] for feature in state.features for name in feature.columns}
     return {**found, state.label: label} if label and state.label is not None else found
 
@@ -72,6 +79,26 @@ def transformed(feature: Feature, values: Any) -> list[Any]:
     return [pc.coalesce(position, other)]
 
 
+def _images(feature: Feature, values: Any, batch: Any, where: str) -> list[Any]:
+    """The pixels of a column of images. Raises StepError for one that cannot be decoded, with its row."""
+    # TensorFlow is loaded only where there are images.
+    prepare_tensorflow()
+    from zenctl.steps.transform.images import Undecodable, pixel_column
+
+    if feature.image is None:
+        raise AssertionError(f"{feature.name} is no image")
+    try:
+        return [pixel_column(values, feature.image)]
+    except Undecodable as problem:
+        first = int((batch.schema.metadata or {}).get(FIRST_ROW, b"0"))
+        path = batch.column(batch.schema.names.index("path"))[problem.row] if "path" in batch.schema.names else ""
+        named = f" ({path})" if str(path) else ""
+        raise StepError(
+            f'column "{feature.name}" of {where}, row {first + problem.row + 1:,}{named}: {problem}',
+            "Mend the image where it comes from, or leave it out.",
+        ) from None
+
+
 def buckets(feature: Feature, raw: Float32) -> Int64:
     """1 + the number of boundaries that are not above each value; 0 where there is no value and no fill."""
     present = np.isfinite(raw)
@@ -90,6 +117,8 @@ def _terms(feature: Feature, values: Any) -> Float32:
 def _present(feature: Feature, values: Any) -> Any:
     if feature.type == "float32":
         return np.isfinite(numbers(values))
+    if feature.image is not None:
+        return np.array([bool(value) for value in values.to_pylist()], dtype=bool)
     marker = pa.scalar(feature.marker, pa.int64() if feature.type == "int64" else pa.string())
     found = tokens(values, feature.type, feature.marker)
     return ~np.asarray(pc.equal(found, marker).to_numpy(zero_copy_only=False), dtype=bool)

@@ -19,7 +19,7 @@ Int64 = npt.NDArray[np.int64]
 
 
 def kind(type: Any) -> str | None:
-    """What an Arrow type holds: `int64` (booleans too), `float32` or `string`; None for what is not a single value."""
+    """What an Arrow type holds: `int64` (booleans too), `float32`, `string` or `bytes`; None for no single value."""
     if pa.types.is_boolean(type) or pa.types.is_integer(type):
         return "int64"
     if pa.types.is_floating(type) or pa.types.is_decimal(type) or pa.types.is_null(type):
@@ -28,6 +28,8 @@ def kind(type: Any) -> str | None:
         return kind(type.value_type)
     if pa.types.is_string(type) or pa.types.is_large_string(type):
         return "string"
+    if pa.types.is_binary(type) or pa.types.is_large_binary(type):
+        return "bytes"
     return None
 
 
@@ -46,7 +48,7 @@ def column(batch: Any, name: str, wanted: str, where: str, hint: str = UNTRANSFO
     # A column without any value has no type of its own, and passes for every other.
     empty = pa.types.is_null(batch.schema.field(index).type)
     if not (empty or found == wanted or (found, wanted) == ("int64", "float32")):
-        is_now = {"int64": "integers", "float32": "numbers", "string": "texts"}
+        is_now = {"int64": "integers", "float32": "numbers", "string": "texts", "bytes": "bytes"}
         raise StepError(
             f'column "{name}" of {where} holds {is_now.get(found or "", str(batch.schema.field(index).type))}, '
             f"but {is_now[wanted]} were expected",
@@ -90,10 +92,15 @@ def tokens(values: Any, type: str, missing: Any) -> Any:
 
 
 def raw(batch: Any, name: str, type: str, where: str) -> npt.NDArray[Any]:
-    """One column as a served request would hold it: float32, int64 or object (str) [rows], missing values marked."""
+    """One column as a served request would hold it: float32, int64 or object [rows], missing values marked.
+
+    Objects are of str, or of bytes.
+    """
     values = column(batch, name, type, where)
     if type == "float32":
         return numbers(values)
+    if type == "bytes":
+        return np.array([value or MISSING[type] for value in values.to_pylist()], dtype=object)
     found: npt.NDArray[Any] = np.asarray(tokens(values, type, MISSING[type]).to_numpy(zero_copy_only=False))
     return found
 

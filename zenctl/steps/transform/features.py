@@ -15,7 +15,7 @@ from zenctl.steps.data.quantiles import Quantiles
 from zenctl.steps.transform.log import log
 from zenctl.steps.transform.measuring import MODE_LIMIT, Measured
 from zenctl.steps.transform.schema import FeatureRule
-from zenctl.steps.transform.state import LOOKUP_METHODS, MISSING, TERM_METHODS, Feature, Token
+from zenctl.steps.transform.state import IMAGE, LOOKUP_METHODS, MISSING, TERM_METHODS, Feature, ImageForm, Token
 
 ONE_HOT_LIMIT = 64
 """Texts with more different values than this become a vocabulary with an embedding, unless a rule says otherwise."""
@@ -104,12 +104,22 @@ class Learned:
 
     def feature(self, example: Any, lower: Mapping[int, Any]) -> Feature:
         """The fitted feature. `example` is a raw value, None if no row has one."""
+        if self.column.method == IMAGE:
+            return self._image_feature()
         if not self.column.is_number:
             return self._token_feature(example)
         found: dict[float, float] = {}
         if self._quantiles is not None:
             found = dict(zip(self.column.shares, self._quantiles.values(lower), strict=True))
         return self._number_feature(example, found)
+
+    def _image_feature(self) -> Feature:
+        rule = self.column.rule
+        if rule.height is None or rule.width is None:
+            raise AssertionError("the rule of an image has a size")
+        form = ImageForm(rule.height, rule.width, rule.channels or 3, rule.resize or "bilinear")
+        drop = rule.missing == "drop_row"
+        return Feature(self.column.name, "bytes", IMAGE, example="", drop=drop, image=form)
 
     def _number_feature(self, example: Any, quantiles: Mapping[float, float]) -> Feature:
         name, method, rule = self.column.name, self.column.method, self.column.rule

@@ -20,7 +20,7 @@ from zenctl.steps.transform.columns import kind, missing_column
 from zenctl.steps.transform.features import Column, Learned, token_column
 from zenctl.steps.transform.measuring import Measure, Refine, merge
 from zenctl.steps.transform.schema import FeatureRule
-from zenctl.steps.transform.state import INDEX_METHODS, TERM_METHODS, Feature, TransformState
+from zenctl.steps.transform.state import IMAGE, INDEX_METHODS, TERM_METHODS, Feature, TransformState
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ def _columns(
         if field.name == label:
             continue
         found = kind(field.type)
-        default = defaults["string" if found == "string" else "number"]
+        default = FeatureRule() if found == "bytes" else defaults["string" if found == "string" else "number"]
         rule = rules.get(field.name, FeatureRule()).over(default)
         if field.name in exclude or rule.method == "drop":
             left_out.append(field.name)
@@ -120,6 +120,17 @@ def _column(field: Any, found: str | None, rule: FeatureRule) -> Column:
             f'column "{name}" holds {field.type}, which transform cannot turn into numbers',
             f'Leave it out: exclude = ["{name}"].',
         )
+    if (found == "bytes") != (rule.method == IMAGE):
+        holds = "bytes" if found == "bytes" else "no bytes, as the files of images are"
+        raise StepError(
+            f'column "{name}" holds {holds}',
+            f'If these are images, say features = {{ {name} = {{ method = "image", height = 64, width = 64 }} }}; else '
+            f'leave it out: exclude = ["{name}"].'
+            if found == "bytes"
+            else "Use another method for it.",
+        )
+    if rule.method == IMAGE:
+        return Column(name, found, IMAGE, rule, is_number=False)
     method = rule.method or ("one_hot" if found == "string" else "z_score")
     if method in TERM_METHODS and found != "string":
         raise StepError(f'feature "{name}": {method} is for texts, but the column holds numbers', "Use z_score.")

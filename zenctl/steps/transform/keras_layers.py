@@ -9,10 +9,11 @@ import keras
 import tensorflow as tf
 
 from zenctl.steps.data import hashing
-from zenctl.steps.transform.state import TERM_METHODS, Feature, TransformState
+from zenctl.steps.transform.images import pixels
+from zenctl.steps.transform.state import TERM_METHODS, Feature, ImageForm, TransformState
 from zenctl.steps.transform.terms import BETWEEN
 
-TENSOR_TYPES = {"float32": tf.float32, "int64": tf.int64, "string": tf.string}
+TENSOR_TYPES = {"float32": tf.float32, "int64": tf.int64, "string": tf.string, "bytes": tf.string}
 
 
 class Scale(keras.layers.Layer):  # type: ignore[misc]
@@ -140,8 +141,23 @@ class Lookup(keras.layers.Layer):  # type: ignore[misc]
         return tf.where(found > 0, found, self.other(values) + self.kept + 1)
 
 
+class Pixels(keras.layers.Layer):  # type: ignore[misc]
+    """Image files [rows] -> uint8 [rows, bytes of an image]."""
+
+    def __init__(self, form: ImageForm) -> None:
+        super().__init__(trainable=False)
+        self._convert_input_args = False
+        self.form = form
+
+    def call(self, values: Any) -> Any:
+        return pixels(values, self.form)
+
+
 class Transform(keras.layers.Layer):  # type: ignore[misc]
-    """Raw tensors by feature name, each [rows] of its feature's type -> transformed tensors by column, each [rows]."""
+    """Raw tensors by feature name, each [rows] of its feature's type -> transformed tensors by column, each [rows].
+
+    Those of images are [rows, bytes of an image].
+    """
 
     def __init__(self, state: TransformState) -> None:
         super().__init__(trainable=False)
@@ -183,6 +199,8 @@ def _table(feature: Feature) -> Any:
 
 
 def _layers(feature: Feature) -> list[Any]:
+    if feature.image is not None:
+        return [Pixels(feature.image)]
     if feature.method == "bucketise":
         return [Bucketise(feature)]
     if feature.type == "float32":

@@ -15,7 +15,7 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.snapshot_statistics import NumberStatistics, summarise
 from zenctl.steps.data.quantiles import Lower, lower_counts, upper_counts
 from zenctl.steps.transform.columns import column, numbers, tokens
-from zenctl.steps.transform.state import MISSING, Token
+from zenctl.steps.transform.state import IMAGE, MISSING, Token
 from zenctl.steps.transform.terms import documents
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ class Measure:
         found = {}
         for wanted in self.columns:
             values = column(batch, wanted.name, wanted.raw_type, self.where)
-            found[wanted.name] = _number(wanted, values) if wanted.is_number else _token(wanted, values)
+            if wanted.method == IMAGE:
+                found[wanted.name] = Measured(len(values))
+            else:
+                found[wanted.name] = _number(wanted, values) if wanted.is_number else _token(wanted, values)
         return found
 
 

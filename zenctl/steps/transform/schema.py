@@ -23,6 +23,7 @@ Method = Literal[
     "hash",
     "n_grams",
     "tf_idf",
+    "image",
     "drop",
 ]
 
@@ -36,9 +37,9 @@ class FeatureRule(BlockModel):
         "bucket, 0 without a value. Texts and integers: one_hot and vocabulary: the value's index, 0 for values not "
         "seen while fitting; a network one-hot encodes the first and learns an embedding for the second. hash: the "
         "index of one of `buckets`. Texts: n_grams: a column for each frequent term, how often it is in the text. "
-        "tf_idf: the same as a share of the text's terms, times ln((1 + texts) / (1 + texts with the term)) + 1. drop: "
-        "leave the column out. Default: z_score for numbers; one_hot for texts with at most 64 different values, else "
-        "vocabulary.",
+        "tf_idf: the same as a share of the text's terms, times ln((1 + texts) / (1 + texts with the term)) + 1. Files "
+        "of images: image: decoded and resized to height x width pixels. drop: leave the column out. Default: z_score "
+        "for numbers; one_hot for texts with at most 64 different values, else vocabulary.",
         default=None,
     )
     fill: float | str | None = attribute(
@@ -75,6 +76,15 @@ class FeatureRule(BlockModel):
         "n_grams, tf_idf: terms of up to this many words. Default: 1.", default=None, ge=1, le=5
     )
 
+    height: int | None = attribute("image: pixels from top to bottom.", default=None, ge=1, le=4096)
+    width: int | None = attribute("image: pixels from left to right.", default=None, ge=1, le=4096)
+    channels: Literal[1, 3] | None = attribute("image: 3 colours, or 1 for grey. Default: 3.", default=None)
+    resize: Literal["bilinear", "nearest"] | None = attribute(
+        "image: bilinear (default): each new pixel is the mean of those that fall onto it, or, where the image grows, "
+        "lies between its neighbours. nearest: the pixel in the middle.",
+        default=None,
+    )
+
     @model_serializer(mode="wrap")
     def _what_is_said(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Plans and records show the rule, and not all that it might say."""
@@ -87,6 +97,13 @@ class FeatureRule(BlockModel):
                 raise ValueError("give boundaries or buckets, not both")
             if not self.boundaries or any(a >= b for a, b in itertools.pairwise(self.boundaries)):
                 raise ValueError("boundaries must rise from each to the next")
+        sizes = [name for name in ("height", "width", "channels", "resize") if getattr(self, name) is not None]
+        if self.method == "image" and (self.height is None or self.width is None):
+            raise ValueError("an image needs a height and a width, in pixels")
+        if self.method == "image" and self.fill is not None:
+            raise ValueError('nothing fills an image: one that is missing is black; missing = "drop_row" leaves it out')
+        if self.method != "image" and sizes:
+            raise ValueError(f'{sizes[0]} is of images: say method = "image"')
         return self
 
     def over(self, default: FeatureRule) -> FeatureRule:

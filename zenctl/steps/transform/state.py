@@ -12,7 +12,9 @@ A feature is computed from raw values in one of these ways, the same wherever it
 - hashes (`hash`): int64, 1 + the value's hash below `buckets` (`zenctl.steps.data.hashing.token_hashes`);
 - terms (`n_grams`, `tf_idf`): float32, a column for each term of the vocabulary: how often it is in the text; of
   `tf_idf` divided by the number of the text's terms, times the term's weight;
-- texts (`identity`): the text, a missing one replaced in the same way.
+- texts (`identity`): the text, a missing one replaced in the same way;
+- pixels (`image`): `height` x `width` x `channels` bytes, row by row (`zenctl.steps.transform.images`); zeros where
+  there is no image.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ from typing import Any
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import StepError
 
-FORMAT = 2
-"""Version of transform.json's form."""
+FORMAT = 3
+"""Version of transform.json's form. One without images is of version 2, as it was before there were any."""
 
 TRANSFORM_FILE = "transform.json"
 """The one file of a Transform artifact."""
 
-MISSING: Mapping[str, Any] = {"float32": float("nan"), "int64": -(2**63), "string": ""}
+MISSING: Mapping[str, Any] = {"float32": float("nan"), "int64": -(2**63), "string": "", "bytes": b""}
 """What stands for a missing value where a type has no null, as in a tensor: by the type that serving takes."""
 
 LOOKUP_METHODS = frozenset({"one_hot", "vocabulary"})
@@ -44,12 +46,34 @@ INDEX_METHODS = LOOKUP_METHODS | {"bucketise", "hash"}
 TERM_METHODS = frozenset({"n_grams", "tf_idf"})
 """Methods that make several columns of a text."""
 
+IMAGE = "image"
+"""The method whose result are pixels."""
+
 Token = str | int
 
 
 @dataclass(frozen=True, slots=True)
+class ImageForm:
+    """How an image is resized: to `height` x `width` pixels of 3 colours or 1, `bilinear` or to the `nearest` pixel."""
+
+    height: int
+    width: int
+    channels: int = 3
+    resize: str = "bilinear"
+
+    @property
+    def size(self) -> int:
+        """Bytes of one image."""
+        return self.height * self.width * self.channels
+
+    def __str__(self) -> str:
+        return f"{self.height} x {self.width} pixels in {'colour' if self.channels == 3 else 'grey'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Feature:
-    """One fitted column. `type` is what serving takes: `float32`, `int64` or `string`; `example` is a raw value.
+    """One fitted column. `type` is what serving takes: `float32`, `int64`, `string` or `bytes` (the file of an image);
+    `example` is a raw value, of an image the empty text, which stands for none.
 
     `drop` says that rows without a value are left out of datasets; in serving, where none can be, `fill` stands for it.
     """
@@ -67,10 +91,11 @@ class Feature:
     weights: tuple[float, ...] = ()
     ngrams: int = 1
     drop: bool = False
+    image: ImageForm | None = None
 
     @property
     def result(self) -> str:
-        """Type of the transformed column: `float32`, `int64` (an index), or `string` (a text kept as it is)."""
+        """Type of the transformed column: `float32`, `int64` (an index), `string` (a text kept as it is) or `bytes`."""
         if self.method in TERM_METHODS:
             return "float32"
         return "int64" if self.method in INDEX_METHODS else self.type
@@ -122,7 +147,12 @@ class TransformState:
 
     def to_json(self) -> str:
         """transform.json's text: equal states give equal texts."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        data = asdict(self)
+        for feature in data["features"]:
+            if feature["image"] is None:
+                del feature["image"]
+        number = FORMAT if any(feature.image is not None for feature in self.features) else 2
+        return json.dumps({"format": number, **data}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> TransformState:
@@ -141,6 +171,8 @@ class TransformState:
 
 def _feature(raw: Mapping[str, Any]) -> Feature:
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in raw.items()}
+    if values.get("image") is not None:
+        values["image"] = ImageForm(**values["image"])
     return Feature(**values)
 
 

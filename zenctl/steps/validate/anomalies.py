@@ -13,6 +13,9 @@ FORMAT = 1
 
 ANOMALIES_FILE = "anomalies.json"
 
+LISTED = 20
+"""Anomalies that a diagnostic lists."""
+
 Example = tuple[Any, int]
 """A value, and in how many rows it is."""
 
@@ -65,10 +68,17 @@ def document(found: Sequence[Anomaly], total: int, quarantined: int) -> bytes:
     return canonical_json(data) + b"\n"
 
 
+def counted(found: Sequence[Anomaly], total: int) -> str:
+    """`1 anomaly in 344 rows`."""
+    many = "1 anomaly" if len(found) == 1 else f"{len(found):,} anomalies"
+    return f"{many} in {total:,} row{'' if total == 1 else 's'}"
+
+
 def listed(found: Sequence[Anomaly], total: int) -> str:
-    """All of them in one sentence, as an error tells it."""
-    texts = [anomaly.text(total) for anomaly in found]
-    return texts[0] if len(texts) == 1 else f"{len(texts)} anomalies: " + "; ".join(texts)
+    """A line for each, as many as a diagnostic has room for; the last one counts the rest."""
+    lines = [f"  - {anomaly.text(total)}" for anomaly in found[:LISTED]]
+    more = len(found) - LISTED
+    return "\n".join([*lines, f"  - and {more:,} more, which stand in the log"] if more > 0 else lines)
 
 
 def _shown(value: Any, rows: int) -> str:

@@ -14,7 +14,7 @@ from zenctl.sdk import StepError
 from zenctl.sdk.snapshot import SCHEMA_FILE
 from zenctl.steps.data.composition import DatasetSource, as_dataset, fold, write_rows
 from zenctl.steps.transform.log import log
-from zenctl.steps.validate.anomalies import ANOMALIES_FILE, Anomaly, document, listed
+from zenctl.steps.validate.anomalies import ANOMALIES_FILE, LISTED, Anomaly, counted, document, listed
 from zenctl.steps.validate.checking import Recorded, check, expectations
 from zenctl.steps.validate.rules import Count, Findings, KeyHashes, RepeatedKeys, Rule, Sort, add, merge
 from zenctl.steps.validate.schema import SchemaDocument, ValidateSettings
@@ -45,11 +45,7 @@ def validate(job: Job) -> None:
         found.append(_duplicates(keys, settings))
     _stop(found, data.num_rows, settings)
     quarantined = _write(data, rules, repeated, frozenset(keys), job, settings)
-    for anomaly in found:
-        log(anomaly.text(data.num_rows))
-    log(
-        f"{data.num_rows:,} rows, {len(found)} anomalies" + (f", {quarantined:,} rows set aside" if quarantined else "")
-    )
+    _tell(found, data.num_rows, quarantined, job)
     output = job.outputs["anomalies"]
     (output.path / ANOMALIES_FILE).write_bytes(document(found, data.num_rows, quarantined))
     output.describe(
@@ -132,12 +128,28 @@ def _stop(found: list[Anomaly], rows: int, settings: ValidateSettings) -> None:
     """Raise StepError for what must not pass."""
     stopping = found if settings.on_anomaly == "fail" else [anomaly for anomaly in found if not anomaly.by_row]
     if stopping and settings.on_anomaly != "warn":
+        _log(stopping[LISTED:], rows)
         raise StepError(
-            f"the data does not pass: {listed(stopping, rows)}",
+            f"the data does not pass: {counted(stopping, rows)}\n{listed(stopping, rows)}",
             "Mend the data where it comes from; or, if it is right, change what is expected (`zenctl state schema "
             'ADDRESS` prints a schema that recorded data passes). on_anomaly = "warn" or "quarantine" lets it go on.',
             kind="bad_data",
         )
+
+
+def _tell(found: list[Anomaly], rows: int, quarantined: int, job: Job) -> None:
+    """Warn of what passed, or say that there was nothing."""
+    if not found:
+        log(f"{rows:,} rows, no anomalies")
+        return
+    aside = f", {quarantined:,} of them set aside" if quarantined else ""
+    job.warn(f"{counted(found, rows)}{aside}", listed(found, rows))
+    _log(found[LISTED:], rows)
+
+
+def _log(found: list[Anomaly], rows: int) -> None:
+    for anomaly in found:
+        log(anomaly.text(rows))
 
 
 def _write(

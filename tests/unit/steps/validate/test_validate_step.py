@@ -53,7 +53,7 @@ def values(anomaly: Mapping[str, Any]) -> list[tuple[Any, int]]:
     return [(example["value"], example["rows"]) for example in anomaly["examples"]]
 
 
-def test_what_breaks_a_rule_is_counted_with_examples(run_step: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_breaks_a_rule_is_counted_with_examples(run_step: Any) -> None:
     feature = {
         "mass": {"type": "float", "min": 0, "max": 1000},
         "sex": {"domain": ["m", "f"]},
@@ -72,8 +72,9 @@ def test_what_breaks_a_rule_is_counted_with_examples(run_step: Any, capsys: pyte
     assert values(anomalies["out_of_domain", "sex"]) == [("x", 2), ("q", 1)]
     assert values(anomalies["pattern_mismatch", "mail"]) == [("a@b", 1), ("none", 1)]
     assert (anomalies["duplicate_keys", ""]["rows"], values(anomalies["duplicate_keys", ""])) == (2, [(4, 2)])
-    printed = capsys.readouterr().out
-    assert "column \"sex\" has a value outside of its domain in 3 of 6 rows (50.0 %): 'x' (2), 'q'" in printed
+    [(summary, detail)] = ran.warned
+    assert summary == "5 anomalies in 6 rows"
+    assert "  - column \"sex\" has a value outside of its domain in 3 of 6 rows (50.0 %): 'x' (2), 'q'\n" in detail
     assert ran.artifact("data").num_rows == 6
     assert ran.outputs["anomalies"].properties()["codes"]["out_of_range"] == 1
 
@@ -84,10 +85,10 @@ def test_the_data_as_a_whole(run_step: Any) -> None:
         run_step(validate, {"data": DATA}, OUTPUTS, schema=document, min_rows=7)
     assert caught.value.kind == "bad_data"
     for text in (
-        "5 anomalies: there are 6 rows, wanted at least 7",
+        "5 anomalies in 6 rows\n  - there are 6 rows, wanted at least 7\n",
         'column "mass" is float, expected was int',
         'column "sexx" is missing. Did you mean "sex"?',
-        'column "sex" is new; column "mail" is new',
+        '  - column "sex" is new\n  - column "mail" is new',
     ):
         assert text in caught.value.message
     assert "zenctl state schema" in caught.value.hint
@@ -109,6 +110,7 @@ def test_what_passes_is_the_same_artifact(run_step: Any) -> None:
     assert scan_folder(first).digest == scan_folder(second).digest
     assert (first / "shards/00000.tfrecord").samefile(second / "shards/00000.tfrecord")
     assert again.outputs["data"].properties() == {"rows": 6}
+    assert not again.warned
     assert ran.artifact("quarantine").num_rows == 0
     assert ran.artifact("quarantine").schema.names == tuple(DATA)
 
@@ -119,8 +121,25 @@ def test_rows_that_do_not_pass_are_set_aside(run_step: Any) -> None:
     assert ran.artifact("data").arrow().column("id").to_pylist() == [1, 2, 6]
     assert ran.artifact("quarantine").arrow().column("id").to_pylist() == [3, 4, 4]
     assert json.loads((ran.outputs["anomalies"].path / "anomalies.json").read_text())["quarantined"] == 3
+    assert [summary for summary, _ in ran.warned] == ["3 anomalies in 6 rows, 3 of them set aside"]
     with pytest.raises(StepError, match='column "size" is missing'):
         run_step(validate, {"data": DATA}, ASIDE, feature={"size": {}}, on_anomaly="quarantine")
+
+
+def test_a_diagnostic_lists_some_of_very_many_and_the_log_the_rest(
+    run_step: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = {f"c{i:02}": [i] for i in range(23)}
+    ran = run_step(validate, {"data": wide}, OUTPUTS, new_columns="refuse", on_anomaly="warn")
+    [(summary, detail)] = ran.warned
+    assert summary == "23 anomalies in 1 row"
+    assert detail.splitlines()[-2:] == ['  - column "c19" is new', "  - and 3 more, which stand in the log"]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [f'column "c{i}" is new' for i in (20, 21, 22)]
+    with pytest.raises(StepError, match='column "c19" is new\n  - and 3 more') as caught:
+        run_step(validate, {"data": wide}, OUTPUTS, new_columns="refuse")
+    assert "c20" not in caught.value.message
+    assert capsys.readouterr().out.splitlines() == printed
 
 
 def test_the_schema_of_a_statistics_step(run_step: Any) -> None:
@@ -130,7 +149,7 @@ def test_the_schema_of_a_statistics_step(run_step: Any) -> None:
     other = {**DATA, "sex": [1, 2, 3, 4, 5, 6], "id": [1, 2, 3, 4, 5, None]}
     with pytest.raises(StepError) as caught:
         run_step(validate, {"data": other, "schema": schema}, OUTPUTS)
-    assert '"sex" is int, expected was string; column "id" has no value in 1 of 6 rows' in caught.value.message
+    assert '"sex" is int, expected was string\n  - column "id" has no value in 1 of 6 rows' in caught.value.message
     merged = {"sex": {"type": "int"}, "id": {"max_missing": 0.5}}
     assert not found(run_step(validate, {"data": other, "schema": schema}, OUTPUTS, feature=merged))
 
@@ -240,6 +259,7 @@ def test_both_compositions_give_the_same_bytes(tmp_path: Path) -> None:
         {"feature": {"x": {"max": 2.0}, "s": {"pattern": "k[0-8].*"}}, "unique": ["n", "s"], "on_anomaly": "quarantine"}
     ).model_dump()
     digests = {}
+    warned: list[tuple[str, str]] = []
     for way, processing in {"process": {}, "beam": BEAM}.items():
         made = {}
         for name, kind in ASIDE.items():
@@ -247,10 +267,15 @@ def test_both_compositions_give_the_same_bytes(tmp_path: Path) -> None:
             made[name] = output_type(kind)(tmp_path / way / name, name, kind)
         (tmp_path / way / "scratch").mkdir()
         inputs = {"data": Dataset(tmp_path / "data", "data")}
-        validate(Job(inputs, made, params, processing=processing, scratch=tmp_path / way / "scratch"))
+        scratch = tmp_path / way / "scratch"
+        validate(
+            Job(inputs, made, params, processing=processing, scratch=scratch, alert=lambda *said: warned.append(said))
+        )
         for output in made.values():
             output.close()
         digests[way] = {name: scan_folder(output.path).digest for name, output in made.items()}
         counts = np.bincount(n)
         assert made["quarantine"].rows > int(counts[counts > 1].sum())
     assert digests["process"] == digests["beam"]
+    assert len(warned) == 2
+    assert warned[0] == warned[1]

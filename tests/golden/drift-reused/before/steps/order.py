@@ -1,0 +1,5 @@
+"""Orders rows."""
+
+
+def by_height(rows):
+    return sorted(rows, key=lambda row: row["height"], reverse=True)

@@ -1,0 +1,35 @@
+"""Records what came of a job: its outputs, notes and warnings, or its error."""
+
+from __future__ import annotations
+
+from zenctl.jobs.artifacts import tree_path
+from zenctl.jobs.result import JobResult
+from zenctl.metadata.recording import OutputRecord, Recorder
+
+
+def record_result(recorder: Recorder, execution_id: int, result: JobResult) -> None:
+    """Record a running execution as complete, failed or canceled, as its job's result says."""
+    if result.error is not None:
+        canceled = result.error.kind == "canceled"
+        recorder.fail(execution_id, result.error.message, canceled=canceled, warnings=result.warnings)
+        return
+    recorder.complete(
+        execution_id,
+        output_records(result),
+        dict(result.environment),
+        notes=_kept_notes(result),
+        warnings=result.warnings,
+    )
+
+
+def output_records(result: JobResult) -> dict[str, OutputRecord]:
+    """The job's outputs as the recorder takes them."""
+    return {
+        name: OutputRecord(o.type, o.digest, tree_path(o.digest), o.bytes, dict(o.properties))
+        for name, o in result.outputs.items()
+    }
+
+
+def _kept_notes(result: JobResult) -> dict[str, list[str]]:
+    """What the job left for later ones, as `Recorded.notes` has it."""
+    return {key: [o.digest, found] for o in result.outputs.values() for key, found in o.notes.items()}
