@@ -11,7 +11,6 @@ from zenctl.cli.terminal import Terminal
 from zenctl.cli.views.style import Style, columns, plural, printable
 from zenctl.diagnostics import Diagnostic, Severity, SourceRange
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.steps.data.unpacking import packing
 
 MAX_SOURCE_BYTES = 4_000_000
 """Largest file that is read to show one of its lines."""
@@ -27,6 +26,8 @@ class Sources:
     def text(self, filename: str) -> str | None:
         """The file's text, or None where it is not there or not readable."""
         if filename not in self._texts and self._root is not None:
+            from zenctl.steps.data.unpacking import packing
+
             try:
                 path = self._root / filename
                 if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
