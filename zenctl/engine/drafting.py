@@ -25,7 +25,7 @@ from zenctl.engine.moving import moved_state
 from zenctl.engine.observed import Observed
 from zenctl.engine.opening import Opened
 from zenctl.engine.pinning import find_snapshot, pinned_version
-from zenctl.engine.planning import Request, plan
+from zenctl.engine.planning import Planned, Request, plan
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import begun, plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
@@ -247,16 +247,8 @@ def _planned(
     diagnostics += missing(opened.trusted, configuration, world.store)
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
-    changes = tuple(planned.changes)
-    if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
-        # Where no data moved, plan need not know how that is told.
-        from zenctl.engine.movers import with_movers
-        from zenctl.engine.surveying import Surveyor
-
-        cache = inputs.data_dir / "cache"
-        survey = Surveyor(planned.desired, request.observed.sources, world.storage, finder, cache, listener)
-        changes = with_movers(changes, state.results, world.storage, survey if options.drift else None)
-        diagnostics += survey.diagnostics
+    changes, unknown = _with_movers(world, planned, request, finder, listener if options.drift else None)
+    diagnostics += unknown
     return replace(
         header,
         changes=changes,
@@ -274,6 +266,24 @@ def _planned(
         providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def _with_movers(
+    world: World, planned: Planned, request: Request, finder: ResultFinder, listener: Listener | None
+) -> tuple[tuple[Change, ...], list[Diagnostic]]:
+    """The changes with how far the data moved that they name; with a listener, sources are read for that."""
+    changes = tuple(planned.changes)
+    if not any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
+        return changes, []
+    # Where no data moved, plan need not know how that is told.
+    from zenctl.engine.movers import with_movers
+    from zenctl.engine.surveying import Surveyor
+
+    if listener is None:
+        return with_movers(changes, request.state.results, world.storage, None), []
+    cache = world.inputs.data_dir / "cache"
+    survey = Surveyor(planned.desired, request.observed.sources, world.storage, finder, cache, listener)
+    return with_movers(changes, request.state.results, world.storage, survey), survey.diagnostics
 
 
 def pinned_snapshot(world: World, desired: DesiredDatasource) -> Recorded | None:
