@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.checksums import amazon_checksum
 from zenctl.jobs.stores.objects import MARK, Found, Piece, Unfinished
-from zenctl.jobs.stores.refusals import SIGN_IN, amazon_refusal
+from zenctl.jobs.stores.refusals import SIGN_IN, amazon_refusal, silent, timed_out
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.s3_upload import Part, upload
-from zenctl.jobs.stores.sources import REACH, TIMEOUT, Source
+from zenctl.jobs.stores.sources import REACH, Source
+from zenctl.provider.buckets import CONNECTIONS, SdkBucket
 from zenctl.provider.lending import Lender
-
-T = TypeVar("T")
-
-CONNECTIONS = 32
-"""Connections kept open: as many as calls may be under way."""
 
 MISSING = frozenset({"NoSuchKey", "NoSuchUpload", "NotFound", "404"})
 """Codes with which S3 says that an object, or an upload, is not there."""
 
 
-class S3Client:
+class S3Client(SdkBucket):
     """A bucket, through boto3 and the credentials of AWS's own tools. boto3 is loaded with the first call."""
 
     def __init__(
@@ -36,17 +32,14 @@ class S3Client:
         profile: str | None,
         path_style: bool | None,
         retry: Retrying,
+        timeout: float,
         lender: Lender,
     ) -> None:
-        self.bucket = bucket
-        self.retry = retry
+        super().__init__(bucket, retry=retry, timeout=timeout, lender=lender)
         self._region = region
         self._endpoint = endpoint
         self._profile = profile
         self._path_style = path_style
-        self._lender = lender
-        self._lock = threading.Lock()
-        self._made: Any = None
         self._session: Any = None
         self._is_known = False
 
@@ -67,7 +60,7 @@ class S3Client:
             if at or seen["version"]:
                 options["Range"] = f"bytes={at}-{start + length - 1}"
             try:
-                found = self._client().get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **options)
+                found = self.client.get_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED", **options)
             except Exception as error:
                 if _status(error) == 416:
                     return Piece(b"", start, version)
@@ -88,11 +81,15 @@ class S3Client:
                 checksum = checksum_of(found.get("ChecksumSHA256", ""), found["ETag"], encrypted)
             return Piece(b"".join(parts), size, found["ETag"], checksum)
 
-        return self._call(once)
+        return self.call(once)
 
     def head(self, key: str) -> Found | None:
         found = self._headers(key)
-        return None if found is None else Found(key, found["ContentLength"], found["LastModified"].timestamp())
+        if found is None:
+            return None
+        tag = found["ETag"]
+        checksum = amazon_checksum(tag, found.get("ServerSideEncryption", ""))
+        return Found(key, found["ContentLength"], found["LastModified"].timestamp(), tag, checksum)
 
     def create(self, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> bool:
         return upload(self, key, source, size, mark, overwrite=overwrite)
@@ -104,22 +101,22 @@ class S3Client:
 
     def send_whole(self, key: str, data: bytes, sha256: str, mark: str, *, overwrite: bool) -> bool:
         return self._unless_there(
-            lambda: self._client().put_object(
+            lambda: self.client.put_object(
                 Bucket=self.bucket, Key=key, Body=data, ChecksumSHA256=sha256, **_described(mark), **_if(overwrite)
             )
         )
 
     def begin(self, key: str, mark: str) -> str:
-        begun = self._once(
-            lambda: self._client().create_multipart_upload(
+        begun = self.once(
+            lambda: self.client.create_multipart_upload(
                 Bucket=self.bucket, Key=key, ChecksumAlgorithm="SHA256", **_described(mark)
             )
         )
         return str(begun["UploadId"])
 
     def send_part(self, key: str, upload_id: str, number: int, data: bytes, sha256: str) -> Part:
-        sent = self._once(
-            lambda: self._client().upload_part(
+        sent = self.once(
+            lambda: self.client.upload_part(
                 Bucket=self.bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=data, ChecksumSHA256=sha256
             )
         )
@@ -128,7 +125,7 @@ class S3Client:
     def complete(self, key: str, upload_id: str, parts: list[Part], *, overwrite: bool) -> bool:
         listed = [{"PartNumber": p.number, "ETag": p.tag, "ChecksumSHA256": p.sha256} for p in parts]
         return self._unless_there(
-            lambda: self._client().complete_multipart_upload(
+            lambda: self.client.complete_multipart_upload(
                 Bucket=self.bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": listed}, **_if(overwrite)
             )
         )
@@ -136,20 +133,20 @@ class S3Client:
     def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
         query: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix, "MaxKeys": most}
         while True:
-            page = self._call(partial(self._client().list_objects_v2, **query))
-            yield [Found(o["Key"], o["Size"], o["LastModified"].timestamp()) for o in page.get("Contents", ())]
+            page = self.call(partial(self.client.list_objects_v2, **query))
+            yield [_listed(item) for item in page.get("Contents", ())]
             if not page.get("NextContinuationToken"):
                 return
             query["ContinuationToken"] = page["NextContinuationToken"]
 
     def remove(self, key: str) -> None:
-        self._unless_missing(lambda: self._client().delete_object(Bucket=self.bucket, Key=key))
+        self.unless_missing(lambda: self.client.delete_object(Bucket=self.bucket, Key=key))
 
     def unfinished(self, prefix: str) -> Iterator[Unfinished]:
         """Uploads of several parts that were begun and neither completed nor aborted: their parts are paid for."""
         query: dict[str, Any] = {"Bucket": self.bucket, "Prefix": prefix}
         while True:
-            page = self._call(partial(self._client().list_multipart_uploads, **query))
+            page = self.call(partial(self.client.list_multipart_uploads, **query))
             for found in page.get("Uploads", ()):
                 yield Unfinished(found["Key"], found["UploadId"], found["Initiated"].timestamp())
             if not page.get("IsTruncated"):
@@ -158,21 +155,23 @@ class S3Client:
 
     def abort(self, key: str, upload_id: str) -> None:
         """Drop such an upload; one that is gone is success."""
-        self._unless_missing(
-            lambda: self._client().abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
-        )
+        self.unless_missing(lambda: self.client.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id))
 
     def access(self, credentials: bool) -> Mapping[str, Any]:
-        client = self._client()
-        told: dict[str, Any] = {"retry_seconds": self.retry.patience, "region": client.meta.region_name}
+        client = self.client
+        told: dict[str, Any] = {
+            "retry_seconds": self.retry.patience,
+            "timeout_seconds": self.timeout,
+            "region": client.meta.region_name,
+        }
         endpoint = client.meta.endpoint_url
         if not endpoint.endswith((".amazonaws.com", ".amazonaws.com.cn")):
             told |= {"endpoint": endpoint, "path_style": self._path_style is not False}
-        return {**told, **self._lender.loan(self._credentials)} if credentials else told
+        return {**told, **self.lender.loan(self._credentials)} if credentials else told
 
     def _credentials(self) -> Mapping[str, Any]:
         """Credentials of now and when they end: what a job can do with them is what the user may do with the store."""
-        self._client()
+        _ = self.client  # which makes the session
         found = self._session.get_credentials()
         if found is None:
             raise StorageError("UNAUTHORIZED", f"there are no credentials for {self.uri}", SIGN_IN)
@@ -186,13 +185,7 @@ class S3Client:
             **({"ends": ends.timestamp()} if ends is not None else {}),
         }
 
-    def _client(self) -> Any:
-        with self._lock:
-            if self._made is None:
-                self._made = self._make()
-            return self._made
-
-    def _make(self) -> Any:
+    def make(self) -> Any:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import ProfileNotFound
@@ -201,8 +194,8 @@ class S3Client:
         config = Config(
             retries={"total_max_attempts": 1},
             s3={"addressing_style": style},
-            connect_timeout=TIMEOUT,
-            read_timeout=TIMEOUT,
+            connect_timeout=self.timeout,
+            read_timeout=self.timeout,
             max_pool_connections=CONNECTIONS,
         )
         try:
@@ -213,10 +206,10 @@ class S3Client:
         return self._session.client("s3", region_name=region, endpoint_url=self._endpoint, config=config)
 
     def _headers(self, key: str) -> Any:
-        found = self._unless_missing(lambda: self._client().head_object(Bucket=self.bucket, Key=key))
+        found = self.unless_missing(lambda: self.client.head_object(Bucket=self.bucket, Key=key))
         if found is None and not self._is_known:
             # An answer to HEAD does not say whether the object is missing or the whole bucket: ask that once.
-            self._call(lambda: self._client().list_objects_v2(Bucket=self.bucket, MaxKeys=1))
+            self.call(lambda: self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=1))
         self._is_known = True
         return found
 
@@ -230,27 +223,15 @@ class S3Client:
                 raise
             return True
 
-        return self._once(once)
+        return self.once(once)
 
-    def _unless_missing(self, call: Callable[[], T]) -> T | None:
-        try:
-            return self._call(call)
-        except StorageError as problem:
-            if problem.kind == "NOT_FOUND":
-                return None
-            raise
+    def translate(self, error: Exception) -> StorageError:
+        return _storage_error(self.bucket, error, self.timeout)
 
-    def _call(self, call: Callable[[], T]) -> T:
-        return self.retry(lambda: self._once(call))
 
-    def _once(self, call: Callable[[], T]) -> T:
-        """The call's result; whatever boto3 raises is a StorageError."""
-        try:
-            return call()
-        except (StorageError, OSError):
-            raise
-        except Exception as error:
-            raise _storage_error(self.bucket, error) from error
+def _listed(item: Mapping[str, Any]) -> Found:
+    tag = item.get("ETag", "")
+    return Found(item["Key"], item["Size"], item["LastModified"].timestamp(), tag, amazon_checksum(tag))
 
 
 def _described(mark: str) -> dict[str, Any]:
@@ -266,8 +247,9 @@ def _status(error: Exception) -> int:
     return int(response["ResponseMetadata"].get("HTTPStatusCode", 0)) if isinstance(response, dict) else 0
 
 
-def _storage_error(bucket: str, error: Exception) -> StorageError:
+def _storage_error(bucket: str, error: Exception, timeout: float) -> StorageError:
     """What an error of boto3 means. What is not known here is a bug, and is raised as it is."""
+    import urllib3
     from botocore import exceptions as boto
 
     if isinstance(error, boto.ClientError):
@@ -287,7 +269,12 @@ def _storage_error(bucket: str, error: Exception) -> StorageError:
     if isinstance(error, boto.FlexibleChecksumError):
         message = f"what arrived differs from what s3://{bucket} holds: {error}"
         return StorageError("TRANSIENT", message, "Try again; if it stays so, something on the way changes data.")
-    if isinstance(error, (boto.HTTPClientError, boto.IncompleteReadError, boto.ResponseStreamingError)):
+    # What breaks in the midst of a body is not boto3's own.
+    streaming = (boto.IncompleteReadError, boto.ResponseStreamingError, urllib3.exceptions.HTTPError)
+    network = (boto.ConnectionError, boto.HTTPClientError, *streaming)
+    if isinstance(error, network) and timed_out(error):
+        return silent(f"s3://{bucket}", timeout)
+    if isinstance(error, network):
         return StorageError("TRANSIENT", f"s3://{bucket} cannot be reached: {error}", REACH)
     if isinstance(error, (boto.ParamValidationError, boto.InvalidRegionError, ValueError)):
         return StorageError("INVALID", f"s3://{bucket}: {error}", "Check `bucket`, `region` and `endpoint_url`.")

@@ -6,7 +6,34 @@ from zenctl.schema import BlockModel, ProviderSchema, StoreType, attribute
 
 
 class AwsProviderBlock(BlockModel):
-    """`provider "aws" {}`: nothing to set; credentials come from where AWS's own tools take them."""
+    """`provider "aws" {}`: how buckets are reached that datasources read, and stores that do not say otherwise.
+
+    Credentials come from where AWS's own tools take them.
+    """
+
+    region: str | None = attribute(
+        "The buckets' region; without it that of the profile or the environment, else us-east-1.",
+        default=None,
+        fingerprint=False,
+        min_length=1,
+    )
+    endpoint_url: str | None = attribute(
+        "URL of another server: MinIO, Ceph, R2, an emulator. Without it AWS_ENDPOINT_URL_S3, else Amazon's.",
+        default=None,
+        fingerprint=False,
+        pattern=r"^https?://[^/\s]+/?$",
+    )
+    profile: str | None = attribute(
+        "The profile of ~/.aws/config whose credentials are used; without it AWS_PROFILE, the environment or the role.",
+        default=None,
+        fingerprint=False,
+        min_length=1,
+    )
+    path_style: bool | None = attribute(
+        "Whether a bucket's name stands in the path instead of the host name; usual with another server.",
+        default=None,
+        fingerprint=False,
+    )
 
 
 class S3Store(BlockModel):
@@ -45,6 +72,9 @@ class S3Store(BlockModel):
     )
     retry_seconds: int = attribute(
         "How long a request is repeated that fails for a reason which may pass.", default=60, fingerprint=False, ge=0
+    )
+    timeout_seconds: int = attribute(
+        "How long the server may say nothing in the midst of a request.", default=30, fingerprint=False, ge=1
     )
 
 

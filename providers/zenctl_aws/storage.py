@@ -7,6 +7,7 @@ from typing import Any
 
 from zenctl.jobs.stores.objects import PartsStorage
 from zenctl.jobs.stores.retrying import PATIENCE, Retrying
+from zenctl.jobs.stores.sources import TIMEOUT
 from zenctl.provider.lending import Lender
 from zenctl_aws.client import S3Client
 
@@ -20,6 +21,7 @@ def open_store(config: Mapping[str, Any], lender: Lender, retry: Retrying | None
         profile=config.get("profile"),
         path_style=config.get("path_style"),
         retry=retry or Retrying(config.get("retry_seconds", PATIENCE)),
+        timeout=config.get("timeout_seconds", TIMEOUT),
         lender=lender,
     )
     return PartsStorage(bucket, bucket, (config.get("prefix") or "").strip("/"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
@@ -12,36 +11,39 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.checksums import google_checksum
 from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
-from zenctl.jobs.stores.refusals import FORGOTTEN, LOG_IN, google_refusal, no_google_bucket
+from zenctl.jobs.stores.refusals import FORGOTTEN, LOG_IN, google_refusal, no_google_bucket, silent, timed_out
 from zenctl.jobs.stores.retrying import Retrying
-from zenctl.jobs.stores.sources import REACH, TIMEOUT, Source
+from zenctl.jobs.stores.sources import REACH, Source
+from zenctl.provider.buckets import CONNECTIONS, SdkBucket
 from zenctl.provider.lending import Lender
 
 T = TypeVar("T")
-
-CONNECTIONS = 32
-"""Connections kept open: as many as calls may be under way."""
-
 
 BROKEN_UPLOAD = ("invalid state", "unexpected state")
 """How the SDK says that an upload cannot go on after an error, and has to begin anew."""
 
 
-class GcsClient:
+class GcsClient(SdkBucket):
     """A bucket, through google-cloud-storage and the application default credentials.
 
     An `endpoint` that is http:// is an emulator: it gets no credentials. The SDK is loaded with the first call.
     """
 
-    def __init__(self, bucket: str, *, project: str | None, endpoint: str, retry: Retrying, lender: Lender) -> None:
-        self.bucket = bucket
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        project: str | None,
+        endpoint: str,
+        retry: Retrying,
+        timeout: float,
+        lender: Lender,
+    ) -> None:
+        super().__init__(bucket, retry=retry, timeout=timeout, lender=lender)
         self._project = project
         self._endpoint = endpoint
-        self._retry = retry
-        self._lender = lender
-        self._lock = threading.Lock()
-        self._known: Any = None
 
     @property
     def uri(self) -> str:
@@ -56,7 +58,13 @@ class GcsClient:
             at = start + got.tell()
             try:
                 blob.download_to_file(
-                    got, start=at, end=start + length - 1, raw_download=True, checksum=None, retry=None, timeout=TIMEOUT
+                    got,
+                    start=at,
+                    end=start + length - 1,
+                    raw_download=True,
+                    checksum=None,
+                    retry=None,
+                    timeout=self.timeout,
                 )
             except Exception as error:
                 if getattr(error, "code", None) == 416:
@@ -71,18 +79,18 @@ class GcsClient:
             if len(data) < length:
                 return Piece(data, start + len(data), seen["version"], _checksum(blob, start))
             whole = self._blob(key, seen["version"])
-            whole.reload(retry=None, timeout=TIMEOUT)
+            whole.reload(retry=None, timeout=self.timeout)
             return Piece(data, int(whole.size), str(whole.generation), _checksum(whole, start))
 
-        return self._call(once)
+        return self.call(once)
 
     def head(self, key: str) -> Found | None:
         def once() -> Found:
             blob = self._blob(key)
-            blob.reload(retry=None, timeout=TIMEOUT)
+            blob.reload(retry=None, timeout=self.timeout)
             return _found(blob)
 
-        return self._unless_missing(once)
+        return self.unless_missing(once)
 
     def create(self, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> bool:
         tried = False
@@ -101,7 +109,9 @@ class GcsClient:
         return self._in_bucket(once)
 
     def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
-        query = {"prefix": prefix, "page_size": most, "fields": "nextPageToken,items(name,size,updated)"}
+        from zenctl.jobs.stores.gcs import LISTED
+
+        query = {"prefix": prefix, "page_size": most, "fields": f"nextPageToken,items({LISTED})"}
         token: str | None = None
         while True:
             page, token = self._in_bucket(lambda: self._page(query, token))  # noqa: B023 - called at once
@@ -110,15 +120,15 @@ class GcsClient:
                 return
 
     def remove(self, key: str) -> None:
-        self._unless_missing(lambda: self._blob(key).delete(retry=None, timeout=TIMEOUT))
+        self.unless_missing(lambda: self._blob(key).delete(retry=None, timeout=self.timeout))
 
     def access(self, credentials: bool) -> Mapping[str, Any]:
-        told: dict[str, Any] = {"retry_seconds": self._retry.patience}
+        told: dict[str, Any] = {"retry_seconds": self.retry.patience, "timeout_seconds": self.timeout}
         if self._endpoint:
             told["endpoint"] = self._endpoint
         if self._is_emulator:
             return {**told, "anonymous": True}
-        return {**told, **self._lender.loan(self._token)} if credentials else told
+        return {**told, **self.lender.loan(self._token)} if credentials else told
 
     @property
     def _is_emulator(self) -> bool:
@@ -130,21 +140,15 @@ class GcsClient:
         def once() -> Mapping[str, Any]:
             from google.auth.transport.requests import Request
 
-            credentials = self._client()._credentials
+            credentials = self.client._credentials
             if not credentials.valid or credentials.expiry is None or _left(credentials.expiry) < 1800:
                 credentials.refresh(Request())
             ends = credentials.expiry.replace(tzinfo=timezone.utc).timestamp() if credentials.expiry else 0.0
             return {"token": credentials.token, "ends": ends}
 
-        return self._call(once)
+        return self.call(once)
 
-    def _client(self) -> Any:
-        with self._lock:
-            if self._known is None:
-                self._known = self._make()
-            return self._known
-
-    def _make(self) -> Any:
+    def make(self) -> Any:
         import requests
         from google.auth.credentials import AnonymousCredentials
 
@@ -168,7 +172,7 @@ class GcsClient:
         return client
 
     def _blob(self, key: str, version: str = "") -> Any:
-        return self._client().bucket(self.bucket).blob(key, generation=int(version) if version else None)
+        return self.client.bucket(self.bucket).blob(key, generation=int(version) if version else None)
 
     def _send(self, key: str, source: Source, size: int, mark: str, *, overwrite: bool) -> None:
         from zenctl.jobs.stores.gcs import CHUNK, SMALL
@@ -179,7 +183,7 @@ class GcsClient:
             "if_generation_match": None if overwrite else 0,
             "content_type": "application/octet-stream",
             "checksum": "crc32c",
-            "timeout": TIMEOUT,
+            "timeout": self.timeout,
             "retry": None,
         }
         if size <= SMALL:
@@ -197,61 +201,42 @@ class GcsClient:
         from google.api_core import retry
 
         def passes(error: Exception) -> bool:
-            problem = _storage_error(self.bucket, error)
+            problem = self.translate(error)
             # Of what the store has forgotten no chunk can be sent: it is begun anew.
             return problem.kind == "TRANSIENT" and getattr(error, "code", None) != FORGOTTEN
 
         return retry.Retry(
             predicate=passes,
-            initial=self._retry.first,
-            maximum=self._retry.most,
-            timeout=self._retry.patience,
+            initial=self.retry.first,
+            maximum=self.retry.most,
+            timeout=self.retry.patience,
         )
 
     def _is_marked(self, key: str, mark: str) -> bool:
         blob = self._blob(key)
-        blob.reload(retry=None, timeout=TIMEOUT)
+        blob.reload(retry=None, timeout=self.timeout)
         return (blob.metadata or {}).get(MARK) == mark
 
     def _page(self, query: Mapping[str, Any], token: str | None) -> tuple[list[Found], str | None]:
-        listed = self._client().list_blobs(self.bucket, page_token=token, retry=None, timeout=TIMEOUT, **query)
+        listed = self.client.list_blobs(self.bucket, page_token=token, retry=None, timeout=self.timeout, **query)
         page = next(listed.pages, ())
         return [_found(blob) for blob in page], listed.next_page_token
-
-    def _unless_missing(self, call: Callable[[], T]) -> T | None:
-        try:
-            return self._call(call)
-        except StorageError as problem:
-            if problem.kind == "NOT_FOUND":
-                return None
-            raise
 
     def _in_bucket(self, call: Callable[[], T]) -> T:
         """What is not found where no object is asked for is the bucket."""
         try:
-            return self._call(call)
+            return self.call(call)
         except StorageError as problem:
             raise no_google_bucket(self.bucket) if problem.kind == "NOT_FOUND" else problem from problem
 
-    def _call(self, call: Callable[[], T]) -> T:
-        """The call's result, repeated as long as that may help; whatever the SDK raises is a StorageError."""
-
-        def once() -> T:
-            try:
-                return call()
-            except (StorageError, OSError) as error:
-                # requests' errors are OSErrors too, and are the server's.
-                if isinstance(error, StorageError) or not type(error).__module__.startswith("requests"):
-                    raise
-                raise _storage_error(self.bucket, error) from error
-            except Exception as error:
-                raise _storage_error(self.bucket, error) from error
-
-        return self._retry(once)
+    def translate(self, error: Exception) -> StorageError:
+        return _storage_error(self.bucket, error, self.timeout)
 
 
 def _found(blob: Any) -> Found:
-    return Found(blob.name, int(blob.size or 0), blob.updated.timestamp() if blob.updated else 0.0)
+    modified = blob.updated.timestamp() if blob.updated else 0.0
+    checksum = google_checksum(blob.md5_hash or "", blob.crc32c or "")
+    return Found(blob.name, int(blob.size or 0), modified, str(blob.generation or ""), checksum)
 
 
 def _checksum(blob: Any, start: int) -> Checksum | None:
@@ -267,7 +252,7 @@ def _left(expiry: datetime) -> float:
     return expiry.replace(tzinfo=timezone.utc).timestamp() - datetime.now(timezone.utc).timestamp()
 
 
-def _storage_error(bucket: str, error: Exception) -> StorageError:
+def _storage_error(bucket: str, error: Exception, timeout: float) -> StorageError:
     """What an error of the SDK means. What is not known here is a bug, and is raised as it is."""
     import requests
     import urllib3
@@ -278,7 +263,7 @@ def _storage_error(bucket: str, error: Exception) -> StorageError:
     if isinstance(error, StorageError):
         return error
     if isinstance(error, api.RetryError) and isinstance(error.cause, Exception):
-        return _storage_error(bucket, error.cause)
+        return _storage_error(bucket, error.cause, timeout)
     if isinstance(error, auth.TransportError):
         return StorageError("TRANSIENT", f"Google's token server cannot be reached: {error}", REACH)
     if isinstance(error, auth.GoogleAuthError):
@@ -297,7 +282,10 @@ def _storage_error(bucket: str, error: Exception) -> StorageError:
         return StorageError("TRANSIENT", f"an upload to gs://{bucket} broke off", "Try again.")
     if isinstance(error, requests.exceptions.SSLError):
         return StorageError("INVALID", f"gs://{bucket} does not prove who it is: {error}", REACH)
-    if isinstance(error, (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError)):
+    network = (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, ConnectionError)
+    if isinstance(error, network) and timed_out(error):
+        return silent(f"gs://{bucket}", timeout)
+    if isinstance(error, network):
         return StorageError("TRANSIENT", f"gs://{bucket} cannot be reached: {_short(error)}", REACH)
     raise error
 

@@ -6,7 +6,24 @@ from zenctl.schema import BlockModel, ProviderSchema, StoreType, attribute
 
 
 class GcpProviderBlock(BlockModel):
-    """`provider "gcp" {}`: nothing to set; credentials are Google's application default credentials."""
+    """`provider "gcp" {}`: how buckets are reached that datasources read, and stores that do not say otherwise.
+
+    Credentials are Google's application default credentials.
+    """
+
+    project: str | None = attribute(
+        "The project that requests are made for; without it that of the credentials.",
+        default=None,
+        fingerprint=False,
+        min_length=1,
+    )
+    endpoint: str | None = attribute(
+        "URL of another server: a private endpoint, or an emulator (http://..., which gets no credentials). Without it "
+        "STORAGE_EMULATOR_HOST, else Google's.",
+        default=None,
+        fingerprint=False,
+        pattern=r"^https?://[^/\s]+/?$",
+    )
 
 
 class GcsStore(BlockModel):
@@ -33,6 +50,9 @@ class GcsStore(BlockModel):
     )
     retry_seconds: int = attribute(
         "How long a request is repeated that fails for a reason which may pass.", default=60, fingerprint=False, ge=0
+    )
+    timeout_seconds: int = attribute(
+        "How long the server may say nothing in the midst of a request.", default=30, fingerprint=False, ge=1
     )
 
 

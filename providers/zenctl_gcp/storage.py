@@ -8,6 +8,7 @@ from typing import Any
 
 from zenctl.jobs.stores.objects import ObjectStorage
 from zenctl.jobs.stores.retrying import PATIENCE, Retrying
+from zenctl.jobs.stores.sources import TIMEOUT
 from zenctl.provider.lending import Lender
 from zenctl_gcp.client import GcsClient
 
@@ -25,6 +26,7 @@ def open_store(config: Mapping[str, Any], lender: Lender, retry: Retrying | None
         project=config.get("project"),
         endpoint=endpoint,
         retry=retry or Retrying(config.get("retry_seconds", PATIENCE)),
+        timeout=config.get("timeout_seconds", TIMEOUT),
         lender=lender,
     )
     return ObjectStorage(bucket, (config.get("prefix") or "").strip("/"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import urllib.request
@@ -20,8 +21,9 @@ from tests.e2e.conftest import ROOT, Project, kill_group, wait_for
 from tests.e2e.test_faults import words
 from tests.e2e.test_locking import STEPS, computed, ended, go_on, slow, started
 from tests.emulators import Emulator, fake_gcs, moto
-from tests.fakes.faults import Fault
+from tests.fakes.faults import Fault, Faults
 from tests.fakes.gcs import Running, serving
+from tests.fakes.proxy import before
 from zenctl.jobs.artifacts import check_tree
 from zenctl.jobs.stores.opening import open_store
 
@@ -141,10 +143,10 @@ def strict(slow: Project) -> Iterator[Running]:
 
 
 def patience(project: Project, seconds: int) -> None:
-    """Set how long a request that fails is repeated."""
+    """Set how long a request that fails is repeated; a server may be silent for a second."""
     file = next(path for path in project.root.glob("*.zen.hcl") if "artifacts" in path.read_text())
-    text = file.read_text()
-    file.write_text(text.replace('prefix = "p"', f'prefix = "p"\n    retry_seconds = {seconds}'))
+    brief = f'prefix = "p"\n    retry_seconds = {seconds}\n    timeout_seconds = 1\n'
+    file.write_text(re.sub(r'prefix = "p"\n(    (retry|timeout)_seconds = \d+\n)*', brief, file.read_text()))
 
 
 def test_a_bucket_that_refuses_writes(slow: Project, strict: Running) -> None:
@@ -184,6 +186,50 @@ def test_a_bucket_that_stays_away_ends_the_apply(slow: Project, strict: Running)
     assert "met a bug" not in said
     expect_documented("the bucket stays away", said)
     expect_documented("plan, while the bucket is away", slow.fails("plan"))
+    strict.fake.faults.clear()
+    slow.ok("apply", "-auto-approve")
+    slow.ok("plan", "-detailed-exitcode")
+
+
+@pytest.fixture
+def proxied(slow: Project, s3: Emulator) -> Iterator[Faults]:
+    """The slow project with its artifacts in a bucket of S3 behind a proxy, which can be told to fail."""
+    with before(s3.endpoint) as proxy:
+        slow.environment |= {**KEYS, "AWS_ENDPOINT_URL_S3": proxy.endpoint}
+        slow.ok("config", "artifacts", "set", f"s3://{s3.bucket()}/p")
+        yield proxy.faults
+
+
+def test_a_bucket_that_falls_silent_ends_the_apply_and_for_a_moment_does_not(slow: Project, proxied: Faults) -> None:
+    """It takes connections, and answers nothing; then it stops once in the midst of what is written and read."""
+    patience(slow, 1)
+    applying = started(slow)
+    proxied.add(*(Fault(request, stall=True, times=1000) for request in ("PUT", "GET", "HEAD")))
+    go_on(slow)
+    [(code, said)] = ended(applying)
+    assert code == 1
+    assert "met a bug" not in said
+    expect_documented("the bucket falls silent", said)
+    proxied.clear()
+    assert slow.ok("state", "list").split() == ["datasource.csv.heights"]
+    patience(slow, 60)
+    proxied.add(*(Fault(request, stall=True, cut=3, key="blobs") for request in ("PUT", "GET")))
+    slow.ok("apply", "-auto-approve")
+    assert computed(slow) == dict.fromkeys(STEPS, 1)
+    slow.ok("plan", "-detailed-exitcode")
+
+
+def test_a_bucket_in_whose_midst_an_upload_stops_names_the_object(slow: Project, strict: Running) -> None:
+    patience(slow, 1)
+    applying = started(slow)
+    strict.fake.faults.add(Fault("objects.insert", stall=True, cut=3, key="p/blobs", times=1000))
+    go_on(slow)
+    [(code, said)] = ended(applying)
+    assert code == 1
+    expect_documented("the bucket falls silent while an output is written", said)
+    strict.fake.faults.clear()
+    strict.fake.faults.add(Fault("objects.get.media", stall=True, times=1000))
+    expect_documented("plan, while the bucket is silent", slow.fails("plan"))
     strict.fake.faults.clear()
     slow.ok("apply", "-auto-approve")
     slow.ok("plan", "-detailed-exitcode")

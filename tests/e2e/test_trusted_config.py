@@ -71,7 +71,11 @@ def test_steps_parameters_and_code_may_change(fork: Project) -> None:
         ),
         ('path = "heights.csv"', 'path = "/etc/passwd"', "would read from /etc/passwd, which nothing does in trusted"),
         ('path = "heights.csv"', 'path = "../other.csv"', "would read from ../other.csv"),
-        ('path = "heights.csv"', 'path = "s3://mine/x.csv"', "would read from s3://mine"),
+        (
+            'path = "heights.csv"',
+            'path = "s3://mine/x.csv"',
+            "would read from s3://mine/x.csv, which nothing does in trusted",
+        ),
     ],
 )
 def test_settings_and_sources_may_not(fork: Project, old: str, new: str, said: str) -> None:

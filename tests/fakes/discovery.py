@@ -122,7 +122,7 @@ def _methods(document: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[
 
 
 def _method(method: Mapping[str, Any], path: str, *, is_upload: bool = False) -> Method:
-    pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
+    pattern = re.sub(r"\\\{(?:\\\+)?(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
     return Method(
         method["id"],
         method["httpMethod"],

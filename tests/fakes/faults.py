@@ -13,7 +13,8 @@ class Fault:
 
     `status` answers with an error (`reason`, `headers`) instead of doing it. `lost` does it and then breaks the
     connection without an answer. `cut` breaks a download, or the taking in of an upload, after that many bytes.
-    `flip` changes a byte on the way. `stall` says nothing until the server ends.
+    `flip` changes a byte on the way. `stall` says nothing until the server ends: no answer, or with `cut` nothing
+    after that many bytes.
     """
 
     method: str

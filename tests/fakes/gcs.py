@@ -6,6 +6,7 @@ Every request and response is held to Google's storage.v1 discovery document; wh
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -39,6 +40,7 @@ class Stored:
     metadata: Mapping[str, str]
     content_type: str
     made: str
+    encoding: str = ""
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -76,6 +78,8 @@ class FakeGcs:
         self.faults = Faults()
         self.api: Discovery = discovery("storage.v1")
         self.tokens: set[str] = set()
+        self.latency = 0.0
+        """Seconds that every answer takes longer."""
         self.seen: list[str] = []
         self.lock = threading.Lock()
         self.ended = threading.Event()
@@ -121,7 +125,8 @@ class FakeGcs:
             self.check(objects.get(name), query)
             made = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             kind = str(described.get("contentType", "application/octet-stream"))
-            stored = Stored(name, data, 10**15 + next(self._numbers), described.get("metadata", {}), kind, made)
+            generation, encoding = 10**15 + next(self._numbers), str(described.get("contentEncoding", ""))
+            stored = Stored(name, data, generation, described.get("metadata", {}), kind, made, encoding)
             for field_name, said in (*described.items(), *_header_hashes(header)):
                 if field_name in stored.hashes and stored.hashes[field_name] != said:
                     raise Refused(
@@ -190,6 +195,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _method(self, path: str, query: dict[str, str]) -> None:
         self._unread = int(self.headers.get("Content-Length") or 0)
+        if self.fake.latency:
+            self.fake.ended.wait(self.fake.latency)
         matched = self.fake.api.match("POST" if "upload_id" in query else self.command, path)
         if matched is None:
             self.fake.problems.append(f"{self.command} {path} is no method of the API")
@@ -205,9 +212,10 @@ class Handler(BaseHTTPRequestHandler):
         fault = self.fake.faults.take(short, found.get("object") or query.get("name") or "")
         if fault is not None and fault.status:
             raise Refused(fault.status, fault.reason or "backendError", fault.message, fault.headers)
-        if fault is not None and fault.stall:
-            self.fake.ended.wait(60)
-            self.close_connection = True
+        if fault is not None and fault.stall and not (fault.cut >= 0 and short == "objects.get.media"):
+            if fault.cut >= 0:
+                self._body(fault)
+            self._stall()
             return
         name = "_" + short.replace(".", "_")
         getattr(self, name)(method, found, query, fault)
@@ -236,6 +244,9 @@ class Handler(BaseHTTPRequestHandler):
         stored = self.fake.get(found["bucket"], found["object"], query)
         data, status, headers = stored.data, 200, {}
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if stored.encoding == "gzip" and "gzip" not in self.headers.get("Accept-Encoding", ""):
+            # It is unpacked on the way, and a range is not heeded then.
+            data, wanted = gzip.decompress(data), None
         if wanted:
             start = int(wanted[1])
             end = min(int(wanted[2] or len(data)), len(data) - 1)
@@ -251,7 +262,7 @@ class Handler(BaseHTTPRequestHandler):
         }
         if fault is not None and fault.flip:
             data = bytes([data[0] ^ 1]) + data[1:]
-        self._send(status, data, headers, cut=fault.cut if fault is not None else -1)
+        self._send(status, data, headers, fault)
 
     def _objects_delete(self, _: Method, found: Mapping[str, str], query: Mapping[str, str], fault: Any) -> None:
         with self.fake.lock:
@@ -371,7 +382,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         self._send(status, body, headers)
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str], cut: int = -1) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str], fault: Fault | None = None) -> None:
+        cut = fault.cut if fault is not None else -1
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -381,8 +393,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body if cut < 0 else body[:cut])
         if cut >= 0:
             self.wfile.flush()
+            if fault is not None and fault.stall:
+                self._stall()
+                return
             self.close_connection = True
             self.connection.shutdown(2)
+
+    def _stall(self) -> None:
+        self.fake.ended.wait(60)
+        self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet."""

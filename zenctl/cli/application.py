@@ -25,7 +25,7 @@ COMMANDS = (
 )  # fmt: skip
 """The commands of one word; each is the function of its name in the module of its name, `import_` for a keyword."""
 
-STATE_COMMANDS = ("list", "show", "schema", "diff", "pull", "export", "mv", "rm", "migrate", "verify", "gc")
+STATE_COMMANDS = ("list", "show", "get", "schema", "diff", "pull", "export", "mv", "rm", "migrate", "verify", "gc")
 """The commands of `zenctl state`; each is the function `state_NAME` in the module of that name."""
 
 

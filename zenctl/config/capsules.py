@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 
-from zenctl.addrs import Address
+from zenctl.addrs import Address, DatasourceAddr
 from zenctl.config.conforming import RESULT, StepOutputs
 from zenctl.config.plain import LOCATION
 from zenctl.lang.model import Capsule, object_value
@@ -66,9 +66,16 @@ def artifact_capsule(ref: ArtifactRef) -> ArtifactCapsule:
 
 
 def node_capsule(address: Address, refs: Mapping[str, ArtifactRef]) -> NodeCapsule:
-    """The capsule of a node; one with a single output counts as that artifact."""
-    only = next(iter(refs.values())) if len(refs) == 1 else None
+    """The capsule of a node; one with a single output counts as that artifact, a datasource as its snapshot."""
+    only = _itself(address, refs)
     return NodeCapsule(address, refs, only.type if only is not None else address.kind)
+
+
+def _itself(address: Address, refs: Mapping[str, ArtifactRef]) -> ArtifactRef | None:
+    """The output that a node stands for by its address alone, if there is one."""
+    if isinstance(address, DatasourceAddr):
+        return refs.get("data")
+    return next(iter(refs.values())) if len(refs) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +119,7 @@ class NodeCapsule(Capsule):
         return {name: artifact_capsule(ref) for name, ref in self.refs.items()}
 
     def _only(self) -> ArtifactRef | None:
-        return next(iter(self.refs.values())) if len(self.refs) == 1 else None
+        return _itself(self.address, self.refs)
 
 
 def laid_open(value: Value) -> Value:

@@ -21,7 +21,7 @@ from zenctl.engine.execution import Order, Services, attend, execute, note
 from zenctl.engine.failures import failure_diagnostic, step_warnings
 from zenctl.engine.job_records import record_result
 from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
-from zenctl.engine.known import DATA, Known, produced_refs, recorded_refs
+from zenctl.engine.known import Known, produced_refs, recorded_refs
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.reasons import elsewhere
 from zenctl.engine.repeating import repeated
@@ -190,7 +190,7 @@ class _Applier:
         addr = change.addr
         if change.action is Action.REUSE:
             return self._reuse_pinned(change, desired)
-        outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        outputs = desired.outputs
         head = self.context.state.results.get(addr)
         desired = with_ignored(desired, head)
         components = compare(desired, self._components(change, desired), head).components
@@ -233,7 +233,7 @@ class _Applier:
     ) -> tuple[str, str]:
         """Record that a result stands for the address; gives the outcome and where it is from."""
         addr = desired.addr
-        outputs = DATA if isinstance(desired, DesiredDatasource) else desired.outputs
+        outputs = desired.outputs
         self._end_running(addr, desired)
         recorder = self.context.recorder
         inputs = _input_records(desired)

@@ -130,8 +130,8 @@ def _find(world: World, policy: Policy, *, force: bool) -> Garbage:
     leftovers = _leftovers(world.storage)
     inventory = take_inventory(world.store)
     unsettled = [run for run in inventory.runs if run.unsettled]
-    open_jobs, needed = _of_unsettled(world.storage, unsettled)
-    needed |= pinned_digests(world.opened, world.inputs, world.store, sorted(names))
+    open_jobs, written = _of_unsettled(world.storage, unsettled)
+    needed = pinned_digests(world.opened, world.inputs, world.store, sorted(names))
     roots = [run.id for run in inventory.runs if run.current or run.unsettled]
     for recorded in ancestry(world.store, roots):
         needed |= {artifact.digest for artifact in (*recorded.inputs.values(), *recorded.outputs.values())}
@@ -141,6 +141,7 @@ def _find(world: World, policy: Policy, *, force: bool) -> Garbage:
         workspaces=names,
         needed=needed,
         stored=stored,
+        written=written,
         leftovers=leftovers,
         written_since=min((run.started_ms / 1000 - CLOCKS_DIFFER for run in open_jobs), default=None),
         now_ms=time.time_ns() // 1_000_000,

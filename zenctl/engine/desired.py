@@ -10,7 +10,7 @@ from zenctl.addrs import Address, BackendAddr, DatasourceAddr, EndpointAddr, Ste
 from zenctl.config.configuration import DatasourceConfig, EndpointConfig, StepConfig
 from zenctl.diagnostics import SourceRange
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.schema import ArtifactRef, BlockModel, OutputDecl
+from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, snapshot_outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,11 @@ class DesiredDatasource:
     sensitive: tuple[str, ...] = ()
     references: tuple[Address, ...] = ()
     triggers: tuple[Address, ...] = ()
+
+    @property
+    def outputs(self) -> Mapping[str, OutputDecl]:
+        """What it writes; the snapshot is `data`."""
+        return snapshot_outputs(self.params)
 
 
 @dataclass(frozen=True, slots=True)

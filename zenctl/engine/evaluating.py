@@ -26,7 +26,7 @@ from zenctl.config.settling import Place
 from zenctl.diagnostics import Diagnostic, error, has_errors
 from zenctl.engine.arrangement import arrange
 from zenctl.engine.building import Builder, Signatures, block_name, incomplete
-from zenctl.engine.desired import Desired, DesiredOutput, DesiredStep
+from zenctl.engine.desired import Desired, DesiredDatasource, DesiredOutput, DesiredStep
 from zenctl.engine.explaining import explained, missing_trigger, output_data, unknown_instances
 from zenctl.engine.freshness import Freshness, KnownResults, Stamp
 from zenctl.engine.instances import IN_LOOP, NOT_DECLARED, NOT_EXPANDED, Declared, Expanded, Instances
@@ -282,7 +282,7 @@ class Evaluator:
         diagnostics += self._explained(problems, addr.module_path, found)
         conditions = config.meta.lifecycle.preconditions
         diagnostics += check_conditions(conditions, built.scope, f"A precondition of {addr} failed")
-        outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
+        outputs = desired.outputs if isinstance(desired, (DesiredStep, DesiredDatasource)) else DATA
         unsure = desired is None or incomplete(config) or has_errors([*built.diagnostics, *diagnostics])
         wrong = isinstance(config, StepConfig) and unsure
         declared = Declared(outputs, wrong, arrangement.enabled)

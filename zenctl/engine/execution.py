@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from zenctl.engine.events import ChangeLog, ChangeProgress, Listener
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
+from zenctl.jobs.objects import buckets
 from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path, log_path, progress_path, result_path
 from zenctl.jobs.storage import Distant, Storage, StorageError
+from zenctl.jobs.stores.opening import SOURCES
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.plan import CodeArchive
@@ -71,6 +74,9 @@ class Order:
         """What its backend is told."""
         storage = services.storage
         access = storage.access if isinstance(storage, Distant) else no_access
+        sources = buckets(self.spec.locations)
+        if sources:
+            access = partial(_with_sources, access, sources, services.providers)
         return SubmitRequest(self.spec, storage.uri, services.runner, services.preload, self.fresh, access)
 
     def handle(self, services: Services) -> JobHandle:
@@ -103,7 +109,7 @@ def execute(order: Order, services: Services) -> JobResult:
             order.compute.release(order.handle(services))
         return _failed(spec, "backend", problem.message, problem.hint)
     except StorageError as problem:
-        return _failed(spec, "storage", f"the artifact store refused: {problem}", store_hint(problem))
+        return _failed(spec, "storage", f"the {problem.summary}", store_hint(problem))
     return attend(spec.job_id, spec.address, order.compute, handle, services, spec.timeout)
 
 
@@ -220,6 +226,22 @@ def store_hint(problem: StorageError) -> str:
         "UNAUTHORIZED": "Check the permissions of the artifact store.",
         "TRANSIENT": "Apply again: completed steps are kept.",
     }.get(problem.kind, "")
+
+
+def _with_sources(
+    access: Callable[[bool], Mapping[str, Any]], sources: list[str], providers: Providers, credentials: bool
+) -> Mapping[str, Any]:
+    """What a job is told of its store, and of the buckets that its source lies in. Raises ProviderError for these."""
+    told: dict[str, Any] = {}
+    for uri in sources:
+        storage = providers.bucket(uri)
+        try:
+            told[uri] = storage.access(credentials) if isinstance(storage, Distant) else {}
+        except StorageError as problem:
+            raise ProviderError(
+                ErrorKind.UNAUTHORIZED, f"its source cannot be read: {problem}", problem.hint
+            ) from problem
+    return {**access(credentials), SOURCES: told}
 
 
 def _submit(compute: Compute, request: SubmitRequest, stop: Stop) -> JobHandle:

@@ -14,6 +14,7 @@ SUMMARIES = {
     "output_missing": "{address} did not write an output",
     "input_corrupt": "An input of {address} is damaged",
     "source_changed": "The source of {address} changed while it was read",
+    "source_unreadable": "The source of {address} cannot be read",
     "bad_data": "{address} cannot use its data",
     "gate_failed": "{address} did not pass a gate",
     "not_reproducible": "{address} is not reproducible",
@@ -27,7 +28,7 @@ SUMMARIES = {
 """One line for each kind of job error."""
 
 SPEAK_FOR_THEMSELVES = frozenset(
-    {"not_reproducible", "storage", "backend", "bad_data", "source_changed", "input_corrupt"}
+    {"not_reproducible", "storage", "backend", "bad_data", "source_changed", "source_unreadable", "input_corrupt"}
 )
 """Kinds of which the job's log has no more to say: they point at the data, or come from before the job ran."""
 
@@ -70,5 +71,7 @@ def step_warnings(
 
 def _named(file: str, root: Path) -> str:
     """The file as the user would type it: one below the configuration's folder is named from there."""
+    if "://" in file:
+        return file
     path, base = Path(file), root.absolute()
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else file

@@ -33,8 +33,9 @@ class Facts:
     """What deciding is based on.
 
     `project` is the one whose results may be freed, `workspaces` those of it that are there. `needed` are digests of
-    artifacts that must stay. `stored` are all objects of the artifact store by path, `leftovers` what interrupted
-    writes left. Objects that no record names stay if they were written at `written_since` (Unix time) or later.
+    artifacts that must stay, unless they are recorded as deleted; `written` those of what jobs wrote whose end nobody
+    has recorded. `stored` are all objects of the artifact store by path, `leftovers` what interrupted writes left.
+    Objects that no record names stay if they were written at `written_since` (Unix time) or later.
     """
 
     inventory: Inventory
@@ -42,6 +43,7 @@ class Facts:
     workspaces: Collection[str]
     needed: Collection[str]
     stored: Mapping[str, ObjectInfo]
+    written: Collection[str] = ()
     leftovers: tuple[ObjectInfo, ...] = ()
     written_since: float | None = None
     now_ms: int = 0
@@ -89,11 +91,14 @@ def find_garbage(facts: Facts, policy: Policy, read: Callable[[Collection[str]],
     by_digest: dict[str, list[Artifact]] = defaultdict(list)
     for artifact in artifacts.values():
         by_digest[_digest(artifact)].append(artifact)
-    kept = {*facts.needed, *(_digest(artifacts[id_]) for id_ in _kept(facts, policy))}
+    # What an interrupted collection has marked is nobody's any more, and is gone in part: only a job makes it anew.
+    deleted = {digest for digest, found in by_digest.items() if not any(map(_is_live, found))}
+    own = {*facts.needed, *(_digest(artifacts[id_]) for id_ in _kept(facts, policy))} - deleted
+    kept = own | {*facts.written} | {_digest(artifacts[id_]) for id_ in _of_others(facts)}
     makers = _makers(facts)
     dead = {d: run for d, run in makers.items() if d not in kept and tree_path(d) in facts.stored}
-    # What a job wrote whose end nobody has recorded is needed, and no record names it yet.
-    live = [*kept, *(d for d, found in by_digest.items() if d not in kept | dead.keys() and any(map(_is_live, found)))]
+    # No record names yet what a job wrote whose end nobody has recorded.
+    live = [*kept, *(d for d in by_digest if d not in kept | deleted | dead.keys())]
     # An artifact whose list of files is damaged cannot be used, nor said what it needs: it will be made anew.
     trees = read([d for d in live if tree_path(d) in facts.stored])
     named = {tree_path(d) for d in live} | {blob_path(f.sha256) for tree in trees.values() for f in tree.files}
@@ -117,14 +122,12 @@ def find_garbage(facts: Facts, policy: Policy, read: Callable[[Collection[str]],
 
 
 def _kept(facts: Facts, policy: Policy) -> set[int]:
-    """Ids of artifacts that the policy keeps, and those of projects whose results are not freed here."""
+    """Ids of artifacts that the policy keeps."""
     kept: set[int] = set()
     since = facts.now_ms - int(policy.older_than * 1000) if policy.older_than else None
     versions: dict[tuple[str, str], set[tuple[int, ...]]] = defaultdict(set)
     for run in reversed(facts.inventory.runs):
-        if run.project != facts.project:
-            kept |= {*run.inputs, *run.outputs}
-        elif run.is_result and run.outputs:
+        if run.project == facts.project and run.is_result and run.outputs:
             if since is not None and run.recorded_ms >= since:
                 kept |= set(run.outputs)
             newest = versions[run.workspace, run.address]
@@ -132,6 +135,12 @@ def _kept(facts: Facts, policy: Policy) -> set[int]:
                 newest.add(run.outputs)
                 kept |= set(run.outputs)
     return kept
+
+
+def _of_others(facts: Facts) -> set[int]:
+    """Ids of artifacts of projects whose results are not freed here."""
+    others = (run for run in facts.inventory.runs if run.project != facts.project)
+    return {id_ for run in others for id_ in (*run.inputs, *run.outputs)}
 
 
 def _makers(facts: Facts) -> dict[str, Run]:

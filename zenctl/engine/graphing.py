@@ -9,7 +9,6 @@ from zenctl.addrs import Address
 from zenctl.config.configuration import Configuration, NodeConfig
 from zenctl.diagnostics import Diagnostic, SourceRange
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
-from zenctl.engine.known import DATA
 from zenctl.engine.opening import Opened, OpeningError, open_configuration, open_planned
 from zenctl.engine.requests import Inputs
 from zenctl.lazy_dataclasses import dataclass
@@ -114,7 +113,7 @@ def _detailed(opened: Opened, instance: Address, node: GraphNode) -> GraphNode:
         return replace(node, inputs=inputs, outputs=desired.outputs, code=code)
     if isinstance(desired, DesiredEndpoint):
         return replace(node, inputs={"model": str(desired.model)})
-    return replace(node, outputs=DATA) if isinstance(desired, DesiredDatasource) else node
+    return replace(node, outputs=desired.outputs) if isinstance(desired, DesiredDatasource) else node
 
 
 def _expanded_modules(configuration: Configuration) -> frozenset[tuple[str, ...]]:

@@ -117,7 +117,7 @@ def store_imported(
     except StepError as problem:
         raise DiagnosticError(error("bad_import", f"{problem}", problem.hint)) from problem
     except StorageError as problem:
-        summary = f"The artifact store refused: {problem}"
+        summary = f"The {problem.summary}"
         raise DiagnosticError(error("artifact_store", summary, store_hint(problem))) from problem
 
 

@@ -94,10 +94,8 @@ def _target(world: World, addr: Address, listener: Listener) -> _Target:
         raise DiagnosticError(error("not_importable", f"{addr} is not part of the configuration now", detail))
     if not isinstance(desired, (DesiredStep, DesiredDatasource)):
         raise AssertionError(f"{addr} has no outputs")
-    if isinstance(desired, DesiredStep):
-        outputs = {name: OutputSpec(d.type, returned=name == desired.returned) for name, d in desired.outputs.items()}
-    else:
-        outputs = {"data": OutputSpec("Dataset")}
+    returned = desired.returned if isinstance(desired, DesiredStep) else ""
+    outputs = {name: OutputSpec(d.type, returned=name == returned) for name, d in desired.outputs.items()}
     _check_wanted(change, desired)
     return _Target(plan, change, desired, outputs)
 
@@ -172,7 +170,7 @@ def _store_code(world: World, target: _Target) -> None:
     try:
         world.storage.put(code_path(archive.digest), archive.data)
     except StorageError as problem:
-        summary = f"The artifact store refused: {problem}"
+        summary = f"The {problem.summary}"
         raise DiagnosticError(error("artifact_store", summary, store_hint(problem))) from problem
 
 

@@ -120,7 +120,7 @@ def remove_corrupt(storage: Storage, verified: Verified) -> Verified:
         for path in paths:
             storage.delete(path)
     except StorageError as problem:
-        summary = f"The artifact store refused: {problem}"
+        summary = f"The {problem.summary}"
         raise DiagnosticError(
             error("artifact_store", summary, problem.hint or "Check that it may be written.")
         ) from problem

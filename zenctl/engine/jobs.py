@@ -35,7 +35,7 @@ def datasource_job(
         job_id=job_id,
         address=str(desired.addr),
         entry=_built_in(kind.implementation),
-        outputs={"data": OutputSpec("Dataset")},
+        outputs={name: OutputSpec(decl.type) for name, decl in desired.outputs.items()},
         params=plain(desired.params),
         locations=dict(source.locations),
         expect={"source": source.digest},

@@ -8,12 +8,12 @@ from zenctl.addrs import Address
 from zenctl.jobs.artifacts import tree_path
 from zenctl.jobs.result import OutputResult
 from zenctl.metadata.state import Recorded, WorkspaceState
-from zenctl.schema import ArtifactRef, OutputDecl
+from zenctl.schema import ArtifactRef, OutputDecl, snapshot_outputs
 
 Known = Mapping[str, ArtifactRef]
 """The outputs of one node by name."""
 
-DATA: Mapping[str, OutputDecl] = {"data": OutputDecl("Dataset", "the snapshot")}
+DATA: Mapping[str, OutputDecl] = snapshot_outputs({})
 """The outputs of every datasource."""
 
 

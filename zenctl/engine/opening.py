@@ -14,9 +14,9 @@ from zenctl.config.variables import VariableInputs, resolve
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error, has_errors
 from zenctl.digests import sha256_json
 from zenctl.engine.asserting import validations
-from zenctl.engine.desired import DesiredEndpoint, DesiredStep
+from zenctl.engine.desired import DesiredEndpoint
 from zenctl.engine.evaluating import Evaluator
-from zenctl.engine.known import DATA, Known, unknown_refs
+from zenctl.engine.known import Known, unknown_refs
 from zenctl.engine.libraries import Libraries
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
@@ -178,8 +178,7 @@ def check(opened: Opened) -> list[Diagnostic]:
             desired, found = opened.evaluator.node(addr, known)
             diagnostics += found
             if desired is not None and not isinstance(desired, DesiredEndpoint):
-                outputs = desired.outputs if isinstance(desired, DesiredStep) else DATA
-                known[addr] = unknown_refs(addr, outputs)
+                known[addr] = unknown_refs(addr, desired.outputs)
     diagnostics += validations(opened.evaluator, known)
     diagnostics += opened.evaluator.values(known, diagnostics)
     for name in opened.configuration.outputs:

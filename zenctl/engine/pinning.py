@@ -27,8 +27,8 @@ def pinned_version(desired: DesiredDatasource) -> str:
 def find_snapshot(desired: DesiredDatasource, history: Sequence[Recorded], storage: Storage) -> Recorded:
     """The newest record of the snapshot that `version` names, among the address's own (`history`, newest first).
 
-    Raises DiagnosticError: version_unknown, version_ambiguous, version_deleted (its files are gone or damaged),
-    version_malformed.
+    Raises DiagnosticError: version_unknown, version_ambiguous, version_malformed, version_deleted (it was freed, or its
+    files are gone or damaged).
     """
     version = pinned_version(desired)
     snapshots = snapshots_of(history)
@@ -42,7 +42,9 @@ def find_snapshot(desired: DesiredDatasource, history: Sequence[Recorded], stora
     if len(digests) > 1:
         texts = ", ".join(digest[:16] for digest in digests[:_SHOWN])
         raise _wrong(desired, "ambiguous", f'"{version}" names {len(digests)} snapshots', f"They begin: {texts}.")
-    broken = damage(storage, digests[0])
+    # Of what was freed some files may be there yet: what deleted them was interrupted, or is at work just now.
+    freed = "`zenctl state gc` has freed it" if found[0].is_deleted else None
+    broken = freed or damage(storage, digests[0])
     if broken is not None:
         detail = f"{broken}. Choose another one, or leave `version` out to read the source anew. {_known(snapshots)}"
         summary = f'The snapshot "{version}" of {desired.addr} was deleted, or is damaged'

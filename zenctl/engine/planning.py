@@ -24,7 +24,7 @@ from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, D
 from zenctl.engine.endpoints import in_turn, plan_endpoint
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.freshness import KnownResults
-from zenctl.engine.known import DATA, Known, recorded_refs, unknown_refs
+from zenctl.engine.known import Known, recorded_refs, unknown_refs
 from zenctl.engine.observed import Observed
 from zenctl.engine.reasons import damaged, elsewhere, failed_before, pending
 from zenctl.engine.removing import Configured, before, gone, protected, still_configured
@@ -151,12 +151,11 @@ def _node(
     environment, unchecked = environment_here(request.observed.environments.get(addr, {}), recorded or example)
     if isinstance(desired, DesiredDatasource):
         components = datasource_components(desired, request.observed.sources.get(addr), environment)
-        outputs: Mapping[str, OutputDecl] = DATA
         known_source = bool(components.source)
     else:
         components = step_components(desired, request.observed.closures.get(addr), environment)
-        outputs = desired.outputs
         known_source = True
+    outputs = desired.outputs
     compared = compare(desired, components, recorded, example, request.observed.rows.get(addr))
     components = compared.components
     pinned = request.observed.pinned.get(addr)

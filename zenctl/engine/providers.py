@@ -34,6 +34,7 @@ class Providers:
         self._providers: dict[str, Provider] = {}
         self._computes: dict[BackendAddr, Compute] = {}
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
+        self._buckets: dict[str, Storage] = {}
 
     def storage(self) -> Storage:
         """The artifact store."""
@@ -44,6 +45,29 @@ class Providers:
         except ProviderError as problem:
             what = f'artifacts "{settings.type}"'
             raise DiagnosticError(provider_diagnostic(problem, what, range=settings.range)) from problem
+
+    def bucket(self, uri: str) -> Storage:
+        """The bucket at `gs://NAME` or `s3://NAME`, for a datasource: reached as the provider's block says.
+
+        If it is that of the artifact store, as the `artifacts` block says.
+        """
+        if uri not in self._buckets:
+            scheme, _, name = uri.partition("://")
+            provider_name, kind = self._registry.store_of(scheme)
+            artifacts = self._configuration.settings.artifacts
+            config: Mapping[str, Any] = {**artifacts.config, "prefix": ""}
+            if artifacts.type != kind.name or artifacts.config.get("bucket") != name:
+                try:
+                    config = kind.model.model_validate({"bucket": name}).model_dump()
+                except ValueError as problem:
+                    detail = f"A path in a bucket is {scheme}://BUCKET/KEY."
+                    summary = f'"{name}" cannot be the name of a bucket'
+                    raise DiagnosticError(error("source_missing", summary, detail)) from problem
+            try:
+                self._buckets[uri] = self._provider(provider_name).storage(kind.name, config)
+            except ProviderError as problem:
+                raise DiagnosticError(provider_diagnostic(problem, f"cannot read {uri}")) from problem
+        return self._buckets[uri]
 
     def compute(self, addr: BackendAddr | None) -> Compute:
         """A backend that runs steps; None is the default orchestrator, or the embedded one."""

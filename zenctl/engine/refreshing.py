@@ -23,8 +23,8 @@ from zenctl.jobs.artifacts import CorruptArtifact, check_trees
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.provider import EndpointState, ProviderError
-from zenctl.schema import SourceState
-from zenctl.schema.types import Observe
+from zenctl.schema import SourceModel, SourceState
+from zenctl.schema.types import Observe, ObserveObjects
 from zenctl.steps.python.schema import Environment, Python
 
 
@@ -134,15 +134,20 @@ class Refresher:
         if refused:
             self.diagnostics += refused
             return
-        observe = cast(Observe, load_attribute(node.config.type.observe))
         self.listener(RefreshStarted(str(node.addr)))
+        in_bucket = isinstance(node.model, SourceModel) and node.model.in_bucket and node.config.type.observe_objects
         try:
-            state = observe(node.model, self.root, cache)
+            if in_bucket:
+                observe_objects = cast(ObserveObjects, load_attribute(node.config.type.observe_objects))
+                state = observe_objects(node.model, self.providers.bucket, cache)
+            else:
+                state = cast(Observe, load_attribute(node.config.type.observe))(node.model, self.root, cache)
         except DiagnosticError as problem:
             path = node.config.body.attributes.get("path")
             place = path.expression.range if path is not None else node.config.range
             found = [d.at(place, str(node.addr)) for d in problem.diagnostics]
-            note = ' Beside the files of a module it is "${path.module}/..."' if node.addr.module else ""
+            inside = node.addr.module and not in_bucket
+            note = ' Beside the files of a module it is "${path.module}/..."' if inside else ""
             self.diagnostics += [replace(d, detail=f"{d.detail}{note}") for d in found]
             return
         self._sources[node.addr] = state

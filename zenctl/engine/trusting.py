@@ -24,7 +24,7 @@ from zenctl.config.plain import plain_value
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
 from zenctl.engine.components import plain
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
-from zenctl.engine.known import DATA, Known, unknown_refs
+from zenctl.engine.known import Known, unknown_refs
 from zenctl.engine.opening import Opened, open_configuration
 from zenctl.engine.requests import Inputs
 from zenctl.fingerprint.git import parse_code_ref
@@ -230,7 +230,7 @@ def _nodes(opened: Opened) -> list[Desired]:
                 continue
             found.append(desired)
             if not isinstance(desired, DesiredEndpoint):
-                known[addr] = unknown_refs(addr, desired.outputs if isinstance(desired, DesiredStep) else DATA)
+                known[addr] = unknown_refs(addr, desired.outputs)
     return found
 
 
@@ -252,6 +252,9 @@ def _places(node: DesiredDatasource, root: Path) -> set[str]:
             waiting += [(str(key), item) for key, item in value.items()]
         elif isinstance(value, (list, tuple)):
             waiting += [(name, item) for item in value]
+        elif isinstance(value, str) and "://" in value and name in PATHS:
+            # Of a bucket, plan shows names and sizes, and the columns of tables: it is no more the fork's to choose.
+            found.add(value)
         elif isinstance(value, str) and "://" in value:
             parts = urlsplit(value)
             found.add(f"{parts.scheme}://{parts.netloc}")

@@ -44,4 +44,4 @@ def open_world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[Worl
 def store_refusal(problem: StorageError) -> Diagnostic:
     """What the artifact store refused, and what to do about it."""
     hint = "Check its permissions." if problem.kind == "UNAUTHORIZED" else "Run the command again: it goes on."
-    return error("artifact_store", f"The artifact store refused: {problem}", problem.hint or hint)
+    return error("artifact_store", f"The {problem.summary}", problem.hint or hint)

@@ -91,6 +91,21 @@ class FileCache:
         self._used.add(key)
         self._changed = True
 
+    def get_object(self, uri: str, version: str) -> Mapping[str, Any] | None:
+        """What was put for this version of an object of a bucket, or None."""
+        entry = self._entries.get(uri)
+        if entry is None or entry.get("stamp") != version:
+            return None
+        self._used.add(uri)
+        facts = entry.get("facts")
+        return facts if isinstance(facts, dict) else None
+
+    def put_object(self, uri: str, version: str, facts: Mapping[str, Any]) -> None:
+        """Remember plain JSON facts about this version of an object: it never becomes another."""
+        self._entries[uri] = {"stamp": version, "facts": dict(facts)}
+        self._used.add(uri)
+        self._changed = True
+
     def keep_rows(self, digest: str, form: str, rows: bytes) -> None:
         """Keep a source's rows beside the cache; a folder that cannot be written to is left alone."""
         path = self._rows_path(digest, form)

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from zenctl.digests import CHUNK, canonical_json, sha256_bytes, sha256_file, sha256_stream
 from zenctl.jobs.storage import Distant, FolderStorage, ObjectInfo, Storage, StorageError, check_path, each
@@ -215,11 +215,14 @@ def remove_damaged(storage: Storage, digest: str) -> List[str]:
     return removed
 
 
-def fetch_tree(storage: Storage, digest: str, target: Path) -> Tree:
+def fetch_tree(
+    storage: Storage, digest: str, target: Path, *, link: bool = True, told: Callable[[int], None] = lambda _: None
+) -> Tree:
     """Lay an artifact out as a local folder and verify every byte; raises CorruptArtifact.
 
-    From a folder on the same file system files are hard links, else copies; read-only both. `target` is made anew and
-    is complete when this returns; what an interrupted call left there is replaced.
+    From a folder on the same file system files are hard links, unless `link` is false, else copies; read-only both.
+    `target` is made anew and is complete when this returns; what an interrupted call left there is replaced. `told`
+    hears how many bytes were copied since the last time, from several threads.
     """
     tree = read_tree(storage, digest)
     shutil.rmtree(target, ignore_errors=True)
@@ -228,18 +231,20 @@ def fetch_tree(storage: Storage, digest: str, target: Path) -> Tree:
     def fetch(file: TreeFile) -> None:
         place = target / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
-        _fetch_blob(storage, file, place, digest)
+        _fetch_blob(storage, file, place, digest, link, told)
 
     for _ in each(storage, fetch, tree.files):
         pass
     return tree
 
 
-def _fetch_blob(storage: Storage, file: TreeFile, place: Path, artifact: str) -> None:
+def _fetch_blob(
+    storage: Storage, file: TreeFile, place: Path, artifact: str, link: bool, told: Callable[[int], None]
+) -> None:
     path = blob_path(file.sha256)
-    linked = isinstance(storage, FolderStorage) and _link(storage.local_path(path), place)
+    linked = link and isinstance(storage, FolderStorage) and _link(storage.local_path(path), place)
     try:
-        found = sha256_file(place) if linked else _copy_hashed(storage, path, place)
+        found = sha256_file(place) if linked else _copy_hashed(storage, path, place, told)
     except StorageError as error:
         if error.kind != "NOT_FOUND":
             raise
@@ -250,13 +255,14 @@ def _fetch_blob(storage: Storage, file: TreeFile, place: Path, artifact: str) ->
         raise CorruptArtifact(message, path=path, missing=False)
 
 
-def _copy_hashed(storage: Storage, path: str, place: Path) -> str:
+def _copy_hashed(storage: Storage, path: str, place: Path, told: Callable[[int], None]) -> str:
     """Copy an object to a new read-only file and give the digest of what was copied."""
     hasher = hashlib.sha256()
     with storage.open(path) as reader, open(place, "xb") as writer:
         for chunk in iter(lambda: reader.read(CHUNK), b""):
             hasher.update(chunk)
             writer.write(chunk)
+            told(len(chunk))
     os.chmod(place, 0o444)
     return hasher.hexdigest()
 

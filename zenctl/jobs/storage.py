@@ -43,6 +43,11 @@ class StorageError(Exception):
         self.hint = hint
         self.retry_after = retry_after
 
+    @property
+    def summary(self) -> str:
+        """The error as a sentence about the store, without its article: what may pass is no refusal."""
+        return f"artifact store {'failed' if self.kind == 'TRANSIENT' else 'refused'}: {self}"
+
 
 @dataclass(frozen=True)
 class ObjectInfo:

@@ -123,6 +123,14 @@ class Registry:
         """The provider's name and the type."""
         return self._of_provider("artifact store type", name, lambda schema: schema.stores)
 
+    def store_of(self, scheme: str) -> tuple[str, StoreType]:
+        """The provider's name and the type of the artifact stores with this URI scheme."""
+
+        def offered(schema: ProviderSchema) -> Mapping[str, StoreType]:
+            return {store.scheme: store for store in schema.stores.values()}
+
+        return self._of_provider("artifact store scheme", scheme, offered)
+
     def provider(self, name: str) -> Provider:
         """The provider: one object for this registry, not configured yet."""
         key = ("provider object", name)

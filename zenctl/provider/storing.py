@@ -16,7 +16,10 @@ from zenctl.schema import ProviderSchema
 
 
 class StoringProvider(ABC):
-    """A Provider but for `open_store`. `offered` are its block types, `sdk` is the package that it needs."""
+    """A Provider but for `open_store`. `offered` are its block types, `sdk` is the package that it needs.
+
+    Attributes of its `provider` block are named as those of its stores, and hold where a store leaves them out.
+    """
 
     name: str
     version: str
@@ -25,6 +28,7 @@ class StoringProvider(ABC):
 
     def __init__(self) -> None:
         self._lenders: list[Lender] = []
+        self._defaults: Mapping[str, Any] = {}
 
     @abstractmethod
     def open_store(self, config: Mapping[str, Any], lender: Lender) -> Storage:
@@ -33,9 +37,10 @@ class StoringProvider(ABC):
     def schema(self) -> ProviderSchema:
         return self.offered
 
-    def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:  # noqa: ARG002 - no attributes
-        """Take nothing: there is nothing to set."""
+    def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:  # noqa: ARG002 - none is made
+        """Take the provider block's attributes: defaults of those that a store has, too."""
         self._lenders = []
+        self._defaults = {name: value for name, value in config.items() if value is not None}
 
     def compute(self, type: str, config: Mapping[str, Any]) -> Compute:  # noqa: ARG002 - the protocol's
         raise ProviderError(ErrorKind.INVALID, f'the {self.name} provider has no backend of type "{type}"')
@@ -55,7 +60,8 @@ class StoringProvider(ABC):
             raise ProviderError(ErrorKind.INVALID, message, f"Install it: pip install 'zenctl[{self.name}]'")
         lender = Lender()
         self._lenders.append(lender)
-        return self.open_store(config, lender)
+        given = {name: value for name, value in config.items() if value is not None}
+        return self.open_store({**self._defaults, **given}, lender)
 
     def close(self) -> None:
         """End what lends credentials to jobs."""

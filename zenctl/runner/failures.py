@@ -56,7 +56,7 @@ def describe(error: BaseException, place: Place) -> JobError:
         return JobError("internal", str(error))
     full = _is_full(error)
     if isinstance(error, StorageError):
-        return JobError("storage", f"the artifact store refused: {error}", hint=NO_SPACE if full else error.hint)
+        return JobError("storage", f"the {error.summary}", hint=NO_SPACE if full else error.hint)
     if full:
         return JobError("storage", _short(error), hint=NO_SPACE)
     return _raised(error, place)

@@ -10,13 +10,15 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
+from zenctl.jobs.objects import buckets
 from zenctl.jobs.result import JobError, JobResult, OutputResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
-from zenctl.jobs.stores.opening import ACCESS, open_store
+from zenctl.jobs.stores.opening import ACCESS, SOURCES, open_store
 from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner import calling, code
@@ -31,7 +33,10 @@ from zenctl.runner.outputs import make_writers, store_outputs
 from zenctl.runner.progress import ProgressFile
 from zenctl.runner.secrets import redact, resolve
 from zenctl.runner.warned import Warned
-from zenctl.sdk.job import listen
+from zenctl.sdk.job import listen, progress
+
+if TYPE_CHECKING:
+    from zenctl.runner.objects import Fetched
 
 DONE, FAILED, NO_RESULT = 0, 1, 3
 """Exit codes: the outputs are there; result.json says what went wrong; not even that could be written."""
@@ -39,6 +44,9 @@ DONE, FAILED, NO_RESULT = 0, 1, 3
 ALIVE = "alive"
 """File in the work folder that a job touches first, so that a process which hangs at its start is known."""
 
+
+OBJECTS = "objects"
+"""Folder in the scratch folder with what was fetched of the source."""
 
 PROGRESS = "progress.jsonl"
 """File in the work folder with the job's progress, where the artifact store is no folder that it could stand in."""
@@ -93,15 +101,17 @@ def main(argv: Optional[List[str]] = None) -> int:
     if arguments.parent:
         die_with(arguments.parent)
     _open_log()
+    access = _access()
     try:
-        storage = open_store(arguments.store, _access())
+        storage = open_store(arguments.store, access)
     except StorageError as error:
         _say(f"zenctl: {error}")
         return NO_RESULT
+    sources = access.get(SOURCES, {})
     if arguments.work:
-        return run(storage, arguments.job_id, Path(arguments.work), arguments.root)
+        return run(storage, arguments.job_id, Path(arguments.work), arguments.root, sources)
     with tempfile.TemporaryDirectory(prefix="zenctl-job-") as work:
-        return run(storage, arguments.job_id, Path(work), arguments.root)
+        return run(storage, arguments.job_id, Path(work), arguments.root, sources)
 
 
 def _access() -> Mapping[str, Any]:
@@ -109,10 +119,16 @@ def _access() -> Mapping[str, Any]:
     return json.loads(os.environ.pop(ACCESS, "{}"))  # type: ignore[no-any-return]
 
 
-def run(storage: Storage, job_id: str, work: Path, root: Path = Path()) -> int:
+def run(
+    storage: Storage,
+    job_id: str,
+    work: Path,
+    root: Path = Path(),
+    sources: Optional[Mapping[str, Mapping[str, Any]]] = None,
+) -> int:
     """Run one job in the folder `work`. A job that has a result already is not run again.
 
-    Relative paths of its secrets start at `root`.
+    Relative paths of its secrets start at `root`. `sources` says how to reach the buckets of its source, by URI.
     """
     started = time.time()
     before = _earlier(storage, job_id)
@@ -128,18 +144,28 @@ def run(storage: Storage, job_id: str, work: Path, root: Path = Path()) -> int:
         _say(f"zenctl: {error}")
         result = JobResult(job_id, error=JobError("internal", str(error)), started=started, ended=time.time())
         return _write(storage, result)
-    return _write(storage, _Run(storage, spec, folders, started, root).result())
+    return _write(storage, _Run(storage, spec, folders, started, root, sources or {}).result())
 
 
 class _Run:
     """One run of one order."""
 
-    def __init__(self, storage: Storage, spec: JobSpec, folders: Folders, started: float, root: Path) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        spec: JobSpec,
+        folders: Folders,
+        started: float,
+        root: Path,
+        sources: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         self._storage = storage
         self._spec = spec
         self._folders = folders
         self._started = started
         self._root = root
+        self._sources = sources
+        self._fetched: Optional[Fetched] = None
         self._secrets: Mapping[str, str] = {}
         self._warned = Warned()
         self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job")
@@ -200,6 +226,7 @@ class _Run:
         try:
             function = code.load(spec.entry, self._folders.code)
             if spec.entry.arguments == "job":
+                spec = self._with_files(spec)
                 memory = StoreMemory(self._storage, spec.notes)
                 job = calling.make_job(spec, inputs, writers, self._folders.scratch, memory)
                 calling.call_job(function, spec, job, writers)
@@ -209,6 +236,18 @@ class _Run:
             # sys.exit() at the end of a step means what it says: done. What it left unwritten is seen afterwards.
             if error.code not in (None, 0):
                 raise
+
+    def _with_files(self, spec: JobSpec) -> JobSpec:
+        """The order with what lies in buckets fetched: of the versions that plan saw, which is then all to expect."""
+        if not buckets(spec.locations):
+            return spec
+        from zenctl.runner.objects import fetch_objects
+
+        folder = self._folders.scratch / OBJECTS
+        self._fetched = fetch_objects(
+            spec.locations, lambda uri: open_store(uri, self._sources.get(uri)), folder, progress
+        )
+        return replace(spec, locations=self._fetched.locations, expect={})
 
     def _progress(self) -> Optional[ProgressFile]:
         storage = self._storage
@@ -227,7 +266,10 @@ class _Run:
 
     def _redacted(self, error: JobError) -> Dict[str, str]:
         values = list(self._secrets.values())
-        return {name: redact(getattr(error, name), values) for name in ("message", "traceback", "hint")}
+        texts = {name: redact(getattr(error, name), values) for name in ("message", "traceback", "hint")}
+        if self._fetched is None:
+            return texts
+        return {name: self._fetched.told(text) for name, text in {**texts, "file": error.file}.items()}
 
     def _expire(self, interrupted: Interrupted) -> None:
         """Called from a thread when the code does not heed its time limit."""

@@ -1,6 +1,6 @@
 """How block types describe themselves: attributes, inputs, outputs and the code behind them. Imports no other layer."""
 
-from zenctl.schema.block import BlockModel, SourceModel, attribute
+from zenctl.schema.block import BlockModel, RowsModel, SourceModel, attribute
 from zenctl.schema.references import ArtifactRef, BackendRef, Unknown
 from zenctl.schema.types import (
     BackendType,
@@ -13,6 +13,7 @@ from zenctl.schema.types import (
     SourceState,
     StepType,
     StoreType,
+    snapshot_outputs,
 )
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "InputDecl",
     "OutputDecl",
     "ProviderSchema",
+    "RowsModel",
     "SourceCache",
     "SourceModel",
     "SourceState",
@@ -32,4 +34,5 @@ __all__ = [
     "StoreType",
     "Unknown",
     "attribute",
+    "snapshot_outputs",
 ]

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.fields import FieldInfo
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 _BUILDING = threading.RLock()
+
+FINGERPRINT = "x-fingerprint"
+"""The key under which a field says whether it is part of the fingerprint: true (default), false, or UNLESS_DEFAULT."""
+UNLESS_DEFAULT = "unless default"
 
 
 class BlockModel(BaseModel):
@@ -46,7 +53,7 @@ class SourceModel(BlockModel):
         "",
         description="An older snapshot to stay with, whatever the source holds now: the beginning of its digest (6 "
         "digits at least), or the serial of the apply that took it. Without it, the source as it is.",
-        json_schema_extra={"x-fingerprint": False},
+        json_schema_extra={FINGERPRINT: False},
     )
     compression: Literal["none", "gzip", "zstd"] = Field(
         "none",
@@ -55,9 +62,46 @@ class SourceModel(BlockModel):
     )
 
     @property
+    def in_bucket(self) -> bool:
+        """Whether its `path` names objects of a bucket instead of files of this machine."""
+        return "://" in str(getattr(self, "path", ""))
+
+    @property
     def asks(self) -> str:
         """Who is asked what, with whose credentials, where that is a server; told to people. It holds no secret."""
         return ""
+
+
+class RowsModel(SourceModel):
+    """Base of the model of a datasource whose rows can be bad one by one. (The defaults count for no fingerprint.)"""
+
+    bad_rows: Literal["fail", "skip", "quarantine"] = Field(
+        "fail",
+        description="What becomes of rows that cannot be read, or hold a value that does not have its column's "
+        "declared type. fail: the snapshot fails at the first one. skip: they are left out, and counted in a warning. "
+        "quarantine: they are kept besides in the output `quarantine`, JSON lines of file, line, reason and text.",
+        json_schema_extra={FINGERPRINT: UNLESS_DEFAULT},
+    )
+    max_bad_rows: int | float | None = Field(
+        None,
+        description="How many rows may be left out before the snapshot fails after all: a number of rows or, below 1, "
+        "a share of all rows (0.01). Default: any number, as long as one row is left.",
+        json_schema_extra={FINGERPRINT: UNLESS_DEFAULT},
+        ge=0,
+    )
+
+    @field_validator("max_bad_rows")
+    @classmethod
+    def _count_or_share(cls, most: int | float | None) -> int | float | None:
+        if most is not None and most >= 1 and most != int(most):
+            raise ValueError("max_bad_rows is a whole number of rows, or a share of them below 1")
+        return most
+
+    @model_validator(mode="after")
+    def _limit_of_something(self) -> Self:
+        if self.max_bad_rows is not None and self.bad_rows == "fail":
+            raise ValueError('max_bad_rows is for rows that are left out: give bad_rows = "skip" or "quarantine", too')
+        return self
 
 
 def attribute(
@@ -75,7 +119,7 @@ def attribute(
     `sensitive=True` marks a secret, which is never shown, whatever value it is given. `exclusive=True` marks what only
     one live endpoint can have at a time (a port): another takes it after it is given up. The default stands for none.
     """
-    extra: dict[str, Any] = {"x-fingerprint": fingerprint}
+    extra: dict[str, Any] = {FINGERPRINT: fingerprint}
     extra |= {name: True for name, on in (("x-sensitive", sensitive), ("x-exclusive", exclusive)) if on}
     return Field(default, description=description, json_schema_extra=extra, **constraints)
 
@@ -95,14 +139,19 @@ def _declared(info: FieldInfo, name: str) -> bool:
 
 
 def is_fingerprinted(info: FieldInfo) -> bool:
-    """Whether an attribute is part of the fingerprint."""
-    return not (isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("x-fingerprint") is False)
+    """Whether an attribute is part of the fingerprint, be it only with another value than its default."""
+    return not (isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get(FINGERPRINT) is False)
 
 
 def fingerprinted(model: BlockModel) -> dict[str, Any]:
-    """The attributes that are part of the fingerprint, as plain data; defaults included, so that they are pinned."""
+    """The attributes that are part of the fingerprint, as plain data; defaults included, so that they are pinned.
+
+    Left out while they have their default are those that came to be later (`UNLESS_DEFAULT`): what is recorded without
+    them stands.
+    """
     data = model.model_dump(mode="python")
     for name, info in type(model).model_fields.items():
-        if not is_fingerprinted(info):
+        later = isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get(FINGERPRINT) == UNLESS_DEFAULT
+        if not is_fingerprinted(info) or (later and data[name] == info.default):
             del data[name]
     return data

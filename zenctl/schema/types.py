@@ -57,6 +57,14 @@ class StepType:
     mlmd_type: str = "Process"
 
 
+def snapshot_outputs(attributes: Mapping[str, Any]) -> Mapping[str, OutputDecl]:
+    """The outputs of a datasource: the snapshot and, if rows can go there, `quarantine`."""
+    outputs = {"data": OutputDecl("Dataset", "the snapshot")}
+    if attributes.get("bad_rows") == "quarantine":
+        outputs["quarantine"] = OutputDecl("Anomalies", "bad_rows.jsonl: the rows that were left out, and why")
+    return outputs
+
+
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """A datasource as it is now, seen without parsing it.
@@ -87,6 +95,14 @@ class SourceCache(Protocol):
         """Remember plain JSON facts about the file as it is now."""
         ...
 
+    def get_object(self, uri: str, version: str) -> Mapping[str, Any] | None:
+        """What was put for this version of an object of a bucket, or None."""
+        ...
+
+    def put_object(self, uri: str, version: str, facts: Mapping[str, Any]) -> None:
+        """Remember plain JSON facts about this version of an object."""
+        ...
+
     def keep_rows(self, digest: str, form: str, rows: bytes) -> None:
         """Remember the rows of a source by its digest: 8 bytes of digest and 4 of length each, sorted."""
         ...
@@ -96,11 +112,23 @@ Observe = Callable[[BlockModel, Path, SourceCache], SourceState]
 """From the decoded block, the configuration's folder and a cache; raises DiagnosticError if it cannot be read."""
 
 
+Buckets = Callable[[str], Any]
+"""Opens the bucket at `gs://NAME` or `s3://NAME`: a `zenctl.jobs.stores.objects.ObjectStorage`. DiagnosticError."""
+
+ObserveObjects = Callable[[BlockModel, Buckets, SourceCache], SourceState]
+"""The same of a block whose `path` is in a bucket: what the store says of its objects, which are not read as a whole.
+
+Locations are `zenctl.jobs.objects.RemoteObject`s: the job finds files in their place.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class DatasourceType:
     """A datasource type. `observe` names an `Observe` function, light enough for plan.
 
-    `implementation` is a function of one `zenctl.sdk.Job` that writes the snapshot as its output `data`.
+    `observe_objects` names an `ObserveObjects` function; a type without one reads nothing in buckets.
+    `implementation` is a function of one `zenctl.sdk.Job` that writes the snapshot as its output `data`, and, where the
+    model is a `RowsModel` that says so, `quarantine`.
     """
 
     name: str
@@ -111,6 +139,7 @@ class DatasourceType:
     version: int = 1
     distributions: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    observe_objects: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Protocol
+from typing import Iterable, List, Protocol
 
 
 class Memory(Protocol):
@@ -10,6 +10,10 @@ class Memory(Protocol):
 
     def recall(self, key: str) -> List[bytes]:
         """The newest few notes that were kept under this key (`Output.keep_note`), newest first."""
+        ...
+
+    def expect(self, digests: Iterable[str]) -> None:
+        """Say for which files `holds` is going to be asked: where the store is far, it looks for many at a time."""
         ...
 
     def holds(self, sha256: str, size: int) -> bool:
@@ -22,6 +26,9 @@ class NoMemory:
 
     def recall(self, key: str) -> List[bytes]:  # noqa: ARG002 - the protocol's signature
         return []
+
+    def expect(self, digests: Iterable[str]) -> None:
+        """Nothing is looked for."""
 
     def holds(self, sha256: str, size: int) -> bool:  # noqa: ARG002 - the protocol's signature
         return False

@@ -57,9 +57,9 @@ def test_what_a_job_elsewhere_is_told_holds_no_credentials(monkeypatch: pytest.M
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     provider = AwsProvider()
-    storage = provider.storage("s3", {"bucket": "b", "region": "eu-west-1", "retry_seconds": 7})
+    storage = provider.storage("s3", {"bucket": "b", "region": "eu-west-1", "retry_seconds": 7, "timeout_seconds": 9})
     assert isinstance(storage, Distant)
-    assert storage.access(False) == {"region": "eu-west-1", "retry_seconds": 7}
+    assert storage.access(False) == {"region": "eu-west-1", "retry_seconds": 7, "timeout_seconds": 9}
     local = storage.access(True)
     provider.close()
     assert (local["key_id"], local["secret"]) == ("key", "secret")
@@ -70,4 +70,5 @@ def test_an_emulator_of_google_gets_no_credentials(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:9")
     storage = GcpProvider().storage("gcs", {"bucket": "b"})
     assert isinstance(storage, Distant)
-    assert storage.access(True) == {"endpoint": "http://127.0.0.1:9", "anonymous": True, "retry_seconds": 60.0}
+    told = {"retry_seconds": 60.0, "timeout_seconds": 30.0}
+    assert storage.access(True) == {**told, "endpoint": "http://127.0.0.1:9", "anonymous": True}

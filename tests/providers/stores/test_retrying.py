@@ -48,3 +48,8 @@ def test_what_cannot_pass_is_not_repeated(kind: str) -> None:
     with pytest.raises(StorageError):
         Retrying(clock=clock, sleep=clock.sleep)(failing(1, kind))
     assert clock.pauses == []
+
+
+def test_a_call_may_fail_any_number_of_times() -> None:
+    clock = Clock()
+    assert Retrying(1e9, clock=clock, sleep=clock.sleep)(failing(1100)) == "done"

@@ -12,10 +12,13 @@ import psutil
 import pytest
 
 from tests.emulators import Emulator, fake_gcs, moto
-from zenctl.jobs.artifacts import fetch_tree, store_folder
+from tests.fakes.gcs import serving
+from zenctl.digests import sha256_text
+from zenctl.jobs.artifacts import blob_path, fetch_tree, store_folder
 from zenctl.jobs.storage import Storage
 from zenctl.jobs.stores.opening import open_store
 from zenctl.provider.registry import discover
+from zenctl.runner.memory import StoreMemory
 
 pytestmark = pytest.mark.benchmark
 
@@ -128,3 +131,30 @@ def test_many_small_objects(server: Emulator, tmp_path: Path, monkeypatch: pytes
             lambda: fetch_tree(storage, digest, tmp_path / "fetched"),  # noqa: B023
         )
         assert len(list((tmp_path / "fetched").iterdir())) == SMALL
+
+
+KNOWN = 400
+LATENCY = 0.05
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["one by one", "told before"])
+def test_known_shards_are_looked_for(told: bool) -> None:
+    """What a snapshot that starts from an earlier one asks of a bucket that takes a while to answer."""
+    digests = [sha256_text(str(number)) for number in range(KNOWN)]
+    with serving() as running:
+        bucket = running.fake.bucket()
+        for digest in digests:
+            running.fake.insert(bucket, {"name": blob_path(digest)}, {}, b"shard")
+        running.fake.latency = LATENCY
+        memory = StoreMemory(open_store(f"gs://{bucket}", {"endpoint": running.endpoint, "anonymous": True}), {})
+        began, cpu = time.monotonic(), time.process_time()
+        if told:
+            memory.expect(digests)
+        assert all(memory.holds(digest, 5) for digest in digests)
+        wall, cpu = time.monotonic() - began, time.process_time() - cpu
+        requests = len(running.fake.seen)
+    way = "told before" if told else "one by one"
+    print(
+        f"{KNOWN} known shards, {LATENCY * 1000:.0f} ms away, {way}: {requests} requests, {wall:.1f} s, CPU {cpu:.1f} s"
+    )
+    assert requests == KNOWN

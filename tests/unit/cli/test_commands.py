@@ -50,6 +50,7 @@ COMMANDS = [
     "output",
     "state list",
     "state show",
+    "state get",
     "state diff",
     "state export",
     "state pull",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from zenctl.cli.terminal import Terminal
 from zenctl.cli.views import editing, garbage, verification
 from zenctl.cli.views.diagnostics import Sources
+from zenctl.cli.views.reading import Reading
 from zenctl.cli.views.state import artifact_text
 from zenctl.cli.views.style import PLAIN
 from zenctl.diagnostics import error
@@ -52,7 +53,7 @@ def test_verified_for_programs() -> None:
 def test_a_pipe_hears_every_ten_seconds_and_a_terminal_sees_a_bar() -> None:
     out, now = io.StringIO(), [0.0]
     terminal = Terminal(out, io.StringIO(), io.StringIO())
-    with verification.Reading(terminal, lambda: now[0]) as reading:
+    with Reading(terminal, "Verifying", lambda: now[0]) as reading:
         for seconds, done in ((5.0, 1), (10.0, 50_000_000), (12.0, 60_000_000), (20.0, 90_000_000)):
             now[0] = seconds
             reading(Progress(done, 100_000_000))
@@ -61,7 +62,7 @@ def test_a_pipe_hears_every_ten_seconds_and_a_terminal_sees_a_bar() -> None:
         "Verifying: 90.0 MB of 100.0 MB, 4.5 MB/s",
     ]
     drawn = Screen()
-    with verification.Reading(replace(terminal, out=drawn, live=True, width=100)) as reading:
+    with Reading(replace(terminal, out=drawn, live=True, width=100), "Verifying") as reading:
         reading(Progress(100_000_000, 100_000_000))
     assert "100.0/100.0 MB" in drawn.getvalue()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -72,6 +73,16 @@ def test_what_cannot_be_pinned_says_why(version: str, code: str, says: str, stor
     [diagnostic] = caught.value.diagnostics
     assert diagnostic.code == code
     assert says in diagnostic.detail
+
+
+def test_what_is_recorded_as_deleted_cannot_be_pinned_although_its_files_are_there_yet(storage: FakeStorage) -> None:
+    whole = snapshot(5, WHOLE)
+    deleted = replace(whole, outputs={"data": replace(whole.outputs["data"], deleted=True)})
+    with pytest.raises(DiagnosticError) as caught:
+        find_snapshot(wanted("5"), [deleted, *HISTORY[1:3]], storage)
+    [diagnostic] = caught.value.diagnostics
+    assert diagnostic.code == "version_deleted"
+    assert diagnostic.detail.startswith("`zenctl state gc` has freed it.")
 
 
 def test_nothing_recorded_yet(storage: FakeStorage) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
+from tests.measuring import PATIENCE
 from zenctl.digests import sha256_bytes, sha256_text
 from zenctl.jobs.artifacts import NOTES, blob_path, check_tree, note_path
 from zenctl.jobs.result import OutputResult
 from zenctl.jobs.spec import Entry, JobSpec, OutputSpec
-from zenctl.jobs.storage import FolderStorage, StorageError
+from zenctl.jobs.storage import FolderStorage, ObjectInfo, StorageError
 from zenctl.runner.memory import StoreMemory
 
 from .conftest import RunnerBench
@@ -85,3 +89,49 @@ def test_a_store_that_refuses_is_an_empty_one(bench: RunnerBench, monkeypatch: p
     monkeypatch.setattr(FolderStorage, "stat", refuse)
     memory = StoreMemory(bench.storage, notes)
     assert (memory.recall(KEY), memory.holds(sha256_text("a"), 1)) == ([], False)
+
+
+@dataclass
+class Far(FolderStorage):
+    """A store that is asked for four objects at a time: it answers once all four are there."""
+
+    root: Any
+    asked: list[str] = field(default_factory=list)
+    refuses: bool = False
+    workers: int = 4
+    together: threading.Barrier = field(default_factory=lambda: threading.Barrier(4))
+
+    def access(self, credentials: bool) -> Mapping[str, Any]:
+        return {}
+
+    def stat(self, path: str) -> ObjectInfo | None:
+        self.asked.append(path)
+        if self.refuses:
+            raise StorageError("TRANSIENT", "it is away")
+        self.together.wait(PATIENCE)
+        return super().stat(path)
+
+
+def test_a_distant_store_is_asked_for_many_files_at_a_time_and_for_each_once(bench: RunnerBench) -> None:
+    digests = [sha256_text(str(number)) for number in range(12)]
+    for digest in digests[::2]:
+        bench.storage.put(blob_path(digest), b"12345")
+    far = Far(bench.storage.root)
+    memory = StoreMemory(far, {})
+    memory.expect(digests[:8])
+    memory.expect(digests)
+    assert sorted(far.asked) == sorted(map(blob_path, digests))
+    assert [memory.holds(digest, 5) for digest in digests] == [True, False] * 6
+    assert not memory.holds(digests[0], 6)
+    assert len(far.asked) == 12
+
+
+def test_a_distant_store_that_is_away_is_not_asked_for_one_file_after_the_other(bench: RunnerBench) -> None:
+    far = Far(bench.storage.root, refuses=True)
+    memory = StoreMemory(far, {})
+    digests = [sha256_text(str(number)) for number in range(1000)]
+    memory.expect(digests[:8])
+    asked = len(far.asked)
+    memory.expect(digests)
+    assert not any(memory.holds(digest, 5) for digest in digests)
+    assert len(far.asked) == asked

@@ -78,6 +78,23 @@ def lineage_arguments(what: str, json: bool, format: str, found: list[Diagnostic
     return LineageArguments(what, json, format)
 
 
+@dataclass(frozen=True, slots=True)
+class GetArguments:
+    """Of `zenctl state get`; `folder` and `output` are empty where the user leaves the choice."""
+
+    what: str
+    folder: str = ""
+    output: str = ""
+
+
+def get_arguments(what: str, folder: str, output: str, found: list[Diagnostic]) -> GetArguments:
+    """Check the words of `state get`."""
+    if not what:
+        detail = "For example: zenctl state get step.train.penguins.model\n`zenctl state list` lists the addresses."
+        found.append(values.missing("What to copy", detail))
+    return GetArguments(what, folder, output)
+
+
 def show_arguments(
     file: Path | None, json: bool, markdown: bool, diff_code: bool, found: list[Diagnostic]
 ) -> ShowArguments:

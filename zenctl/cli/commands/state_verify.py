@@ -71,6 +71,7 @@ def state_verify(
 def run(run: Invocation, given: VerifyArguments) -> int:
     """Verify; gives the exit code."""
     from zenctl.cli.views import verification as view
+    from zenctl.cli.views.reading import Reading
     from zenctl.engine.verifying import VerifyScope, verify_state
 
     scope = VerifyScope(given.addresses, given.all_workspaces, given.everything, given.remove_corrupt)
@@ -80,7 +81,7 @@ def run(run: Invocation, given: VerifyArguments) -> int:
         run.terminal.write(jsonlib.dumps(document, indent=2, ensure_ascii=False))
         code = exits.exit_code(outcome.diagnostics)
     else:
-        with view.Reading(run.terminal) as reading:
+        with Reading(run.terminal, "Verifying") as reading:
             outcome = verify_state(run.inputs(), scope, reading)
         code = run.report(outcome.diagnostics, outcome.sources)
         if outcome.verified is not None:

@@ -11,6 +11,7 @@ from zenctl.cli.terminal import Terminal
 from zenctl.cli.views.style import Style, columns, plural, printable
 from zenctl.diagnostics import Diagnostic, Severity, SourceRange
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.steps.data.unpacking import packing
 
 MAX_SOURCE_BYTES = 4_000_000
 """Largest file that is read to show one of its lines."""
@@ -29,7 +30,10 @@ class Sources:
             try:
                 path = self._root / filename
                 if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
-                    self._texts[filename] = path.read_text(encoding="utf-8", errors="replace")
+                    data = path.read_bytes()
+                    # Of a file that is packed, lines are those of what is in it.
+                    if not packing(data):
+                        self._texts[filename] = data.decode("utf-8", errors="replace").replace("\r\n", "\n")
             except (OSError, ValueError):
                 return None
         return self._texts.get(filename)

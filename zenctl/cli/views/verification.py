@@ -1,55 +1,17 @@
-"""Shows how far a full check of artifacts is, and what it found, as text and as JSON."""
+"""Shows what a full check of artifacts found, as text and as JSON."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from zenctl.cli.terminal import Terminal
 from zenctl.cli.views.diagnostics import Sources
-from zenctl.cli.views.progress import HEARTBEAT_SECONDS
 from zenctl.cli.views.style import Style, duration, plural, printable, short_digest, size
 from zenctl.plans.planjson import diagnostic_json
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
-
-    from zenctl.engine.verifying import Fault, Progress, Verified, VerifyOutcome
+    from zenctl.engine.verifying import Fault, Verified, VerifyOutcome
 
 _NAMES_SHOWN = 3
-
-
-class Reading:
-    """Follows the reading: a bar with bytes, speed and time left on a terminal, else a line every ten seconds."""
-
-    def __init__(self, terminal: Terminal, clock: Callable[[], float] = time.monotonic) -> None:
-        self._terminal = terminal
-        self._clock = clock
-        self._began = self._spoken = clock()
-        self._bar: Bar | None = _bar(terminal) if terminal.live else None
-        self._task = self._bar.add_task("Verifying", total=None) if self._bar is not None else None
-
-    def __enter__(self) -> Reading:
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def __call__(self, progress: Progress) -> None:
-        """Take how far it is; from one thread at a time."""
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=progress.done, total=progress.total or None)
-            return
-        now = self._clock()
-        if now - self._spoken >= HEARTBEAT_SECONDS:
-            self._spoken = now
-            speed = f"{size(progress.done / (now - self._began))}/s"
-            self._terminal.write(f"Verifying: {size(progress.done)} of {size(progress.total)}, {speed}")
-            self._terminal.out.flush()
 
 
 def verified_lines(verified: Verified, style: Style) -> list[str]:
@@ -124,13 +86,3 @@ def _fault_document(fault: Fault) -> dict[str, Any]:
         "expected": {"bytes": fault.expected_size, "sha256": fault.expected_digest},
         "found": {"bytes": fault.found_size, "sha256": fault.found_digest} if fault.kind != "missing" else None,
     }
-
-
-def _bar(terminal: Terminal) -> Bar:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    width = None if terminal.out.isatty() else terminal.width
-    console = Console(file=terminal.out, no_color=not terminal.style.colour, highlight=False, width=width)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)

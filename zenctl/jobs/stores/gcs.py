@@ -8,15 +8,17 @@ import json
 import re
 import uuid
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
 from zenctl.jobs.storage import StorageError
-from zenctl.jobs.stores.http import Answer, Cut, HttpClient
+from zenctl.jobs.stores.checksums import google_checksum
+from zenctl.jobs.stores.http import Answer, HttpClient
 from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
+from zenctl.jobs.stores.reading import Reading
 from zenctl.jobs.stores.refusals import google_refusal, no_google_bucket
 from zenctl.jobs.stores.retrying import Retrying
-from zenctl.jobs.stores.sources import Slice, Source
+from zenctl.jobs.stores.sources import TIMEOUT, Slice, Source
 
 ENDPOINT = "https://storage.googleapis.com"
 
@@ -26,6 +28,9 @@ SMALL = 8 << 20
 CHUNK = 16 << 20
 """Bytes of such an upload that one request sends: a multiple of 256 KiB."""
 
+LISTED = "name,size,updated,generation,md5Hash,crc32c"
+"""What is asked of an object."""
+
 SESSIONS = 3
 """Uploads to begin before one that the store keeps forgetting is given up."""
 
@@ -34,11 +39,17 @@ class GcsBucket:
     """A bucket of Google Cloud Storage. `token` gives an access token, None where none is wanted (an emulator)."""
 
     def __init__(
-        self, bucket: str, *, endpoint: str = ENDPOINT, token: Optional[Callable[[], str]], retry: Retrying
+        self,
+        bucket: str,
+        *,
+        endpoint: str = ENDPOINT,
+        token: Optional[Callable[[], str]],
+        retry: Retrying,
+        timeout: float = TIMEOUT,
     ) -> None:
         self.bucket = bucket
         self.retry = retry
-        self._client = HttpClient(endpoint)
+        self._client = HttpClient(endpoint, timeout=timeout)
         self._token = token
         self._objects = f"/storage/v1/b/{quote(bucket, safe='')}/o"
 
@@ -50,11 +61,29 @@ class GcsBucket:
         return {}
 
     def read(self, key: str, start: int, length: int, version: str) -> Piece:
-        reading = _Reading(self, key, start, length, version)
-        return self.retry(reading.go_on)
+        return self.retry(Reading(self, key, start, length, version).go_on)
+
+    def send_read(self, key: str, span: str, version: str) -> Answer:
+        """See `reading.Ranged`."""
+        query = {"alt": "media", **({"generation": version} if version else {})}
+        # Else what is stored with `Content-Encoding: gzip` is unpacked on the way, and ranges are not heeded.
+        headers = {"Accept-Encoding": "gzip", **({"Range": span} if span else {})}
+        answer = self.send("GET", self.object_target(key, query), headers)
+        if answer.status not in (200, 206, 416):
+            raise self.refused(answer, answer.read())
+        return answer
+
+    def version_of(self, answer: Answer) -> str:
+        """See `reading.Ranged`: its generation."""
+        return answer.header("x-goog-generation")
+
+    def checksum_of(self, answer: Answer) -> Optional[Checksum]:
+        """See `reading.Ranged`: its MD5, which composite objects do not have."""
+        md5 = re.search(r"md5=([A-Za-z0-9+/=]+)", answer.header("x-goog-hash"))
+        return Checksum("MD5", hashlib.md5(usedforsecurity=False), base64.b64decode(md5[1])) if md5 else None
 
     def head(self, key: str) -> Optional[Found]:
-        answer = self.call("GET", self.object_target(key, {"fields": "name,size,updated"}))
+        answer = self.call("GET", self.object_target(key, {"fields": LISTED}))
         if answer is None:
             return None
         return _found(json.loads(answer))
@@ -65,7 +94,7 @@ class GcsBucket:
         return upload(self, key, source, size, mark, overwrite=overwrite)
 
     def pages(self, prefix: str, most: int) -> Iterator[Sequence[Found]]:
-        query = {"prefix": prefix, "maxResults": str(most), "fields": "nextPageToken,items(name,size,updated)"}
+        query = {"prefix": prefix, "maxResults": str(most), "fields": f"nextPageToken,items({LISTED})"}
         while True:
             answer = self.call("GET", f"{self._objects}?{urlencode(query)}")
             if answer is None:
@@ -118,59 +147,10 @@ class GcsBucket:
         return google_refusal(self.bucket, self._client.host, answer.status, reason, said, after)
 
 
-class _Reading:
-    """One piece on its way: what was cut off goes on where it stopped, in the same version of the object."""
-
-    def __init__(self, bucket: GcsBucket, key: str, start: int, length: int, version: str) -> None:
-        self._bucket = bucket
-        self._key = key
-        self._start = start
-        self._length = length
-        self._version = version
-        self._parts: List[bytes] = []
-        self._got = 0
-        self._checksum: Optional[Checksum] = None
-        self._size = 0
-
-    def go_on(self) -> Piece:
-        query = {"alt": "media", **({"generation": self._version} if self._version else {})}
-        at = self._start + self._got
-        # The beginning is asked for without a range, which an empty object could not satisfy.
-        headers = {"Range": f"bytes={at}-{self._start + self._length - 1}"} if at or self._version else {}
-        answer = self._bucket.send("GET", self._bucket.object_target(self._key, query), headers)
-        if answer.status == 416:
-            answer.read()
-            return Piece(b"", self._start, self._version)
-        if answer.status not in (200, 206):
-            raise self._bucket.refused(answer, answer.read())
-        if answer.status == 200 and at:
-            answer.close()
-            raise StorageError("INVALID", f"{self._bucket.uri} does not heed ranges")
-        self._learn(answer, at)
-        try:
-            self._take(answer.read(self._length - self._got))
-        except Cut as error:
-            self._take(error.got)
-            raise
-        answer.close()
-        return Piece(b"".join(self._parts), self._size, self._version, self._checksum)
-
-    def _learn(self, answer: Answer, at: int) -> None:
-        whole = re.fullmatch(r"bytes \d+-\d+/(\d+)", answer.header("Content-Range"))
-        self._size = int(whole[1]) if whole else at + (answer.length or 0)
-        self._version = self._version or answer.header("x-goog-generation")
-        md5 = re.search(r"md5=([A-Za-z0-9+/=]+)", answer.header("x-goog-hash"))
-        # What comes in one piece is compared; larger objects are files, whose names are their digests.
-        if self._checksum is None and md5 and not at and self._size <= self._length:
-            self._checksum = Checksum("MD5", hashlib.md5(usedforsecurity=False), base64.b64decode(md5[1]))
-
-    def _take(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._got += len(data)
-
-
 def _found(item: Mapping[str, Any]) -> Found:
-    return Found(str(item["name"]), int(item.get("size", 0)), unix_time(str(item.get("updated", ""))))
+    checksum = google_checksum(str(item.get("md5Hash", "")), str(item.get("crc32c", "")))
+    updated = unix_time(str(item.get("updated", "")))
+    return Found(str(item["name"]), int(item.get("size", 0)), updated, str(item.get("generation", "")), checksum)
 
 
 def unix_time(text: str) -> float:

@@ -12,6 +12,7 @@ from typing import Dict, List, Mapping, Optional
 from urllib.parse import urlsplit
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.refusals import silent, timed_out
 from zenctl.jobs.stores.sources import BLOCK, REACH, TIMEOUT, Slice
 
 IDLE = 32
@@ -60,7 +61,7 @@ class Answer:
             raise Cut(b"".join([*parts, error.partial]), self._client.host) from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise Cut(b"".join(parts), self._client.host) from error
+            raise Cut(b"".join(parts), self._client.host, self._client.timeout if timed_out(error) else None) from error
         self.close()
         # What http.client reads in parts it does not check against the length.
         if wanted is not None and got < wanted and self._has_body():
@@ -78,10 +79,17 @@ class Answer:
 
 
 class Cut(StorageError):
-    """A connection broke in the midst of a body; `got` is what has come of it."""
+    """A connection broke in the midst of a body; `got` is what has come of it.
 
-    def __init__(self, got: bytes, host: str) -> None:
-        super().__init__("TRANSIENT", f"the connection to {host} broke off after {len(got):,} bytes")
+    With `silence` it did not break: for so many seconds nothing came.
+    """
+
+    def __init__(self, got: bytes, host: str, silence: Optional[float] = None) -> None:
+        if silence is None:
+            super().__init__("TRANSIENT", f"the connection to {host} broke off after {len(got):,} bytes", REACH)
+        else:
+            problem = silent(host, silence, len(got))
+            super().__init__(problem.kind, str(problem), problem.hint)
         self.got = got
 
 
@@ -99,7 +107,7 @@ class HttpClient:
         self.path = parts.path.rstrip("/")
         self._name = parts.hostname
         self._port = parts.port
-        self._timeout = timeout
+        self.timeout = timeout
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
 
     def send(self, method: str, target: str, headers: Mapping[str, str], body: Optional[Slice] = None) -> Answer:
@@ -110,8 +118,12 @@ class HttpClient:
             try:
                 return self._exchange(connection, method, target, headers, body)
             except (http.client.HTTPException, ConnectionError):
+                # The server has closed it since it was last used, which says nothing of the server.
                 connection.close()
-            except (OSError, StorageError):
+            except OSError as error:
+                connection.close()
+                raise self._unreachable(error) from error
+            except StorageError:
                 connection.close()
                 raise
         connection = self._connect()
@@ -170,8 +182,8 @@ class HttpClient:
 
     def _connection(self, name: str, port: Optional[int]) -> http.client.HTTPConnection:
         if self._tls is not None:
-            return http.client.HTTPSConnection(name, port, timeout=self._timeout, context=self._tls)
-        return http.client.HTTPConnection(name, port, timeout=self._timeout)
+            return http.client.HTTPSConnection(name, port, timeout=self.timeout, context=self._tls)
+        return http.client.HTTPConnection(name, port, timeout=self.timeout)
 
     def _unreachable(self, error: Exception) -> StorageError:
         if isinstance(error, ssl.SSLCertVerificationError):
@@ -179,7 +191,7 @@ class HttpClient:
             return StorageError("INVALID", message, "Check the endpoint, the clock and the machine's certificates.")
         if isinstance(error, socket.gaierror):
             return StorageError("TRANSIENT", f"{self.host} cannot be found: {error.strerror}", REACH)
-        if isinstance(error, (TimeoutError, socket.timeout)):
-            return StorageError("TRANSIENT", f"{self.host} did not answer within {self._timeout:g} seconds", REACH)
+        if timed_out(error):
+            return silent(self.host, self.timeout)
         what = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return StorageError("TRANSIENT", f"{self.host} cannot be reached: {what}", REACH)

@@ -6,6 +6,7 @@ import hmac
 import io
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Deque, Iterator, Mapping, Optional, Protocol, Sequence, Union
 from urllib.parse import quote, unquote
@@ -65,11 +66,17 @@ class Piece:
 
 @dataclass(frozen=True)
 class Found:
-    """One object as the bucket lists it."""
+    """One object as the bucket lists it. `version` is what `Bucket.read` takes: it changes with each write.
+
+    `checksum` names the content, wherever it lies, by what the store says of it: `md5:HEX`, else `crc32c:BASE64`, else
+    `etag:TAG`, which tells contents apart, too. Of what S3 encrypts with a key of KMS, `md5` is such a tag as well.
+    """
 
     key: str
     size: int
     modified: float
+    version: str = ""
+    checksum: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,11 @@ class ObjectStorage:
         return WORKERS
 
     @property
+    def bucket(self) -> Bucket:
+        """The bucket itself, whatever the prefix."""
+        return self._bucket
+
+    @property
     def uri(self) -> str:
         return f"{self._bucket.uri}/{self._prefix}" if self._prefix else self._bucket.uri
 
@@ -150,32 +162,39 @@ class ObjectStorage:
 
     def open(self, path: str, offset: int = 0) -> BinaryIO:
         key = self._key(path)
-        return io.BufferedReader(_Stream(self._bucket, key, offset), 1 << 17)
+        with _naming("reading", key):
+            return io.BufferedReader(_Stream(self._bucket, key, offset), 1 << 17)
 
     def put(self, path: str, source: Union[bytes, Path], *, overwrite: bool = False) -> bool:
         key = self._key(path)
         try:
             size = size_of(source)
-            if not overwrite and size >= LOOK_FIRST and self._bucket.head(key) is not None:
-                return False
-            # An answer that was lost must not let the same call, repeated, take its own object for another's.
-            return self._bucket.create(key, source, size, uuid.uuid4().hex, overwrite=overwrite)
+            with _naming("writing", key):
+                if not overwrite and size >= LOOK_FIRST and self._bucket.head(key) is not None:
+                    return False
+                # An answer that was lost must not let the same call, repeated, take its own object for another's.
+                return self._bucket.create(key, source, size, uuid.uuid4().hex, overwrite=overwrite)
         except OSError as error:
             kind = "NOT_FOUND" if isinstance(error, FileNotFoundError) else "INVALID"
             raise StorageError(kind, f"{path}: {error.strerror or error}") from error
 
     def stat(self, path: str) -> Optional[ObjectInfo]:
-        found = self._bucket.head(self._key(path))
+        key = self._key(path)
+        with _naming("looking at", key):
+            found = self._bucket.head(key)
         return None if found is None else ObjectInfo(path, found.size, found.modified)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         before = f"{self._prefix}/" if self._prefix else ""
-        for page in self._bucket.pages(before + prefix, self._page):
-            for found in page:
-                yield ObjectInfo(found.key[len(before) :], found.size, found.modified)
+        with _naming("listing", f"{before}{prefix}*"):
+            for page in self._bucket.pages(before + prefix, self._page):
+                for found in page:
+                    yield ObjectInfo(found.key[len(before) :], found.size, found.modified)
 
     def delete(self, path: str) -> None:
-        self._bucket.remove(self._key(path))
+        key = self._key(path)
+        with _naming("deleting", key):
+            self._bucket.remove(key)
 
     def _key(self, path: str) -> str:
         key = check_path(path)
@@ -203,14 +222,25 @@ class PartsStorage(ObjectStorage):
             super().delete(path)
 
 
+@contextmanager
+def _naming(doing: str, key: str) -> Iterator[None]:
+    """Let a store that fails say what it was asked to do."""
+    try:
+        yield
+    except StorageError as error:
+        if error.kind != "TRANSIENT":
+            raise
+        raise StorageError(error.kind, f"{error} when {doing} {key}", error.hint) from error
+
+
 class _Stream(io.RawIOBase):
     """An object's bytes from an offset on, piece by piece; of a big object, the next pieces are read meanwhile."""
 
-    def __init__(self, bucket: Bucket, key: str, offset: int) -> None:
+    def __init__(self, bucket: Bucket, key: str, offset: int, version: str = "") -> None:
         super().__init__()
         self._bucket = bucket
         self._key = key
-        first = bucket.read(key, offset, PIECE, "")
+        first = bucket.read(key, offset, PIECE, version)
         self._version = first.version
         self._checksum = first.checksum if offset == 0 else None
         self._next = offset + len(first.data)
@@ -226,7 +256,8 @@ class _Stream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if not self._piece and self._left:
-            piece = self._following()
+            with _naming("reading", self._key):
+                piece = self._following()
             self._left -= len(piece.data)
             self._take(piece)
         count = min(len(buffer), len(self._piece))
@@ -263,3 +294,8 @@ class _Stream(io.RawIOBase):
         if checksum is not None and not hmac.compare_digest(checksum.hasher.digest(), checksum.expected):
             message = f"{self._key}: what arrived differs from what {self._bucket.uri} holds ({checksum.name})"
             raise StorageError("TRANSIENT", message, "Try again; if it stays so, something on the way changes data.")
+
+
+def open_version(bucket: Bucket, key: str, version: str) -> BinaryIO:
+    """An object's bytes, of this version only. StorageError(NOT_FOUND) if it is not there, or no longer of it."""
+    return io.BufferedReader(_Stream(bucket, key, 0, version), 1 << 17)

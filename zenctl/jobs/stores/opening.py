@@ -11,10 +11,14 @@ from zenctl.jobs.storage import FolderStorage, Storage, StorageError
 ACCESS = "ZENCTL_STORE_ACCESS"
 """The variable in which a job is told, as one JSON object, how to reach its store. It may hold a token.
 
-For every store: `retry_seconds`, `renew` (where to ask for new credentials: `url`, `secret`). For `gs://`: `endpoint`,
-`token`, `ends` (Unix time), `anonymous`. For `s3://`: `endpoint`, `region`, `path_style`, `key_id`, `secret`, `token`,
-`ends`. Whatever is left out is found as on a machine of the provider: by its environment and its metadata server.
+For every store: `retry_seconds`, `timeout_seconds`, `renew` (where to ask for new credentials: `url`, `secret`). For
+`gs://`: `endpoint`, `token`, `ends` (Unix time), `anonymous`. For `s3://`: `endpoint`, `region`, `path_style`,
+`key_id`, `secret`, `token`, `ends`. Whatever is left out is found as on a machine of the provider: by its environment
+and its metadata server.
 """
+
+SOURCES = "sources"
+"""In the same object, for a job that reads a source in buckets: how to reach each of these, by its URI."""
 
 
 def open_store(place: str, told: Optional[Mapping[str, Any]] = None) -> Storage:
@@ -38,8 +42,10 @@ def _gcs(bucket: str, prefix: str, access: Mapping[str, Any]) -> Storage:
     from zenctl.jobs.stores.objects import ObjectStorage
     from zenctl.jobs.stores.renewal import renewal
     from zenctl.jobs.stores.retrying import PATIENCE, Retrying
+    from zenctl.jobs.stores.sources import TIMEOUT
 
     retry = Retrying(float(access.get("retry_seconds", PATIENCE)))
+    timeout = float(access.get("timeout_seconds", TIMEOUT))
     emulator = os.environ.get("STORAGE_EMULATOR_HOST", "")
     endpoint = str(access.get("endpoint") or emulator or ENDPOINT)
     token: Any = None
@@ -47,7 +53,7 @@ def _gcs(bucket: str, prefix: str, access: Mapping[str, Any]) -> Storage:
         token = GivenToken(str(access["token"]), float(access["ends"]), renewal(access))
     elif not access.get("anonymous") and not (emulator and endpoint == emulator):
         token = MetadataToken(retry)
-    return ObjectStorage(GcsBucket(bucket, endpoint=endpoint, token=token, retry=retry), prefix)
+    return ObjectStorage(GcsBucket(bucket, endpoint=endpoint, token=token, retry=retry, timeout=timeout), prefix)
 
 
 def _s3(bucket: str, prefix: str, access: Mapping[str, Any]) -> Storage:
@@ -56,6 +62,7 @@ def _s3(bucket: str, prefix: str, access: Mapping[str, Any]) -> Storage:
     from zenctl.jobs.stores.renewal import renewal
     from zenctl.jobs.stores.retrying import PATIENCE, Retrying
     from zenctl.jobs.stores.s3 import S3Bucket
+    from zenctl.jobs.stores.sources import TIMEOUT
 
     retry = Retrying(float(access.get("retry_seconds", PATIENCE)))
     region = access.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -67,5 +74,6 @@ def _s3(bucket: str, prefix: str, access: Mapping[str, Any]) -> Storage:
         path_style=access.get("path_style"),
         credentials=given(access, renewal(access)) if access.get("key_id") else of_machine(retry),
         retry=retry,
+        timeout=float(access.get("timeout_seconds", TIMEOUT)),
     )
     return PartsStorage(opened, opened, prefix)

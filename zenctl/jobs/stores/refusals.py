@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Optional
+
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.sources import REACH
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass by themselves."""
@@ -46,6 +50,24 @@ def passing(host: str, status: int, said: str, retry_after: str = "") -> Storage
     return StorageError("TRANSIENT", message, "Try again later.", retry_after=wait)
 
 
+def silent(host: str, seconds: float, got: Optional[int] = None) -> StorageError:
+    """The error of a server that said nothing for so long; in the midst of an answer if `got` bytes of it have come."""
+    what = "did not answer within" if got is None else f"sent {got:,} bytes, and then nothing for"
+    hint = f"{REACH} If it is only slow, set `timeout_seconds` of the artifact store higher."
+    return StorageError("TRANSIENT", f"{host} {what} {seconds:g} second{'' if seconds == 1 else 's'}", hint)
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether an error, or what it was raised from, is the end of the time that a server may be silent."""
+    found: Optional[BaseException] = error
+    while found is not None:
+        # Before Python 3.10 the second is no kind of the first.
+        if isinstance(found, (TimeoutError, socket.timeout)):
+            return True
+        found = found.__cause__ or found.__context__
+    return False
+
+
 def google_refusal(bucket: str, host: str, status: int, reason: str, said: str, retry_after: str = "") -> StorageError:
     """The error of a refusal by Google Cloud Storage, from its status, reason and message."""
     if status in PASSING or reason in ("rateLimitExceeded", "userRateLimitExceeded", "backendError"):
@@ -57,7 +79,7 @@ def google_refusal(bucket: str, host: str, status: int, reason: str, said: str, 
     if status == 403:
         hint = (
             f"Grant it: gcloud storage buckets add-iam-policy-binding gs://{bucket} "
-            "--member=MEMBER --role=roles/storage.objectUser"
+            "--member=MEMBER --role=roles/storage.objectUser (roles/storage.objectViewer is enough to read)"
         )
         return StorageError("UNAUTHORIZED", f"gs://{bucket} denies permission: {said or status}", hint)
     if status == 404 and NO_BUCKET in said.lower():
@@ -69,7 +91,7 @@ def google_refusal(bucket: str, host: str, status: int, reason: str, said: str, 
 
 def no_google_bucket(bucket: str) -> StorageError:
     """The error of a bucket that is missing, which must not be taken for an object that is."""
-    hint = f"Check `bucket`, or create it: gcloud storage buckets create gs://{bucket} --location=REGION"
+    hint = f"Check its name, or create it: gcloud storage buckets create gs://{bucket} --location=REGION"
     return StorageError("INVALID", f"the bucket gs://{bucket} does not exist", hint)
 
 
@@ -79,7 +101,7 @@ def amazon_refusal(bucket: str, host: str, status: int, code: str, said: str, re
     if code in AMAZON_PASSING or status in PASSING:
         return passing(host, status, said or code, retry_after)
     if code == "NoSuchBucket":
-        hint = f"Check `bucket` and `endpoint_url`, or create it: aws s3 mb {name}"
+        hint = f"Check its name and `endpoint_url`, or create it: aws s3 mb {name}"
         return StorageError("INVALID", f"the bucket {name} does not exist", hint)
     if code == "RequestTimeTooSkewed":
         message = f"{name} refuses requests of this machine: its clock is wrong by more than 15 minutes"
@@ -93,8 +115,8 @@ def amazon_refusal(bucket: str, host: str, status: int, code: str, said: str, re
         return StorageError("INVALID", f"{name} lies in another region", "Set `region` to that of the bucket.")
     if status in (401, 403):
         hint = (
-            "It needs s3:GetObject, s3:PutObject and s3:DeleteObject on the objects, and s3:ListBucket on the bucket, "
-            "without which it cannot tell what is missing from what is forbidden."
+            "Reading needs s3:GetObject on the objects, and s3:ListBucket on the bucket, without which it cannot tell "
+            "what is missing from what is forbidden; writing needs s3:PutObject and s3:DeleteObject, too."
         )
         return StorageError("UNAUTHORIZED", f"{name} denies permission: {said or code or status}", hint)
     if status == 404:

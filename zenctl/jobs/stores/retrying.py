@@ -13,6 +13,9 @@ T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds for which a call that fails is repeated, unless it is set otherwise."""
 
+DOUBLINGS = 60
+"""After so many tries pauses grow no more: they have long been as long as they may be."""
+
 
 class Retrying:
     """Repeats a call while it raises StorageError(TRANSIENT), for `patience` seconds at most; any other passes through.
@@ -49,7 +52,9 @@ class Retrying:
             except StorageError as error:
                 if error.kind != "TRANSIENT":
                     raise
-                pause = max(error.retry_after, self._draw(0.0, min(self.most, self.first * 2.0**tries)))
+                pause = max(
+                    error.retry_after, self._draw(0.0, min(self.most, self.first * 2.0 ** min(tries, DOUBLINGS)))
+                )
                 spent = self._clock() - began
                 if spent + pause > self.patience:
                     message = f"{error} (tried {tries} times in {spent:.0f} seconds)" if tries > 1 else str(error)

@@ -12,14 +12,16 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 from urllib.parse import quote, unquote
 
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.checksums import amazon_checksum
 from zenctl.jobs.stores.gcs import unix_time
-from zenctl.jobs.stores.http import Answer, Cut, HttpClient
+from zenctl.jobs.stores.http import Answer, HttpClient
 from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece, Unfinished
+from zenctl.jobs.stores.reading import Reading
 from zenctl.jobs.stores.refusals import amazon_refusal
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.stores.s3_upload import Part, upload
 from zenctl.jobs.stores.sigv4 import EMPTY, Credentials, query_text, signed
-from zenctl.jobs.stores.sources import Slice, Source
+from zenctl.jobs.stores.sources import TIMEOUT, Slice, Source
 
 
 class S3Bucket:
@@ -34,6 +36,7 @@ class S3Bucket:
         path_style: Optional[bool] = None,
         credentials: Callable[[], Credentials],
         retry: Retrying,
+        timeout: float = TIMEOUT,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.bucket = bucket
@@ -46,7 +49,7 @@ class S3Bucket:
         usual = f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
         base = endpoint or f"https://{usual}"
         scheme, _, host = base.partition("://")
-        self._client = HttpClient(base if in_path else f"{scheme}://{bucket}.{host}")
+        self._client = HttpClient(base if in_path else f"{scheme}://{bucket}.{host}", timeout=timeout)
         self._root = f"/{quote(bucket, safe='')}" if in_path else ""
 
     @property
@@ -57,14 +60,39 @@ class S3Bucket:
         return {}
 
     def read(self, key: str, start: int, length: int, version: str) -> Piece:
-        reading = _Reading(self, key, start, length, version)
-        return self.retry(reading.go_on)
+        return self.retry(Reading(self, key, start, length, version).go_on)
+
+    def send_read(self, key: str, span: str, version: str) -> Answer:
+        """See `reading.Ranged`."""
+        headers = {"x-amz-checksum-mode": "ENABLED"}
+        if version:
+            headers["If-Match"] = version
+        if span:
+            headers["Range"] = span
+        answer = self.send("GET", key, {}, headers)
+        if answer.status == 412:
+            answer.read()
+            raise StorageError("NOT_FOUND", f"{key} was replaced while it was read")
+        if answer.status not in (200, 206, 416):
+            raise self.refused(answer, answer.read())
+        return answer
+
+    def version_of(self, answer: Answer) -> str:
+        """See `reading.Ranged`: its entity tag."""
+        return answer.header("ETag")
+
+    def checksum_of(self, answer: Answer) -> Optional[Checksum]:
+        """See `reading.Ranged`."""
+        digest, encrypted = answer.header("x-amz-checksum-sha256"), answer.header("x-amz-server-side-encryption")
+        return checksum_of(digest, answer.header("ETag"), encrypted)
 
     def head(self, key: str) -> Optional[Found]:
         answer = self._headers(key)
         if answer is None:
             return None
-        return Found(key, answer.length or 0, http_time(answer.header("Last-Modified")))
+        tag = answer.header("ETag")
+        checksum = amazon_checksum(tag, answer.header("x-amz-server-side-encryption"))
+        return Found(key, answer.length or 0, http_time(answer.header("Last-Modified")), tag, checksum)
 
     def is_marked(self, key: str, mark: str) -> bool:
         """Whether what is there was made by the call of that mark."""
@@ -121,7 +149,13 @@ class S3Bucket:
         while True:
             page = xml(self.call("GET", "", query) or b"<none/>")
             yield [
-                Found(unquote(item["Key"]), int(item["Size"]), unix_time(item["LastModified"]))
+                Found(
+                    unquote(item["Key"]),
+                    int(item["Size"]),
+                    unix_time(item["LastModified"]),
+                    item.get("ETag", ""),
+                    amazon_checksum(item.get("ETag", "")),
+                )
                 for item in _items(page, "Contents")
             ]
             following = page.findtext("NextContinuationToken")
@@ -205,61 +239,6 @@ class S3Bucket:
         if answer.status == 404:
             raise self.refused(answer, body)
         self._is_known = True
-
-
-class _Reading:
-    """One piece on its way: what was cut off goes on where it stopped, in the same version of the object."""
-
-    def __init__(self, bucket: S3Bucket, key: str, start: int, length: int, version: str) -> None:
-        self._bucket = bucket
-        self._key = key
-        self._start = start
-        self._length = length
-        self._version = version
-        self._parts: List[bytes] = []
-        self._got = 0
-        self._size = 0
-        self._checksum: Optional[Checksum] = None
-
-    def go_on(self) -> Piece:
-        at = self._start + self._got
-        headers: Dict[str, str] = {"x-amz-checksum-mode": "ENABLED"}
-        if self._version:
-            headers["If-Match"] = self._version
-        if at or self._version:
-            headers["Range"] = f"bytes={at}-{self._start + self._length - 1}"
-        answer = self._bucket.send("GET", self._key, {}, headers)
-        if answer.status == 416:
-            answer.read()
-            return Piece(b"", self._start, self._version)
-        if answer.status == 412:
-            answer.read()
-            raise StorageError("NOT_FOUND", f"{self._key} was replaced while it was read")
-        if answer.status not in (200, 206):
-            raise self._bucket.refused(answer, answer.read())
-        if answer.status == 200 and at:
-            answer.close()
-            raise StorageError("INVALID", f"{self._bucket.uri} does not heed ranges")
-        self._learn(answer, at)
-        try:
-            self._take(answer.read(self._length - self._got))
-        except Cut as error:
-            self._take(error.got)
-            raise
-        answer.close()
-        return Piece(b"".join(self._parts), self._size, self._version, self._checksum)
-
-    def _learn(self, answer: Answer, at: int) -> None:
-        whole = re.fullmatch(r"bytes \d+-\d+/(\d+)", answer.header("Content-Range"))
-        self._size = int(whole[1]) if whole else at + (answer.length or 0)
-        self._version = self._version or answer.header("ETag")
-        if self._checksum is None and not at and self._size <= self._length:
-            digest, encrypted = answer.header("x-amz-checksum-sha256"), answer.header("x-amz-server-side-encryption")
-            self._checksum = checksum_of(digest, self._version, encrypted)
-
-    def _take(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._got += len(data)
 
 
 def _metadata(mark: str) -> Dict[str, str]:

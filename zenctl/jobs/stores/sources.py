@@ -8,10 +8,13 @@ from typing import Iterator, Union
 
 from zenctl.jobs.storage import StorageError
 
-TIMEOUT = 60.0
-"""Seconds that a server may be silent in the midst of an exchange."""
+TIMEOUT = 30.0
+"""Seconds that a server may be silent in the midst of an exchange, unless it is set otherwise.
 
-REACH = "Check the network and the endpoint of the artifact store."
+Half of what a call is repeated for (`retrying.PATIENCE`): one whose answer got lost is made again.
+"""
+
+REACH = "Check the network, and the endpoint that is configured."
 """What to do about a server that does not answer."""
 
 BLOCK = 1 << 18
@@ -31,19 +34,23 @@ class Slice:
         self.length = length
 
     def blocks(self) -> Iterator[bytes]:
-        """Its bytes in order; StorageError(INVALID) if the file has become shorter."""
+        """Its bytes in order; StorageError(INVALID) if the file has become shorter, or cannot be read."""
         if isinstance(self.source, bytes):
             yield self.source[self.start : self.start + self.length]
             return
-        left = self.length
-        with open(self.source, "rb", buffering=0) as stream:
-            stream.seek(self.start)
-            while left:
-                block = stream.read(min(BLOCK, left))
-                if not block:
-                    raise StorageError("INVALID", f"{self.source.name} was cut short while it was stored")
-                left -= len(block)
-                yield block
+        left, file = self.length, self.source
+        try:
+            with open(file, "rb", buffering=0) as stream:
+                stream.seek(self.start)
+                while left:
+                    block = stream.read(min(BLOCK, left))
+                    if not block:
+                        raise StorageError("INVALID", f"{file.name} was cut short while it was stored")
+                    left -= len(block)
+                    yield block
+        except OSError as error:
+            # Not to be taken for an error of the connection that it is sent by.
+            raise StorageError("INVALID", f"{file.name} cannot be read: {error.strerror or error}") from error
 
 
 def size_of(source: Source) -> int:

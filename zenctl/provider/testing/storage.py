@@ -13,6 +13,7 @@ import pytest
 from zenctl.jobs.storage import Storage, StorageError
 
 BAD_PATHS = ("", "/etc/passwd", "../outside", "a/../../b", "a//b", "a/./b", "a/", "a\\b", "a\0b")
+NAMES = ("with space/a b", "per%20cent", "plus+and&more=1", "a?b#c", "ünï/cödé", "~tilde'", "x" * 200, "a:b@c")
 BIG = 24 << 20
 """Bytes of the big object: more than a single chunk or a small upload anywhere."""
 
@@ -40,10 +41,11 @@ class StorageConformance:
         assert info.size == 0
         assert _read(storage, "empty") == b""
 
-    def test_a_put_does_not_replace(self, storage: Storage) -> None:
-        storage.put("a", b"first")
-        assert storage.put("a", b"second") is False
-        assert _read(storage, "a") == b"first"
+    @pytest.mark.parametrize("path", ["a", *NAMES])
+    def test_a_put_does_not_replace(self, storage: Storage, path: str) -> None:
+        assert storage.put(path, b"first") is True
+        assert storage.put(path, b"second") is False
+        assert _read(storage, path) == b"first"
 
     def test_overwrite_replaces(self, storage: Storage) -> None:
         assert storage.put("a", b"first", overwrite=True) is True
@@ -164,12 +166,9 @@ class StorageConformance:
                 hasher.update(chunk)
         assert hasher.digest() == expected.digest()
 
-    @pytest.mark.parametrize(
-        "path", ["with space/a b", "per%20cent", "plus+and&more=1", "a?b#c", "ünï/cödé", "~tilde'", "x" * 200, "a:b@c"]
-    )
+    @pytest.mark.parametrize("path", NAMES)
     def test_names_arrive_as_they_are(self, storage: Storage, path: str) -> None:
         assert storage.put(path, path.encode()) is True
-        assert storage.put(path, b"other") is False
         assert _read(storage, path) == path.encode()
         assert [info.path for info in storage.list("")] == [path]
         assert [info.path for info in storage.list(path[:-1])] == [path]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
-from zenctl.digests import CHUNK
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.steps.data.observing import scan_clear
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -16,7 +15,7 @@ _LINE = re.compile(rb"[^\n]\n")
 
 @dataclass(frozen=True)
 class CsvFacts:
-    """A file's content: SHA-256, bytes, and non-empty records, a header included."""
+    """A file's content in the clear: SHA-256, bytes, and non-empty records, a header included."""
 
     sha256: str
     bytes: int
@@ -24,14 +23,10 @@ class CsvFacts:
 
 
 def scan(path: Path) -> CsvFacts:
-    """Read a file once, in constant memory. Raises OSError."""
-    hasher, counter, size = hashlib.sha256(), RecordCounter(), 0
-    with open(path, "rb", buffering=0) as stream:
-        while chunk := stream.read(CHUNK):
-            hasher.update(chunk)
-            counter.update(chunk)
-            size += len(chunk)
-    return CsvFacts(hasher.hexdigest(), size, counter.finish())
+    """Read a file once, in constant memory. Raises OSError, and FileProblem for one that is packed and damaged."""
+    counter = RecordCounter()
+    found = scan_clear(path, counter.update)
+    return CsvFacts(found["sha256"], found["bytes"], counter.finish())
 
 
 class RecordCounter:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.data.magic import foreign_kind
+from zenctl.steps.data.problems import FileProblem
+from zenctl.steps.data.unpacking import clear_head
 
 MAX_HEADER = 4 << 20
 """A first record longer than this is no header."""
@@ -25,9 +27,18 @@ class HeaderProblem(Exception):
 def read_header(path: Path, delimiter: str, named: bool) -> tuple[str, ...]:
     """Names of the columns; those without one, and all if not `named`, are column_1 and so on.
 
-    Raises OSError, or HeaderProblem for an empty file, another encoding or format, and a name given twice.
+    Raises OSError, or HeaderProblem for an empty file, another encoding or format, a name given twice, and damage.
     """
-    raw, line = _first_record(path)
+    try:
+        head = clear_head(path, MAX_HEADER)
+    except FileProblem as problem:
+        raise HeaderProblem(problem.message, problem.hint) from problem
+    return header_of(head, delimiter, named)
+
+
+def header_of(head: bytes, delimiter: str, named: bool) -> tuple[str, ...]:
+    """The same from how a file begins: its first record, or all of it. Raises HeaderProblem."""
+    raw, line = _first_record(head)
     if not raw.strip():
         raise HeaderProblem("the file is empty", "Check what should have written it.")
     try:
@@ -55,10 +66,8 @@ def shortened(raw: bytes, limit: int = 60) -> str:
     return f"'{shown}{'...' if len(text) > limit else ''}'"
 
 
-def _first_record(path: Path) -> tuple[bytes, int]:
+def _first_record(head: bytes) -> tuple[bytes, int]:
     """The first record that is not empty, without byte order mark, and the number of its first line."""
-    with open(path, "rb") as stream:
-        head = stream.read(MAX_HEADER)
     foreign = foreign_kind(head)
     if foreign is not None:
         kind, remedy = foreign

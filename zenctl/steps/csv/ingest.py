@@ -13,10 +13,13 @@ from zenctl.steps.csv.counting import RecordCounter
 from zenctl.steps.csv.cutting import PartSize, Span, cut_file
 from zenctl.steps.csv.locating import line_of
 from zenctl.steps.csv.reading import BLOCK_BYTES, Dialect, column_names, read_span
+from zenctl.steps.csv.salvaging import read_records, salvage_span
 from zenctl.steps.data import ingesting
+from zenctl.steps.data.bad_rows import BadRows, Origin
 from zenctl.steps.data.files import ordered, source_digest
 from zenctl.steps.data.observing import difference
 from zenctl.steps.data.reading import changed, gone
+from zenctl.steps.data.unpacking import in_the_clear
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +35,8 @@ def ingest(job: Job) -> None:
     Raises StepError: source_changed if the content is not what plan saw (`job.expect["source"]`), bad_data for what
     cannot be read, with file and line.
     """
-    ingesting.ingest(job, CsvSource.of(job))
+    with in_the_clear(job) as clear:
+        ingesting.ingest(clear, CsvSource.of(clear))
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,25 @@ class CsvSource:
         own = self.columns[found.file]
         for batch in read_span(self.files[found.file], own, self.dialect, found.span, block_bytes=BLOCK_BYTES):
             yield batch if own == self.names else batch.select(list(self.names))
+
+    def salvage(self, part: int) -> Iterator[pa.RecordBatch | BadRows]:
+        """The part's rows as strings, and those that cannot be read."""
+        found = self.cut[part]
+        own = self.columns[found.file]
+        for item in salvage_span(self.files[found.file], own, self.dialect, found.span):
+            yield item if isinstance(item, BadRows) or own == self.names else item.select(list(self.names))
+
+    def records(self, part: int) -> Iterator[tuple[int, bytes]]:
+        """Lines before each record, and the record."""
+        found = self.cut[part]
+        for record in read_records(self.files[found.file], self.columns[found.file], self.dialect, found.span):
+            yield record.before, record.raw
+
+    def origin(self, part: int) -> Origin:
+        """The part's file and place."""
+        found = self.cut[part]
+        path = self.files[found.file]
+        return Origin(path.name, path=path, offset=found.span.offset)
 
     def locate(self, part: int, row: int, problem: str) -> StepError:
         """With the file and line of a row."""

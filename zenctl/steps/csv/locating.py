@@ -23,7 +23,7 @@ def find_problem(path: Path, delimiter: str, columns: int, *, unclosed: bool = F
         try:
             for row in reader:
                 start, end = end + 1, reader.line_num
-                problem = None if unclosed else _wrong(row, columns)
+                problem = None if unclosed else wrong(row, columns)
                 if problem is not None:
                     return _error(path, start, problem, delimiter.join(row).replace(NUL, "\0"))
         except csv.Error as error:
@@ -49,17 +49,23 @@ def line_of(path: Path, delimiter: str, record: int) -> int:
 @contextmanager
 def _rows(path: Path, delimiter: str, *, strict: bool) -> Iterator[Any]:
     """A reader of the file's rows; bytes that are no UTF-8 become lone surrogates."""
+    with unlimited_fields(), open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        # Python 3.10's reader refuses NUL bytes before a row can be looked at.
+        lines = (line.replace("\0", NUL) for line in stream)
+        yield csv.reader(lines, delimiter=delimiter, strict=strict)
+
+
+@contextmanager
+def unlimited_fields() -> Iterator[None]:
+    """Values may have any length."""
     limit = csv.field_size_limit(sys.maxsize)
     try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            # Python 3.10's reader refuses NUL bytes before a row can be looked at.
-            lines = (line.replace("\0", NUL) for line in stream)
-            yield csv.reader(lines, delimiter=delimiter, strict=strict)
+        yield
     finally:
         csv.field_size_limit(limit)
 
 
-def _wrong(row: list[str], columns: int) -> tuple[str, str] | None:
+def wrong(row: list[str], columns: int) -> tuple[str, str] | None:
     """What is wrong with a row, and what to do about it."""
     if not row:
         return None

@@ -13,7 +13,11 @@ from zenctl.steps.csv.header import HeaderProblem, read_header
 from zenctl.steps.csv.profiling import PROFILE_BYTES, profile
 from zenctl.steps.csv.schema import Csv
 from zenctl.steps.data.files import find_files, shown, source_digest, unreadable
-from zenctl.steps.data.observing import other_columns, unknown_columns
+from zenctl.steps.data.observing import other_columns, placed, unknown_columns
+from zenctl.steps.data.problems import FileProblem
+from zenctl.steps.data.unpacking import patterns
+
+NAMES = patterns("*.csv")
 
 
 def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
@@ -24,7 +28,7 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     """
     if not isinstance(model, Csv):
         raise TypeError(f"observe takes the block of a csv datasource, not {type(model).__name__}")
-    files = find_files(model.path, root, "csv", ["*.csv"])
+    files = find_files(model.path, root, "csv", NAMES)
     facts, problems = [], []
     columns: tuple[str, ...] = ()
     for path in files.values():
@@ -36,6 +40,9 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
             raise unreadable(name, problem) from problem
         except HeaderProblem as problem:
             problems.append(_header_problem(problem, name))
+            continue
+        except FileProblem as problem:
+            problems.append(placed(problem, name))
             continue
         if columns and set(names) != set(columns):
             problems.append(other_columns(name, names, shown(next(iter(files.values())), root), columns))

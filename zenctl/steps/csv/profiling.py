@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -11,6 +12,7 @@ from pathlib import Path
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.csv.schema import Csv
+from zenctl.steps.data.unpacking import clear_bytes
 
 PROFILE_BYTES = 8 << 20
 """Sources larger than this are not looked at row by row: plan must stay quick."""
@@ -54,13 +56,11 @@ def profile(files: Sequence[Path], names: Sequence[str], model: Csv) -> Profile 
 
 
 def _records(path: Path, model: Csv) -> Iterator[list[str]]:
-    with open(path, encoding="utf-8", newline="") as stream:
-        if stream.read(1).encode() != BYTE_ORDER_MARK:
-            stream.seek(0)
-        records = (record for record in csv.reader(stream, delimiter=model.delimiter) if record)
-        if model.header:
-            next(records, None)
-        yield from records
+    text = clear_bytes(path).removeprefix(BYTE_ORDER_MARK).decode("utf-8")
+    records = (record for record in csv.reader(io.StringIO(text, newline=""), delimiter=model.delimiter) if record)
+    if model.header:
+        next(records, None)
+    yield from records
 
 
 def _wider(kind: str, value: str) -> str:

@@ -45,6 +45,18 @@ class _TooLarge(Exception):
     """A record does not fit into a block."""
 
 
+class _Nul(Exception):
+    """A span holds NUL bytes."""
+
+
+class Unparsed(Exception):
+    """A span cannot be read as CSV, for the reason that is its text, from the record after the first `done` on."""
+
+    def __init__(self, reason: str, done: int) -> None:
+        super().__init__(reason)
+        self.done = done
+
+
 def column_names(path: Path, dialect: Dialect) -> tuple[str, ...]:
     """Names of a file's columns; raises StepError."""
     try:
@@ -64,6 +76,16 @@ def read_span(
     another number of values, bytes that are no UTF-8, NUL bytes and a quote that is never closed; and source_changed,
     before any of these, if the bytes are not those of the span.
     """
+    try:
+        yield from parse_span(path, names, dialect, span, block_bytes=block_bytes)
+    except Unparsed as problem:
+        raise _located(path, dialect, len(names), span, str(problem)) from problem
+
+
+def parse_span(
+    path: Path, names: tuple[str, ...], dialect: Dialect, span: Span, *, block_bytes: int = BLOCK_BYTES
+) -> Iterator[pa.RecordBatch]:
+    """As `read_span`, but raises Unparsed for what is wrong with records, which may be the sign of a change."""
     # Small parts are read as one block; of a large one a record that exceeds the block is met again in a larger one.
     block = span.length + 1 if span.length <= WHOLE_BYTES else block_bytes
     done = 0
@@ -73,6 +95,10 @@ def read_span(
                 done += batch.num_rows
                 yield batch
             return
+        except pa.ArrowInvalid as problem:
+            raise Unparsed(str(problem), done) from problem
+        except _Nul as problem:
+            raise Unparsed("it holds NUL bytes", done) from problem
         except _TooLarge as problem:
             if block >= MAX_BLOCK_BYTES:
                 message = f"a record of the source is larger than {MAX_BLOCK_BYTES:,} bytes"
@@ -91,9 +117,9 @@ def _read(
     with raw:
         try:
             stream = pa.PythonFile(raw, mode="r")
-            for batch in _open(stream, names, dialect, block, header=dialect.header and span.offset == 0):
+            for batch in open_batches(stream, names, dialect, block, header=dialect.header and span.offset == 0):
                 if raw.nul:
-                    raise _located(path, dialect, len(names), span, "it holds NUL bytes")
+                    raise _Nul
                 passed = min(done, batch.num_rows)
                 done -= passed
                 if batch.num_rows > passed:
@@ -101,10 +127,11 @@ def _read(
         except pa.ArrowInvalid as problem:
             if "straddl" in str(problem):
                 raise _TooLarge(str(problem)) from problem
-            reason = "it holds NUL bytes" if raw.nul else str(problem)
-            raise _located(path, dialect, len(names), span, reason) from problem
+            if raw.nul:
+                raise _Nul from problem
+            raise
         if raw.nul:
-            raise _located(path, dialect, len(names), span, "it holds NUL bytes")
+            raise _Nul
         if raw.sha256 != span.sha256:
             raise changed(path)
         if raw.quotes % 2:
@@ -114,7 +141,8 @@ def _read(
                 raise found
 
 
-def _open(stream: Any, names: tuple[str, ...], dialect: Dialect, block_bytes: int, *, header: bool) -> Any:
+def open_batches(stream: Any, names: tuple[str, ...], dialect: Dialect, block_bytes: int, *, header: bool) -> Any:
+    """Arrow's reader of CSV text: batches of strings. Raises ArrowInvalid, also while it is read."""
     return pyarrow.csv.open_csv(
         stream,
         pyarrow.csv.ReadOptions(block_size=block_bytes, column_names=list(names), skip_rows_after_names=int(header)),

@@ -6,15 +6,16 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from zenctl.schema import DatasourceType, SourceModel, attribute
+from zenctl.schema import DatasourceType, RowsModel, attribute
 
 
-class Csv(SourceModel):
+class Csv(RowsModel):
     """The block's attributes."""
 
     path: str = attribute(
         "A file, a folder (every *.csv below it) or a pattern such as data/2024-*.csv, relative to the configuration's "
-        "folder. Several files are read in the order of their names and must have the same columns.",
+        "folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several files are read in the "
+        "order of their names and must have the same columns. They may be packed with gzip or Zstandard.",
         fingerprint=False,
         min_length=1,
     )
@@ -47,6 +48,7 @@ CSV = DatasourceType(
     model=Csv,
     observe="zenctl.steps.csv.observe:observe",
     implementation="zenctl.steps.csv.ingest:ingest",
+    observe_objects="zenctl.steps.csv.objects:observe_objects",
     imports=("numpy", "pyarrow"),
     version=2,
 )

@@ -52,6 +52,7 @@ class Assembly:
         self._memory = memory
         self._apart = apart
         self._proofs = notes.proved(set(digests))
+        memory.expect(shard.sha256 for shard in notes.shards(digests))
         self._values: dict[str, tuple[set[Any], list[str]]] = {}
         """By text column: values that do not prove anything yet, and the parts that have them."""
         self._part = self._row = 0

@@ -22,13 +22,14 @@ from zenctl.sdk.errors import StepError
 from zenctl.sdk.examples_encode import Encoded, encode
 from zenctl.sdk.snapshot_statistics import Statistics, summarise
 from zenctl.sdk.tables import unify
+from zenctl.steps.data.bad_rows import BadRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from zenctl.sdk import Job
     from zenctl.sdk.dataset import DatasetOutput
-    from zenctl.steps.data.composition import RowFunction, Source
+    from zenctl.steps.data.composition import RowFunction, SiftedSource, Source
 
 T = TypeVar("T")
 
@@ -41,7 +42,10 @@ Element = tuple[Order, Any]
 
 
 class Staged(NamedTuple):
-    """Records of one batch for one output, in a file of the staging folder. `read` counts the rows read for it."""
+    """Records of one batch for one output, in a file of the staging folder. `read` counts the rows read for it.
+
+    With "" as output these are rows that are left out.
+    """
 
     order: Order
     output: str
@@ -62,14 +66,15 @@ def write_rows(
     """`composition.write_rows` by Beam. The outputs must be declared."""
     done = 0
     for staged in stage(source, range(source.parts), function, types, job):
-        for name, encoded, statistics in unstaged([staged]):
-            outputs[name].append(encoded, statistics)
+        for block in unstaged([staged]):
+            if not isinstance(block, BadRows):
+                outputs[block[0]].append(*block[1:])
         done += staged.read
         job.progress(done, total, "rows")
 
 
 def stage(
-    source: Source, parts: Iterable[int], function: RowFunction, types: Mapping[str, str], job: Job
+    source: SiftedSource, parts: Iterable[int], function: RowFunction, types: Mapping[str, str], job: Job
 ) -> list[Staged]:
     """Have workers encode what the function makes of these parts; what they wrote, in the order of the source."""
     staging = _staging(job)
@@ -88,13 +93,16 @@ def stage(
     return made
 
 
-def unstaged(made: Iterable[Staged]) -> Iterator[tuple[str, Encoded, Statistics]]:
+def unstaged(made: Iterable[Staged]) -> Iterator[tuple[str, Encoded, Statistics] | BadRows]:
     """What was staged, each with the output it is for. The files are removed."""
     for staged in made:
         with FileSystems.open(staged.path) as stream:
-            encoded = Encoded.from_records(stream.read())
+            data = stream.read()
         FileSystems.delete([staged.path])
-        yield staged.output, encoded, staged.statistics
+        if staged.output:
+            yield staged.output, Encoded.from_records(data), staged.statistics
+        else:
+            yield BadRows(pickle.loads(data))  # noqa: S301 - written by this job
 
 
 def fold(source: Source, function: Callable[[pa.RecordBatch], T], merge: Callable[[T, T], T], empty: T, job: Job) -> T:
@@ -156,7 +164,7 @@ def _staging(job: Job) -> str:
     return str(folder)
 
 
-def _read(part: int, source: Source) -> Iterator[Element]:
+def _read(part: int, source: SiftedSource) -> Iterator[Element]:
     number = 0
     try:
         for batch in source.read(part):
@@ -177,6 +185,11 @@ def _apply(element: Element, function: Callable[[pa.RecordBatch], Any]) -> Eleme
 
 
 def _stage(element: Element, function: RowFunction, types: Mapping[str, str], staging: str) -> Iterator[Any]:
+    if isinstance(element[1], BadRows):
+        path = FileSystems.join(staging, f"{element[0][0]:06}-{element[0][1]:06}-bad")
+        _write_pickle(element[1].rows, path)
+        yield Staged(element[0], "", path, 0, Statistics())
+        return
     order, made = _apply(element, function)
     if isinstance(made, StepError):
         yield order, "", made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, Union
 
 import pyarrow as pa
 
@@ -16,6 +16,7 @@ from zenctl.sdk.examples_encode import Encoded, encode
 from zenctl.sdk.snapshot_statistics import Statistics, summarise
 from zenctl.sdk.tables import unify
 from zenctl.steps.data.assembling import Assembly
+from zenctl.steps.data.bad_rows import BadRowLog, BadRows
 from zenctl.steps.data.notes import Notes
 
 T = TypeVar("T")
@@ -31,6 +32,19 @@ class Source(Protocol):
 
     def read(self, part: int) -> Iterator[pa.RecordBatch]:
         """The rows of one part, in order."""
+        ...
+
+
+class SiftedSource(Protocol):
+    """A source that may leave rows out, and tells of them."""
+
+    @property
+    def parts(self) -> int:
+        """As `Source.parts`."""
+        ...
+
+    def read(self, part: int) -> Iterator[pa.RecordBatch | BadRows]:
+        """As `Source.read`, with the rows that are left out before the batch of those around them."""
         ...
 
 
@@ -94,7 +108,7 @@ class Written:
 
 
 def write_parts(
-    source: Source,
+    source: SiftedSource,
     function: RowFunction,
     types: Mapping[str, str],
     outputs: Mapping[str, Written],
@@ -103,10 +117,12 @@ def write_parts(
     digests: Sequence[str],
     apart: bool = False,
     total: int = 0,
+    bad: BadRowLog | None = None,
 ) -> int:
     """`write_rows`, but for the parts whose shards are known by the parts' `digests`; gives the number of rows.
 
-    `types` may be settled while rows are read, where a type was "" so far. `apart`: see `Assembly`.
+    `types` may be settled while rows are read, where a type was "" so far. `apart`: see `Assembly`. `bad` takes the
+    rows that the source leaves out; their parts' notes must be those of the outputs.
     """
     for written in outputs.values():
         written.output.declare(types)
@@ -115,15 +131,22 @@ def write_parts(
         for name, written in outputs.items()
     }
     around = 0 if apart else AROUND
-    staged = _staged(source, function, types, assemblies, job, around) if job.processing else {}
+    left_out = [part for part, digest in enumerate(digests) if bad is not None and bad.wants(digest)]
+    staged = _staged(source, function, types, assemblies, job, around, left_out) if job.processing else {}
     done = 0
     for part, digest in enumerate(digests):
         wanting = {name: assembly for name, assembly in assemblies.items() if assembly.wants(part)}
-        if wanting:
+        read = bool(wanting) or part in left_out
+        if read:
             blocks = staged[part]() if part in staged else _blocks(source, function, types, part, wanting)
-            for name, encoded, statistics in blocks:
-                if name in wanting:
-                    wanting[name].feed(part, encoded, statistics)
+            for block in blocks:
+                if isinstance(block, BadRows):
+                    if bad is not None:
+                        bad.add(part, block)
+                elif block[0] in wanting:
+                    wanting[block[0]].feed(part, *block[1:])
+        if bad is not None:
+            bad.end_part(part, digest, read=read)
         for assembly in assemblies.values():
             assembly.end_part(part)
         done += sum(written.notes.rows[digest] for written in outputs.values())
@@ -135,17 +158,20 @@ def write_parts(
     return done
 
 
-Block = tuple[str, "Encoded", "Statistics | None"]
-"""Records for an output, by its name, and their statistics where they are not known."""
+Block = Union[tuple[str, "Encoded", "Statistics | None"], BadRows]
+"""Records for an output, by its name, and their statistics where they are not known; or rows that are left out."""
 
 AROUND = 2
 """Parts before and after one that is not known, of which shards are likely to be made anew with it."""
 
 
 def _blocks(
-    source: Source, function: RowFunction, types: Mapping[str, str], part: int, wanting: Mapping[str, Assembly]
+    source: SiftedSource, function: RowFunction, types: Mapping[str, str], part: int, wanting: Mapping[str, Assembly]
 ) -> Iterator[Block]:
     for batch in source.read(part):
+        if isinstance(batch, BadRows):
+            yield batch
+            continue
         for at in range(0, batch.num_rows, BLOCK_ROWS):
             for name, rows in function(batch.slice(at, BLOCK_ROWS)).items():
                 if name not in wanting or not rows.num_rows:
@@ -156,19 +182,21 @@ def _blocks(
 
 
 def _staged(
-    source: Source,
+    source: SiftedSource,
     function: RowFunction,
     types: Mapping[str, str],
     assemblies: Mapping[str, Assembly],
     job: Job,
     around: int,
+    besides: Sequence[int],
 ) -> dict[int, Callable[[], Iterator[Block]]]:
-    """What Beam's workers make of the parts that are not known, and of as many around each, by part."""
+    """What Beam's workers make of the parts that are not known, as many around each, and those `besides`, by part."""
     from zenctl.steps.data import beam_pipeline
 
     every = range(source.parts)
     new = [part for part in every if not all(assembly.knows(part) for assembly in assemblies.values())]
-    wanted = sorted({near for part in new for near in range(part - around, part + around + 1) if near in every})
+    near = {near for part in new for near in range(part - around, part + around + 1) if near in every}
+    wanted = sorted(near | set(besides))
     found: dict[int, list[beam_pipeline.Staged]] = {part: [] for part in wanted}
     for staged in beam_pipeline.stage(source, wanted, function, types, job):
         found[staged.order[0]].append(staged)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -69,6 +70,27 @@ def convert(batch: pa.RecordBatch, types: Mapping[str, str]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
+def fitting(batch: pa.RecordBatch, declared: Mapping[str, str]) -> tuple[pa.RecordBatch, dict[int, str]]:
+    """The rows whose texts have their columns' declared types, in these types; and why not, by row, of the others."""
+    numbers = {name: type for name, type in declared.items() if type in ("int", "float")}
+    found, wrong = {}, dict[int, str]()
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name not in numbers or not _is_text(column):
+            continue
+        text = column.cast(pa.string())
+        found[name] = cast(text, numbers[name])
+        if found[name] is None:
+            for row in _unfit(text, numbers[name], 0, len(text)):
+                wrong.setdefault(row, str(Unfit(name, numbers[name], text[row].as_py(), row)))
+    if wrong:
+        left = np.ones(batch.num_rows, dtype=np.bool_)
+        left[list(wrong)] = False
+        batch = batch.filter(pa.array(left))
+        found = {name: cast(batch.column(name).cast(pa.string()), numbers[name]) for name in found}
+    arrays = [found.get(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names), wrong
+
+
 def cast(column: Any, type: str) -> Any | None:
     """A column of strings in a type, or None if a value does not have it. Spaces around numbers do not count."""
     if type == "string":
@@ -107,6 +129,17 @@ def _may_be_hexadecimal(column: Any) -> bool:
     first, last = (memoryview(offsets).cast("i")[column.offset + at] for at in (0, len(column)))
     text = column.buffers()[2].slice(first, last - first).to_pybytes()
     return b"x" in text or b"X" in text
+
+
+def _unfit(column: Any, type: str, begin: int, end: int) -> Iterator[int]:
+    """The texts that do not have the type, of a stretch in which at least one does not."""
+    if end - begin == 1:
+        yield begin
+        return
+    middle = (begin + end) // 2
+    for low, high in ((begin, middle), (middle, end)):
+        if cast(column.slice(low, high - low), type) is None:
+            yield from _unfit(column, type, low, high)
 
 
 def _first_unfit(column: Any, type: str) -> int:

@@ -1,6 +1,7 @@
 """Notes: what is known of the parts of a source from the last times, and which shards came of which parts.
 
-A note tells, for each part by its digest, its rows, what its columns could be, and its statistics; and for each shard
+A note tells, for each part by its digest, its rows, what its columns could be, its statistics, and how many bad rows
+were left out; and for each shard
 the parts that decided it: those that it has rows of, and the one whose first record it could not take, if it was cut
 for that. Where the same parts follow each other again, the same shard comes of them, whatever stands around.
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 
@@ -21,6 +23,7 @@ from zenctl.sdk.memory import Memory
 from zenctl.sdk.snapshot import Shard
 from zenctl.sdk.snapshot_statistics import Statistics, TextStatistics
 from zenctl.sdk.statistics_state import from_text, to_text
+from zenctl.steps.data.bad_rows import BadRow, Lost
 
 FORMAT = 1
 MAX_BYTES = 1 << 30
@@ -54,7 +57,8 @@ class _Kept:
 class Notes:
     """What is known. Statistics, proofs and runs hold for rows in the `types` only; `kinds` and `rows` for any.
 
-    `kinds` says by part what its columns could be, `proofs` by column which parts have too many values together.
+    `kinds` says by part what its columns could be, `bad` which rows of it are left out, `proofs` by column which parts
+    have too many values together.
     """
 
     types: dict[str, str] = field(default_factory=dict)
@@ -62,6 +66,7 @@ class Notes:
     kinds: dict[str, dict[str, str]] = field(default_factory=dict)
     runs: dict[tuple[str, int], list[Run]] = field(default_factory=dict)
     proofs: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    bad: dict[str, Lost] = field(default_factory=dict)
     _statistics: dict[str, _Kept] = field(default_factory=dict)
 
     def add_run(self, run: Run) -> None:
@@ -76,6 +81,14 @@ class Notes:
             if tuple(digests[part : part + len(run.parts)]) == run.parts
             and run.at_end in (False, part + len(run.parts) == len(digests))
         ]
+
+    def shards(self, digests: Sequence[str]) -> list[Shard]:
+        """The shards of all runs that `find` can give of these parts."""
+        firsts: dict[str, list[int]] = defaultdict(list)
+        for digest, first in self.runs:
+            firsts[digest].append(first)
+        starts = ((part, first) for part, digest in enumerate(digests) for first in firsts.get(digest, ()))
+        return list(dict.fromkeys(run.shard for start in starts for run in self.find(digests, *start)))
 
     def keep(self, digest: str, statistics: Statistics) -> None:
         """Keep a part's statistics."""
@@ -105,7 +118,13 @@ class Notes:
             "format": FORMAT,
             "types": self.types,
             "parts": [
-                {"digest": d, "rows": self.rows[d], "kinds": self.kinds.get(d, {}), "statistics": self._text(d)}
+                {
+                    "digest": d,
+                    "rows": self.rows[d],
+                    "kinds": self.kinds.get(d, {}),
+                    "statistics": self._text(d),
+                    **self._bad(d),
+                }
                 for d in order
             ],
             "order": [number[digest] for digest in digests],
@@ -123,6 +142,9 @@ class Notes:
         for digest, part in zip(order, data["parts"], strict=True):
             self.rows[digest] = int(part["rows"])
             self.kinds[digest] = {str(name): str(kind) for name, kind in part["kinds"].items()}
+            if "bad" in part:
+                rows, record, before, reason, file = part["bad"]
+                self.bad[digest] = Lost(int(rows), BadRow(int(record), int(before), str(reason), file=str(file)))
         if types is None or data["types"] != dict(types):
             return
         for digest, part in zip(order, data["parts"], strict=True):
@@ -134,6 +156,12 @@ class Notes:
             shard = Shard(int(rows), int(size), str(sha256), str(records))
             parts = tuple(digests[at : at + length])
             self.add_run(Run(parts, int(first), int(steps), int(row), bool(at_end), shard))
+
+    def _bad(self, digest: str) -> dict[str, list[int | str]]:
+        if digest not in self.bad:
+            return {}
+        first = self.bad[digest].first
+        return {"bad": [self.bad[digest].rows, first.record, first.before, first.reason, first.file]}
 
     def _text(self, digest: str) -> str:
         return zlib.decompress(self._statistics[digest].packed).decode()

@@ -14,21 +14,11 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, Position, SourceRang
 from zenctl.digests import CHUNK
 from zenctl.schema import SourceCache
 from zenctl.steps.data.files import shown, unreadable
+from zenctl.steps.data.problems import FileProblem
+from zenctl.steps.data.unpacking import clear_file
 
 Scan = Callable[[Path], Mapping[str, Any]]
 """Reads a file once; gives its `sha256`, its `bytes`, and what else its kind tells, as JSON."""
-
-
-class FileProblem(Exception):
-    """A file is not of the kind that is wanted: why, what to do next, and the line (0: the whole file)."""
-
-    def __init__(self, message: str, hint: str, line: int = 0, column: int = 0, code: str = "source_format") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.line = line
-        self.column = column
-        self.code = code
 
 
 def facts_of(files: Iterable[Path], root: Path, cache: SourceCache, form: str, scan: Scan) -> list[Mapping[str, Any]]:
@@ -59,13 +49,23 @@ def facts_of(files: Iterable[Path], root: Path, cache: SourceCache, form: str, s
 
 
 def scan_bytes(path: Path, update: Callable[[bytes], object] = lambda _: None) -> dict[str, Any]:
-    """SHA-256 and size of a file; `update` gets its bytes in order, in pieces. Raises OSError."""
-    hasher, size = hashlib.sha256(), 0
+    """SHA-256 and size of a file as it is; `update` gets its bytes in order, in pieces. Raises OSError."""
     with open(path, "rb", buffering=0) as stream:
-        while chunk := stream.read(CHUNK):
-            hasher.update(chunk)
-            update(chunk)
-            size += len(chunk)
+        return _scanned(iter(lambda: stream.read(CHUNK), b""), update)
+
+
+def scan_clear(path: Path, update: Callable[[bytes], object] = lambda _: None) -> dict[str, Any]:
+    """The same of its content in the clear. Raises OSError and FileProblem."""
+    with clear_file(path) as stream:
+        return _scanned(stream.chunks(), update)
+
+
+def _scanned(chunks: Iterable[bytes], update: Callable[[bytes], object]) -> dict[str, Any]:
+    hasher, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        hasher.update(chunk)
+        update(chunk)
+        size += len(chunk)
     return {"sha256": hasher.hexdigest(), "bytes": size}
 
 

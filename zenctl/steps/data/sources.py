@@ -10,6 +10,8 @@ What there is to write, and where:
 
 1. `observe(model, root, cache) -> SourceState`, named by the `DatasourceType`: looks at the source for plan, with the
    standard library only (`schema.types.Observe`).
+   `observe_objects(model, buckets, cache)` does the same for a `path` in a bucket, if such are to be read: with
+   `steps.data.objects`, of what the store says of its objects. The job finds local files in their place.
 2. `parts` and `digest`: cuts the source, in the job. Raises StepError source_changed if it is not what plan saw
    (`job.expect["source"]` is the digest that `observe` gave).
 3. `read(part)`: a part's rows. Raises StepError source_changed if they are not those that were cut.

@@ -49,6 +49,14 @@ class MemoryCache(dict[Path, Mapping[str, Any]]):
         json.dumps(facts)
         self[path] = facts
 
+    def get_object(self, uri: str, version: str) -> Mapping[str, Any] | None:
+        """What it was told."""
+        return self.get(Path(uri, version))
+
+    def put_object(self, uri: str, version: str, facts: Mapping[str, Any]) -> None:
+        """Remember the facts."""
+        self.put(Path(uri, version), facts)
+
     def keep_rows(self, digest: str, form: str, rows: bytes) -> None:
         """Remember the rows."""
         self[Path(digest, form)] = {"rows": len(rows)}

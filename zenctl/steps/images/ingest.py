@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import pyarrow as pa
 
@@ -13,11 +13,11 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.csv.cutting import PartSize
 from zenctl.steps.data import ingesting
-from zenctl.steps.data.observing import FileProblem
 from zenctl.steps.data.pieces import Piece, grouped, whole_digest
+from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.data.reading import changed, gone, read_stretch
 from zenctl.steps.images.formats import problem_of
-from zenctl.steps.images.listing import images_of
+from zenctl.steps.images.listing import IMAGE, by_folder, images_of, labelled
 from zenctl.steps.images.observe import images_digest
 
 if TYPE_CHECKING:
@@ -46,21 +46,14 @@ class ImagesSource:
     @classmethod
     def of(cls, job: Job, size: PartSize | None = None) -> ImagesSource:
         """The source of a job, its files digested. Raises StepError."""
-        folder = Path(job.locations["images"])
-        listed = Path(job.locations["labels"]) if "labels" in job.locations else None
-        try:
-            images = images_of(folder, listed)
-        except OSError as problem:
-            raise gone(folder, problem) from problem
-        except FileProblem as problem:
-            raise changed(listed or folder) from problem
+        images, paths = _fetched(job) if "images" not in job.locations else _listed(job)
         files = []
         for name in images:
-            length, sha256 = whole_digest(folder / name)
-            files.append(Piece(name, folder / name, 0, length, sha256))
+            length, sha256 = whole_digest(paths[name])
+            files.append(Piece(name, paths[name], 0, length, sha256))
         expected = job.expect.get("source")
         if expected and images_digest(images, [file.sha256 for file in files]) != expected:
-            raise changed(folder)
+            raise changed(Path(job.locations["images"]))
         return cls(images, tuple(grouped(files, size or PART)))
 
     @property
@@ -106,3 +99,34 @@ class ImagesSource:
             return StepError(problem, _HINT)
         piece = self.pieces[part][row]
         return StepError(f"{piece.name}: {problem}", _HINT, file=str(piece.path))
+
+
+Listed = tuple[Mapping[str, Union[str, None]], Mapping[str, Path]]
+"""Labels and files by the images' names."""
+
+
+def _listed(job: Job) -> Listed:
+    """The images of a folder as they are now."""
+    folder = Path(job.locations["images"])
+    labels = Path(job.locations["labels"]) if "labels" in job.locations else None
+    try:
+        images = images_of(folder, labels)
+    except OSError as problem:
+        raise gone(folder, problem) from problem
+    except FileProblem as problem:
+        raise changed(labels or folder) from problem
+    return images, {name: folder / name for name in images}
+
+
+def _fetched(job: Job) -> Listed:
+    """The images that were fetched from a bucket. Of the labels plan knew nothing: what is wrong with them is told."""
+    paths = {name.removeprefix(IMAGE): Path(at) for name, at in job.locations.items() if name.startswith(IMAGE)}
+    if "labels" not in job.locations:
+        return by_folder(paths), paths
+    labels = Path(job.locations["labels"])
+    try:
+        found = labelled("named by `path`", labels, paths.__contains__)
+    except FileProblem as problem:
+        at = f"{labels.name}:{problem.line}" if problem.line else labels.name
+        raise StepError(f"{at}: {problem.message}", problem.hint, str(labels), problem.line) from problem
+    return dict(sorted(found.items())), paths

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from zenctl.diagnostics import did_you_mean
-from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.problems import FileProblem
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp")
 COLUMNS = ("file", "label")
+
+IMAGE = "image/"
+"""What names an image among the locations of a source in a bucket, before its own name."""
 
 
 def images_of(folder: Path, labels: Path | None) -> dict[str, str | None]:
@@ -20,8 +23,18 @@ def images_of(folder: Path, labels: Path | None) -> dict[str, str | None]:
     Raises OSError, and FileProblem for a file of labels that is none, and for images beside folders of others.
     """
     if labels is not None:
-        return dict(sorted(_labelled(folder, labels).items()))
-    found = sorted(_below(folder, ""))
+        return dict(sorted(labelled(folder.name, labels, lambda name: (folder / name).is_file()).items()))
+    return by_folder(_below(folder, ""))
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name is that of an image which is meant: what begins with a dot is not."""
+    return name.lower().endswith(SUFFIXES) and not any(part.startswith(".") for part in name.split("/"))
+
+
+def by_folder(names: Iterable[str]) -> dict[str, str | None]:
+    """The first folder of each image, sorted by name; None where none lies in any. Raises FileProblem for a mixture."""
+    found = sorted(names)
     tops = {name: name.partition("/")[0] if "/" in name else None for name in found}
     loose = next((name for name, top in tops.items() if top is None), None)
     if loose is not None and any(tops.values()):
@@ -44,7 +57,8 @@ def _below(folder: Path, prefix: str) -> list[str]:
     return found
 
 
-def _labelled(folder: Path, labels: Path) -> Mapping[str, str]:
+def labelled(folder: str, labels: Path, is_there: Callable[[str], bool]) -> Mapping[str, str]:
+    """Labels by the names that a file of labels gives, in its order. Raises OSError and FileProblem."""
     found: dict[str, str] = {}
     try:
         with open(labels, encoding="utf-8-sig", newline="") as stream:
@@ -63,8 +77,8 @@ def _labelled(folder: Path, labels: Path) -> Mapping[str, str]:
                     raise FileProblem(
                         f"{name} is there twice", "Name each image once.", reader.line_num, code="source_labels"
                     )
-                if not (folder / name).is_file():
-                    hint = f"Paths are relative to the folder of images, {folder.name}."
+                if not is_there(name):
+                    hint = f"Paths are relative to the folder of images, {folder}."
                     raise FileProblem(f"there is no image {name}", hint, reader.line_num, code="source_labels")
                 found[name] = label
     except (UnicodeDecodeError, csv.Error) as problem:

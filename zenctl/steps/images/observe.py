@@ -11,7 +11,8 @@ from zenctl.diagnostics import DiagnosticError, error
 from zenctl.digests import sha256_bytes
 from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.steps.data.files import RELATIVE, shown, source_digest, unreadable
-from zenctl.steps.data.observing import FileProblem, empty, facts_of, placed
+from zenctl.steps.data.observing import empty, facts_of, placed
+from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.images.formats import problem_of
 from zenctl.steps.images.listing import images_of
 from zenctl.steps.images.schema import Images

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.data.files import find_files, source_digest, unreadable
 from zenctl.steps.data.magic import foreign_kind
-from zenctl.steps.data.observing import FileProblem, empty, facts_of, scan_bytes, unknown_columns
+from zenctl.steps.data.observing import empty, facts_of, scan_clear, unknown_columns
+from zenctl.steps.data.problems import FileProblem
+from zenctl.steps.data.unpacking import clear_bytes, clear_head, patterns
 from zenctl.steps.jsonl.kinds import COLUMN, merged
-from zenctl.steps.jsonl.lines import kind_of, rows_of, text_of
+from zenctl.steps.jsonl.lines import kind_of, rows_of, rows_or_problems, text_of
 from zenctl.steps.jsonl.schema import Jsonl
 
-NAMES = ("*.jsonl", "*.ndjson")
+NAMES = patterns("*.jsonl", "*.ndjson")
 FORM = "jsonl-1"
 """Counts changes of what `_scan` gives."""
 PROFILE_BYTES = 4 << 20
@@ -36,24 +39,34 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     if not isinstance(model, Jsonl):
         raise TypeError(f"observe takes the block of a jsonl datasource, not {type(model).__name__}")
     files = find_files(model.path, root, "jsonl", NAMES)
-    facts = facts_of(files.values(), root, cache, FORM, _scan)
+    strict = model.bad_rows == "fail"
+    form = FORM if strict else f"{FORM}-whatever the first line"
+    facts = facts_of(files.values(), root, cache, form, partial(_scan, strict=strict))
     rows = sum(found["rows"] for found in facts)
     if rows == 0:
         raise empty(model.path)
     digest = source_digest("jsonl", [found["sha256"] for found in facts])
     size = sum(found["bytes"] for found in facts)
     locations = {name: str(path.absolute()) for name, path in files.items()}
-    form = sha256_json({"types": model.types, "nested": model.nested})[:16]
-    columns = _columns(list(files.values()), model, cache, (digest, form, size))
+    rules = rules_of(model)
+    columns, _ = profiled(list(files.values()), model, cache, (digest, rules, size), partial(_rows_in, model=model))
     problems = unknown_columns("types", model.types, list(columns)) if columns else []
     if problems:
         raise DiagnosticError(*problems)
-    return SourceState(digest, size, rows, locations, columns, form)
+    return SourceState(digest, size, rows, locations, columns, rules)
 
 
-def _scan(path: Path) -> Mapping[str, Any]:
-    with open(path, "rb") as stream:
-        head = stream.read(_FIRST)
+def rules_of(model: Jsonl) -> str:
+    """Names what rows and types follow from besides the content."""
+    rules: dict[str, Any] = {"types": model.types, "nested": model.nested}
+    if model.bad_rows != "fail":
+        rules["bad_rows"] = "left out"
+    return sha256_json(rules)[:16]
+
+
+def _scan(path: Path, *, strict: bool) -> Mapping[str, Any]:
+    """Counts lines; `strict`: the first one must be an object."""
+    head = clear_head(path, _FIRST)
     foreign = foreign_kind(head)
     if foreign is not None:
         kind, remedy = foreign
@@ -62,38 +75,55 @@ def _scan(path: Path) -> Mapping[str, Any]:
     text = head.removeprefix(BYTE_ORDER_MARK)
     lead = text[: len(text) - len(text.lstrip())]
     line, end, _ = text[len(lead) :].partition(b"\n")
-    if line and (end or len(head) < _FIRST):
+    if strict and line and (end or len(head) < _FIRST):
         next(rows_of(line, lead.count(b"\n") + 1), None)
     counter = LineCounter()
-    return {**scan_bytes(path, counter.update), "rows": counter.finish()}
+    return {**scan_clear(path, counter.update), "rows": counter.finish()}
 
 
-def _columns(files: list[Path], model: Jsonl, cache: SourceCache, source: tuple[str, str, int]) -> dict[str, str]:
-    """Types by column of small sources, whose rows are kept in the cache besides; {} for others, and for bad ones."""
+Rows = Iterable[Mapping[str, Any]]
+
+
+def profiled(
+    files: list[Path], model: Jsonl, cache: SourceCache, source: tuple[str, str, int], rows_in: Callable[[bytes], Rows]
+) -> tuple[dict[str, str], int | None]:
+    """Types by column and the number of rows of small sources, whose rows are kept in the cache besides.
+
+    {} and None for others, and for bad ones. `rows_in` gives the rows of a file's content; it raises FileProblem.
+    """
     digest, form, size = source
     if size > PROFILE_BYTES:
-        return {}
+        return {}, None
     key = f"{digest}-{form}"
     known = (cache.get(files[0]) or {}).get("jsonl-columns")
-    if isinstance(known, dict) and known.get("of") == key:
-        return {str(name): str(kind) for name, kind in known["types"].items()}
+    if isinstance(known, dict) and known.get("of") == key and "rows" in known:
+        return {str(name): str(kind) for name, kind in known["types"].items()}, int(known["rows"])
     kinds: dict[str, str] = {}
     rows: list[bytes] = []
     try:
         for path in files:
-            for _, row in rows_of(path.read_bytes(), 1):
+            for row in rows_in(clear_bytes(path)):
                 kinds = merged([kinds, {name: kind_of(value) for name, value in row.items()}])
                 text = "\x1f".join(f"{name}\x1e{text_of(row[name])}" for name in sorted(row)).encode()
                 rows.append(blake2b(text, digest_size=8).digest() + (len(text) + 1).to_bytes(4, "big"))
     except OSError as problem:
         raise unreadable(str(files[0]), problem) from problem
     except FileProblem:
-        # The job reads all lines, and tells of the first that is wrong, whatever the size of the source.
-        return {}
+        # The job reads all rows, and tells of the first that is wrong, whatever the size of the source.
+        return {}, None
     types = {name: str(model.types.get(name) or COLUMN.get(kind, "")) for name, kind in kinds.items()}
     cache.keep_rows(digest, form, b"".join(sorted(rows)))
-    cache.put(files[0], {**(cache.get(files[0]) or {}), "jsonl-columns": {"of": key, "types": types}})
-    return types
+    found = {"of": key, "types": types, "rows": len(rows)}
+    cache.put(files[0], {**(cache.get(files[0]) or {}), "jsonl-columns": found})
+    return types, len(rows)
+
+
+def _rows_in(data: bytes, model: Jsonl) -> Rows:
+    """The rows of lines; without those that are left out."""
+    if model.bad_rows == "fail":
+        return (row for _, row in rows_of(data, 1))
+    found = rows_or_problems(data, dict(model.types), nested=model.nested == "text")
+    return (row for _, _, row in found if not isinstance(row, str))
 
 
 class LineCounter:

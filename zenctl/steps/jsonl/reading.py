@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,13 +11,11 @@ import pyarrow.json as pj
 
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.steps.csv.counting import BYTE_ORDER_MARK
-from zenctl.steps.csv.cutting import Span
-from zenctl.steps.data.observing import FileProblem
-from zenctl.steps.data.reading import changed, gone, open_file
+from zenctl.steps.data.narrowing import cast
+from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.jsonl.kinds import COLUMN, together
-from zenctl.steps.jsonl.lines import kind_of, rows_of, text_of
+from zenctl.steps.jsonl.lines import kind_of, rows_of, rows_or_problems, text_of
 
-BLOCK_BYTES = 16 << 20
 _ARROW = {"": pa.null(), "bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "string": pa.string()}
 _INT64_MAX = (1 << 63) - 1
 
@@ -49,35 +45,12 @@ class Columns:
         )
 
 
-def blocks(path: Path, span: Span) -> Iterator[bytes]:
-    """A span in blocks of whole lines. Raises StepError source_changed if it is not the same any more, at its end."""
-    hasher, left, held = hashlib.sha256(), span.length, b""
-    try:
-        with open_file(path) as stream:
-            stream.seek(span.offset)
-            while left > 0 and (chunk := stream.read(min(BLOCK_BYTES, left))):
-                hasher.update(chunk)
-                left -= len(chunk)
-                held += chunk
-                end = held.rfind(b"\n") + 1
-                if left > 0 and end:
-                    yield held[:end]
-                    held = held[end:]
-    except OSError as problem:
-        raise gone(path, problem) from problem
-    if left or hasher.hexdigest() != span.sha256:
-        raise changed(path)
-    if held:
-        yield held
-
-
 def kinds_of(data: bytes) -> dict[str, str]:
     """Kinds by key, in the order in which they come first. Raises FileProblem with lines counted from 1."""
     table = _quick(data, None)
-    if table is not None:
-        found = {field.name: _kind(field.type) for field in table.schema}
-        if None not in found.values():
-            return {name: str(kind) for name, kind in found.items()}
+    quick = _kinds_in(table) if table is not None else None
+    if quick is not None:
+        return quick
     kinds: dict[str, str] = {}
     for _, row in rows_of(data, 1):
         for name, value in row.items():
@@ -85,13 +58,85 @@ def kinds_of(data: bytes) -> dict[str, str]:
     return kinds
 
 
+def good_kinds_of(data: bytes, declared: Mapping[str, str], *, nested: bool) -> dict[str, str]:
+    """Kinds by key of the lines that are not bad, in the order in which they come first."""
+    table = _quick(data, None)
+    quick = _kinds_in(table) if table is not None else None
+    if quick is not None and all(_all_have(table, name, type) for name, type in declared.items() if name in quick):
+        return quick
+    kinds: dict[str, str] = {}
+    for _, _, row in rows_or_problems(data, declared, nested=nested):
+        if not isinstance(row, str):
+            for name, value in row.items():
+                kinds[name] = together(kinds.get(name, ""), kind_of(value))
+    return kinds
+
+
+def _kinds_in(table: Any) -> dict[str, str] | None:
+    """Kinds by key as Arrow found them, or None if the lines tell more of them."""
+    found = {field.name: _kind(field.type) for field in table.schema}
+    return None if None in found.values() else {name: str(kind) for name, kind in found.items()}
+
+
+def _all_have(table: Any, name: str, type: str) -> bool:
+    """Whether all values that Arrow read can be brought into a declared type."""
+    if type == "string":
+        return not pa.types.is_nested(table.column(name).type)
+    try:
+        array = _as(name, table.column(name).combine_chunks(), type)
+    except (Misfit, pa.ArrowException):
+        return False
+    return not pa.types.is_string(array.type) or cast(array, type) is not None
+
+
+def salvage(
+    data: bytes, columns: Columns, declared: Mapping[str, str]
+) -> tuple[pa.RecordBatch, list[tuple[int, int, bytes, str]]]:
+    """The rows of a block that are not bad, and of each bad one: its number, its line, its text and what is wrong.
+
+    Numbers and lines count from 0, in the block.
+    """
+    quick = _quick_columns(data, columns)
+    if quick is not None:
+        try:
+            batch = _batch(quick, columns)
+            if not _mixed(batch, declared):
+                return batch, []
+        except Misfit:
+            pass
+    good: list[dict[str, Any]] = []
+    bad: list[tuple[int, int, bytes, str]] = []
+    for number, (line, text, row) in enumerate(rows_or_problems(data, declared, nested=columns.nested)):
+        if isinstance(row, str):
+            bad.append((number, line, text, row))
+        else:
+            good.append(row)
+    return _batch(_listed(((0, row) for row in good), columns), columns), bad
+
+
+def _mixed(batch: pa.RecordBatch, declared: Mapping[str, str]) -> bool:
+    """Whether a column of texts that is declared as numbers holds a text that is none."""
+    texts = {name: column for name, column in zip(batch.schema.names, batch.columns, strict=True) if declared.get(name)}
+    return any(
+        pa.types.is_string(column.type) and cast(column, declared[name]) is None for name, column in texts.items()
+    )
+
+
 def parse(data: bytes, columns: Columns) -> pa.RecordBatch:
     """The rows of a block: int64, float64 and strings. Raises FileProblem, lines counted from 1, and Misfit."""
+    found = _quick_columns(data, columns)
+    return _batch(_listed(rows_of(data, 1), columns) if found is None else found, columns)
+
+
+def _quick_columns(data: bytes, columns: Columns) -> dict[str, Any] | None:
+    """Columns as Arrow reads them, or None if the slow reader must."""
     table = _quick(data, pa.schema([(n, _ARROW[k]) for n, k in columns.kinds.items()])) if columns.plain else None
-    if table is not None and set(table.schema.names) == set(columns.kinds):
-        found = {name: table.column(name).combine_chunks() for name in columns.kinds}
-    else:
-        found = _slow(data, columns)
+    if table is None or set(table.schema.names) != set(columns.kinds):
+        return None
+    return {name: table.column(name).combine_chunks() for name in columns.kinds}
+
+
+def _batch(found: Mapping[str, Any], columns: Columns) -> pa.RecordBatch:
     arrays = [_as(name, found[name], columns.types[name]) for name in columns.kinds]
     return pa.RecordBatch.from_arrays(arrays, names=list(columns.kinds))
 
@@ -129,10 +174,11 @@ def _kind(type: Any) -> str | None:
     return next((kind for kind, wanted in _ARROW.items() if wanted == type), None)
 
 
-def _slow(data: bytes, columns: Columns) -> dict[str, Any]:
+def _listed(rows: Iterable[tuple[int, dict[str, Any]]], columns: Columns) -> dict[str, Any]:
+    """Columns of rows, each given with its line. Raises FileProblem."""
     values: dict[str, list[Any]] = {name: [] for name in columns.kinds}
     makers = {name: _maker(kind, columns.types[name]) for name, kind in columns.kinds.items()}
-    for line, row in rows_of(data, 1):
+    for line, row in rows:
         for name, column in values.items():
             value = row.get(name)
             if isinstance(value, (dict, list)) and not columns.nested:

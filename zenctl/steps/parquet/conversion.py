@@ -59,6 +59,20 @@ def converted(name: str, array: Any, wanted: str) -> Any:
     return array if pa.types.is_string(array.type) else _sized(name, array, wanted)
 
 
+def misfits(name: str, array: Any, wanted: str) -> dict[int, str]:
+    """Which values of the array cannot have the type, by row, and why."""
+    try:
+        converted(name, array, wanted)
+    except Misfit as problem:
+        if len(array) == 1:
+            return {0: str(problem)}
+    else:
+        return {}
+    middle = len(array) // 2
+    found = misfits(name, array.slice(0, middle), wanted)
+    return found | {middle + row: why for row, why in misfits(name, array.slice(middle), wanted).items()}
+
+
 def _sized(name: str, array: Any, wanted: str) -> Any:
     """Numbers and booleans as int64 or float64."""
     if wanted == "float" or (wanted == "" and pa.types.is_floating(array.type)):

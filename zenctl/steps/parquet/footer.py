@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.problems import FileProblem
 
 MAGIC = b"PAR1"
 ENCRYPTED = b"PARE"
@@ -32,6 +32,14 @@ _LOGICAL_TYPES = {1: "string", 5: "string", 6: "string", 7: "string", 8: "string
 """STRING, DECIMAL, DATE, TIME, TIMESTAMP, UNKNOWN (all null), JSON, FLOAT16."""
 
 
+class Stream(Protocol):
+    """What is read of a file: of a stream of its bytes."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+
+
 @dataclass(frozen=True)
 class Footer:
     """Rows, and columns in order: int, float, string or bytes, "" where all values are missing, "nested" otherwise."""
@@ -42,7 +50,11 @@ class Footer:
 
 def read_footer(path: Path) -> Footer:
     """Raises OSError, and FileProblem for a file that is damaged, encrypted, no Parquet file, or has a column twice."""
-    data = footer_bytes(path)
+    return footer_of(footer_bytes(path))
+
+
+def footer_of(data: bytes) -> Footer:
+    """What a footer says that is given as it is stored. Raises FileProblem."""
     try:
         footer = _decode(data)
     except (IndexError, ValueError, KeyError, struct.error, TypeError) as problem:
@@ -59,21 +71,25 @@ def read_footer(path: Path) -> Footer:
 def footer_bytes(path: Path) -> bytes:
     """The footer as it is stored. Raises OSError and FileProblem."""
     with open(path, "rb") as stream:
-        size = os.fstat(stream.fileno()).st_size
-        if size == 0:
-            raise FileProblem("the file is empty", "Check what should have written it.", code="source_empty")
-        begin = stream.read(len(MAGIC))
-        stream.seek(max(size - TAIL, 0))
-        tail = stream.read(TAIL)
-        if begin == ENCRYPTED or tail[4:] == ENCRYPTED:
-            raise FileProblem("the file is encrypted", "Encrypted Parquet files cannot be read: write it without.")
-        if begin != MAGIC:
-            raise FileProblem(f"not a Parquet file: it begins with {begin!r}", "Name Parquet files, or another type.")
-        length = int.from_bytes(tail[:4], "little")
-        if tail[4:] != MAGIC or length + TAIL + len(MAGIC) > size:
-            raise FileProblem("it is cut off: a Parquet file ends with its footer", "Copy or write the file anew.")
-        stream.seek(size - TAIL - length)
-        return stream.read(length)
+        return footer_in(stream, os.fstat(stream.fileno()).st_size)
+
+
+def footer_in(stream: Stream, size: int) -> bytes:
+    """The same of a stream of this many bytes, of which three stretches are read."""
+    if size == 0:
+        raise FileProblem("the file is empty", "Check what should have written it.", code="source_empty")
+    begin = stream.read(len(MAGIC))
+    stream.seek(max(size - TAIL, 0))
+    tail = stream.read(TAIL)
+    if begin == ENCRYPTED or tail[4:] == ENCRYPTED:
+        raise FileProblem("the file is encrypted", "Encrypted Parquet files cannot be read: write it without.")
+    if begin != MAGIC:
+        raise FileProblem(f"not a Parquet file: it begins with {begin!r}", "Name Parquet files, or another type.")
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != MAGIC or length + TAIL + len(MAGIC) > size:
+        raise FileProblem("it is cut off: a Parquet file ends with its footer", "Copy or write the file anew.")
+    stream.seek(size - TAIL - length)
+    return stream.read(length)
 
 
 def _decode(data: bytes) -> Footer:

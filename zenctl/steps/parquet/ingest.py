@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -14,10 +16,12 @@ from zenctl.digests import sha256_json, sha256_stream
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.data import ingesting
+from zenctl.steps.data.bad_rows import BadRow, BadRows, Origin, shortened_row
 from zenctl.steps.data.files import ordered
-from zenctl.steps.data.observing import FileProblem, difference
+from zenctl.steps.data.observing import difference
+from zenctl.steps.data.problems import FileProblem
 from zenctl.steps.data.reading import changed, digest_stretch, gone, open_file, require
-from zenctl.steps.parquet.conversion import Misfit, converted, kind_of
+from zenctl.steps.parquet.conversion import Misfit, converted, kind_of, misfits
 from zenctl.steps.parquet.footer import footer_bytes
 from zenctl.steps.parquet.observe import ORDER, together
 
@@ -101,6 +105,41 @@ class ParquetSource:
 
     def read(self, part: int) -> Iterator[pa.RecordBatch]:
         """The row group's rows, batch by batch."""
+        done = 0
+        for batch in self._batches(part):
+            yield self._converted(part, batch, done)
+            done += batch.num_rows
+
+    def salvage(self, part: int) -> Iterator[pa.RecordBatch | BadRows]:
+        """The row group's rows, and those with a value that cannot have its column's type."""
+        done = 0
+        for batch in self._batches(part):
+            wrong: dict[int, str] = {}
+            for name, type in self.types.items():
+                wrong = misfits(name, _column(batch, name), type) | wrong
+            if wrong:
+                texts = {row: shortened_row(_json(batch, row)) for row in wrong}
+                bad = (BadRow(done + row, done + row, wrong[row], texts[row]) for row in sorted(wrong))
+                yield BadRows(tuple(bad))
+            left = np.ones(batch.num_rows, dtype=np.bool_)
+            left[list(wrong)] = False
+            yield self._converted(part, batch.filter(pa.array(left)) if wrong else batch, done)
+            done += batch.num_rows
+
+    def records(self, part: int) -> Iterator[tuple[int, bytes]]:
+        """Rows before each row, and its values as JSON."""
+        done = 0
+        for batch in self._batches(part):
+            yield from ((done + row, _json(batch, row)) for row in range(batch.num_rows))
+            done += batch.num_rows
+
+    def origin(self, part: int) -> Origin:
+        """The part's file, and the rows before it."""
+        found = self.groups[part]
+        return Origin(self.files[found.file].name, "row", found.before)
+
+    def _batches(self, part: int) -> Iterator[pa.RecordBatch]:
+        """The row group's batches as they are stored."""
         found = self.groups[part]
         path = self.files[found.file]
         try:
@@ -108,10 +147,7 @@ class ParquetSource:
                 reader = pq.ParquetFile(raw)
                 if _footer(path) != self.footers[found.file]:
                     raise changed(path)
-                done = 0
-                for batch in reader.iter_batches(BATCH_ROWS, [found.number], list(self.names), use_threads=False):
-                    yield self._converted(part, batch, done)
-                    done += batch.num_rows
+                yield from reader.iter_batches(BATCH_ROWS, [found.number], list(self.names), use_threads=False)
         except OSError as problem:
             self._unchanged(part)
             raise _unreadable(path, problem) from problem
@@ -133,7 +169,7 @@ class ParquetSource:
         arrays = []
         for name, type in self.types.items():
             try:
-                arrays.append(converted(name, batch.column(batch.schema.names.index(name)), type))
+                arrays.append(converted(name, _column(batch, name), type))
             except Misfit as problem:
                 self._unchanged(part)
                 raise self.locate(part, before + problem.row, str(problem)) from problem
@@ -144,6 +180,15 @@ class ParquetSource:
         path = self.files[found.file]
         if digest_stretch(path, found.offset, found.length) != found.sha256:
             raise changed(path)
+
+
+def _column(batch: pa.RecordBatch, name: str) -> Any:
+    return batch.column(batch.schema.names.index(name))
+
+
+def _json(batch: pa.RecordBatch, row: int) -> bytes:
+    """A row's values; bytes, dates and other types that JSON lacks as Python writes them."""
+    return json.dumps(batch.slice(row, 1).to_pylist()[0], ensure_ascii=False, default=str).encode("utf-8")
 
 
 def _look(path: Path, number: int) -> tuple[str, pa.Schema, list[RowGroup]]:

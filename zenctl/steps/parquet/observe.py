@@ -30,20 +30,24 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     files = find_files(model.path, root, "parquet", NAMES)
     facts = facts_of(files.values(), root, cache, FORM, _scan)
     columns: list[dict[str, str]] = [dict(found["columns"]) for found in facts]
-    names = [shown(path, root) for path in files.values()]
-    problems = _problems(model, names, columns)
-    if problems:
-        raise DiagnosticError(*problems)
+    types = merged_types(model, [shown(path, root) for path in files.values()], columns)
     rows = sum(found["rows"] for found in facts)
     if rows == 0:
         raise empty(model.path)
-    types = {
-        name: str(model.types.get(name, "")) or max((found[name] for found in columns), key=ORDER.index)
-        for name in model.columns or columns[0]
-    }
     locations = {name: str(path.absolute()) for name, path in files.items()}
     digest = source_digest("parquet", [found["sha256"] for found in facts])
     return SourceState(digest, sum(found["bytes"] for found in facts), rows, locations, types)
+
+
+def merged_types(model: Parquet, names: list[str], columns: list[dict[str, str]]) -> dict[str, str]:
+    """Types by column of files with these names and columns. Raises DiagnosticError for what does not fit together."""
+    problems = _problems(model, names, columns)
+    if problems:
+        raise DiagnosticError(*problems)
+    return {
+        name: str(model.types.get(name, "")) or max((found[name] for found in columns), key=ORDER.index)
+        for name in model.columns or columns[0]
+    }
 
 
 def _scan(path: Path) -> Mapping[str, Any]:

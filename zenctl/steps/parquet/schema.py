@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from zenctl.schema import DatasourceType, SourceModel, attribute
+from zenctl.schema import DatasourceType, RowsModel, attribute
 
 
-class Parquet(SourceModel):
+class Parquet(RowsModel):
     """The block's attributes."""
 
     path: str = attribute(
         "A file, a folder (every *.parquet and *.pq below it) or a pattern such as data/2024-*.parquet, relative to "
-        "the configuration's folder. Several files are read in the order of their names and must have the same "
-        "columns. Names of folders are no columns.",
+        "the configuration's folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several "
+        "files are read in the order of their names and must have the same columns. Names of folders are no columns.",
         fingerprint=False,
         min_length=1,
     )
@@ -32,5 +32,6 @@ PARQUET = DatasourceType(
     model=Parquet,
     observe="zenctl.steps.parquet.observe:observe",
     implementation="zenctl.steps.parquet.ingest:ingest",
+    observe_objects="zenctl.steps.parquet.objects:observe_objects",
     imports=("numpy", "pyarrow", "pyarrow.parquet"),
 )

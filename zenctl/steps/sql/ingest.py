@@ -13,6 +13,7 @@ from zenctl.digests import sha256_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk.errors import StepError
 from zenctl.steps.data import ingesting
+from zenctl.steps.data.bad_rows import BadRow, BadRows, Origin, shortened_row
 from zenctl.steps.sql.connecting import Database, DatabaseProblem, Range, Rows, database_of, version_of
 from zenctl.steps.sql.observe import rows_digest, version_digest
 from zenctl.steps.sql.values import Seen, fetched, look, merged
@@ -96,8 +97,38 @@ class SqlSource:
 
     def read(self, part: int) -> Iterator[pa.RecordBatch]:
         """The range's rows; raises source_changed at their end if they are not those that were digested."""
-        found: list[Seen] = []
         before = 0
+        for batch in self._fetched(part):
+            for row, wrong in self._misfits(batch):
+                raise self.locate(part, before + row, wrong)
+            yield self._batch(batch)
+            before += len(batch)
+
+    def salvage(self, part: int) -> Iterator[pa.RecordBatch | BadRows]:
+        """The range's rows, and those with a value that does not have its column's declared type."""
+        before = 0
+        for batch in self._fetched(part):
+            wrong = dict(reversed(list(self._misfits(batch))))
+            if wrong:
+                bad = (
+                    BadRow(before + n, before + n, wrong[n], shortened_row(self._json(batch[n]))) for n in sorted(wrong)
+                )
+                yield BadRows(tuple(bad))
+            yield self._batch([row for n, row in enumerate(batch) if n not in wrong])
+            before += len(batch)
+
+    def records(self, part: int) -> Iterator[tuple[int, bytes]]:
+        """Rows before each row, and its values as JSON."""
+        rows = (row for batch in self._fetched(part) for row in batch)
+        return ((number, self._json(row)) for number, row in enumerate(rows))
+
+    def origin(self, part: int) -> Origin:
+        """The table; rows are counted over all ranges, sorted as they are read."""
+        return Origin(self.rows.table or "query", "row", sum(seen.rows for seen in self.seen[:part]))
+
+    def _fetched(self, part: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The range's rows as the database gives them, some thousand at a time."""
+        found: list[Seen] = []
         try:
             with self.database.connected() as connection:
                 result = self.rows.select(connection, self.ranges[part])
@@ -106,8 +137,7 @@ class SqlSource:
                     raise _changed(self.database.place)
                 for batch in fetched(result, names):
                     found.append(look(names, [batch], self.types))
-                    yield self._batch(part, batch, before)
-                    before += len(batch)
+                    yield batch
         except DatabaseProblem as problem:
             raise _refused(problem) from problem
         if not found or merged(found).digest != self.seen[part].digest:
@@ -127,20 +157,25 @@ class SqlSource:
             f"{self.rows.table or 'query'}: {where}: {problem}", "Correct the value, or cast it in the query."
         )
 
-    def _batch(self, part: int, batch: list[tuple[Any, ...]], before: int) -> pa.RecordBatch:
-        arrays = []
+    def _misfits(self, batch: list[tuple[Any, ...]]) -> Iterator[tuple[int, str]]:
+        """Rows with a value that cannot have its column's type, and why, column by column."""
         for at, (name, type) in enumerate(self.types.items()):
             column = [row[at] for row in batch]
-            if _held(column, type):
-                arrays.append(pa.array(column, _ARROW[type]))
-                continue
-            row = next((n for n, v in enumerate(column) if not _fits(v, type)), -1)
-            if row >= 0:
-                raise self.locate(
-                    part, before + row, f'column "{name}" is declared as {type}, but holds {column[row]!r}'
-                )
-            arrays.append(_array(column, type))
+            if not _held(column, type):
+                for row, value in enumerate(column):
+                    if not _fits(value, type):
+                        yield row, f'column "{name}" is declared as {type}, but holds {value!r}'
+
+    def _batch(self, batch: list[tuple[Any, ...]]) -> pa.RecordBatch:
+        arrays = []
+        for at, type in enumerate(self.types.values()):
+            column = [row[at] for row in batch]
+            arrays.append(pa.array(column, _ARROW[type]) if _held(column, type) else _array(column, type))
         return pa.RecordBatch.from_arrays(arrays, names=list(self.types))
+
+    def _json(self, row: tuple[Any, ...]) -> bytes:
+        """A row's values; bytes as Python writes them."""
+        return json.dumps(dict(zip(self.types, row, strict=True)), ensure_ascii=False, default=str).encode("utf-8")
 
 
 _ARROW = {"int": pa.int64(), "float": pa.float64(), "string": pa.large_string(), "bytes": pa.large_binary()}

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import field_validator, model_validator
 
-from zenctl.schema import DatasourceType, SourceModel, attribute
+from zenctl.schema import DatasourceType, RowsModel, attribute
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Sql(SourceModel):
+class Sql(RowsModel):
     """The block's attributes."""
 
     dialect: Literal["sqlite", "postgresql", "mysql"] = attribute("What kind of database it is.", fingerprint=False)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from zenctl.schema import BlockModel, SourceCache, SourceState
 from zenctl.steps.data.files import find_files, source_digest
 from zenctl.steps.data.magic import foreign_kind
-from zenctl.steps.data.observing import FileProblem, empty, facts_of, scan_bytes
+from zenctl.steps.data.observing import empty, facts_of, scan_clear
+from zenctl.steps.data.problems import FileProblem
+from zenctl.steps.data.unpacking import clear_head, patterns
 from zenctl.steps.jsonl.observe import LineCounter
 from zenctl.steps.text.schema import Text
 
-NAMES = ("*.txt",)
+NAMES = patterns("*.txt")
 FORM = "text-1"
 """Counts changes of what `_scan` gives."""
 
@@ -26,7 +29,9 @@ def observe(model: BlockModel, root: Path, cache: SourceCache) -> SourceState:
     if not isinstance(model, Text):
         raise TypeError(f"observe takes the block of a text datasource, not {type(model).__name__}")
     files = find_files(model.path, root, "text", NAMES)
-    facts = facts_of(files.values(), root, cache, FORM, _scan)
+    strict = model.bad_rows == "fail"
+    form = FORM if strict else f"{FORM}-with NUL bytes"
+    facts = facts_of(files.values(), root, cache, form, partial(_scan, strict=strict))
     rows = len(files) if model.row == "file" else sum(found["rows"] for found in facts)
     if rows == 0:
         raise empty(model.path, "lines with text")
@@ -41,14 +46,14 @@ def named_digest(kind: str, named: list[str]) -> str:
     return source_digest(kind, ["names", *named])
 
 
-def _scan(path: Path) -> Mapping[str, Any]:
-    with open(path, "rb") as stream:
-        head = stream.read(1 << 16)
+def _scan(path: Path, *, strict: bool) -> Mapping[str, Any]:
+    """Counts lines; `strict`: no NUL bytes may stand at the beginning."""
+    head = clear_head(path, 1 << 16)
     foreign = foreign_kind(head)
-    if foreign is not None or b"\0" in head:
+    if foreign is not None or (strict and b"\0" in head):
         kind = foreign[0] if foreign is not None else "binary: it holds NUL bytes"
         remedy = foreign[1] if foreign is not None else ""
         hint = f"Convert it first: {remedy}." if remedy else "Name files of text."
         raise FileProblem(f"not text in UTF-8 but {kind}", hint)
     counter = LineCounter()
-    return {**scan_bytes(path, counter.update), "rows": counter.finish()}
+    return {**scan_clear(path, counter.update), "rows": counter.finish()}

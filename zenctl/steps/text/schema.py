@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from zenctl.schema import DatasourceType, SourceModel, attribute
+from zenctl.schema import DatasourceType, RowsModel, attribute
 
 
-class Text(SourceModel):
+class Text(RowsModel):
     """The block's attributes."""
 
     path: str = attribute(
         "A file, a folder (every *.txt below it) or a pattern such as books/*.md, relative to the configuration's "
-        "folder. Several files are read in the order of their names.",
+        "folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Several files are read in the "
+        "order of their names. They may be packed with gzip or Zstandard.",
         fingerprint=False,
         min_length=1,
     )
@@ -27,5 +28,6 @@ TEXT = DatasourceType(
     model=Text,
     observe="zenctl.steps.text.observe:observe",
     implementation="zenctl.steps.text.ingest:ingest",
+    observe_objects="zenctl.steps.text.objects:observe_objects",
     imports=("numpy", "pyarrow"),
 )

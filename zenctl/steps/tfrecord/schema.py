@@ -10,7 +10,8 @@ class TfRecord(SourceModel):
 
     path: str = attribute(
         "A file, a folder (every *.tfrecord* below it) or a pattern such as data/train-*-of-00010, relative to the "
-        "configuration's folder. Files may be compressed with gzip. Several are read in the order of their names.",
+        "configuration's folder; or objects of a bucket, named alike: gs://BUCKET/KEY, s3://BUCKET/KEY. Files may be "
+        "compressed with gzip. Several are read in the order of their names.",
         fingerprint=False,
         min_length=1,
     )
@@ -23,5 +24,6 @@ TFRECORD = DatasourceType(
     model=TfRecord,
     observe="zenctl.steps.tfrecord.observe:observe",
     implementation="zenctl.steps.tfrecord.ingest:ingest",
+    observe_objects="zenctl.steps.tfrecord.objects:observe_objects",
     imports=("numpy", "pyarrow"),
 )

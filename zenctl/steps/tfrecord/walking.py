@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from zenctl.steps.data.observing import FileProblem
+from zenctl.steps.data.problems import FileProblem
 
 HEADER = 12
 FOOTER = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from zenctl.jobs.spec import Entry
 from zenctl.jobs.storage import FolderStorage
 from zenctl.runner.memory import StoreMemory
 from zenctl.runner.outputs import store_outputs
-from zenctl.sdk import Dataset, Job
+from zenctl.sdk import Dataset, Job, Output, StepError
 from zenctl.sdk.dataset import DatasetOutput
 from zenctl.sdk.memory import NoMemory
 from zenctl.sdk.snapshot import OTHER_FILES, Cutter
@@ -39,6 +40,10 @@ class Workspace:
         self.cutter = cutter
         self.storage = FolderStorage(root / "store")
         self.notes: dict[str, list[tuple[str, str]]] = {}
+        self.kept: list[dict[str, Any]] = []
+        """Rows that the last job kept apart."""
+        self.warned: list[tuple[str, str]] = []
+        """What the last job warned of."""
 
     def run(
         self,
@@ -47,22 +52,40 @@ class Workspace:
         remembers: bool = True,
         kill: bool = False,
         fetch: bool = True,
+        quarantine: bool = False,
         **order: Any,
     ) -> dict[str, Made]:
-        """Run a step with data sets as outputs. `kill`: nothing is stored, as if the job had died at its end."""
+        """Run a step with data sets as outputs. `kill`: nothing is stored, as if the job had died at its end.
+
+        `quarantine`: it has an output of this name besides.
+        """
         work = Path(tempfile.mkdtemp(dir=self.root))
-        outputs = {}
+        outputs: dict[str, Output[Any]] = {}
         for name in names:
             (work / name).mkdir()
             outputs[name] = DatasetOutput(work / name, name, cutter=self.cutter)
+        if quarantine:
+            (work / "quarantine").mkdir()
+            outputs["quarantine"] = Output(work / "quarantine", "quarantine", "Anomalies")
         (work / "scratch").mkdir()
         memory = StoreMemory(self.storage, self.notes) if remembers else NoMemory()
-        function(Job(outputs=outputs, memory=memory, scratch=work / "scratch", **order))
+        self.warned = []
+        alert = lambda *said: self.warned.append(said)  # noqa: E731
+        try:
+            function(Job(outputs=outputs, memory=memory, scratch=work / "scratch", alert=alert, **order))
+        except StepError:
+            for name in names:
+                outputs[name].discard()  # type: ignore[attr-defined]
+            raise
         if kill:
             return {}
+        if quarantine:
+            lines = (work / "quarantine" / "bad_rows.jsonl").read_text(encoding="utf-8").splitlines()
+            self.kept = [json.loads(line) for line in lines]
         results = store_outputs(self.storage, outputs, Entry(module="steps"))
         made = {}
-        for name, result in results.items():
+        for name in names:
+            result = results[name]
             data = Dataset(work / name, name, result.digest)
             shards = len(data.manifest.shards)
             if fetch:

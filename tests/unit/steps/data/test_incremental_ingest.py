@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.steps.data.remembering import Made, Workspace, csv_job
 from zenctl.jobs.artifacts import NOTES, blob_path
+from zenctl.runner.memory import StoreMemory
 from zenctl.sdk import Job, StepError
 from zenctl.sdk import snapshot_statistics as counting
 from zenctl.steps.csv import ingest as csv
@@ -78,6 +80,24 @@ def test_new_shards_only_around_a_change(source: Source, kind: str) -> None:
     fresh = source.take_anew(changed(kind))
     assert again.digest == fresh.digest
     assert again.shards - again.reused <= (0 if kind == "same" else 4)
+
+
+@pytest.mark.parametrize("kind", ["same", "front", "delete"])
+def test_all_shards_that_may_be_named_are_told_to_the_store_before(
+    source: Source, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.take(LINES)
+    expected, asked = set[str](), set[str]()
+
+    def expect(_: StoreMemory, digests: Iterable[str]) -> None:
+        assert not asked
+        expected.update(digests)
+
+    original = StoreMemory.holds
+    monkeypatch.setattr(StoreMemory, "expect", expect)
+    monkeypatch.setattr(StoreMemory, "holds", lambda self, d, size: (asked.add(d), original(self, d, size))[1])
+    assert source.take(changed(kind)).reused > 10
+    assert asked <= expected
 
 
 def test_only_parts_around_a_change_are_read(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:

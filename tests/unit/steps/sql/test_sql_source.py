@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -84,6 +85,29 @@ def test_a_column_that_mixes_types_must_be_declared(tmp_path: Path) -> None:
     assert [row["a"] for row in rows] == ["1", "x"]
     problem = refusal(case_of(tmp_path, types={"a": "int"}), tmp_path / "bad")
     assert problem.message == """t: row 2: column "a" is declared as int, but holds 'x'"""
+
+
+def test_rows_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
+    fill(tmp_path / "f.db", 300)
+    execute(tmp_path / "f.db", "update t set word = 7", "update t set word = 'odd' where id in (5, 120)")
+    space = Workspace(tmp_path)
+    case = case_of(
+        tmp_path, partition="id", partition_size=50, types={"word": "int"}, bad_rows="quarantine", max_bad_rows=2
+    )
+    state = observed(case)
+    order = {"params": fingerprinted(case.model), "locations": state.locations, "expect": {"source": state.digest}}
+    made = space.run(ingesting.ingest, "data", quarantine=True, **order)["data"]
+    assert made.data.num_rows == 298
+    assert {row["word"] for row in made.data} == {7}
+    ids = [json.loads(row["text"])["id"] for row in space.kept]
+    assert ids == [5, 120]
+    assert [row["reason"] for row in space.kept] == ["""column "word" is declared as int, but holds 'odd'"""] * 2
+    assert space.warned[0][0] == "2 of 300 rows left out"
+    execute(tmp_path / "f.db", "update t set word = 'odd' where id = 299")
+    state = observed(case)
+    order |= {"expect": {"source": state.digest}}
+    with pytest.raises(StepError, match="more than max_bad_rows = 2 rows are bad, the first: t: row "):
+        space.run(ingesting.ingest, "data", quarantine=True, **order)
 
 
 def test_numbers_beyond_64_bits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
