@@ -282,7 +282,8 @@ def _with_movers(
     if listener is None:
         return with_movers(changes, request.state.results, world.storage, None), []
     cache = world.inputs.data_dir / "cache"
-    survey = Surveyor(planned.desired, request.observed.sources, world.storage, finder, cache, listener)
+    sources, open_bucket = request.observed.sources, world.providers.bucket
+    survey = Surveyor(planned.desired, sources, world.storage, finder, cache, listener, open_bucket)
     return with_movers(changes, request.state.results, world.storage, survey), survey.diagnostics
 
 
