@@ -32,6 +32,8 @@ class BeamProvider:
         return DirectProcessing()
 
     def compute(self, type: str, config: Mapping[str, Any]) -> Compute:  # noqa: ARG002 - the protocol's
+        if type not in BEAM.backends:
+            raise ProviderError(ErrorKind.INVALID, f'the beam provider has no backend of type "{type}"')
         hint = "Use it as `processing = ...`; `backend = ...` takes one with the role `orchestrator`, such as `local`."
         raise ProviderError(ErrorKind.INVALID, f'a backend "{type}" runs pipelines, not steps', hint)
 

@@ -14,20 +14,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zenctl.jobs.spec import log_path
+from zenctl.jobs.environments import ENVIRONMENT, PREPARING, environment_place, environment_python
+from zenctl.jobs.resources import Resources, memory_text
+from zenctl.jobs.spec import JobSpec, log_path
 from zenctl.provider import (
     ErrorKind,
     JobHandle,
     JobState,
     JobStatus,
     LogChunk,
+    Misfit,
     ProviderContext,
     ProviderError,
     SubmitRequest,
 )
 from zenctl_local.containers import container_order, explain_end, remove_container
 from zenctl_local.forkserver import EXIT, PROCESS, kill_group, started
-from zenctl_local.launcher import ELSEWHERE, ENDED, RUNNING, Launcher
+from zenctl_local.launcher import ELSEWHERE, ENDED, RUNNING, Claim, Launcher
+from zenctl_local.room import Room
 from zenctl_local.storage import store_folder
 
 PROGRESS = "progress.jsonl"
@@ -37,16 +41,23 @@ LOG_BYTES = 1 << 20
 """Most bytes of a log that one call gives."""
 
 
+UNWRITTEN = {
+    3: "its result could not be written; its log says why",
+    5: "its result could not be written: no space is left where the artifacts lie",
+}
+"""What the runner's exit codes mean that leave no result."""
+
+
 class LocalCompute:
     """The backend of type `local`. Its handles name the job's work folder, which tells a later process all it needs.
 
-    `slots` is how many jobs may run at once, 0 for any number; `python` is the jobs' interpreter, empty for this one.
+    `room` is what its jobs share; `python` is their interpreter, empty for this one.
     """
 
-    def __init__(self, launcher: Launcher, context: ProviderContext, *, slots: int = 0, python: str = "") -> None:
+    def __init__(self, launcher: Launcher, context: ProviderContext, room: Room, *, python: str = "") -> None:
         self._launcher = launcher
         self._context = context
-        self._slots = slots
+        self._room = room
         self._python = python
         self._lane = uuid.uuid4().hex
         self._kill_at: dict[str, float] = {}
@@ -64,8 +75,12 @@ class LocalCompute:
         }
 
     def submit(self, request: SubmitRequest) -> JobHandle:
-        """Start the job; ProviderError(INVALID) if there is no such interpreter, or nothing that runs its image."""
+        """Start the job, at once or when there is room.
+
+        ProviderError(INVALID) if there is no such interpreter, nothing that runs its image, or never enough room.
+        """
         spec, handle = request.spec, self.handle(request)
+        self._check(spec)
         here = self._here(handle)
         if self._launcher.look(spec.job_id) is None and Path(here["work"], PROCESS).exists():
             # An earlier process started it. Whether it lives is for `status` to say: it is not started twice.
@@ -76,15 +91,21 @@ class LocalCompute:
             "imports": [] if spec.entry.command else list(spec.imports),
             "preload": list(request.preload),
             "fresh": request.fresh,
-            "slots": self._slots,
-            "lane": self._lane,
             **container_order(request, Path(here["work"]), self._context.root.absolute()),
         }
+        python = sys.executable if spec.image else self._interpreter()
+        own = self._own_environment(spec, python)
+        if own is not None:
+            order.update(own)
+            python = order.pop("python", python)
         access = request.access(True)
         if access:
             # Through the processes' memory and environment only: it may hold a token.
             order["access"] = json.dumps(access)
-        self._launcher.start(order, sys.executable if spec.image else self._interpreter(), request.runner.absolute())
+        if spec.resources.memory and not spec.image:
+            order["memory"] = spec.resources.memory
+        claim = Claim(self._lane, self._room, spec.resources)
+        self._launcher.start(order, python, request.runner.absolute(), claim)
         return handle
 
     def status(self, handle: JobHandle) -> JobStatus:
@@ -93,8 +114,17 @@ class LocalCompute:
         if job is None or job.state == ELSEWHERE:
             return self._status_elsewhere(handle)
         if job.state == ENDED:
-            return _ended(self._here(handle), job.code, job.signal, job.reason, job.canceled)
-        return JobStatus(JobState.RUNNING if job.state == RUNNING else JobState.PENDING)
+            ended = _ended(self._here(handle), job.code, job.signal, job.reason, job.canceled)
+            return _limited(ended, job.order.get("memory", 0))
+        if job.state == RUNNING:
+            return _alive(self._here(handle))
+        waits = "" if job.sent or job.claim.needs == Resources() else f"waiting for {job.claim.needs}"
+        return JobStatus(JobState.PENDING, reason=waits)
+
+    def misfit(self, needs: Resources) -> Misfit | None:
+        """Whether the backend's block, or this machine, has too little for a job."""
+        message, declared = self._room.lacks(needs)
+        return Misfit(message, declared) if message else None
 
     def logs(self, handle: JobHandle, offset: int) -> LogChunk:
         """What the job printed from byte `offset` on, whole characters only, a megabyte at most."""
@@ -162,7 +192,30 @@ class LocalCompute:
             return JobStatus(JobState.LOST, reason="its process is gone, and so is the zenctl that started it")
         if time.monotonic() > self._kill_at.get(handle["job_id"], float("inf")):
             kill_group(pid, signal.SIGKILL)
-        return JobStatus(JobState.RUNNING)
+        return _alive(handle)
+
+    def _check(self, spec: JobSpec) -> None:
+        found = self.misfit(spec.resources)
+        if found is not None:
+            hint = "Ask for less in `resources`, or run it on another backend."
+            raise ProviderError(ErrorKind.INVALID, f"there is not enough for it here: {found.message}", hint)
+        if spec.image and spec.resources.gpu:
+            hint = "Leave `image` out and run it with a Python of this machine, or use another backend."
+            raise ProviderError(ErrorKind.INVALID, "a local backend gives containers no GPUs", hint)
+
+    def _own_environment(self, spec: JobSpec, python: str) -> Mapping[str, Any] | None:
+        """What a fork server is told of a job's virtual environment; None for a job that has none.
+
+        One that is there has a fork server of its own; else the runner makes it, as a fresh process.
+        """
+        if spec.virtual_environment is None:
+            return None
+        cache = self._base / "cache" / "environments"
+        folder = spec.locations.get(ENVIRONMENT, str(self._context.root.absolute()))
+        place = environment_place(cache, spec.virtual_environment, python, folder)
+        if not self._launcher.hold(place):
+            return {"environments": str(cache), "fresh": True, "imports": [], "preload": []}
+        return {"environments": str(cache), "python": environment_python(place), "isolated": True, "preload": []}
 
     def _interpreter(self) -> str:
         if not self._python:
@@ -170,7 +223,10 @@ class LocalCompute:
         path = Path(self._python).expanduser()
         # A bare name is looked up as a shell does; a path starts at the configuration's folder.
         found = str(self._context.root / path) if "/" in self._python else shutil.which(self._python)
-        if not found or not os.path.isfile(found) or not os.access(found, os.X_OK):
+        if found and os.path.isfile(found) and not os.access(found, os.X_OK):
+            hint = f"Make it executable (chmod +x {found}), or set `python` of the backend to another interpreter."
+            raise ProviderError(ErrorKind.UNAUTHORIZED, f"permission to run the interpreter {found} is missing", hint)
+        if not found or not os.path.isfile(found):
             hint = 'Set `python` of the backend "local" to a Python interpreter, or leave it out.'
             raise ProviderError(ErrorKind.INVALID, f"there is no Python interpreter {self._python}", hint)
         return found
@@ -197,6 +253,23 @@ def _living(handle: JobHandle) -> int:
     return pid if pid and process.get("started") and started(pid) == process["started"] else 0
 
 
+def _alive(handle: JobHandle) -> JobStatus:
+    """The status of a job whose process lives: it may be making its environment yet."""
+    try:
+        words = Path(handle["work"], PREPARING).read_text(encoding="utf-8")
+    except OSError:
+        return JobStatus(JobState.RUNNING)
+    return JobStatus(JobState.PENDING, reason=words or "preparing its environment")
+
+
+def _limited(status: JobStatus, memory: int) -> JobStatus:
+    """The same, with a word on the memory limit where a program that has run into it may end so."""
+    if not memory or not status.reason.startswith(("killed by signal 6", "killed by signal 11")):
+        return status
+    more = f"; its memory is limited to {memory_text(memory)}, and programs may end so when they get no more"
+    return JobStatus(status.state, status.exit_code, status.reason + more)
+
+
 def _ended(handle: JobHandle, code: int | None, number: int, reason: str, canceled: bool) -> JobStatus:
     if not reason and not number:
         code, number, reason = explain_end(Path(handle["work"]), code, Path(handle["log"]))
@@ -208,8 +281,8 @@ def _ended(handle: JobHandle, code: int | None, number: int, reason: str, cancel
         reason = f"killed by signal {number} ({name})"
         if number == signal.SIGKILL and not canceled:
             reason += "; the system does that when memory runs out"
-    if not reason and code == 3:
-        reason = "its result could not be written; its log says why"
+    if not reason:
+        reason = UNWRITTEN.get(code or 0, "")
     return JobStatus(JobState.ENDED, code, reason)
 
 

@@ -86,6 +86,8 @@ def container_command(engine: str, request: SubmitRequest, work: Path, root: Pat
         command += ["--env", name]
     if store is None:
         command += ["--env", ACCESS]
+    if spec.resources.memory:
+        command += ["--memory", str(spec.resources.memory)]
     command += ["--workdir", str(work), "--entrypoint", "python3", spec.image]
     command += [str(runner), request.store_uri, spec.job_id, "--contained"]
     return [*command, "--work", str(work), "--root", str(root)]

@@ -162,13 +162,12 @@ class Server:
 
     def _start_next(self) -> bool:
         """Start a waiting job that can start now, else load one module that one waits for. False: nothing to do."""
-        free = [job for job in self._waiting if self._has_slot(job)]
-        for job in free:
+        for job in self._waiting:
             if job["fresh"] or not self._missing(job):
                 self._waiting.remove(job)
                 self._start(job)
                 return True
-        for job in free:
+        for job in self._waiting:
             self._load(self._missing(job)[0])
             return True
         return False
@@ -183,9 +182,6 @@ class Server:
 
     def _missing(self, job: dict[str, Any]) -> list[str]:
         return [name for name in job["imports"] if name not in self._tried]
-
-    def _has_slot(self, job: dict[str, Any]) -> bool:
-        return not job["slots"] or job["slots"] > sum(other["lane"] == job["lane"] for other in self._running.values())
 
     def _load(self, name: str) -> None:
         self._tried.add(name)
@@ -234,7 +230,7 @@ class Server:
         contained = job.get("command")
         command = contained or [sys.executable, self._runner, *self._arguments(job, os.getpid())]
         given = subprocess.PIPE if contained else subprocess.DEVNULL
-        environment = dict(os.environ, PYTHONUNBUFFERED="1", **self._access(job))
+        environment = dict(os.environ, PYTHONUNBUFFERED="1", **self._given(job))
         process = subprocess.Popen(
             command, stdin=given, stdout=log, stderr=log, env=environment, start_new_session=True
         )
@@ -244,12 +240,16 @@ class Server:
         process.returncode = 0
         return process.pid
 
-    def _access(self, job: dict[str, Any]) -> dict[str, str]:
-        return {self._main.ACCESS: job["access"]} if job.get("access") else {}
+    def _given(self, job: dict[str, Any]) -> dict[str, str]:
+        """What the job finds in its environment besides."""
+        access = {self._main.ACCESS: job["access"]} if job.get("access") else {}
+        return {**job.get("environment", {}), **access}
 
     @staticmethod
     def _arguments(job: dict[str, Any], parent: int) -> list[str]:
-        return [job["store"], job["job_id"], "--work", job["work"], "--parent", str(parent)]
+        named = {"--environments": job.get("environments"), "--memory": job.get("memory")}
+        more = [word for name, value in named.items() if value for word in (name, str(value))]
+        return [job["store"], job["job_id"], "--work", job["work"], "--parent", str(parent), *more]
 
     def _fork(self, job: dict[str, Any], log: int) -> int:
         main = self._main
@@ -264,7 +264,7 @@ class Server:
             return pid
         try:
             self._become_child(log)
-            os.environ.update(self._access(job))
+            os.environ.update(self._given(job))
             code = main.main(self._arguments(job, server))
         except BaseException:  # noqa: BLE001 - nothing may go back up into the server's loop
             import traceback

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import zenctl
+from zenctl.jobs.environments import use
+from zenctl.jobs.resources import Resources
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import ErrorKind, ProviderError
 from zenctl_local import forkserver
 from zenctl_local.forkserver import kill_group, started
+from zenctl_local.room import Room
 
 ALIVE = "alive"
 """File in a job's work folder that the runner touches first."""
@@ -43,12 +46,31 @@ class Limits:
     close: float = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a job takes of the room that the jobs of its lane, one backend's, share."""
+
+    lane: str = ""
+    room: Room = Room()
+    needs: Resources = Resources()
+
+
+FREE = Claim()
+"""The claim of a job that takes nothing."""
+
+
 @dataclass(slots=True)
 class Launched:
-    """A job as its server told of it. `order` is the message that starts it."""
+    """A job as its server told of it. `order` is the message that starts it, which is sent once there is room.
+
+    `gpus` are the devices that it has.
+    """
 
     order: dict[str, Any]
     server: ForkServer
+    claim: Claim
+    sent: bool = False
+    gpus: tuple[str, ...] = ()
     state: str = WAITING
     pid: int = 0
     started: str = ""
@@ -64,7 +86,8 @@ class Launched:
 class ForkServer:
     """One fork server process, as its client sees it. Never blocks for longer than a message takes."""
 
-    def __init__(self, python: str, runner: Path, root: Path) -> None:
+    def __init__(self, python: str, runner: Path, root: Path, *, isolated: bool = False) -> None:
+        """`isolated`: the interpreter is that of a virtual environment, which must not find other packages first."""
         self.dead = False
         self.importing: tuple[str, float] | None = None
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
@@ -80,6 +103,7 @@ class ForkServer:
                 stdout=self._log,
                 stderr=self._log,
                 pass_fds=(theirs.fileno(), life),
+                env=_isolated(os.environ) if isolated else None,
                 start_new_session=True,
             )
         except OSError as error:
@@ -148,29 +172,32 @@ class Launcher:
         self._warm: dict[str, ForkServer] = {}
         self._cold: dict[str, ForkServer] = {}
         self._jobs: dict[str, Launched] = {}
+        self._held: dict[Path, int] = {}
 
-    def start(self, order: Mapping[str, Any], python: str, runner: Path) -> None:
-        """Start a job unless it was started already; returns before it runs."""
+    def start(self, order: Mapping[str, Any], python: str, runner: Path, claim: Claim = FREE) -> None:
+        """Start a job, once there is room for it, unless it was started already; returns before it runs."""
         with self._lock:
             if order["job_id"] in self._jobs:
                 return
-            server = self._server(self._warm, python, runner)
+            isolated = bool(order.get("isolated"))
+            server = self._server(self._warm, python, runner, isolated)
             self._hear(server)
             facts = {**order, "op": "start", "again": False, "python": python, "runner": str(runner)}
             # Objective-C does not bear a fork, and a library may use it.
             facts["fresh"] = bool(order.get("fresh")) or server.dead or sys.platform == "darwin"
-            if server.dead or (server.importing and server.importing[0] not in order["imports"] and not order["slots"]):
+            if server.dead or (server.importing and server.importing[0] not in order["imports"]):
                 # Not to wait seconds for a module that others will need.
-                server = self._server(self._cold, python, runner)
+                server = self._server(self._cold, python, runner, isolated)
                 facts.update(imports=[], preload=[])
-            self._jobs[order["job_id"]] = Launched(facts, server)
-            server.send(facts)
+            self._jobs[order["job_id"]] = Launched(facts, server, claim)
+            self._admit()
 
     def look(self, job_id: str) -> Launched | None:
         """What is known of a job now; None if it was not started here."""
         with self._lock:
             for server in [*self._warm.values(), *self._cold.values()]:
                 self._hear(server)
+            self._admit()
             job = self._jobs.get(job_id)
             if job is not None:
                 self._step_in(job)
@@ -184,6 +211,9 @@ class Launcher:
                 return False
             if job.state in (WAITING, RUNNING) and not job.canceled:
                 job.canceled = True
+                if not job.sent:
+                    job.state, job.signal = ENDED, signal.SIGTERM
+                    return True
                 job.server.send({"op": "cancel", "job_id": job_id, "grace": self.limits.grace})
                 if job.state == RUNNING and started(job.pid) == job.started:
                     # Not through the server alone: it may be busy loading a module.
@@ -194,7 +224,7 @@ class Launcher:
         """Drop what is known of a job; one that still runs is killed."""
         with self._lock:
             job = self._jobs.pop(job_id, None)
-            if job is not None and job.state in (WAITING, RUNNING):
+            if job is not None and job.sent and job.state in (WAITING, RUNNING):
                 job.server.send({"op": "cancel", "job_id": job_id, "grace": 0.0})
 
     def close(self) -> None:
@@ -207,11 +237,43 @@ class Launcher:
             for job in self._jobs.values():
                 if job.state in (WAITING, RUNNING):
                     job.state, job.signal = ENDED, signal.SIGKILL
+            for held in self._held.values():
+                os.close(held)
+            self._held.clear()
 
-    def _server(self, servers: dict[str, ForkServer], python: str, runner: Path) -> ForkServer:
+    def hold(self, place: Path) -> bool:
+        """Keep a virtual environment from being removed while this command runs; False if it is not there (yet)."""
+        with self._lock:
+            if place not in self._held:
+                held = use(place)
+                if held is None:
+                    return False
+                self._held[place] = held
+            return True
+
+    def _server(self, servers: dict[str, ForkServer], python: str, runner: Path, isolated: bool) -> ForkServer:
         if python not in servers:
-            servers[python] = ForkServer(python, runner, self.root)
+            servers[python] = ForkServer(python, runner, self.root, isolated=isolated)
         return servers[python]
+
+    def _admit(self) -> None:
+        """Have the jobs started for which there is room, in the order in which they came."""
+        for job in self._jobs.values():
+            if job.sent or job.state != WAITING:
+                continue
+            claim = job.claim
+            beside = [
+                (other.claim.needs, other.gpus)
+                for other in self._jobs.values()
+                if other.sent and other.state in (WAITING, RUNNING) and other.claim.lane == claim.lane
+            ]
+            gpus = claim.room.share(claim.needs, beside)
+            if gpus is None:
+                continue
+            job.sent, job.gpus = True, gpus
+            if gpus or "gpus" in claim.room.declared:
+                job.order["environment"] = {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}
+            job.server.send(job.order)
 
     def _hear(self, server: ForkServer) -> None:
         for event in server.drain():
@@ -248,7 +310,12 @@ class Launcher:
             if not job.alive and now - job.since > self.limits.start:
                 job.replace = True
                 kill_group(job.pid, signal.SIGKILL)
-        elif job.state == WAITING and job.server.importing and now - job.server.importing[1] > self.limits.load:
+        elif (
+            job.state == WAITING
+            and job.sent
+            and job.server.importing
+            and now - job.server.importing[1] > self.limits.load
+        ):
             self._pass_by(job)
 
     def _bereave(self, job: Launched) -> None:
@@ -263,9 +330,15 @@ class Launcher:
     def _pass_by(self, job: Launched) -> None:
         """Have the job started as a fresh process by a server that loads nothing."""
         try:
-            job.server = self._server(self._cold, job.order["python"], Path(job.order["runner"]))
+            isolated = bool(job.order.get("isolated"))
+            job.server = self._server(self._cold, job.order["python"], Path(job.order["runner"]), isolated)
         except ProviderError as error:
             job.state, job.reason = ENDED, error.message
             return
         job.order = {**job.order, "fresh": True, "imports": [], "preload": []}
-        job.server.send(job.order)
+        if job.sent:
+            job.server.send(job.order)
+
+
+def _isolated(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in ("PYTHONPATH", "PYTHONHOME")}

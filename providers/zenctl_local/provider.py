@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,12 +33,14 @@ class LocalProvider:
         """Processes of this machine. Backends of one provider share its fork servers, each with slots of its own."""
         from zenctl_local.compute import LocalCompute
         from zenctl_local.launcher import Launcher
+        from zenctl_local.room import room_of
 
         _check(type, LOCAL.backends, "backend")
         context = self._configured()
         if self._launcher is None:
             self._launcher = Launcher(context.root)
-        return LocalCompute(self._launcher, context, slots=config.get("slots") or 0, python=config.get("python") or "")
+        room = room_of(config, os.environ)
+        return LocalCompute(self._launcher, context, room, python=config.get("python") or "")
 
     def processing(self, type: str, config: Mapping[str, Any]) -> Processing:  # noqa: ARG002 - the protocol's
         hint = "Use a backend with the role `processing`, such as `direct`."

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import AfterValidator, WithJsonSchema
+
+from zenctl.jobs.resources import memory_bytes
 from zenctl.schema import (
     ArtifactRef,
     BackendType,
@@ -16,6 +21,19 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_STORE = ".zenctl/artifacts"
 
 
+_SIZE = r"[0-9]+(\.[0-9]+)?\s*([KMGT]i?)?B?"
+
+
+def _size(text: str) -> str:
+    if memory_bytes(text) is None:
+        raise ValueError('give a size such as "512MiB" or "8GB"')
+    return text
+
+
+Memory = Annotated[str, AfterValidator(_size), WithJsonSchema({"type": "string", "pattern": f"^{_SIZE}$"})]
+"""A size of memory."""
+
+
 class LocalProviderBlock(BlockModel):
     """`provider "local" {}`: nothing to set."""
 
@@ -28,6 +46,24 @@ class LocalBackend(BlockModel):
         default=None,
         fingerprint=False,
         gt=0,
+    )
+    cpus: float | None = attribute(
+        "How many cores the steps share that ask for some (`resources`); without it all of this machine.",
+        default=None,
+        fingerprint=False,
+        gt=0,
+    )
+    memory: Memory | None = attribute(
+        'How much memory the steps share that ask for some, such as "8GiB"; without it all of this machine.',
+        default=None,
+        fingerprint=False,
+    )
+    gpus: int | None = attribute(
+        "How many GPUs the steps share; each sees those it asked for, and no other (CUDA_VISIBLE_DEVICES). Without it "
+        "those of this machine, which a step that asks for none sees all.",
+        default=None,
+        fingerprint=False,
+        ge=0,
     )
     python: str | None = attribute(
         "Path of the Python interpreter (3.9 or newer) that runs the steps; without it the one that runs zenctl.",

@@ -118,8 +118,8 @@ def _config() -> typer.Typer:
 
 
 def _providers() -> typer.Typer:
-    """`zenctl providers`, which does something by itself, and the command below it."""
-    from zenctl.cli.commands import providers, providers_schema
+    """`zenctl providers`, which does something by itself, and the commands below it."""
+    from zenctl.cli.commands import providers, providers_list, providers_lock, providers_schema
 
     group = typer.Typer(
         cls=Group,
@@ -130,8 +130,12 @@ def _providers() -> typer.Typer:
         epilog=providers.EPILOG,
     )
     group.callback()(providers.providers)
-    declare = group.command("schema", cls=Command, context_settings=HELP_NAMES, epilog=providers_schema.EPILOG)
-    declare(providers_schema.providers_schema)
+    for name, command, epilog in (
+        ("list", providers_list.providers_list, providers_list.EPILOG),
+        ("lock", providers_lock.providers_lock, providers_lock.EPILOG),
+        ("schema", providers_schema.providers_schema, providers_schema.EPILOG),
+    ):
+        group.command(name, cls=Command, context_settings=HELP_NAMES, epilog=epilog)(command)
     return group
 
 

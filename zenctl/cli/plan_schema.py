@@ -52,6 +52,7 @@ def plan_schema() -> Schema:
         "serial": COUNT,
         "timestamp": TEXT,
         "code_version": {"type": "object"},
+        "provider_versions": {"type": "object", "additionalProperties": TEXT},
         "destroy": FLAG,
         "refresh_only": FLAG,
         "applyable": FLAG,

@@ -194,6 +194,7 @@ class Meta:
     enabled: Expression | None = None
     timeout: Expression | None = None
     retries: Expression | None = None
+    resources: Expression | None = None
     backend: Expression | None = None
     processing: Expression | None = None
     provider: Expression | None = None

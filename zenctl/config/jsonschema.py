@@ -42,6 +42,21 @@ META_SCHEMAS: dict[str, Schema] = {
     "enabled": {**FLAG, "description": "false leaves it out."},
     "timeout": {"anyOf": [{"type": "number"}, TEXT], "description": 'Seconds, or a text such as "30m".'},
     "retries": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION], "description": "How often to try again."},
+    "resources": {
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": {
+                    "cpu": {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, EXPRESSION]},
+                    "memory": TEXT,
+                    "gpu": {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]},
+                },
+                "additionalProperties": False,
+            },
+            EXPRESSION,
+        ],
+        "description": 'What it needs of a machine: {cpu: 2, memory: "4GiB", gpu: 1}.',
+    },
     "cache": {**TEXT, "description": 'How long a result counts: "always", "never" or "until 24h".'},
     "reproducible": {**FLAG, "description": "true: each run is made twice, and fails if the bytes differ."},
     "triggers_replace": {"description": "Any value; where it changes, the step runs again."},

@@ -19,7 +19,7 @@ from zenctl.lang.syntax import Attribute, Block, Body, Expression, ObjectExpr, T
 from zenctl.provider.registry import Registry
 from zenctl.schema import BlockModel
 
-META = ("for_each", "count", "depends_on", "enabled", "timeout", "retries", "backend", "processing")
+META = ("for_each", "count", "depends_on", "enabled", "timeout", "retries", "resources", "backend", "processing")
 """Meta-arguments of datasources, which steps have too."""
 
 STEP_META = (*META, "cache", "reproducible", "triggers_replace")

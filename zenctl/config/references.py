@@ -137,7 +137,8 @@ def body_references(body: Body) -> list[Reference]:
 def meta_expressions(node: NodeConfig) -> list[Expression]:
     """The meta-arguments that are evaluated, backends left out."""
     meta = node.meta
-    found = (meta.enabled, meta.timeout, meta.retries, meta.cache, meta.reproducible, meta.triggers_replace)
+    when = (meta.enabled, meta.cache, meta.reproducible, meta.triggers_replace)
+    found = (*when, meta.timeout, meta.retries, meta.resources)
     return [e for e in found if e is not None]
 
 

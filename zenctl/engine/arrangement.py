@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import Meta
 from zenctl.config.plain import FAULTY, Marked, plain_value
 from zenctl.config.references import backend_address
-from zenctl.diagnostics import Diagnostic, error, has_errors
+from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors
 from zenctl.engine.components import plain
-from zenctl.engine.durations import seconds
 from zenctl.engine.explaining import output_data
 from zenctl.engine.parameters import redacted
+from zenctl.jobs.resources import Resources, memory_bytes
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.model import EPHEMERAL, SENSITIVE
 from zenctl.lang.syntax import Expression
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import Unknown
+from zenctl.schema.durations import seconds
 
 TRIGGERS = "triggers_replace"
+RESOURCES = ("cpu", "memory", "gpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Arrangement:
     enabled: bool = True
     timeout: float | None = None
     retries: int = 0
+    resources: Resources = Resources()
     backend: BackendAddr | None = None
     processing: BackendAddr | None = None
     cache: float | None = None
@@ -62,6 +66,7 @@ def arrange(meta: Meta, scope: Scope) -> tuple[Arrangement, list[Diagnostic]]:
         enabled=enabled is not False,
         timeout=limit,
         retries=retries or 0,
+        resources=_resources(meta.resources, scope, diagnostics),
         backend=backend_address(meta.backend) if meta.backend is not None else None,
         processing=backend_address(meta.processing) if meta.processing is not None else None,
         cache=_cache(meta.cache, scope, diagnostics),
@@ -86,6 +91,32 @@ def _cache(expression: Expression | None, scope: Scope, diagnostics: list[Diagno
         summary = '"cache" does not say how long a result counts'
         diagnostics.append(error("wrong_value", summary, detail, range=expression.range))
     return limit
+
+
+def _resources(expression: Expression | None, scope: Scope, diagnostics: list[Diagnostic]) -> Resources:
+    """What a job needs of a machine."""
+    given = _read(expression, "resources", scope, diagnostics)
+    if given is None or expression is None:
+        return Resources()
+    place = expression.range
+    if not isinstance(given, Mapping):
+        _wrong(expression, '"resources" must be an object: { cpu = 2, memory = "4GiB", gpu = 1 }', diagnostics)
+        return Resources()
+    for name in given:
+        if name not in RESOURCES:
+            detail = did_you_mean(str(name), RESOURCES).strip() or "There are cpu, memory and gpu."
+            diagnostics.append(error("unknown_attribute", f'"resources" has no "{name}"', detail, range=place))
+    cpu, memory, gpu = (given.get(name) for name in RESOURCES)
+    size = memory_bytes(memory) if isinstance(memory, str) else None
+    if cpu is not None and (isinstance(cpu, bool) or not isinstance(cpu, (int, float)) or cpu <= 0):
+        _wrong(expression, '"resources.cpu" must be a number of cores above 0, such as 2 or 0.5', diagnostics)
+        cpu = None
+    if memory is not None and size is None:
+        _wrong(expression, '"resources.memory" must be a text such as "512MiB" or "4GB"', diagnostics)
+    if gpu is not None and (isinstance(gpu, bool) or not isinstance(gpu, int) or gpu < 0):
+        _wrong(expression, '"resources.gpu" must be a whole number of devices', diagnostics)
+        gpu = None
+    return Resources(float(cpu or 0), size or 0, int(gpu or 0))
 
 
 def _read(expression: Expression | None, name: str, scope: Scope, diagnostics: list[Diagnostic]) -> Any:

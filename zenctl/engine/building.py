@@ -73,6 +73,7 @@ class Builder:
             processing=arrangement.processing,
             timeout=arrangement.timeout,
             retries=arrangement.retries,
+            resources=arrangement.resources,
             enabled=arrangement.enabled,
             sensitive=sensitive,
         )
@@ -119,6 +120,7 @@ class Builder:
             processing=arrangement.processing,
             timeout=arrangement.timeout,
             retries=arrangement.retries,
+            resources=arrangement.resources,
             enabled=arrangement.enabled,
             sensitive=sensitive,
             cache_seconds=arrangement.cache,

@@ -82,7 +82,7 @@ def environment_here(observed: Mapping[str, Any], recorded: Recorded | None) -> 
             unchecked.append(name)
             if name in before:
                 packages[name] = before[name]
-    kept = {name: observed[name] for name in ("imports", *DECLARED) if name in observed}
+    kept = {name: observed[name] for name in ("imports", "preload", *DECLARED) if name in observed}
     return {"python": observed.get("python", ""), "distributions": packages, **kept}, unchecked
 
 
@@ -170,6 +170,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
+
+
+def commit_of(components: Components, here: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Which commit the code is of: that of the configuration's folder, `here`, or the one that it is pinned to."""
+    pin = components.code.get("pin")
+    if not pin:
+        return here
+    remote = pin["repository"] or here.get("remote", "")
+    return {"commit": pin["commit"], "branch": "", "remote": remote, "dirty": False, "ref": pin["ref"]}
 
 
 def concealed(value: Any, *, sensitive: bool) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Union
 from zenctl.addrs import Address, BackendAddr, DatasourceAddr, EndpointAddr, StepAddr
 from zenctl.config.configuration import DatasourceConfig, EndpointConfig, StepConfig
 from zenctl.diagnostics import SourceRange
+from zenctl.jobs.resources import Resources
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, snapshot_outputs
 
@@ -54,6 +55,7 @@ class DesiredDatasource:
     processing: BackendAddr | None = None
     timeout: float | None = None
     retries: int = 0
+    resources: Resources = Resources()
     enabled: bool = True
     sensitive: tuple[str, ...] = ()
     references: tuple[Address, ...] = ()
@@ -91,6 +93,7 @@ class DesiredStep:
     processing: BackendAddr | None = None
     timeout: float | None = None
     retries: int = 0
+    resources: Resources = Resources()
     enabled: bool = True
     sensitive: tuple[str, ...] = ()
     references: tuple[Address, ...] = ()

@@ -247,8 +247,10 @@ def _planned(
     diagnostics += missing(opened.trusted, configuration, world.store)
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
-    changes, unknown = _with_movers(world, planned, request, finder, listener if options.drift else None)
-    diagnostics += unknown
+    changes = tuple(planned.changes)
+    if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
+        changes, told = _with_movers(world, request, planned, finder, listener, drift=options.drift)
+        diagnostics += told
     return replace(
         header,
         changes=changes,
@@ -269,22 +271,18 @@ def _planned(
 
 
 def _with_movers(
-    world: World, planned: Planned, request: Request, finder: ResultFinder, listener: Listener | None
-) -> tuple[tuple[Change, ...], list[Diagnostic]]:
-    """The changes with how far the data moved that they name; with a listener, sources are read for that."""
-    changes = tuple(planned.changes)
-    if not any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
-        return changes, []
+    world: World, request: Request, planned: Planned, finder: ResultFinder, listener: Listener, *, drift: bool
+) -> tuple[tuple[Change, ...], Sequence[Diagnostic]]:
+    """The changes, with how far the columns of their data moved, and what is to be told of that."""
     # Where no data moved, plan need not know how that is told.
     from zenctl.engine.movers import with_movers
     from zenctl.engine.surveying import Surveyor
 
-    if listener is None:
-        return with_movers(changes, request.state.results, world.storage, None), []
     cache = world.inputs.data_dir / "cache"
     sources, open_bucket = request.observed.sources, world.providers.bucket
     survey = Surveyor(planned.desired, sources, world.storage, finder, cache, listener, open_bucket)
-    return with_movers(changes, request.state.results, world.storage, survey), survey.diagnostics
+    changes = with_movers(planned.changes, request.state.results, world.storage, survey if drift else None)
+    return changes, survey.diagnostics
 
 
 def pinned_snapshot(world: World, desired: DesiredDatasource) -> Recorded | None:

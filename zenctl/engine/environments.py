@@ -27,7 +27,7 @@ class FoundEnvironment:
     """Where a job can run. `python` is the interpreter, empty for the one that runs zenctl.
 
     `differences` is what it has otherwise than recorded; `problem` why the recorded one cannot be had, `origin` where
-    it comes from: `here`, `kept`, `built`, or the job's own `image`.
+    it comes from: `here`, `kept`, `built`, or the job's own `image` or `requirements`.
     """
 
     python: str = ""

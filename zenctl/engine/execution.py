@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zenctl.engine.events import ChangeLog, ChangeProgress, Listener
+from zenctl.engine.events import ChangeLog, ChangeProgress, Listener, Notice
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
@@ -51,7 +51,7 @@ RETRIED = frozenset({ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED, ErrorKind.NO_C
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What executing needs of the world."""
+    """What executing needs of the world. `apply` names the apply, as `SubmitRequest.apply` says."""
 
     storage: Storage
     providers: Providers
@@ -59,6 +59,7 @@ class Services:
     listener: Listener
     stop: Stop
     preload: tuple[str, ...] = ()
+    apply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ class Order:
         sources = buckets(self.spec.locations)
         if sources:
             access = partial(_with_sources, access, sources, services.providers)
-        return SubmitRequest(self.spec, storage.uri, services.runner, services.preload, self.fresh, access)
+        return SubmitRequest(
+            self.spec, storage.uri, services.runner, services.preload, self.fresh, access, services.apply
+        )
 
     def handle(self, services: Services) -> JobHandle:
         """How its backend will know it: to be recorded before it is executed, so that nothing of it is ever lost."""
@@ -86,10 +89,11 @@ class Order:
 
 @dataclass(slots=True)
 class Tail:
-    """How far a job's log and progress have been told; `words` is the end of the log."""
+    """How far a job's log and progress have been told; `words` is the end of the log, `waiting` what it waits for."""
 
     log: int = 0
     words: str = ""
+    waiting: str = ""
     progress: int = 0
     rest: bytes = b""
     told: dict[str, Any] = field(default_factory=dict)
@@ -116,14 +120,35 @@ def execute(order: Order, services: Services) -> JobResult:
 def attend(
     job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
 ) -> JobResult:
-    """Wait for a submitted job, passing on what it says, and give its verified result. Cancels it when told to."""
+    """Wait for a submitted job, passing on what it says, and give its verified result. Cancels it when told to.
+
+    A backend that cannot be asked any more ends the waiting: the job is canceled and released as far as that goes.
+    """
+    try:
+        return _attend(job_id, address, compute, handle, services, timeout)
+    except ProviderError as problem:
+        for end in (compute.cancel, compute.release):
+            with suppress(ProviderError):
+                end(handle)
+        return JobResult(job_id, error=JobError("backend_lost", problem.message, hint=problem.hint))
+
+
+def _attend(
+    job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
+) -> JobResult:
     tail = Tail()
     pause = POLL_FIRST
-    # The runner keeps the time limit itself; this one is for a runner that no longer can.
-    deadline = time.monotonic() + timeout * 1.1 + 60 if timeout else None
+    deadline: float | None = None
     canceled = False
     while True:
         status = compute.status(handle)
+        if status.state is JobState.PENDING:
+            # Waiting for a slot, a machine or an environment does not count.
+            deadline = None
+            _tell_waiting(address, status.reason, services, tail)
+        elif deadline is None and timeout:
+            # The runner keeps the time limit itself; this one is for a runner that no longer can.
+            deadline = time.monotonic() + timeout * 1.1 + 60
         _pass_on(job_id, address, compute, handle, services, tail)
         if status.state in (JobState.ENDED, JobState.LOST):
             break
@@ -149,8 +174,10 @@ def attend(
             "lost": reason or "its backend does not know it any more",
         }[kind]
         result = JobResult(job_id, error=JobError(kind, message, hint=_last_words(tail.words)))
-    keep_log(services.storage, compute, handle, job_id)
-    compute.release(handle)
+    # The result is there, and counts: what cannot be cleared up now is found by the next apply.
+    with suppress(ProviderError):
+        keep_log(services.storage, compute, handle, job_id)
+        compute.release(handle)
     return verified(services.storage, result)
 
 
@@ -255,6 +282,13 @@ def _submit(compute: Compute, request: SubmitRequest, stop: Stop) -> JobHandle:
             stop.drain.wait(pause)
             pause *= 2
     raise AssertionError("the last attempt returns or raises")
+
+
+def _tell_waiting(address: str, reason: str, services: Services, tail: Tail) -> None:
+    """Say once what a job that has not begun is waiting for, if its backend tells."""
+    if reason and reason != tail.waiting:
+        services.listener(Notice(f"{address}: {reason}"))
+    tail.waiting = reason or tail.waiting
 
 
 def _pass_on(job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, tail: Tail) -> None:

@@ -10,7 +10,7 @@ import zenctl
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.components import source_facts
-from zenctl.engine.desired import DesiredDatasource
+from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.engine.endpoints import live_name
 from zenctl.engine.events import Listener
 from zenctl.engine.known import recorded_results
@@ -19,6 +19,7 @@ from zenctl.engine.providers import provider_diagnostic
 from zenctl.engine.reasons import data_moved
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.results import ResultFinder
+from zenctl.engine.virtual_environments import ordered_environment
 from zenctl.engine.world import World
 from zenctl.fingerprint.environment import compare, installed
 from zenctl.metadata.state import WorkspaceState
@@ -77,6 +78,7 @@ def check_world(
     state = _with_moves(state, plan)
     sources, problems = _sources(world, plan, state, listener)
     problems += [*_endpoints(world, plan, state), *_environments(plan, world.inputs.data_dir / "cache")]
+    problems += _requirements(world, plan, state)
     if problems:
         raise DiagnosticError(*problems)
     return {addr: source.locations for addr, source in sources.items()}
@@ -183,6 +185,23 @@ def _environments(plan: Plan, cache_dir: Path) -> list[Diagnostic]:
             summary = f"The plan is stale: {change.addr} was planned with other packages"
             detail = f"{', '.join(differing)} (planned -> here). {AGAIN}"
             problems.append(error("plan_stale", summary, detail, address=change.address))
+    return problems
+
+
+def _requirements(world: World, plan: Plan, state: WorkspaceState) -> list[Diagnostic]:
+    """Steps whose own environment would be made of another requirements file than planned."""
+    problems: list[Diagnostic] = []
+    known = recorded_results(state)
+    for change in plan.changes:
+        environment = change.components.environment if change.components is not None else {}
+        if change.action not in (Action.RUN, Action.MAY_RUN) or "preload" not in environment:
+            continue
+        desired, _ = world.opened.evaluator.node(change.addr, known)
+        if isinstance(desired, DesiredStep):
+            try:
+                ordered_environment(world.inputs.root, desired, environment)
+            except DiagnosticError as problem:
+                problems += problem.diagnostics
     return problems
 
 

@@ -34,7 +34,10 @@ class Installer:
     def __init__(self, root: Path) -> None:
         self._root = root
         text = root / LOCK_FILE
-        self._entries = lock_entries(text.read_text(encoding="utf-8") if text.exists() else None)
+        found = text.read_text(encoding="utf-8") if text.exists() else None
+        self._entries = lock_entries(found)
+        # The lock file pins providers, too.
+        self._others = {key: value for key, value in json.loads(found or "{}").items() if key != "modules"}
         self.installed: list[str] = []
 
     def install(self, sources: Iterable[str], *, upgrade: bool = False) -> None:
@@ -85,7 +88,7 @@ class Installer:
         self.installed.append(source)
 
     def _write(self) -> None:
-        document = {"version": 1, "modules": dict(sorted(self._entries.items()))}
+        document = {"version": 1, "modules": dict(sorted(self._entries.items())), **self._others}
         text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         place = self._root / LOCK_FILE
         if not self.installed or (place.exists() and place.read_text(encoding="utf-8") == text):

@@ -12,7 +12,7 @@ from zenctl.digests import sha256_text
 from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.jobs.artifacts import tree_path
-from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
+from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec, VirtualEnvironment
 from zenctl.metadata.state import RecordedArtifact
 from zenctl.plans.plan import CodeArchive
 from zenctl.schema import ArtifactRef, SourceState
@@ -21,9 +21,13 @@ from zenctl.steps.python.schema import Python
 
 def new_job_id(project: str, workspace: str, serial: int, addr: Address) -> str:
     """A name for one attempt: readable, unique, and fit for a path, a label and a machine's name."""
-    place = sha256_text(f"{project}/{workspace}")[:6]
     slug = re.sub(r"[^a-z0-9]+", "-", str(addr).lower()).strip("-")[:40].strip("-")
-    return f"{place}-{serial}-{slug}-{secrets.token_hex(4)}"
+    return f"{apply_name(project, workspace, serial)}-{slug}-{secrets.token_hex(4)}"
+
+
+def apply_name(project: str, workspace: str, serial: int) -> str:
+    """A name for an apply that is fit for a label and a part of a machine's name."""
+    return f"{sha256_text(f'{project}/{workspace}')[:6]}-{serial}"
 
 
 def datasource_job(
@@ -42,13 +46,22 @@ def datasource_job(
         imports=kind.imports,
         processing=dict(processing),
         timeout=desired.timeout,
+        resources=desired.resources,
     )
 
 
 def step_job(
-    desired: DesiredStep, job_id: str, code: CodeArchive | None, imports: tuple[str, ...], processing: Mapping[str, Any]
+    desired: DesiredStep,
+    job_id: str,
+    code: CodeArchive | None,
+    imports: tuple[str, ...],
+    processing: Mapping[str, Any],
+    own: tuple[VirtualEnvironment | None, Mapping[str, str]] = (None, {}),
 ) -> JobSpec:
-    """The job that runs a step; every input's digest must be known."""
+    """The job that runs a step; every input's digest must be known.
+
+    `own` is its virtual environment, if it has one, and the locations that belong to it.
+    """
     inputs = {}
     for name, ref in desired.inputs.items():
         if ref.digest is None:
@@ -58,7 +71,7 @@ def step_job(
         entry = Entry(file=desired.code.file, function=desired.code.function)
     else:
         entry = _built_in(desired.config.type.implementation)
-    own = desired.model if isinstance(desired.model, Python) else None
+    model = desired.model if isinstance(desired.model, Python) else None
     return JobSpec(
         job_id=job_id,
         address=str(desired.addr),
@@ -70,11 +83,14 @@ def step_job(
         params=plain(desired.params),
         code=code.digest if code else "",
         imports=imports or desired.config.type.imports,
-        secrets=dict(own.secrets) if own else {},
+        locations=dict(own[1]),
+        secrets=dict(model.secrets) if model else {},
         processing=dict(processing),
         timeout=desired.timeout,
-        image=(own.environment.image or "") if own else "",
-        variables=tuple(sorted(set(own.environment.variables))) if own else (),
+        resources=desired.resources,
+        image=(model.environment.image or "") if model else "",
+        variables=tuple(sorted(set(model.environment.variables))) if model else (),
+        virtual_environment=own[0],
     )
 
 
@@ -88,3 +104,15 @@ def input_record(ref: ArtifactRef) -> RecordedArtifact:
     if ref.digest is None:
         raise AssertionError(f"{ref} is not known yet")
     return RecordedArtifact(0, ref.type, ref.uri or tree_path(ref.digest), ref.digest, address=ref.address)
+
+
+def input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, RecordedArtifact]:
+    """All inputs as the recorder takes them, by name; a datasource has none."""
+    if isinstance(desired, DesiredDatasource):
+        return {}
+    return {name: input_record(ref) for name, ref in desired.inputs.items()}
+
+
+def execution_type(desired: DesiredDatasource | DesiredStep) -> str:
+    """The type of its executions in ML Metadata."""
+    return "Process" if isinstance(desired, DesiredDatasource) else desired.config.type.mlmd_type

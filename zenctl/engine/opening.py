@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from zenctl.addrs import Address
@@ -18,6 +19,7 @@ from zenctl.engine.desired import DesiredEndpoint
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.known import Known, unknown_refs
 from zenctl.engine.libraries import Libraries
+from zenctl.engine.provider_locks import lock_problems
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
 from zenctl.engine.reusing import Trusted, trusted
@@ -89,6 +91,9 @@ def open_configuration(
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     code = CodeSources(inputs.root, cache_dir=inputs.data_dir / "cache", fetch=fetch)
     libraries = Libraries(inputs.root, now)
+    if loaded.configuration is not None and not has_errors(loaded.diagnostics):
+        problems = lock_problems(inputs.root, loaded.configuration, registry)
+        loaded = replace(loaded, diagnostics=(*loaded.diagnostics, *problems))
     return _open(loaded, registry, given, code, libraries, inputs.workspace, sound=sound)
 
 

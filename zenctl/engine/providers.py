@@ -8,10 +8,11 @@ from typing import Any
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import Configuration
 from zenctl.config.decoding import decode
-from zenctl.diagnostics import DiagnosticError, error, raise_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors, warning
+from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.jobs.storage import Storage
 from zenctl.lang.evaluate import Scope
-from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError
+from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError, Sized
 from zenctl.provider.registry import Registry
 
 EMBEDDED = BackendAddr("local", "embedded")
@@ -69,18 +70,25 @@ class Providers:
                 raise DiagnosticError(provider_diagnostic(problem, f"cannot read {uri}")) from problem
         return self._buckets[uri]
 
+    def placed(self, addr: BackendAddr | None) -> BackendAddr:
+        """Where a step runs that names this backend, or none: the default orchestrator, or the embedded one."""
+        return addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+
     def compute(self, addr: BackendAddr | None) -> Compute:
-        """A backend that runs steps; None is the default orchestrator, or the embedded one."""
-        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
+        """A backend that runs steps, as `placed` has it."""
+        wanted = self.placed(addr)
         if wanted not in self._computes:
             provider_name, type_name, config = self._backend(wanted)
             self._computes[wanted] = self._provider(provider_name).compute(type_name, config)
         return self._computes[wanted]
 
+    def backends(self) -> list[BackendAddr]:
+        """The backends of the configuration that run steps."""
+        return [addr for addr, config in self._configuration.backends.items() if "orchestrator" in config.type.roles]
+
     def runs_images(self, addr: BackendAddr | None) -> bool:
         """Whether the backend runs jobs in container images. Asks its provider for nothing but the types it has."""
-        wanted = addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
-        return self._registry.backend_type(wanted.type)[1].images
+        return self._registry.backend_type(self.placed(addr).type)[1].images
 
     def processing(self, addr: BackendAddr | None) -> Mapping[str, Any]:
         """Beam options of a processing backend; {} where none is named: data steps then run in process."""
@@ -103,9 +111,15 @@ class Providers:
         return {provider.name: provider.version for _, provider in sorted(self._providers.items())}
 
     def close(self) -> None:
-        """End what the providers started for this command."""
-        for provider in self._providers.values():
-            provider.close()
+        """End what the providers started for this command. Raises DiagnosticError if something may go on."""
+        problems = []
+        for name, provider in self._providers.items():
+            try:
+                provider.close()
+            except ProviderError as problem:
+                problems.append(provider_diagnostic(problem, f"provider {name}"))
+        if problems:
+            raise DiagnosticError(*problems)
 
     def _backend(self, addr: BackendAddr) -> tuple[str, str, Mapping[str, Any]]:
         configured = self._configuration.backends.get(addr)
@@ -113,6 +127,11 @@ class Providers:
             raise DiagnosticError(error("backend_unknown", f"{addr} is not declared rightly", _VALIDATE))
         if configured is None:
             provider_name, backend = self._registry.backend_type(addr.type)
+            if any(field.is_required() for field in backend.model.model_fields.values()):
+                detail = (
+                    "An interrupted apply has used it: put its block back for one apply, which clears up after that."
+                )
+                raise DiagnosticError(error("backend_unknown", f"{addr} is not declared any more", detail))
             return provider_name, addr.type, backend.model().model_dump()
         decoded, diagnostics = decode(configured.type.model, configured.body, self._scope, stored=False)
         raise_errors([d.at(configured.range, str(addr)) for d in diagnostics])
@@ -143,6 +162,25 @@ class Providers:
                 raise DiagnosticError(provider_diagnostic(problem, f"provider {name}", range=place)) from problem
             self._providers[name] = provider
         return self._providers[name]
+
+
+def misfits(node: DesiredDatasource | DesiredStep, providers: Providers) -> list[Diagnostic]:
+    """What is wrong with where a step or datasource is to run, if it asks for more than there can be."""
+    place = node.config.meta.resources.range if node.config.meta.resources is not None else node.config.range
+    try:
+        compute = providers.compute(node.backend)
+    except ProviderError as problem:
+        return [provider_diagnostic(problem, str(node.addr), range=place, address=str(node.addr))]
+    found = compute.misfit(node.resources) if isinstance(compute, Sized) else None
+    if found is None:
+        return []
+    where = providers.placed(node.backend)
+    summary = f"{node.addr} does not fit on {where}: {found.message}"
+    detail = "Ask for less in `resources`, or name another `backend`."
+    if found.certain:
+        return [error("resources_exceeded", summary, detail, range=place, address=str(node.addr))]
+    detail += " Where it is applied on a larger machine than this one, all is well."
+    return [warning("resources_exceeded", summary, detail, range=place, address=str(node.addr))]
 
 
 def provider_diagnostic(problem: ProviderError, what: str, **place: Any) -> Any:

@@ -15,17 +15,24 @@ from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, D
 from zenctl.engine.endpoints import live_name
 from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
 from zenctl.engine.observed import Observed
-from zenctl.engine.providers import Providers, provider_diagnostic
+from zenctl.engine.providers import Providers, misfits, provider_diagnostic
 from zenctl.engine.sources import CodeSources
+from zenctl.engine.virtual_environments import (
+    check_requirements,
+    declared_environment,
+    python_version,
+    read_requirements,
+    unreadable,
+)
 from zenctl.fingerprint.data import FileCache, RowsDifference
-from zenctl.fingerprint.environment import installed, locked, variable_digests
+from zenctl.fingerprint.environment import installed, variable_digests
 from zenctl.jobs.artifacts import CorruptArtifact, check_trees
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.provider import EndpointState, ProviderError
 from zenctl.schema import SourceModel, SourceState
 from zenctl.schema.types import Observe, ObserveObjects
-from zenctl.steps.python.schema import Environment, Python
 
 
 class Refresher:
@@ -74,6 +81,8 @@ class Refresher:
         cache = FileCache(self.cache_dir / "files.json")
         for node in desired:
             self._seen[node.addr] = _looked_at(node)
+            if not isinstance(node, DesiredEndpoint) and node.resources != Resources():
+                self.diagnostics += misfits(node, self.providers)
             if isinstance(node, DesiredDatasource):
                 self._source(node, cache)
             elif isinstance(node, DesiredStep):
@@ -171,25 +180,27 @@ class Refresher:
 
     def _tracked(self, node: DesiredStep, packages: tuple[str, ...]) -> Mapping[str, Any]:
         """What of the environment counts for a python step: as its `environment` block says."""
-        declared = node.model.environment if isinstance(node.model, Python) else Environment()
+        declared = declared_environment(node)
         found: dict[str, Any] = {"python": "", "distributions": {}}
         if declared.image is not None:
             self._check_images(node)
             found |= {"imports": list(packages), "image": declared.image}
-        elif declared.track == "imports":
+        elif declared.tracks == "imports":
             direct = list(self._environment(packages)["distributions"])
             found = {**self._environment(tuple(direct), transitive=True), "imports": direct}
-        elif declared.track == "lock":
-            found = dict(self._environment(()))
+        elif declared.tracks == "lock":
+            found = {**self._environment(()), **self._python(node)}
+        if declared.builds:
+            found["preload"] = list(packages)
         if declared.requirements:
             try:
-                found["lock"] = self._lock(node, declared.requirements)
+                requirements = read_requirements(self.root, node)
             except OSError as problem:
-                name = problem.filename or declared.requirements
-                detail = f"{problem.strerror or problem}. Paths are relative to the configuration's folder."
-                place = node.config.range
-                found_problem = error("requirements_unreadable", f"Cannot read {name}", detail, range=place)
-                self.diagnostics.append(found_problem.at(None, str(node.addr)))
+                self.diagnostics.append(unreadable(node, problem))
+            else:
+                found["lock"] = requirements.lock
+                wrong = check_requirements(self.root, node, requirements)
+                self.diagnostics += [d.at(None, str(node.addr)) for d in wrong]
         if declared.variables:
             found["variables"] = variable_digests(declared.variables, os.environ)
         return found
@@ -203,14 +214,14 @@ class Refresher:
                 error("image_not_possible", summary, detail, range=node.config.range, address=str(node.addr))
             )
 
-    def _lock(self, node: DesiredStep, path: str) -> dict[str, str]:
-        base = self.root / node.code.folder if node.code is not None else self.root
-        file = base / path
-
-        def included(name: str) -> str:
-            return (file.parent / name).read_text(encoding="utf-8", errors="replace")
-
-        return locked(file.read_text(encoding="utf-8", errors="replace"), included)
+    def _python(self, node: DesiredStep) -> dict[str, str]:
+        """The version that a step asks for, if it does."""
+        try:
+            version = python_version(self.root, node)
+        except DiagnosticError as problem:
+            self.diagnostics += [d.at(None, str(node.addr)) for d in problem.diagnostics]
+            return {}
+        return {"python": version} if version else {}
 
     def _environment(self, packages: tuple[str, ...], *, transitive: bool = False) -> Mapping[str, Any]:
         if (packages, transitive) not in self._installed:

@@ -94,9 +94,11 @@ def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Re
 
 
 def _environment(world: World, recorded: Recorded, spec: JobSpec, *, build: bool) -> FoundEnvironment:
-    """Where to run it. An image is an environment of its own, which its backend brings."""
+    """Where to run it. An image and a virtual environment are the job's own: its backend brings them."""
     if spec.image:
         return FoundEnvironment(origin="image")
+    if spec.virtual_environment is not None:
+        return FoundEnvironment(origin="requirements")
     return find_environment(_ran_with(recorded), world.inputs.data_dir / "cache", build=build)
 
 

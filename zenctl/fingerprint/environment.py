@@ -14,13 +14,11 @@ from typing import Any
 from zenctl.digests import sha256_text
 from zenctl.fingerprint.data import replace_file
 from zenctl.fingerprint.digest import image_digest
+from zenctl.jobs.requirements import requirement_lines, without_secrets
 from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
 """Version of the cache file's form."""
-
-MAX_INCLUDED = 50
-"""Most requirements files that one may include: they may include each other."""
 
 KNOWN = {
     "Crypto": "pycryptodome",
@@ -105,23 +103,16 @@ def locked(text: str, included: Callable[[str], str]) -> dict[str, str]:
     """What a requirements file asks for: by distribution the rest of its line; other options stand for themselves.
 
     `included` gives the text of a file that it names with `-r` or `-c`; it may raise. Comments, blank lines and order
-    do not count.
+    do not count; credentials in URLs are hidden.
     """
     found: dict[str, str] = {}
-    waiting, seen = [text], 0
-    while waiting and seen < MAX_INCLUDED:
-        seen += 1
-        joined = re.sub(r"\\\r?\n", " ", waiting.pop(0))
-        for line in joined.splitlines():
-            line = re.sub(r"(^|\s)#.*$", "", line).strip()
-            include = re.fullmatch(r"(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)", line)
-            named = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)$", line)
-            if include is not None:
-                waiting.append(included(include.group(1)))
-            elif named is not None:
-                found[normalised(named.group(1))] = " ".join(named.group(2).split())
-            elif line:
-                found[" ".join(line.split())] = ""
+    for line, _ in requirement_lines(text, included):
+        shown = without_secrets(line)
+        named = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(.*)$", shown)
+        if named is not None:
+            found[normalised(named.group(1))] = named.group(2)
+        else:
+            found[shown] = ""
     return dict(sorted(found.items()))
 
 

@@ -35,8 +35,8 @@ class JobError:
 
     `kind` is one of `user_error` (the code raised; `traceback` has the user's frames only), `output_missing`,
     `input_corrupt`, `source_changed`, `source_unreadable`, `bad_data` (the message is for the user as it is),
-    `timeout`, `canceled`, `storage`, `internal`. `file` and `line` point into the user's code or data where that is
-    known.
+    `timeout`, `canceled`, `storage`, `environment` (it cannot be made), `internal`. `file` and `line` point into the
+    user's code or data where that is known.
     """
 
     kind: str

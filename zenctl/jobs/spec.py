@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, Mapping, Optional, Tuple
 
+from zenctl.jobs.resources import Resources
 from zenctl.lazy_dataclasses import dataclass
 
 FORMAT = 1
@@ -48,6 +49,21 @@ class OutputSpec:
 
 
 @dataclass(frozen=True)
+class VirtualEnvironment:
+    """The Python environment that a job is to run in: the packages of pip requirements and nothing else.
+
+    `python` is a version ("3.12") or an interpreter's path, empty for the one that the backend runs jobs with.
+    `requirements` and `constraints` are lines in pip's form without includes; relative paths start at the job's
+    location "environment". `files` are the digests of local archives that they name, by path.
+    """
+
+    python: str = ""
+    requirements: Tuple[str, ...] = ()
+    constraints: Tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """The order for one job. Paths are relative to the artifact store unless they say otherwise.
 
@@ -59,8 +75,10 @@ class JobSpec:
     - `secrets` maps an environment variable's name to a reference; never a value.
     - `image` is the container image that the job is to run in, `NAME@sha256:...`; `variables` name those of the
       environment where zenctl runs that it is to have there.
+    - `virtual_environment` is the Python environment that the runner makes, if it is not there yet, and runs it in.
     - `notes` are those of earlier jobs that this one may believe, by key, newest first: (digest of the artifact, digest
       of the note). A store may be written by others, so no other note counts.
+    - `resources` are what it needs of a machine.
     - `timeout` is in seconds.
     """
 
@@ -81,6 +99,8 @@ class JobSpec:
     image: str = ""
     variables: Tuple[str, ...] = ()
     notes: Mapping[str, Tuple[Tuple[str, str], ...]] = field(default_factory=dict)
+    virtual_environment: Optional[VirtualEnvironment] = None
+    resources: Resources = Resources()
     format: int = FORMAT
 
     @property

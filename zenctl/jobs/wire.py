@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any, Dict
 
 from zenctl.digests import canonical_json
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.result import FORMAT as RESULT_FORMAT
 from zenctl.jobs.result import JobError, JobResult, JobWarning, OutputResult
 from zenctl.jobs.spec import FORMAT as SPEC_FORMAT
-from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
+from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec, VirtualEnvironment
 
 
 class WireError(ValueError):
@@ -33,7 +34,13 @@ def spec_from_json(data: bytes) -> JobSpec:
         for name in ("imports", "variables"):
             raw[name] = tuple(raw.get(name, ()))
         notes = {key: tuple((a, n) for a, n in found) for key, found in raw.pop("notes", {}).items()}
-        return JobSpec(entry=Entry(**entry), inputs=inputs, outputs=outputs, notes=notes, **raw)
+        own = raw.pop("virtual_environment", None)
+        if own is not None:
+            own = VirtualEnvironment(**{**own, **{name: tuple(own[name]) for name in ("requirements", "constraints")}})
+        raw["resources"] = Resources(**raw.get("resources", {}))
+        return JobSpec(
+            entry=Entry(**entry), inputs=inputs, outputs=outputs, notes=notes, virtual_environment=own, **raw
+        )
     except (KeyError, TypeError) as error:
         raise WireError(f"job.json: {error}") from error
 

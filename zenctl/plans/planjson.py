@@ -59,6 +59,7 @@ def plan_document(plan: Plan) -> Json:
         "serial": plan.serial,
         "timestamp": plan.timestamp,
         "code_version": dict(plan.code_version),
+        "provider_versions": dict(sorted(plan.providers.items())),
         "destroy": plan.destroy,
         "refresh_only": plan.refresh_only,
         "applyable": not plan.is_empty and not has_errors(plan.diagnostics),

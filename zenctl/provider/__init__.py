@@ -10,13 +10,22 @@ from zenctl.provider.messages import (
     JobState,
     JobStatus,
     LogChunk,
+    Misfit,
     ProviderContext,
     SubmitRequest,
     no_access,
 )
-from zenctl.provider.protocol import Compute, Endpoint, Importable, Processing, Progressing, Provider
-
-SDK_VERSION = 1
+from zenctl.provider.protocol import (
+    SDK_VERSION,
+    Compute,
+    Endpoint,
+    Importable,
+    Processing,
+    Progressing,
+    Provider,
+    Sized,
+    Sweeping,
+)
 
 __all__ = [
     "SDK_VERSION",
@@ -32,11 +41,14 @@ __all__ = [
     "JobState",
     "JobStatus",
     "LogChunk",
+    "Misfit",
     "Processing",
     "Progressing",
     "Provider",
     "ProviderContext",
     "ProviderError",
+    "Sized",
     "SubmitRequest",
+    "Sweeping",
     "no_access",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.storage import Storage
 from zenctl.provider.messages import (
     EndpointPlan,
@@ -13,10 +14,14 @@ from zenctl.provider.messages import (
     JobHandle,
     JobStatus,
     LogChunk,
+    Misfit,
     ProviderContext,
     SubmitRequest,
 )
 from zenctl.schema import ProviderSchema
+
+SDK_VERSION = 1
+"""The version of these protocols. A provider may name the one it is written for as its attribute `sdk_version`."""
 
 
 class Compute(Protocol):
@@ -56,6 +61,24 @@ class Progressing(Protocol):
 
     def progress(self, handle: JobHandle, offset: int) -> bytes:
         """What the job has told of its progress from `offset` (bytes) on, as `jobs.spec.progress_path` describes it."""
+        ...
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """What a Compute can do besides, that knows how much there is for its jobs."""
+
+    def misfit(self, needs: Resources) -> Misfit | None:
+        """Why a job with these needs can never run here; None if it can. Asked by plan: pure, and reaches nothing."""
+        ...
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """What a Compute can do besides, where it makes machines that could outlive a command that was killed."""
+
+    def sweep(self) -> Sequence[str]:
+        """Remove every machine of this project and workspace, and tell the names. The caller holds the lock."""
         ...
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.provider.protocol import Provider
+from zenctl.provider.protocol import SDK_VERSION, Provider
 from zenctl.schema import BackendType, DatasourceType, EndpointType, ProviderSchema, StepType, StoreType
 
 GROUPS = ("zenctl.providers", "zenctl.steps", "zenctl.datasources")
@@ -21,10 +21,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """Something installed that is not loaded yet. `load` may raise; then `install` finds out how to repair that."""
+    """Something installed that is not loaded yet. `load` may raise; then `install` finds out how to repair that.
+
+    `distribution` tells what it was installed with.
+    """
 
     load: Callable[[], T]
     install: Callable[[], str] = str
+    distribution: Callable[[], str] = str
 
 
 def discover() -> Registry:
@@ -36,13 +40,18 @@ def discover() -> Registry:
             continue
         for point in distribution.entry_points:
             if point.group in found:
-                found[point.group].setdefault(point.name, Entry(point.load, partial(_install, point)))
+                entry = Entry(point.load, partial(_install, point), partial(_distribution, point))
+                found[point.group].setdefault(point.name, entry)
     providers, steps, datasources = (found[group] for group in GROUPS)
     return Registry(providers, steps, datasources)
 
 
+def _distribution(point: metadata.EntryPoint) -> str:
+    return str(point.dist.metadata["Name"]) if point.dist is not None else ""
+
+
 def _install(point: metadata.EntryPoint) -> str:
-    name = point.dist.metadata["Name"] if point.dist is not None else ""
+    name = _distribution(point)
     if not name:
         return "Install the package that offers it again."
     extras = point.dist.metadata.get_all("Provides-Extra") or [] if point.dist is not None else []
@@ -137,9 +146,15 @@ class Registry:
         if key not in self._loaded:
             make = self._entry("provider", name, self.providers)
             try:
-                self._loaded[key] = make()
+                made = make()
             except Exception as problem:
                 raise DiagnosticError(_broken("provider", name, problem, self.providers[name].install())) from problem
+            written_for = getattr(made, "sdk_version", SDK_VERSION)
+            if written_for != SDK_VERSION:
+                summary = f'The provider "{name}" is written for version {written_for} of the provider SDK'
+                detail = f"This zenctl has version {SDK_VERSION}. Install versions of both that fit each other."
+                raise DiagnosticError(error("provider_sdk_version", summary, detail))
+            self._loaded[key] = made
         return cast(Provider, self._loaded[key])
 
     def instance(self, name: str) -> Provider:
@@ -151,6 +166,11 @@ class Registry:
         if key not in self._loaded:
             self._loaded[key] = type(self.provider(plain))()
         return cast(Provider, self._loaded[key])
+
+    def distribution(self, provider: str) -> str:
+        """The name of the distribution that a provider was installed with; empty if it was not installed."""
+        entry = self.providers.get(provider)
+        return entry.distribution() if entry is not None else ""
 
     def schema(self, provider: str) -> ProviderSchema:
         """What a provider offers."""

@@ -33,6 +33,11 @@ def recorded(modules: Iterable[str]) -> Dict[str, Any]:
     return {"python": python, "distributions": distributions(modules)}
 
 
+def everything() -> Dict[str, Any]:
+    """The same for all that is installed here."""
+    return {**recorded(()), "distributions": dict(sorted(_installed().items()))}
+
+
 def distributions(modules: Iterable[str]) -> Dict[str, str]:
     """Names and versions of the distributions that the modules come from."""
     wanted = sorted(set(modules))

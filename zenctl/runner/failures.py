@@ -11,6 +11,7 @@ from typing import List, Optional, Set
 
 import zenctl
 from zenctl.jobs.artifacts import CorruptArtifact
+from zenctl.jobs.resources import memory_text
 from zenctl.jobs.result import JobError
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.wire import WireError
@@ -29,10 +30,14 @@ _OURS = os.path.dirname(os.path.abspath(zenctl.__file__)) + os.sep
 
 @dataclass(frozen=True)
 class Place:
-    """Where the user's code lies: `folder` stands for the configuration's folder. `builtin`: the step is zenctl's."""
+    """Where the user's code lies: `folder` stands for the configuration's folder. `builtin`: the step is zenctl's.
+
+    `memory` is the most that it may take, in bytes; 0 for all there is.
+    """
 
     folder: str
     builtin: bool = False
+    memory: int = 0
 
     def relative(self, filename: Optional[str]) -> str:
         """A file of the user's as the user knows it, or the empty string."""
@@ -73,6 +78,8 @@ def _raised(error: BaseException, place: Place) -> JobError:
     elif isinstance(error, MemoryError):
         message = message if _text(error) else "MemoryError: the step ran out of memory"
         hint = "Read the data in batches, or run the step on a machine with more memory."
+        if place.memory:
+            hint = f"It may take {memory_text(place.memory)}: read the data in batches, or raise `resources.memory`."
     elif isinstance(error, ModuleNotFoundError) and error.name:
         message, hint = _missing_module(error.name, file, place)
     return JobError(kind, _cut(message, MESSAGE), _cut(text, TRACEBACK), file, line, hint)

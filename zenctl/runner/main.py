@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
+from zenctl.jobs.environments import default_cache
 from zenctl.jobs.objects import buckets
 from zenctl.jobs.result import JobError, JobResult, OutputResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
@@ -23,23 +24,29 @@ from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_f
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner import calling, code
 from zenctl.runner.contained import attend
-from zenctl.runner.environment import recorded
+from zenctl.runner.environment import everything, recorded
+from zenctl.runner.environment_errors import EnvironmentProblem
 from zenctl.runner.failures import Place, describe
 from zenctl.runner.inputs import check_unchanged, fetch_inputs
 from zenctl.runner.lifetime import Guard, Interrupted, die_with
+from zenctl.runner.limits import limited
 from zenctl.runner.masking import masked
 from zenctl.runner.memory import StoreMemory
 from zenctl.runner.outputs import make_writers, store_outputs
 from zenctl.runner.progress import ProgressFile
 from zenctl.runner.secrets import redact, resolve
+from zenctl.runner.settling import SETTLED, Settling
 from zenctl.runner.warned import Warned
 from zenctl.sdk.job import listen, progress
 
 if TYPE_CHECKING:
     from zenctl.runner.objects import Fetched
 
-DONE, FAILED, NO_RESULT = 0, 1, 3
-"""Exit codes: the outputs are there; result.json says what went wrong; not even that could be written."""
+DONE, FAILED, NO_RESULT, NO_SPACE = 0, 1, 3, 5
+"""Exit codes: the outputs are there; result.json says what went wrong; not even that could be written; it had no space.
+
+Where a log lies beside the result it has no space either: the last of them is all that can be told then.
+"""
 
 ALIVE = "alive"
 """File in the work folder that a job touches first, so that a process which hangs at its start is known."""
@@ -94,6 +101,9 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--work", help="folder for the job's files, best on the store's file system")
     parser.add_argument("--parent", type=int, help="process id of the starter, with which the job is to end")
     parser.add_argument("--root", type=Path, default=Path(), help="folder at which relative paths of secrets start")
+    parser.add_argument("--environments", type=Path, help="folder in which virtual environments of steps are kept")
+    parser.add_argument("--memory", type=int, default=0, help="most bytes of memory that a process of the job may take")
+    parser.add_argument(SETTLED, action="store_true", help="this is the interpreter of the job's environment")
     parser.add_argument("--contained", action="store_true", help="this is the first process of a container")
     arguments = parser.parse_args(argv)
     if arguments.contained:
@@ -101,17 +111,20 @@ def main(argv: Optional[List[str]] = None) -> int:
     if arguments.parent:
         die_with(arguments.parent)
     _open_log()
+    words = tuple(sys.argv[1:] if argv is None else argv)
+    variables = {name: os.environ[name] for name in (ACCESS,) if name in os.environ}
     access = _access()
     try:
         storage = open_store(arguments.store, access)
     except StorageError as error:
         _say(f"zenctl: {error}")
         return NO_RESULT
-    sources = access.get(SOURCES, {})
+    settling = Settling(arguments.environments or default_cache(), words, variables)
+    more: Dict[str, Any] = {"settling": settling, "memory": arguments.memory, "sources": access.get(SOURCES, {})}
     if arguments.work:
-        return run(storage, arguments.job_id, Path(arguments.work), arguments.root, sources)
+        return run(storage, arguments.job_id, Path(arguments.work), arguments.root, **more)
     with tempfile.TemporaryDirectory(prefix="zenctl-job-") as work:
-        return run(storage, arguments.job_id, Path(work), arguments.root, sources)
+        return run(storage, arguments.job_id, Path(work), arguments.root, **more)
 
 
 def _access() -> Mapping[str, Any]:
@@ -125,10 +138,14 @@ def run(
     work: Path,
     root: Path = Path(),
     sources: Optional[Mapping[str, Mapping[str, Any]]] = None,
+    settling: Optional[Settling] = None,
+    memory: int = 0,
 ) -> int:
     """Run one job in the folder `work`. A job that has a result already is not run again.
 
     Relative paths of its secrets start at `root`. `sources` says how to reach the buckets of its source, by URI.
+    `memory` limits the step's code, in bytes. A job with a virtual environment of its own goes on in that, in the same
+    process: then this does not return.
     """
     started = time.time()
     before = _earlier(storage, job_id)
@@ -144,7 +161,14 @@ def run(
         _say(f"zenctl: {error}")
         result = JobResult(job_id, error=JobError("internal", str(error)), started=started, ended=time.time())
         return _write(storage, result)
-    return _write(storage, _Run(storage, spec, folders, started, root, sources or {}).result())
+    try:
+        if settling is not None:
+            settling.settle(spec, folders.work, _say)
+    except EnvironmentProblem as problem:
+        _say(f"zenctl: {problem.message}\n{problem.hint}".rstrip())
+        failure = JobError("storage" if problem.full else "environment", problem.message, hint=problem.hint)
+        return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
+    return _write(storage, _Run(storage, spec, folders, started, root, sources or {}, memory).result())
 
 
 class _Run:
@@ -158,6 +182,7 @@ class _Run:
         started: float,
         root: Path,
         sources: Mapping[str, Mapping[str, Any]],
+        memory: int,
     ) -> None:
         self._storage = storage
         self._spec = spec
@@ -168,7 +193,7 @@ class _Run:
         self._fetched: Optional[Fetched] = None
         self._secrets: Mapping[str, str] = {}
         self._warned = Warned()
-        self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job")
+        self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job", memory=memory)
         self._guard = Guard(spec.timeout, self._expire)
 
     def result(self) -> JobResult:
@@ -200,10 +225,14 @@ class _Run:
         os.environ.update(spec.environment)
         os.environ.update(self._secrets)
         os.environ["ZENCTL_JOB_ID"] = spec.job_id
+        if spec.virtual_environment is not None:
+            # Programs that come with its packages are found as in an environment that a shell has activated.
+            os.environ["VIRTUAL_ENV"] = sys.prefix
+            os.environ["PATH"] = os.pathsep.join([os.path.join(sys.prefix, "bin"), os.environ.get("PATH", os.defpath)])
         os.chdir(folders.code)
         progress = self._progress()
         try:
-            with masked(self._secrets.values()):
+            with masked(self._secrets.values()), limited(self._place.memory):
                 self._call(inputs, writers, progress)
         finally:
             listen(None)
@@ -258,7 +287,7 @@ class _Run:
     def _result(
         self, outputs: Optional[Mapping[str, OutputResult]] = None, error: Optional[JobError] = None
     ) -> JobResult:
-        environment = recorded(self._spec.imports)
+        environment = recorded(self._spec.imports) if self._spec.virtual_environment is None else everything()
         if self._spec.image:
             environment["image"] = self._spec.image
         job_id, warnings = self._spec.job_id, self._warned.all()
@@ -301,7 +330,7 @@ def _write(storage: Storage, result: JobResult) -> int:
         storage.put(result_path(result.job_id), result_to_json(result))
     except StorageError as error:
         _say(f"zenctl: the result cannot be written: {error}")
-        return NO_RESULT
+        return NO_SPACE if error.kind == "NO_SPACE" else NO_RESULT
     return DONE if result.ok else FAILED
 
 

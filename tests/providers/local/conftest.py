@@ -113,11 +113,11 @@ from zenctl.jobs.storage import FolderStorage
 from zenctl.jobs.wire import spec_from_json
 from zenctl.provider import ProviderContext, SubmitRequest
 from zenctl_local.provider import LocalProvider
-root, runner, *jobs = sys.argv[1:]
+root, runner, python, *jobs = sys.argv[1:]
 store = FolderStorage(root + "/.zenctl/artifacts")
 provider = LocalProvider()
 provider.configure({}, ProviderContext("p", "default", Path(root, ".zenctl"), Path(root)))
-compute = provider.compute("local", {})
+compute = provider.compute("local", {"python": python or None})
 for job in jobs:
     spec = spec_from_json(store.open(job_path(job)).read())
     print(json.dumps(compute.submit(SubmitRequest(spec, store.uri, Path(runner)))), flush=True)
@@ -126,9 +126,11 @@ time.sleep(1000)
 """What `start_elsewhere` runs."""
 
 
-def start_elsewhere(project: Project, *jobs: str) -> tuple[subprocess.Popen[str], list[dict[str, str]]]:
+def start_elsewhere(
+    project: Project, *jobs: str, python: str = ""
+) -> tuple[subprocess.Popen[str], list[dict[str, str]]]:
     """Have another process submit jobs whose orders are in the store; it lives until it is killed."""
-    command = [sys.executable, "-c", SUBMIT, str(project.root), str(project.runner), *jobs]
+    command = [sys.executable, "-c", SUBMIT, str(project.root), str(project.runner), python, *jobs]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, [json.loads(process.stdout.readline()) for _ in jobs]

@@ -16,7 +16,7 @@ from zenctl.engine.requests import ImportOutcome, InitOutcome, LineageOutcome, L
 BAD = (error("bad", "Bad"),)
 COMMANDS = ["init", "validate", "plan", "apply", "destroy", "fmt", "show", "output", "state", "list", "logs", "version"]
 COMMANDS += ["convert", "config", "metadata", "artifacts", "get", "set", "sqlite"]
-COMMANDS += ["console", "graph", "providers", "schema", "reproduce", "import"]
+COMMANDS += ["console", "graph", "providers", "schema", "lock", "reproduce", "import"]
 FLAGS = [
     "-json",
     "-out",

@@ -60,7 +60,7 @@ def test_nothing_heavy_is_imported(words, heavy):
         ("zenctl plan -ref", {"-refresh=false", "-refresh-only"}),
         ("zenctl state ", {"list", "show", "schema", "diff", "pull", "export", "mv", "rm", "migrate", "verify", "gc"}),
         ("zenctl workspace ", {"delete", "list", "new", "select", "show"}),
-        ("zenctl providers ", {"schema"}),
+        ("zenctl providers ", {"list", "lock", "schema"}),
         ("zenctl graph -fo", {"-format"}),
         ("zenctl -ch", {"-chdir"}),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zenctl.jobs.result import JobError, JobResult, JobWarning, OutputResult
-from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec
+from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec, VirtualEnvironment
 from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json, spec_to_json
 
 TEXT = st.text(max_size=8)
@@ -33,6 +33,8 @@ SPECS = st.builds(
     secrets=STRINGS,
     processing=PARAMS,
     timeout=st.none() | st.integers(1, 10**6).map(float),
+    virtual_environment=st.none()
+    | st.builds(VirtualEnvironment, TEXT, st.tuples(TEXT), st.lists(TEXT, max_size=2).map(tuple), STRINGS),
 )
 RESULTS = st.builds(
     JobResult,

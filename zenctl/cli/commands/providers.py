@@ -15,6 +15,8 @@ Examples:
 
   zenctl providers
   zenctl providers -json | jq '.providers[].name'
+  zenctl providers list
+  zenctl providers lock
   zenctl providers schema -json
 
 Exit codes: 0 done, 1 error.

@@ -82,6 +82,15 @@ def reproduction_lines(reproduced: Reproduced, style: Style) -> list[str]:
     ]
 
 
+ORIGINS = {
+    "here": "as it is here",
+    "kept": "built before",
+    "built": "built just now",
+    "requirements": "by its requirements",
+}
+"""Where an environment comes from; an image is shown itself."""
+
+
 def _made_with(reproduced: Reproduced, style: Style) -> list[str]:
     recorded, environment = reproduced.recorded, reproduced.environment
     facts = []
@@ -89,7 +98,12 @@ def _made_with(reproduced: Reproduced, style: Style) -> list[str]:
     if reproduced.code:
         facts.append(f"code         {short_digest(reproduced.code)}{f', {commit}' if commit else ''}")
     packages = len(recorded.environment.get("distributions", {}))
-    places = {"here": "as it is here", "kept": "built before", "built": "built just now"}
+    places = {
+        "here": "as it is here",
+        "kept": "built before",
+        "built": "built just now",
+        "requirements": "by its requirements",
+    }
     origin = places.get(environment.origin) or short_image(str(recorded.environment.get("image", "")))
     python = recorded.environment.get("python", "")
     text = f"Python {python}, {packages} packages, {origin}" if not environment.differences else "not as recorded"

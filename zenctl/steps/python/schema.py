@@ -57,18 +57,44 @@ SecretReference = Annotated[
 """Where a secret is found on this machine."""
 
 
+_VERSION_OR_PATH = r"3\.[0-9]+|.*/.*"
+
+
+def _version_or_path(text: str) -> str:
+    if not re.fullmatch(_VERSION_OR_PATH, text):
+        raise ValueError('give a version, "3.11", or the path of an interpreter, with a slash in it')
+    return text
+
+
+PythonReference = Annotated[
+    str, AfterValidator(_version_or_path), WithJsonSchema({"type": "string", "pattern": f"^({_VERSION_OR_PATH})$"})
+]
+"""A Python version, major and minor, or the path of an interpreter."""
+
+
 class Environment(BlockModel):
     """What the step runs in, and what of that makes its results stale when it changes."""
 
-    track: Literal["imports", "lock", "none"] = attribute(
+    track: Literal["imports", "lock", "none"] | None = attribute(
         "imports: the Python version and the installed versions of the packages that the code imports, with all that "
-        "these need. lock: the Python version and the requirements file alone, whatever is installed. none: nothing.",
-        default="imports",
+        "these need; the default for a step that runs with what is installed. lock: the Python version and the "
+        "requirements file; the default for one with an environment of its own. none: nothing but the file.",
+        default=None,
     )
     requirements: str = attribute(
-        "A pip requirements file, relative to the configuration, that the environment is made from. What it says "
-        "counts, comments and order do not; files that it includes count too.",
+        "A pip requirements file, relative to the configuration: the step runs in a virtual environment that is made "
+        "from it, with uv or pip, and kept for all steps with an equal one. What it says counts, comments and order do "
+        "not; files that it includes and local archives that it names count too.",
         default="",
+    )
+    python: PythonReference | None = attribute(
+        'The Python of the step\'s own environment: a version, "3.11", or the path of an interpreter. Without it, that '
+        "of the backend. Without `requirements` the environment holds nothing but the standard library and zenctl.sdk.",
+        default=None,
+    )
+    build: bool = attribute(
+        "false: nothing is made of `requirements`. The step runs with what is installed, and the file only counts.",
+        default=True,
     )
     image: ImageReference | None = attribute(
         'The container image that the step runs in, by its digest: "python@sha256:...". It needs Python 3.9 or newer '
@@ -83,11 +109,28 @@ class Environment(BlockModel):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Environment:
+        if self.python and (self.image or not self.build):
+            raise ValueError("`python` is for an environment of the step's own: leave out `image` and `build = false`")
+        if self.builds and self.track == "imports":
+            raise ValueError(
+                "a step with an environment of its own does not run with what is installed here, which `imports` "
+                "tracks. Leave `track` out; or, to run with what is installed, set build = false"
+            )
         if self.track == "lock" and not self.requirements:
             raise ValueError('track = "lock" needs `requirements`, the file that is the lock')
         if self.image and self.requirements:
             raise ValueError("an image holds its packages already: give either `image` or `requirements`")
         return self
+
+    @property
+    def builds(self) -> bool:
+        """Whether the step runs in a virtual environment of its own."""
+        return self.build and bool(self.requirements or self.python)
+
+    @property
+    def tracks(self) -> str:
+        """What counts, given or by default."""
+        return self.track or ("lock" if self.builds else "imports")
 
 
 class Python(BlockModel):

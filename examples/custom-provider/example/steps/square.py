@@ -1,0 +1,6 @@
+"""The step of the example."""
+
+
+def square(*, number: int) -> int:
+    """The number times itself."""
+    return number * number

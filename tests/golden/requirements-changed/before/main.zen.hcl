@@ -1,0 +1,10 @@
+zenctl {
+  project = "packages"
+}
+
+step "python" "use" {
+  code = "use.py:use"
+  environment {
+    requirements = "lock.txt"
+  }
+}

@@ -1,0 +1,94 @@
+"""ProviderConformance and ProcessingConformance: what every provider, and every processing backend, must do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from zenctl.provider.errors import ErrorKind, ProviderError
+from zenctl.provider.messages import ProviderContext
+from zenctl.provider.protocol import Processing, Provider
+
+ABSENT = "conformance-no-such-type"
+
+
+class ProviderConformance:
+    """Inherit as `class TestMyProvider(ProviderConformance)` and define the fixture `provider`: a new, bare one.
+
+    `config` are the attributes of its block that must be given.
+    """
+
+    config: Mapping[str, Any] = MappingProxyType({})
+
+    def test_it_has_a_name_and_a_version(self, provider: Provider) -> None:
+        assert provider.name.isidentifier()
+        assert provider.version[:1].isdigit()
+
+    def test_its_schema_is_known_before_it_is_configured_and_stays(self, provider: Provider) -> None:
+        schema = provider.schema()
+        assert schema.name == provider.name
+        assert provider.schema() == schema
+        for types in (schema.backends, schema.endpoints, schema.stores):
+            for name, offered in types.items():
+                assert offered.name == name
+                assert offered.description
+
+    def test_every_attribute_says_what_it_is_for(self, provider: Provider) -> None:
+        schema = provider.schema()
+        models = [schema.config, *(backend.model for backend in schema.backends.values())]
+        models += [endpoint.model for endpoint in schema.endpoints.values()]
+        models += [store.model for store in schema.stores.values()]
+        for model in models:
+            undescribed = [name for name, field in model.model_fields.items() if not field.description]
+            assert undescribed == [], model.__name__
+
+    def test_a_backend_has_roles_that_are_known(self, provider: Provider) -> None:
+        for backend in provider.schema().backends.values():
+            assert backend.roles
+            assert set(backend.roles) <= {"orchestrator", "processing", "training"}
+
+    def test_configuring_writes_nothing(self, provider: Provider, tmp_path: Path) -> None:
+        self._configured(provider, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_type_that_it_does_not_have_is_an_error_for_people(self, provider: Provider, tmp_path: Path) -> None:
+        self._configured(provider, tmp_path)
+        asked = (
+            lambda: provider.compute(ABSENT, {}),
+            lambda: provider.processing(ABSENT, {}),
+            lambda: provider.endpoint(ABSENT),
+            lambda: provider.storage(ABSENT, {}),
+        )
+        for ask in asked:
+            with pytest.raises(ProviderError) as caught:
+                ask()
+            assert caught.value.kind is ErrorKind.INVALID
+            assert ABSENT in caught.value.message
+            assert provider.name in caught.value.message
+
+    def test_closing_twice(self, provider: Provider, tmp_path: Path) -> None:
+        provider.close()
+        self._configured(provider, tmp_path)
+        provider.close()
+        provider.close()
+
+    def _configured(self, provider: Provider, root: Path) -> None:
+        config = provider.schema().config(**self.config).model_dump()
+        provider.configure(config, ProviderContext("p", "default", root / ".zenctl", root))
+
+
+class ProcessingConformance:
+    """Inherit and define the fixture `processing`: a configured processing backend."""
+
+    def test_its_options_are_plain_and_stay(self, processing: Processing) -> None:
+        options = processing.options()
+        assert json.loads(json.dumps(dict(options))) == dict(options)
+        assert processing.options() == options
+
+    def test_it_names_a_runner(self, processing: Processing) -> None:
+        assert isinstance(processing.options().get("runner"), str)
