@@ -64,6 +64,10 @@ def test_penguins_that_move_to_a_bucket_are_read_once_more_and_cut_off(project: 
     planned = words(project.ok("plan", "-detailed-exitcode", clean, code=2))
     assert "datasource.csv.penguins will be read again" in planned
     assert "bytes" in planned
+    storage.put("copied.csv", lines + lines.splitlines(keepends=True)[-1] * 100, overwrite=True)
+    moved = project.ok("plan", "-drift", clean)
+    assert "#     species: moved by 0." in moved
+    assert "cannot be told" not in moved
 
 
 def test_data_and_artifacts_in_two_buckets(tiny: Project, s3: Emulator) -> None:

@@ -279,7 +279,8 @@ def _with_movers(
     from zenctl.engine.surveying import Surveyor
 
     cache = world.inputs.data_dir / "cache"
-    survey = Surveyor(planned.desired, request.observed.sources, world.storage, finder, cache, listener)
+    sources, open_bucket = request.observed.sources, world.providers.bucket
+    survey = Surveyor(planned.desired, sources, world.storage, finder, cache, listener, open_bucket)
     changes = with_movers(planned.changes, request.state.results, world.storage, survey if drift else None)
     return changes, survey.diagnostics
 

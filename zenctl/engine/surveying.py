@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from zenctl.engine.jobs import datasource_job
 from zenctl.engine.refreshing import load_attribute
 from zenctl.engine.results import ResultFinder
 from zenctl.fingerprint.data import keep_file
+from zenctl.jobs.objects import buckets
 from zenctl.jobs.spec import JobSpec
 from zenctl.jobs.storage import Storage
 from zenctl.runner.memory import StoreMemory
+from zenctl.runner.objects import fetch_objects
 from zenctl.schema import SourceState
 from zenctl.sdk import Job, StepError
+from zenctl.sdk.artifacts import output_type
 
 OWN = "zenctl.steps."
 """Where the readers of built-in sources are. Plan runs no code but its own."""
@@ -45,6 +49,7 @@ class Surveyor:
         finder: ResultFinder,
         cache_dir: Path,
         listener: Listener,
+        open_bucket: Callable[[str], Storage],
     ) -> None:
         self._desired = desired
         self._sources = sources
@@ -52,6 +57,7 @@ class Surveyor:
         self._finder = finder
         self._cache = cache_dir / "statistics"
         self._listener = listener
+        self._open_bucket = open_bucket
         self.diagnostics: list[Diagnostic] = []
 
     def __call__(self, addr: DatasourceAddr) -> Mapping[str, Any] | None:
@@ -84,21 +90,30 @@ class Surveyor:
 
         ingest = load_attribute(node.config.type.implementation)
         with tempfile.TemporaryDirectory(prefix="zenctl-survey-") as folder:
-            outputs = {name: SurveyedOutput(Path(folder, name), name) for name in spec.outputs}
+            data = SurveyedOutput(Path(folder, "data"), "data")
+            outputs: dict[str, Any] = {"data": data}
+            for name, declared in spec.outputs.items():
+                outputs.setdefault(name, output_type(declared.type)(Path(folder, name), name, declared.type))
             for name in ["scratch", *outputs]:
                 Path(folder, name).mkdir()
-            ingest(
-                Job(
-                    outputs=outputs,
-                    params=spec.params,
-                    locations=spec.locations,
-                    expect=spec.expect,
-                    scratch=Path(folder, "scratch"),
-                    memory=StoreMemory(self._storage, self._finder.notes(node.addr)),
-                    alert=_apply_tells_it,
-                )
+            job = Job(
+                outputs=outputs,
+                params=spec.params,
+                locations=spec.locations,
+                expect=spec.expect,
+                scratch=Path(folder, "scratch"),
+                memory=StoreMemory(self._storage, self._finder.notes(node.addr)),
+                alert=_apply_tells_it,
             )
-            return outputs["data"].statistics()
+            if not buckets(spec.locations):
+                ingest(job)
+                return data.statistics()
+            fetched = fetch_objects(spec.locations, self._open_bucket, Path(folder, "objects"), job.report)
+            try:
+                ingest(replace(job, locations=fetched.locations, expect={}))
+            except StepError as problem:
+                raise StepError(fetched.told(problem.message), fetched.told(problem.hint)) from problem
+            return data.statistics()
 
     def _not_told(self, node: DesiredDatasource, why: str) -> None:
         summary = f"How far the data of {node.addr} moved cannot be told"

@@ -143,8 +143,9 @@ def test_columns_that_hardly_moved_are_counted_only(store: Store) -> None:
 def test_plan_reads_with_its_own_readers_only(store: Store, tmp_path: Path) -> None:
     node = World(BASE, tmp_path).node(parse("datasource.csv.rows"))
     said: list[Any] = []
-    finder = cast(Any, None)
-    survey = Surveyor({node.addr: node}, {node.addr: SourceState("d", 1)}, store.storage, finder, tmp_path, said.append)
+    nothing = cast(Any, None)
+    sources = {node.addr: SourceState("d", 1)}
+    survey = Surveyor({node.addr: node}, sources, store.storage, nothing, tmp_path, said.append, nothing)
     assert survey(cast(Any, node.addr)) is None
     assert survey(cast(Any, parse("datasource.csv.other"))) is None
     [problem] = survey.diagnostics
