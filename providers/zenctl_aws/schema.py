@@ -34,6 +34,18 @@ class AwsProviderBlock(BlockModel):
         default=None,
         fingerprint=False,
     )
+    retry_seconds: int | None = attribute(
+        "How long a request is repeated that fails for a reason which may pass; 60 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=0,
+    )
+    timeout_seconds: int | None = attribute(
+        "How long the server may say nothing in the midst of a request; 30 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=1,
+    )
 
 
 class S3Store(BlockModel):
@@ -70,11 +82,17 @@ class S3Store(BlockModel):
         default=None,
         fingerprint=False,
     )
-    retry_seconds: int = attribute(
-        "How long a request is repeated that fails for a reason which may pass.", default=60, fingerprint=False, ge=0
+    retry_seconds: int | None = attribute(
+        "How long a request is repeated that fails for a reason which may pass; 60 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=0,
     )
-    timeout_seconds: int = attribute(
-        "How long the server may say nothing in the midst of a request.", default=30, fingerprint=False, ge=1
+    timeout_seconds: int | None = attribute(
+        "How long the server may say nothing in the midst of a request; 30 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=1,
     )
 
 

@@ -1,8 +1,29 @@
-"""The block types of the Google Cloud provider: the artifact store."""
+"""The block types of the Google Cloud provider: the artifact store and the backend `gce`."""
 
 from __future__ import annotations
 
-from zenctl.schema import BlockModel, ProviderSchema, StoreType, attribute
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, model_validator
+
+from zenctl.schema import BackendType, BlockModel, ProviderSchema, StoreType, attribute
+from zenctl.schema.durations import seconds
+
+LEAST_RUN_TIME, MOST_RUN_TIME = 30.0, 120 * 86400.0
+"""Seconds between which Compute Engine lets a machine's run time be limited."""
+
+RESERVED = "zenctl-"
+"""What keys of labels and metadata begin with that are zenctl's own."""
+
+
+def _duration(value: str) -> str:
+    if seconds(value) is None:
+        raise ValueError('give a duration such as "90s", "30m" or "1h30m"')
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_duration)]
+"""A time as users write it."""
 
 
 class GcpProviderBlock(BlockModel):
@@ -23,6 +44,18 @@ class GcpProviderBlock(BlockModel):
         default=None,
         fingerprint=False,
         pattern=r"^https?://[^/\s]+/?$",
+    )
+    retry_seconds: int | None = attribute(
+        "How long a request is repeated that fails for a reason which may pass; 60 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=0,
+    )
+    timeout_seconds: int | None = attribute(
+        "How long the server may say nothing in the midst of a request; 30 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=1,
     )
 
 
@@ -48,16 +81,142 @@ class GcsStore(BlockModel):
         fingerprint=False,
         pattern=r"^https?://[^/\s]+/?$",
     )
+    retry_seconds: int | None = attribute(
+        "How long a request is repeated that fails for a reason which may pass; 60 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=0,
+    )
+    timeout_seconds: int | None = attribute(
+        "How long the server may say nothing in the midst of a request; 30 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=1,
+    )
+
+
+class Accelerator(BlockModel):
+    """GPUs of a machine."""
+
+    type: str = attribute("Their type, such as nvidia-tesla-t4.", fingerprint=False, pattern=r"^[a-z0-9-]+$")
+    count: int = attribute("How many.", default=1, fingerprint=False, gt=0, le=16)
+
+
+class GceBackend(BlockModel):
+    """`backend "gce" "NAME" {}`: steps run on a virtual machine of Compute Engine that is made for them."""
+
+    project: str = attribute("The Google Cloud project that pays for the machines.", fingerprint=False, min_length=1)
+    zone: str | None = attribute(
+        "Where the machine is made, such as europe-west1-b.", default=None, fingerprint=False, pattern=r"^[a-z0-9-]+$"
+    )
+    zones: list[str] = attribute(
+        "Zones in the order in which they are tried while there is no capacity; instead of `zone`.",
+        default=[],
+        fingerprint=False,
+    )
+    machine_type: str = attribute(
+        "Its machine type.", default="e2-standard-4", fingerprint=False, pattern=r"^[a-z0-9-]+$"
+    )
+    accelerator: Accelerator | None = attribute("GPUs, if it is to have any.", default=None, fingerprint=False)
+    disk_size_gb: int = attribute("Size of its boot disk.", default=50, fingerprint=False, ge=10, le=65536)
+    image: str = attribute(
+        "Image or image family that it boots. It needs curl, sha256sum and Python 3.9 or newer, and the packages that "
+        "the steps import.",
+        default="projects/debian-cloud/global/images/family/debian-12",
+        fingerprint=False,
+        min_length=1,
+    )
+    python: str = attribute(
+        "The Python interpreter on the image that runs the steps.",
+        default="python3",
+        fingerprint=False,
+        pattern=r"^[\w./-]+$",
+    )
+    spot: bool = attribute(
+        "A machine that costs less and can be taken away at any time; a step that is lost with it runs again as often "
+        "as its `retries` say.",
+        default=False,
+        fingerprint=False,
+    )
+    service_account: str | None = attribute(
+        "Email of the service account that the machine acts as; without it the project's default one. It must be able "
+        "to read and create objects of the artifact store.",
+        default=None,
+        fingerprint=False,
+        min_length=1,
+    )
+    network: str | None = attribute("Its network; without it `default`.", default=None, fingerprint=False, min_length=1)
+    subnetwork: str | None = attribute(
+        "Its subnetwork, such as regions/europe-west1/subnetworks/jobs.", default=None, fingerprint=False, min_length=1
+    )
+    external_ip: bool = attribute(
+        "Whether it has an address of its own on the internet. Without one its subnetwork needs Private Google Access "
+        "or Cloud NAT.",
+        default=True,
+        fingerprint=False,
+    )
+    labels: dict[str, str] = attribute("Labels of the machine, besides zenctl's own.", default={}, fingerprint=False)
+    metadata: dict[str, str] = attribute(
+        "Metadata of the machine, besides zenctl's own. Everybody who may look at the machine can read it: no secrets.",
+        default={},
+        fingerprint=False,
+    )
+    scope: Literal["apply", "step"] = attribute(
+        "apply: one machine runs all steps of an apply that have this backend. step: each step has a machine of its "
+        "own.",
+        default="apply",
+        fingerprint=False,
+    )
+    slots: int | None = attribute(
+        "How many steps may run at the same time on one machine; without it as many as apply starts.",
+        default=None,
+        fingerprint=False,
+        gt=0,
+    )
+    max_idle: Duration = attribute(
+        "For how long a machine without a step waits for one before it shuts down by itself.",
+        default="10m",
+        fingerprint=False,
+    )
+    max_run_time: Duration = attribute(
+        "After how long Compute Engine deletes the machine, whatever it does: 30s to 120d.",
+        default="1d",
+        fingerprint=False,
+    )
+    endpoint: str | None = attribute(
+        "URL of another server than Google's: a private endpoint, or an emulator (http://..., which gets no "
+        "credentials).",
+        default=None,
+        fingerprint=False,
+        pattern=r"^https?://[^/\s]+/?$",
+    )
     retry_seconds: int = attribute(
         "How long a request is repeated that fails for a reason which may pass.", default=60, fingerprint=False, ge=0
     )
-    timeout_seconds: int = attribute(
-        "How long the server may say nothing in the midst of a request.", default=30, fingerprint=False, ge=1
-    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> GceBackend:
+        if (self.zone is None) is not bool(self.zones):
+            raise ValueError("give either `zone`, or several `zones` to try one after the other")
+        if not LEAST_RUN_TIME <= (seconds(self.max_run_time) or 0) <= MOST_RUN_TIME:
+            raise ValueError("max_run_time must be between 30s and 120d")
+        for what, keys in (("label", self.labels), ("metadata key", self.metadata)):
+            taken = next((k for k in keys if k.startswith(RESERVED) or k == "startup-script"), None)
+            if taken is not None:
+                raise ValueError(f"the {what} {taken} is zenctl's own")
+        return self
 
 
 GCP = ProviderSchema(
     name="gcp",
     config=GcpProviderBlock,
+    backends={
+        "gce": BackendType(
+            "gce",
+            "Runs steps on a virtual machine of Google Compute Engine, made for them and deleted afterwards.",
+            GceBackend,
+            ("orchestrator",),
+        )
+    },
     stores={"gcs": StoreType("gcs", "Keeps artifacts in a bucket of Google Cloud Storage.", GcsStore, "gs")},
 )

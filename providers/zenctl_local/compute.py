@@ -41,6 +41,13 @@ LOG_BYTES = 1 << 20
 """Most bytes of a log that one call gives."""
 
 
+UNWRITTEN = {
+    3: "its result could not be written; its log says why",
+    5: "its result could not be written: no space is left where the artifacts lie",
+}
+"""What the runner's exit codes mean that leave no result."""
+
+
 class LocalCompute:
     """The backend of type `local`. Its handles name the job's work folder, which tells a later process all it needs.
 
@@ -274,8 +281,8 @@ def _ended(handle: JobHandle, code: int | None, number: int, reason: str, cancel
         reason = f"killed by signal {number} ({name})"
         if number == signal.SIGKILL and not canceled:
             reason += "; the system does that when memory runs out"
-    if not reason and code == 3:
-        reason = "its result could not be written; its log says why"
+    if not reason:
+        reason = UNWRITTEN.get(code or 0, "")
     return JobStatus(JobState.ENDED, code, reason)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import git
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.certificates import make_certificates
 from tests.e2e.conftest import Project
 from tests.fakes.bigquery import FakeBigQuery, serving
 from tests.unit.steps.bigquery.tables import BY_DAY, PROJECT, orders
@@ -97,3 +101,53 @@ def test_without_the_extra(shop: tuple[Project, FakeBigQuery], tmp_path: Path) -
     said = " ".join(project.fails("plan").split())
     assert "Error: Google's libraries are not installed" in said
     assert "pip install 'zenctl[bigquery]'" in said
+
+
+ACCOUNT = "reader@example.com"
+TOKEN = "a-token-that-nobody-may-see"
+
+
+def test_a_service_account_is_asked_for_its_token_and_nothing_keeps_it(tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    certificates = make_certificates(tmp_path / "secret")
+    project = Project(tmp_path / "project")
+    project.root.mkdir()
+    with serving(certificates) as served:
+        served.fake.put(TABLE, orders(50))
+        served.fake.tokens.add(TOKEN)
+        served.fake.accounts.add(ACCOUNT)
+        places = {"endpoint": served.endpoint, "read_endpoint": served.read_endpoint}
+        project.write("main.zen.hcl", CONFIGURATION.format(**places))
+        # Google's libraries are told whom to trust, and who they are, in the way of any user.
+        project.environment |= {
+            # What google-auth asks of Google besides goes nowhere.
+            "HTTPS_PROXY": "http://127.0.0.1:1",
+            "NO_PROXY": "127.0.0.1",
+            "REQUESTS_CA_BUNDLE": str(certificates.authority),
+            "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(certificates.authority),
+            "GOOGLE_APPLICATION_CREDENTIALS": str(service_account(tmp_path / "secret", f"{served.endpoint}/token")),
+        }
+        said = project.ok("apply", "-auto-approve", "-target=datasource.bigquery.orders")
+        assert "[50 rows]" in said
+        assert served.fake.problems == []
+    kept = b"".join(path.read_bytes() for path in project.root.rglob("*") if path.is_file())
+    for secret in (TOKEN.encode(), b"PRIVATE KEY"):
+        assert secret not in kept
+        assert secret.decode() not in said
+
+
+def service_account(folder: Path, token_uri: str) -> Path:
+    """A key file as Google makes them."""
+    key = rsa.generate_private_key(65537, 2048)
+    form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    described = {
+        "type": "service_account",
+        "project_id": PROJECT,
+        "client_email": ACCOUNT,
+        "private_key_id": "1",
+        "private_key": key.private_bytes(serialization.Encoding.PEM, form, none).decode(),
+        "token_uri": token_uri,
+    }
+    path = folder / "key.json"
+    path.write_text(json.dumps(described))
+    return path

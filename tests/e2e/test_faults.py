@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -158,17 +159,36 @@ def test_an_artifact_store_that_refuses_writes(slow: Project, immutable: Callabl
     slow.ok("plan", "-detailed-exitcode")
 
 
+def filled(disk: Path) -> Path:
+    """A file that takes all that is left of a disk."""
+    ballast = disk / "ballast"
+    with open(ballast, "wb", buffering=0) as stream, suppress(OSError):
+        while True:
+            stream.write(bytes(4096))
+    return ballast
+
+
+def test_a_disk_with_the_artifacts_that_fills_up_and_is_freed(slow: Project, disk: Path) -> None:
+    slow.edit("main.zen.hcl", 'project = "tiny"', f'project = "tiny"\n  artifacts "local" {{ path = "{disk}" }}')
+    applying = started(slow)
+    ballast = filled(disk)
+    go_on(slow)
+    [(code, said)] = ended(applying)
+    assert code == 1
+    assert "met a bug" not in said
+    expect_documented("the disk with the artifacts is full", said)
+    ballast.unlink()
+    assert slow.ok("state", "list").split() == ["datasource.csv.heights"]
+    slow.ok("apply", "-auto-approve")
+    assert computed(slow) == dict.fromkeys(STEPS, 1)
+    slow.ok("plan", "-detailed-exitcode")
+
+
 def test_a_disk_that_fills_up_and_is_freed(slow: Project, disk: Path) -> None:
     """Metadata, artifacts and work folders are all on it."""
     (slow.root / ".zenctl").symlink_to(disk)
     applying = started(slow)
-    ballast = disk / "ballast"
-    with open(ballast, "wb", buffering=0) as stream:
-        while True:
-            try:
-                stream.write(bytes(4096))
-            except OSError:
-                break
+    ballast = filled(disk)
     go_on(slow)
     [(code, said)] = ended(applying)
     assert code == 1, said

@@ -6,6 +6,7 @@ Every REST request and response is held to Google's bigquery.v2 discovery docume
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow as pa
 
+from tests.certificates import Certificates
 from tests.fakes.bigquery_reads import Reads, serve
 from tests.fakes.bigquery_sql import BadQuery, Read, Translation, statement
 from tests.fakes.bigquery_tables import Clock, Stored, described
@@ -47,7 +49,8 @@ class Job:
 class FakeBigQuery:
     """The state behind the servers. `seen` lists the methods that were asked for; `once` are calls before one of them.
 
-    `denied` are tables that may not be read, `slow` how often a query's end is asked for in vain.
+    `denied` are tables that may not be read; with `tokens`, one of them is needed, or for reads one that one of the
+    service `accounts` signed. `slow` is how often a query's end is asked for in vain.
     """
 
     tables: dict[str, Stored] = field(default_factory=dict)
@@ -55,6 +58,7 @@ class FakeBigQuery:
     jobs: dict[str, Job] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)
+    accounts: set[str] = field(default_factory=set)
     seen: list[str] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
     once: dict[str, Callable[[], object]] = field(default_factory=dict)
@@ -144,6 +148,11 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do  # noqa: N815 - the server's names
 
     def _method(self, path: str, query: dict[str, str], body: bytes) -> None:
+        if path == "/token":
+            # Google's token server: who shows what a service account signed gets the token that is good here.
+            assert b"assertion=" in body
+            self._send(200, {"access_token": min(self.fake.tokens), "expires_in": 3600, "token_type": "Bearer"}, {})
+            return
         matched = self.fake.api.match(self.command, path)
         if matched is None:
             self.fake.problems.append(f"{self.command} {path} is no method of the API")
@@ -280,16 +289,21 @@ class Running:
 
 
 @contextmanager
-def serving() -> Iterator[Running]:
-    """Serve a fake on free ports of loopback."""
+def serving(certificates: Certificates | None = None) -> Iterator[Running]:
+    """Serve a fake on free ports of loopback; over TLS with certificates."""
     fake = FakeBigQuery()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"fake": fake}))
     server.daemon_threads = True
+    if certificates is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates.server, certificates.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    scheme = "http" if certificates is None else "https"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    reads, port = serve(Reads(fake))
+    reads, port = serve(Reads(fake), certificates)
     try:
-        yield Running(fake, f"http://127.0.0.1:{server.server_address[1]}", f"http://127.0.0.1:{port}")
+        yield Running(fake, f"{scheme}://127.0.0.1:{server.server_address[1]}", f"{scheme}://127.0.0.1:{port}")
     finally:
         reads.stop(None).wait()
         server.shutdown()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,7 @@ from google.cloud.bigquery_storage_v1 import types
 from tests.fakes.bigquery_sql import BadQuery, meeting
 
 if TYPE_CHECKING:
+    from tests.certificates import Certificates
     from tests.fakes.bigquery import FakeBigQuery
 
 SERVICE = "google.cloud.bigquery.storage.v1.BigQueryRead"
@@ -144,16 +147,30 @@ class Reads:
         # A stream that cannot be split any more gives nothing.
         return types.SplitReadStreamResponse()
 
+    def _is_good(self, token: str) -> bool:
+        # The SDK lets a service account sign its own tokens for gRPC.
+        return token in self.fake.tokens or _issuer(token) in self.fake.accounts
+
     def _seen(self, method: str, key: str, context: Any) -> Any:
         self.fake.seen.append(method)
         self.fake.happen(method)
         tokens = [value for name, value in context.invocation_metadata() if name == "authorization"]
-        if self.fake.tokens and not any(token.removeprefix("Bearer ") in self.fake.tokens for token in tokens):
+        if self.fake.tokens and not any(self._is_good(str(token).removeprefix("Bearer ")) for token in tokens):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "Request had invalid authentication credentials.")
         fault = self.fake.faults.take(method, key)
         if fault is not None and fault.status:
             context.abort(_STATUS[fault.status], fault.message)
         return fault
+
+
+def _issuer(token: str) -> str:
+    """Who signed a JSON web token for the Storage API; "" for any other token."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return ""
+    claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    good_for = f"{claims.get('aud', '')} {claims.get('scope', '')}"
+    return str(claims["iss"]) if "bigquery" in good_for else ""
 
 
 def _serialized(batch: Any, is_compressed: bool) -> bytes:
@@ -166,8 +183,8 @@ def _serialized(batch: Any, is_compressed: bool) -> bytes:
     return bytes(messages.read_next_message().serialize().to_pybytes())
 
 
-def serve(reads: Reads) -> tuple[Any, int]:
-    """A server on a free port of loopback."""
+def serve(reads: Reads, certificates: Certificates | None = None) -> tuple[Any, int]:
+    """A server on a free port of loopback; over TLS with certificates."""
     server = grpc.server(ThreadPoolExecutor(8))
     handlers = {
         "CreateReadSession": grpc.unary_unary_rpc_method_handler(
@@ -181,6 +198,10 @@ def serve(reads: Reads) -> tuple[Any, int]:
         ),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    if certificates is None:
+        port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        pair = (certificates.key.read_bytes(), certificates.server.read_bytes())
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
     server.start()
     return server, port

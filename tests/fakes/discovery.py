@@ -56,45 +56,67 @@ class Discovery:
 
     def check_body(self, method: Method, what: str, value: Any) -> None:
         """A request's or a response's body has the fields and types of its schema."""
+        self.problems += self.faults_of_body(method, what, value)
+
+    def faults_of_body(self, method: Method, what: str, value: Any) -> list[str]:
+        """What does not fit in a body; a request lacks nothing that its method requires."""
         schema = method.request if what == "request" else method.response
         if schema is None:
-            if value not in (None, {}):
-                self.problems.append(f"{method.id}: a {what} body that the API does not have")
-            return
-        self.problems += [f"{method.id} {what}{problem}" for problem in self._faults(schema, value, "")]
+            return [] if value in (None, {}) else [f"{method.id}: a {what} body that the API does not have"]
+        needing = method.id if what == "request" else ""
+        return [f"{method.id} {what}{problem}" for problem in self._faults(schema, value, "", needing)]
 
-    def _faults(self, schema: Mapping[str, Any], value: Any, place: str) -> Iterator[str]:
+    def faults_of_path(self, method: Method, found: Mapping[str, str]) -> list[str]:
+        """Which parts of a path do not have the form that the API asks for."""
+        return [
+            f"{method.id}: {name}={value!r} does not match {pattern}"
+            for name, value in found.items()
+            if (pattern := method.parameters.get(name, {}).get("pattern")) and not re.fullmatch(pattern, value)
+        ]
+
+    def _faults(self, schema: Mapping[str, Any], value: Any, place: str, needing: str = "") -> Iterator[str]:
         if "$ref" in schema:
             schema = self.document["schemas"][schema["$ref"]]
         kind = schema.get("type")
         if kind == "object":
-            yield from self._object_faults(schema, value, place)
+            yield from self._object_faults(schema, value, place, needing)
         elif kind == "array":
             if not isinstance(value, list):
                 yield f"{place}: not a list"
                 return
             for number, item in enumerate(value):
-                yield from self._faults(schema["items"], item, f"{place}[{number}]")
+                yield from self._faults(schema["items"], item, f"{place}[{number}]", needing)
         elif kind == "string":
-            if not isinstance(value, str):
-                yield f"{place}: {value!r} is no string"
-            elif schema.get("format") in ("int64", "uint64") and not re.fullmatch(r"\d+", value):
-                yield f"{place}: {value!r} is no number"
+            yield from _string_faults(schema, value, place)
         elif kind in ("integer", "boolean") and not isinstance(value, bool if kind == "boolean" else int):
             yield f"{place}: {value!r} is no {kind}"
 
-    def _object_faults(self, schema: Mapping[str, Any], value: Any, place: str) -> Iterator[str]:
+    def _object_faults(self, schema: Mapping[str, Any], value: Any, place: str, needing: str) -> Iterator[str]:
         if not isinstance(value, dict):
             yield f"{place}: not an object"
             return
         known, others = schema.get("properties", {}), schema.get("additionalProperties")
         for name, item in value.items():
             if name in known:
-                yield from self._faults(known[name], item, f"{place}.{name}")
+                yield from self._faults(known[name], item, f"{place}.{name}", needing)
             elif others is not None:
-                yield from self._faults(others, item, f"{place}.{name}")
+                yield from self._faults(others, item, f"{place}.{name}", needing)
             else:
                 yield f"{place}.{name}: no field of {schema.get('id')}"
+        for name, described in known.items():
+            if needing and needing in described.get("annotations", {}).get("required", ()) and name not in value:
+                yield f"{place}.{name}: is required"
+
+
+def _string_faults(schema: Mapping[str, Any], value: Any, place: str) -> Iterator[str]:
+    if not isinstance(value, str):
+        yield f"{place}: {value!r} is no string"
+    elif schema.get("format") in ("int64", "uint64") and not re.fullmatch(r"-?\d+", value):
+        yield f"{place}: {value!r} is no number"
+    elif "enum" in schema and value not in schema["enum"]:
+        yield f"{place}: {value!r} is none of {schema['enum']}"
+    elif "pattern" in schema and not re.fullmatch(schema["pattern"], value):
+        yield f"{place}: {value!r} does not match {schema['pattern']}"
 
 
 @lru_cache

@@ -70,7 +70,7 @@ class Refused(Exception):
 
 
 class FakeGcs:
-    """The state behind the server; `seen` counts requests by method."""
+    """The state behind the server; `seen` counts requests by method, `bearers` are the tokens that came with them."""
 
     def __init__(self) -> None:
         self.buckets: dict[str, dict[str, Stored]] = {}
@@ -78,6 +78,7 @@ class FakeGcs:
         self.faults = Faults()
         self.api: Discovery = discovery("storage.v1")
         self.tokens: set[str] = set()
+        self.bearers: set[str] = set()
         self.latency = 0.0
         """Seconds that every answer takes longer."""
         self.seen: list[str] = []
@@ -207,7 +208,9 @@ class Handler(BaseHTTPRequestHandler):
         if "upload_id" in query:
             short += ".chunk"
         self.fake.seen.append(short)
-        if self.fake.tokens and self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.fake.tokens:
+        bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.fake.bearers.add(bearer)
+        if self.fake.tokens and bearer not in self.fake.tokens:
             raise Refused(401, "authError", "Invalid Credentials")
         fault = self.fake.faults.take(short, found.get("object") or query.get("name") or "")
         if fault is not None and fault.status:

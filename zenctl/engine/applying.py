@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -9,23 +10,25 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
-from zenctl.addrs import Address, EndpointAddr, parse
+from zenctl.addrs import Address, BackendAddr, EndpointAddr, parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors
 from zenctl.engine.asserting import postconditions, validations_around
 from zenctl.engine.caching import compare, milliseconds, oldest, runs_always
-from zenctl.engine.components import plain, source_facts, with_archive, with_ignored
+from zenctl.engine.components import commit_of, plain, source_facts, with_archive, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
 from zenctl.engine.execution import Order, Services, attend, execute, note
 from zenctl.engine.failures import failure_diagnostic, step_warnings
 from zenctl.engine.job_records import record_result
-from zenctl.engine.jobs import datasource_job, input_record, new_job_id, step_job
+from zenctl.engine.jobs import datasource_job, execution_type, input_records, new_job_id, step_job
 from zenctl.engine.known import Known, produced_refs, recorded_refs
+from zenctl.engine.providers import EMBEDDED, provider_diagnostic
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.reasons import elsewhere
 from zenctl.engine.repeating import repeated
 from zenctl.engine.results import ResultFinder
+from zenctl.engine.settling import backend_of
 from zenctl.engine.virtual_environments import ordered_environment
 from zenctl.engine.walk import walk
 from zenctl.fingerprint.digest import fingerprint, is_unknown
@@ -37,6 +40,7 @@ from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components, ReasonCode
 from zenctl.plans.plan import CHANGING, Change, Plan
+from zenctl.provider import ProviderError
 from zenctl.schema import SourceState
 
 
@@ -149,8 +153,13 @@ class _Applier:
         began = time.monotonic()
         try:
             outcome, note = self._perform(change)
-        except (_Failure, DiagnosticError) as failure:
-            diagnostics = (*self.warned.get(addr, ()), *(d.at(None, str(addr)) for d in failure.diagnostics))
+        except (_Failure, DiagnosticError, ProviderError) as failure:
+            told = (
+                (provider_diagnostic(failure, str(addr)),)
+                if isinstance(failure, ProviderError)
+                else failure.diagnostics
+            )
+            diagnostics = (*self.warned.get(addr, ()), *(d.at(None, str(addr)) for d in told))
             canceled = isinstance(failure, _Failure) and failure.canceled
             with self.lock:
                 self.applied.diagnostics += diagnostics
@@ -198,7 +207,7 @@ class _Applier:
         digest = fingerprint(components)
         if not digest:
             raise AssertionError(f"{addr} is run before all it needs is known")
-        inputs = _input_records(desired)
+        inputs = input_records(desired)
         if not self._must_run(change, desired):
             found = self.context.results(addr, digest, oldest(desired, components, head, self.planned_ms))
             if found is not None and head is not None and found.execution_id == head.execution_id:
@@ -235,12 +244,13 @@ class _Applier:
         """Record that a result stands for the address; gives the outcome and where it is from."""
         addr = desired.addr
         outputs = desired.outputs
-        self._end_running(addr, desired)
+        self._end_running(addr)
         recorder = self.context.recorder
-        inputs = _input_records(desired)
+        inputs = input_records(desired)
         # Its source may be laid out in another way, but it is the code that made the result.
         components = with_archive(components, found.components.get("code", {}).get("archive", ""))
-        recorder.reuse(addr, found, components, digest, inputs, code_version=self._code_version(components))
+        version = commit_of(components, self.context.code_version)
+        recorder.reuse(addr, found, components, digest, inputs, code_version=version)
         self.warned[addr] = step_warnings(str(addr), desired, found.warnings)
         self._learn(addr, recorded_refs(addr, found, outputs))
         return "reused", elsewhere(found, addr, self.context.state).detail.removeprefix("REUSE ")
@@ -262,21 +272,22 @@ class _Applier:
         context = self.context
         addr = change.addr
         old = context.running.get(addr)
-        compute = context.services.providers.compute(desired.backend)
         if old is not None and old.fingerprint == digest and addr not in self.superseded:
             self.listener(ChangeStarted(change.address, change.action, old.job_id))
             self.listener(Notice(f"{addr}: still running since apply {old.serial}, waiting for it"))
-            result = attend(old.job_id, str(addr), compute, old.handle, context.services, desired.timeout)
+            begun_on = context.services.providers.compute(backend_of(old))
+            result = attend(old.job_id, str(addr), begun_on, old.handle, context.services, desired.timeout)
             self.superseded.add(addr)
             record_result(context.recorder, old.execution_id, result)
             if result.error is None or result.error.kind != "lost":
                 return result
             self.listener(Notice(f"{addr}: it was interrupted with apply {old.serial}, so it runs again"))
-        self._end_running(addr, desired)
-        plan = self.plan
+        self._end_running(addr)
+        plan, backend = self.plan, self._backend(desired)
         job_id = new_job_id(plan.project, plan.workspace, context.recorder.serial, addr)
         self.listener(ChangeStarted(change.address, change.action, job_id))
         repeats = isinstance(desired, DesiredStep) and desired.reproducible
+        compute = context.services.providers.compute(backend)
         order = Order(self._spec(desired, job_id, components), compute, plan.code.get(str(addr)))
         execution_id = context.recorder.start(
             addr,
@@ -285,8 +296,8 @@ class _Applier:
             components,
             digest,
             inputs,
-            backend=str(context.services.providers.placed(desired.backend)),
-            code_version=self._code_version(components),
+            backend=str(backend),
+            code_version=commit_of(components, self.context.code_version),
             handle=order.handle(context.services),
             repeated=repeats,
         )
@@ -296,13 +307,12 @@ class _Applier:
         record_result(context.recorder, execution_id, result)
         return result
 
-    def _code_version(self, components: Components) -> Mapping[str, Any]:
-        """Which commit the code is of: that of the configuration's folder, or the one that it is pinned to."""
-        pin = components.code.get("pin")
-        if not pin:
-            return self.context.code_version
-        remote = pin["repository"] or self.context.code_version.get("remote", "")
-        return {"commit": pin["commit"], "branch": "", "remote": remote, "dirty": False, "ref": pin["ref"]}
+    def _backend(self, desired: DesiredDatasource | DesiredStep) -> BackendAddr:
+        """Where its job runs; a source that lies on this machine is read here, unless a backend is named."""
+        locations = self.context.locations.get(desired.addr, {})
+        if desired.backend is None and any(os.path.isabs(place) for place in locations.values()):
+            return EMBEDDED
+        return self.context.services.providers.placed(desired.backend)
 
     def _repeat(self, execution_id: int, order: Order, first: JobResult) -> JobResult:
         """Run a job once more, and give its first result only if both wrote the same."""
@@ -313,13 +323,13 @@ class _Applier:
         self.context.recorder.set_handle(execution_id, again.handle(services))
         return repeated(services.storage, first, execute(again, services))
 
-    def _end_running(self, addr: Address, desired: DesiredDatasource | DesiredStep) -> None:
+    def _end_running(self, addr: Address) -> None:
         """End a job of an interrupted apply that nobody needs any more."""
         old = self.context.running.get(addr)
         if old is None or addr in self.superseded:
             return
         self.superseded.add(addr)
-        compute = self.context.services.providers.compute(desired.backend)
+        compute = self.context.services.providers.compute(backend_of(old))
         compute.cancel(old.handle)
         compute.release(old.handle)
         self.context.recorder.fail(old.execution_id, "its inputs have changed since it was begun", canceled=True)
@@ -353,7 +363,7 @@ class _Applier:
         diagnostic = failure_diagnostic(str(change.addr), desired, result.error, self.context.root)
         if result.error.kind == "input_corrupt":
             # What is proved wrong is removed, so that the next plan sees that it has to be made anew.
-            for artifact in _input_records(desired).values():
+            for artifact in input_records(desired).values():
                 remove_damaged(self.context.services.storage, artifact.digest)
         if last or stop.drain.is_set() or result.error.kind == "not_reproducible":
             raise _Failure(diagnostic)
@@ -385,14 +395,3 @@ class _Applier:
             self.applied.known[addr] = refs
             failed = postconditions(self.context.evaluator, addr, self.applied.known)
         raise_errors(failed)
-
-
-def _input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, RecordedArtifact]:
-    if isinstance(desired, DesiredDatasource):
-        return {}
-    return {name: input_record(ref) for name, ref in desired.inputs.items()}
-
-
-def execution_type(desired: DesiredDatasource | DesiredStep) -> str:
-    """The type of its executions in ML Metadata."""
-    return "Process" if isinstance(desired, DesiredDatasource) else desired.config.type.mlmd_type

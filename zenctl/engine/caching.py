@@ -7,7 +7,6 @@ from datetime import datetime
 
 from zenctl.engine.components import ignoring
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
-from zenctl.engine.durations import text_of_seconds
 from zenctl.engine.reasons import changed
 from zenctl.fingerprint.data import RowsDifference
 from zenctl.fingerprint.digest import fingerprint
@@ -15,6 +14,7 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded
 from zenctl.plans.actions import Components, Reason, ReasonCode
 from zenctl.schema import ArtifactRef
+from zenctl.schema.durations import text_of_seconds
 
 ASPECTS: Mapping[ReasonCode, str] = {ReasonCode.CODE_CHANGED: "code", ReasonCode.ENVIRONMENT_CHANGED: "environment"}
 """What `on_change` can keep a result in spite of, by the reason that names its change."""

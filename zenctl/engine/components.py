@@ -172,6 +172,15 @@ def plain(value: Any) -> Any:
     return value
 
 
+def commit_of(components: Components, here: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Which commit the code is of: that of the configuration's folder, `here`, or the one that it is pinned to."""
+    pin = components.code.get("pin")
+    if not pin:
+        return here
+    remote = pin["repository"] or here.get("remote", "")
+    return {"commit": pin["commit"], "branch": "", "remote": remote, "dirty": False, "ref": pin["ref"]}
+
+
 def concealed(value: Any, *, sensitive: bool) -> Any:
     """The value, or of a sensitive one only that it is one: not even its digest is written, as that can be guessed."""
     return {"sensitive": ""} if sensitive else value

@@ -25,7 +25,7 @@ from zenctl.engine.moving import moved_state
 from zenctl.engine.observed import Observed
 from zenctl.engine.opening import Opened
 from zenctl.engine.pinning import find_snapshot, pinned_version
-from zenctl.engine.planning import Request, plan
+from zenctl.engine.planning import Planned, Request, plan
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import begun, plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
@@ -249,14 +249,8 @@ def _planned(
         diagnostics.append(_targeted())
     changes = tuple(planned.changes)
     if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
-        # Where no data moved, plan need not know how that is told.
-        from zenctl.engine.movers import with_movers
-        from zenctl.engine.surveying import Surveyor
-
-        cache = inputs.data_dir / "cache"
-        survey = Surveyor(planned.desired, request.observed.sources, world.storage, finder, cache, listener)
-        changes = with_movers(changes, state.results, world.storage, survey if options.drift else None)
-        diagnostics += survey.diagnostics
+        changes, told = _with_movers(world, request, planned, finder, listener, drift=options.drift)
+        diagnostics += told
     return replace(
         header,
         changes=changes,
@@ -274,6 +268,20 @@ def _planned(
         providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def _with_movers(
+    world: World, request: Request, planned: Planned, finder: ResultFinder, listener: Listener, *, drift: bool
+) -> tuple[tuple[Change, ...], Sequence[Diagnostic]]:
+    """The changes, with how far the columns of their data moved, and what is to be told of that."""
+    # Where no data moved, plan need not know how that is told.
+    from zenctl.engine.movers import with_movers
+    from zenctl.engine.surveying import Surveyor
+
+    cache = world.inputs.data_dir / "cache"
+    survey = Surveyor(planned.desired, request.observed.sources, world.storage, finder, cache, listener)
+    changes = with_movers(planned.changes, request.state.results, world.storage, survey if drift else None)
+    return changes, survey.diagnostics
 
 
 def pinned_snapshot(world: World, desired: DesiredDatasource) -> Recorded | None:

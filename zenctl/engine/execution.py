@@ -51,7 +51,7 @@ RETRIED = frozenset({ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED, ErrorKind.NO_C
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What executing needs of the world."""
+    """What executing needs of the world. `apply` names the apply, as `SubmitRequest.apply` says."""
 
     storage: Storage
     providers: Providers
@@ -59,6 +59,7 @@ class Services:
     listener: Listener
     stop: Stop
     preload: tuple[str, ...] = ()
+    apply: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ class Order:
         sources = buckets(self.spec.locations)
         if sources:
             access = partial(_with_sources, access, sources, services.providers)
-        return SubmitRequest(self.spec, storage.uri, services.runner, services.preload, self.fresh, access)
+        return SubmitRequest(
+            self.spec, storage.uri, services.runner, services.preload, self.fresh, access, services.apply
+        )
 
     def handle(self, services: Services) -> JobHandle:
         """How its backend will know it: to be recorded before it is executed, so that nothing of it is ever lost."""
@@ -117,7 +120,22 @@ def execute(order: Order, services: Services) -> JobResult:
 def attend(
     job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
 ) -> JobResult:
-    """Wait for a submitted job, passing on what it says, and give its verified result. Cancels it when told to."""
+    """Wait for a submitted job, passing on what it says, and give its verified result. Cancels it when told to.
+
+    A backend that cannot be asked any more ends the waiting: the job is canceled and released as far as that goes.
+    """
+    try:
+        return _attend(job_id, address, compute, handle, services, timeout)
+    except ProviderError as problem:
+        for end in (compute.cancel, compute.release):
+            with suppress(ProviderError):
+                end(handle)
+        return JobResult(job_id, error=JobError("backend_lost", problem.message, hint=problem.hint))
+
+
+def _attend(
+    job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
+) -> JobResult:
     tail = Tail()
     pause = POLL_FIRST
     deadline: float | None = None
@@ -156,8 +174,10 @@ def attend(
             "lost": reason or "its backend does not know it any more",
         }[kind]
         result = JobResult(job_id, error=JobError(kind, message, hint=_last_words(tail.words)))
-    keep_log(services.storage, compute, handle, job_id)
-    compute.release(handle)
+    # The result is there, and counts: what cannot be cleared up now is found by the next apply.
+    with suppress(ProviderError):
+        keep_log(services.storage, compute, handle, job_id)
+        compute.release(handle)
     return verified(services.storage, result)
 
 

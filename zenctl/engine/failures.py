@@ -24,12 +24,22 @@ SUMMARIES = {
     "lost": "{address} ended without a result",
     "backend": "{address} could not be started",
     "environment": "The environment of {address} cannot be made",
+    "backend_lost": "The backend of {address} could not be asked any more",
     "internal": "{address} failed in zenctl itself",
 }
 """One line for each kind of job error."""
 
 SPEAK_FOR_THEMSELVES = frozenset(
-    {"not_reproducible", "storage", "backend", "bad_data", "source_changed", "source_unreadable", "input_corrupt"}
+    {
+        "not_reproducible",
+        "storage",
+        "backend",
+        "backend_lost",
+        "bad_data",
+        "source_changed",
+        "source_unreadable",
+        "input_corrupt",
+    }
 )
 """Kinds of which the job's log has no more to say: they point at the data, or come from before the job ran."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zenctl.addrs import Address, AddressError, BackendAddr, DatasourceAddr, EndpointAddr, parse
 from zenctl.diagnostics import DiagnosticError, error, raise_errors
-from zenctl.engine.applying import Applied, execution_type
+from zenctl.engine.applying import Applied
 from zenctl.engine.asserting import postconditions
 from zenctl.engine.caching import runs_always
 from zenctl.engine.clean_code import uncommitted
@@ -20,6 +20,7 @@ from zenctl.engine.execution import store_hint
 from zenctl.engine.imported_outputs import is_there, pair_outputs, store_imported
 from zenctl.engine.importing_endpoints import import_endpoint
 from zenctl.engine.job_records import output_records
+from zenctl.engine.jobs import execution_type
 from zenctl.engine.known import produced_refs, recorded_results
 from zenctl.engine.pinning import pinned_version
 from zenctl.engine.refreshing import damage

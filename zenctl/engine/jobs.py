@@ -21,9 +21,13 @@ from zenctl.steps.python.schema import Python
 
 def new_job_id(project: str, workspace: str, serial: int, addr: Address) -> str:
     """A name for one attempt: readable, unique, and fit for a path, a label and a machine's name."""
-    place = sha256_text(f"{project}/{workspace}")[:6]
     slug = re.sub(r"[^a-z0-9]+", "-", str(addr).lower()).strip("-")[:40].strip("-")
-    return f"{place}-{serial}-{slug}-{secrets.token_hex(4)}"
+    return f"{apply_name(project, workspace, serial)}-{slug}-{secrets.token_hex(4)}"
+
+
+def apply_name(project: str, workspace: str, serial: int) -> str:
+    """A name for an apply that is fit for a label and a part of a machine's name."""
+    return f"{sha256_text(f'{project}/{workspace}')[:6]}-{serial}"
 
 
 def datasource_job(
@@ -100,3 +104,15 @@ def input_record(ref: ArtifactRef) -> RecordedArtifact:
     if ref.digest is None:
         raise AssertionError(f"{ref} is not known yet")
     return RecordedArtifact(0, ref.type, ref.uri or tree_path(ref.digest), ref.digest, address=ref.address)
+
+
+def input_records(desired: DesiredDatasource | DesiredStep) -> dict[str, RecordedArtifact]:
+    """All inputs as the recorder takes them, by name; a datasource has none."""
+    if isinstance(desired, DesiredDatasource):
+        return {}
+    return {name: input_record(ref) for name, ref in desired.inputs.items()}
+
+
+def execution_type(desired: DesiredDatasource | DesiredStep) -> str:
+    """The type of its executions in ML Metadata."""
+    return "Process" if isinstance(desired, DesiredDatasource) else desired.config.type.mlmd_type

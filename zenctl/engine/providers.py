@@ -82,10 +82,13 @@ class Providers:
             self._computes[wanted] = self._provider(provider_name).compute(type_name, config)
         return self._computes[wanted]
 
+    def backends(self) -> list[BackendAddr]:
+        """The backends of the configuration that run steps."""
+        return [addr for addr, config in self._configuration.backends.items() if "orchestrator" in config.type.roles]
+
     def runs_images(self, addr: BackendAddr | None) -> bool:
         """Whether the backend runs jobs in container images. Asks its provider for nothing but the types it has."""
-        wanted = self.placed(addr)
-        return self._registry.backend_type(wanted.type)[1].images
+        return self._registry.backend_type(self.placed(addr).type)[1].images
 
     def processing(self, addr: BackendAddr | None) -> Mapping[str, Any]:
         """Beam options of a processing backend; {} where none is named: data steps then run in process."""
@@ -108,9 +111,15 @@ class Providers:
         return {provider.name: provider.version for _, provider in sorted(self._providers.items())}
 
     def close(self) -> None:
-        """End what the providers started for this command."""
-        for provider in self._providers.values():
-            provider.close()
+        """End what the providers started for this command. Raises DiagnosticError if something may go on."""
+        problems = []
+        for name, provider in self._providers.items():
+            try:
+                provider.close()
+            except ProviderError as problem:
+                problems.append(provider_diagnostic(problem, f"provider {name}"))
+        if problems:
+            raise DiagnosticError(*problems)
 
     def _backend(self, addr: BackendAddr) -> tuple[str, str, Mapping[str, Any]]:
         configured = self._configuration.backends.get(addr)
@@ -118,6 +127,11 @@ class Providers:
             raise DiagnosticError(error("backend_unknown", f"{addr} is not declared rightly", _VALIDATE))
         if configured is None:
             provider_name, backend = self._registry.backend_type(addr.type)
+            if any(field.is_required() for field in backend.model.model_fields.values()):
+                detail = (
+                    "An interrupted apply has used it: put its block back for one apply, which clears up after that."
+                )
+                raise DiagnosticError(error("backend_unknown", f"{addr} is not declared any more", detail))
             return provider_name, addr.type, backend.model().model_dump()
         decoded, diagnostics = decode(configured.type.model, configured.body, self._scope, stored=False)
         raise_errors([d.at(configured.range, str(addr)) for d in diagnostics])

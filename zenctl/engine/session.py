@@ -17,13 +17,14 @@ from zenctl.engine.endpoints import TAKING
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Services
 from zenctl.engine.holding import check_results, check_state, check_world, observe
+from zenctl.engine.jobs import apply_name
 from zenctl.engine.known import recorded_results
 from zenctl.engine.locking import Claim, locked_apply
 from zenctl.engine.opening import Opened
 from zenctl.engine.publishing import Publisher, discard_model
 from zenctl.engine.requests import ApplyOutcome, Stop
 from zenctl.engine.results import ResultFinder
-from zenctl.engine.settling import settle
+from zenctl.engine.settling import settle, sweep
 from zenctl.engine.world import World
 from zenctl.fingerprint.digest import is_unknown
 from zenctl.fingerprint.git import code_version
@@ -78,6 +79,8 @@ def _apply(
     work_dir = inputs.data_dir.absolute() / "work"
     for addr in settled.ended:
         discard_model(work_dir, state.attempts[addr])
+    if plan.destroy:
+        sweep(world.providers, listener)
     if settled.adopted or settled.ended:
         state = read_state(world.store, plan.project, plan.workspace)
     moved = [change for change in plan.changes if change.moved_from]
@@ -102,6 +105,7 @@ def _apply(
             listener=listener,
             stop=stop,
             preload=_preload(opened, plan),
+            apply=apply_name(plan.project, plan.workspace, recorder.serial),
         ),
         publisher=Publisher(plan, state, recorder, world.providers, world.storage, work_dir, version),
         results=ResultFinder(world.store, world.storage, state, opened.trusted),

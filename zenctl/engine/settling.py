@@ -16,7 +16,7 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
-from zenctl.provider import JobState, ProviderError
+from zenctl.provider import Compute, JobState, ProviderError, Sweeping
 
 
 @dataclass(slots=True)
@@ -45,35 +45,63 @@ def settle(
     for addr, attempt in state.attempts.items():
         if attempt.state is not ExecutionState.RUNNING:
             continue
-        if isinstance(addr, EndpointAddr):
-            _remove_half_made(state, addr, attempt, providers, wanted)
-            recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
-            found.ended.append(addr)
-            continue
-        compute = providers.compute(backend_of(attempt))
-        result = read_result(storage, attempt.job_id)
-        if result is not None and not attempt.repeated and verified(storage, result).ok:
-            record_result(recorder, attempt.execution_id, result)
-            if attempt.handle:
-                keep_log(storage, compute, attempt.handle, attempt.job_id)
-                compute.release(attempt.handle)
-            found.adopted.append(addr)
-            listener(
-                Notice(f"{addr}: finished in apply {attempt.serial} before that was interrupted; its result is kept")
-            )
-            continue
-        if attempt.handle and compute.status(attempt.handle).state in (JobState.PENDING, JobState.RUNNING):
-            if addr in wanted and not attempt.repeated:
-                found.running[addr] = attempt
-                continue
-            compute.cancel(attempt.handle)
+        try:
+            if isinstance(addr, EndpointAddr):
+                _remove_half_made(state, addr, attempt, providers, wanted)
+                recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
+                found.ended.append(addr)
+            else:
+                _settle_job(found, attempt, recorder, providers.compute(backend_of(attempt)), storage, listener, wanted)
+        except ProviderError as problem:
+            raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+    return found
+
+
+def _settle_job(
+    found: Settled,
+    attempt: Recorded,
+    recorder: Recorder,
+    compute: Compute,
+    storage: Storage,
+    listener: Listener,
+    wanted: Collection[Address],
+) -> None:
+    """Keep what a job has finished, leave it running if it is wanted, else end it."""
+    addr = attempt.addr
+    result = read_result(storage, attempt.job_id)
+    if result is not None and not attempt.repeated and verified(storage, result).ok:
+        record_result(recorder, attempt.execution_id, result)
         if attempt.handle:
             keep_log(storage, compute, attempt.handle, attempt.job_id)
             compute.release(attempt.handle)
-        recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
-        found.ended.append(addr)
-        listener(Notice(f"{addr}: was interrupted in apply {attempt.serial}"))
-    return found
+        found.adopted.append(addr)
+        listener(Notice(f"{addr}: finished in apply {attempt.serial} before that was interrupted; its result is kept"))
+        return
+    if attempt.handle and compute.status(attempt.handle).state in (JobState.PENDING, JobState.RUNNING):
+        if addr in wanted and not attempt.repeated:
+            found.running[addr] = attempt
+            return
+        compute.cancel(attempt.handle)
+    if attempt.handle:
+        keep_log(storage, compute, attempt.handle, attempt.job_id)
+        compute.release(attempt.handle)
+    recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
+    found.ended.append(addr)
+    listener(Notice(f"{addr}: was interrupted in apply {attempt.serial}"))
+
+
+def sweep(providers: Providers, listener: Listener) -> None:
+    """Remove the machines that applies of this workspace which were killed have left. Raises DiagnosticError."""
+    for addr in providers.backends():
+        compute = providers.compute(addr)
+        if not isinstance(compute, Sweeping):
+            continue
+        try:
+            removed = compute.sweep()
+        except ProviderError as problem:
+            raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+        for name in removed:
+            listener(Notice(f"{addr}: removed the machine {name}, which an interrupted apply had left"))
 
 
 def _remove_half_made(
@@ -83,10 +111,7 @@ def _remove_half_made(
     name, head = attempt.handle.get("name"), state.results.get(addr)
     if not name or (head is None and addr in wanted) or (head is not None and head.attributes.get("name") == name):
         return
-    try:
-        providers.endpoint(addr.type, str(attempt.handle["provider"])).delete(str(name))
-    except ProviderError as problem:
-        raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+    providers.endpoint(addr.type, str(attempt.handle["provider"])).delete(str(name))
 
 
 def backend_of(attempt: Recorded) -> BackendAddr | None:

@@ -24,6 +24,7 @@ from zenctl.provider.protocol import (
     Progressing,
     Provider,
     Sized,
+    Sweeping,
 )
 
 __all__ = [
@@ -48,5 +49,6 @@ __all__ = [
     "ProviderError",
     "Sized",
     "SubmitRequest",
+    "Sweeping",
     "no_access",
 ]

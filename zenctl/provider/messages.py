@@ -39,7 +39,8 @@ class SubmitRequest:
     (`file:///...`, `gs://...`); `access` gives what it must be told of that besides, as `stores.opening.ACCESS` says.
     `access(True)` is for a job on this machine, when it starts: it may hold a token, which must never be written.
     `preload` are modules that later jobs of this apply will want. `fresh` asks for a process that shares nothing with
-    earlier ones, not even the seed of its hashes.
+    earlier ones, not even the seed of its hashes. `apply` names the apply that the job belongs to, fit for a label:
+    what serves several jobs of an apply is known by it. It is empty for a job on its own.
     """
 
     spec: JobSpec
@@ -48,6 +49,7 @@ class SubmitRequest:
     preload: tuple[str, ...] = ()
     fresh: bool = False
     access: Callable[[bool], Mapping[str, Any]] = no_access
+    apply: str = ""
 
 
 JobHandle = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from zenctl.jobs.resources import Resources
@@ -70,6 +70,15 @@ class Sized(Protocol):
 
     def misfit(self, needs: Resources) -> Misfit | None:
         """Why a job with these needs can never run here; None if it can. Asked by plan: pure, and reaches nothing."""
+        ...
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """What a Compute can do besides, where it makes machines that could outlive a command that was killed."""
+
+    def sweep(self) -> Sequence[str]:
+        """Remove every machine of this project and workspace, and tell the names. The caller holds the lock."""
         ...
 
 

@@ -55,13 +55,17 @@ class StoringProvider(ABC):
         """The store; ProviderError(INVALID) if what it needs is not installed."""
         if type not in self.offered.stores:
             raise ProviderError(ErrorKind.INVALID, f'the {self.name} provider has no artifact store of type "{type}"')
-        if not _is_installed(self.sdk):
-            message = f"the Python package {self.sdk} is not installed"
-            raise ProviderError(ErrorKind.INVALID, message, f"Install it: pip install 'zenctl[{self.name}]'")
+        self.need(self.sdk)
         lender = Lender()
         self._lenders.append(lender)
         given = {name: value for name, value in config.items() if value is not None}
         return self.open_store({**self._defaults, **given}, lender)
+
+    def need(self, package: str) -> None:
+        """ProviderError(INVALID) if the package is not installed; nothing of it is loaded."""
+        if not _is_installed(package):
+            message = f"the Python package {package} is not installed"
+            raise ProviderError(ErrorKind.INVALID, message, f"Install it: pip install 'zenctl[{self.name}]'")
 
     def close(self) -> None:
         """End what lends credentials to jobs."""

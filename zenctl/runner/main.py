@@ -42,8 +42,11 @@ from zenctl.sdk.job import listen, progress
 if TYPE_CHECKING:
     from zenctl.runner.objects import Fetched
 
-DONE, FAILED, NO_RESULT = 0, 1, 3
-"""Exit codes: the outputs are there; result.json says what went wrong; not even that could be written."""
+DONE, FAILED, NO_RESULT, NO_SPACE = 0, 1, 3, 5
+"""Exit codes: the outputs are there; result.json says what went wrong; not even that could be written; it had no space.
+
+Where a log lies beside the result it has no space either: the last of them is all that can be told then.
+"""
 
 ALIVE = "alive"
 """File in the work folder that a job touches first, so that a process which hangs at its start is known."""
@@ -327,7 +330,7 @@ def _write(storage: Storage, result: JobResult) -> int:
         storage.put(result_path(result.job_id), result_to_json(result))
     except StorageError as error:
         _say(f"zenctl: the result cannot be written: {error}")
-        return NO_RESULT
+        return NO_SPACE if error.kind == "NO_SPACE" else NO_RESULT
     return DONE if result.ok else FAILED
 
 

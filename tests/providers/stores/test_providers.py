@@ -72,3 +72,19 @@ def test_an_emulator_of_google_gets_no_credentials(monkeypatch: pytest.MonkeyPat
     assert isinstance(storage, Distant)
     told = {"retry_seconds": 60.0, "timeout_seconds": 30.0}
     assert storage.access(True) == {**told, "endpoint": "http://127.0.0.1:9", "anonymous": True}
+
+
+@pytest.mark.parametrize(("make", "type"), [(GcpProvider, "gcs"), (AwsProvider, "s3")])
+def test_the_provider_block_says_how_long_a_server_is_waited_for_where_the_store_does_not(
+    make: Any, type: str, tmp_path: Path
+) -> None:
+    provider = make()
+    provider.configure({"retry_seconds": 7, "timeout_seconds": 9}, ProviderContext("p", "default", tmp_path, tmp_path))
+    config = {"bucket": "b", "region": "eu-west-1"} if type == "s3" else {"bucket": "b"}
+    told = []
+    for more in ({}, {"retry_seconds": None, "timeout_seconds": 2}):
+        storage = provider.storage(type, {**config, **more})
+        assert isinstance(storage, Distant)
+        access = storage.access(False)
+        told.append((access["retry_seconds"], access["timeout_seconds"]))
+    assert told == [(7, 9), (7, 2)]

@@ -38,7 +38,7 @@ def test_every_example_is_tested() -> None:
 
 
 def test_every_datasource_has_an_example() -> None:
-    assert {title for title, _ in OF_SOURCES} == {"Buckets", *discover().datasources}
+    assert {title for title, _ in OF_SOURCES} == {"Bad rows", "Buckets", *discover().datasources}
 
 
 def test_every_block_and_meta_argument_is_there() -> None:

@@ -53,7 +53,7 @@ def passing(host: str, status: int, said: str, retry_after: str = "") -> Storage
 def silent(host: str, seconds: float, got: Optional[int] = None) -> StorageError:
     """The error of a server that said nothing for so long; in the midst of an answer if `got` bytes of it have come."""
     what = "did not answer within" if got is None else f"sent {got:,} bytes, and then nothing for"
-    hint = f"{REACH} If it is only slow, set `timeout_seconds` of the artifact store higher."
+    hint = f"{REACH} If it is only slow, set `timeout_seconds` higher."
     return StorageError("TRANSIENT", f"{host} {what} {seconds:g} second{'' if seconds == 1 else 's'}", hint)
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from zenctl.jobs.spec import Entry, JobSpec, job_path, result_path
-from zenctl.jobs.storage import Storage
+from zenctl.jobs.storage import Distant, Storage
 from zenctl.jobs.wire import spec_to_json
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.provider.messages import JobHandle, JobState, JobStatus, SubmitRequest
+from zenctl.provider.messages import JobHandle, JobState, JobStatus, SubmitRequest, no_access
 from zenctl.provider.protocol import Compute
 
 HELLO = "hällo, wörld\nsecond line\n"
@@ -51,7 +51,8 @@ class ComputeBench:
         job_id = f"conformance-{uuid.uuid4().hex[:12]}"
         spec = JobSpec(job_id, f"step.command.{program}", Entry(command=("/bin/sh", "-c", PROGRAMS[program])))
         self.storage.put(job_path(job_id), spec_to_json(spec))
-        return SubmitRequest(spec, self.store_uri or self.storage.uri, self.runner)
+        access = self.storage.access if isinstance(self.storage, Distant) else no_access
+        return SubmitRequest(spec, self.store_uri or self.storage.uri, self.runner, access=access)
 
     def wait(self, compute: Compute, handle: JobHandle, *states: JobState) -> JobStatus:
         """Poll until the job is in one of the states (by default: it is over)."""

@@ -167,7 +167,8 @@ class BigQuerySource:
                     sorter.add(self._converted(batch))
             if part.rows is not None and not self.found["filter"] and count != part.rows:
                 message = f"{self.table} gave {count:,} rows of {part.words} instead of {part.rows:,}"
-                raise StepError(message, _AGAIN, kind="source_changed")
+                hint = f"{_AGAIN} If a row access policy hides some from you, read the table with a query."
+                raise StepError(message, hint, kind="source_changed")
             for batch in sorter.batches():
                 yield batch.select(list(self.kinds))
 

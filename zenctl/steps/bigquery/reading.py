@@ -49,7 +49,11 @@ class Reader:
         with warnings.catch_warnings():
             # It tells of Pythons that it will not support some day: nothing that who runs zenctl must know.
             warnings.simplefilter("ignore", FutureWarning)
-            import google.cloud.bigquery_storage_v1  # noqa: F401
+            try:
+                import google.cloud.bigquery_storage_v1  # noqa: F401
+            except ModuleNotFoundError as problem:
+                hint = "Install it where the job runs: pip install 'zenctl[bigquery]'"
+                raise StorageError("INVALID", "google-cloud-bigquery-storage is not installed", hint) from problem
         return self
 
     def __exit__(self, *_: object) -> None:

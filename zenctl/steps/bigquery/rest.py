@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
@@ -238,7 +239,10 @@ def credentials() -> tuple[Any, str]:
     """The application default credentials, and their project or ""."""
     import google.auth
 
-    found, project = google.auth.default(scopes=SCOPES)
+    with warnings.catch_warnings():
+        # It tells of quotas that a user's own credentials do not have; BigQuery tells of it where it matters.
+        warnings.simplefilter("ignore", UserWarning)
+        found, project = google.auth.default(scopes=SCOPES)
     return found, project or ""
 
 

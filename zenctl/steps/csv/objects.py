@@ -17,12 +17,10 @@ from zenctl.steps.csv.schema import Csv
 from zenctl.steps.data.objects import ObjectFile, find_objects, looked_at, state_of
 from zenctl.steps.data.observing import other_columns, unknown_columns
 from zenctl.steps.data.problems import FileProblem
+from zenctl.steps.data.unpacking import packing
 
 HEAD = 16 << 10
 """Bytes in which the header is looked for: nothing is told of one that is longer."""
-
-COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
-"""How gzip and Zstandard begin: what is in there is left to the job."""
 
 
 def observe_objects(model: BlockModel, buckets: Buckets, cache: SourceCache) -> SourceState:
@@ -57,7 +55,8 @@ def _look(model: Csv, file: ObjectFile) -> Mapping[str, Any]:
     counter = RecordCounter()
     counter.update(head)
     is_cut = file.size > len(head) and counter.finish() < 2
-    if is_cut or head.startswith(COMPRESSED):
+    if is_cut or packing(head):
+        # What is packed is left to the job.
         return {"columns": []}
     try:
         return {"columns": list(header_of(head, model.delimiter, model.header))}

@@ -19,13 +19,12 @@ from zenctl.steps.csv.counting import BYTE_ORDER_MARK
 from zenctl.steps.csv.cutting import Span
 from zenctl.steps.csv.header import HeaderProblem, read_header
 from zenctl.steps.csv.locating import find_problem
+from zenctl.steps.data.bad_rows import MAX_ROW
 from zenctl.steps.data.reading import changed, gone, open_file
 
 WHOLE_BYTES = 16 << 20
 """Parts up to this are read as one block."""
 BLOCK_BYTES = 4 << 20
-MAX_BLOCK_BYTES = 1 << 30
-"""A record must fit into a block; blocks are enlarged up to this."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,10 @@ class Unparsed(Exception):
         self.done = done
 
 
+class RowTooLarge(Unparsed):
+    """A record is larger than a row may be."""
+
+
 def column_names(path: Path, dialect: Dialect) -> tuple[str, ...]:
     """Names of a file's columns; raises StepError."""
     try:
@@ -78,6 +81,8 @@ def read_span(
     """
     try:
         yield from parse_span(path, names, dialect, span, block_bytes=block_bytes)
+    except RowTooLarge as problem:
+        raise StepError(str(problem), 'Is a quote (") opened and never closed?', file=str(path)) from problem
     except Unparsed as problem:
         raise _located(path, dialect, len(names), span, str(problem)) from problem
 
@@ -100,10 +105,9 @@ def parse_span(
         except _Nul as problem:
             raise Unparsed("it holds NUL bytes", done) from problem
         except _TooLarge as problem:
-            if block >= MAX_BLOCK_BYTES:
-                message = f"a record of the source is larger than {MAX_BLOCK_BYTES:,} bytes"
-                raise StepError(message, 'Is a quote (") opened and never closed?') from problem
-            block *= 8
+            if block >= MAX_ROW:
+                raise RowTooLarge(f"a row of {path.name} is larger than {MAX_ROW:,} bytes", done) from problem
+            block = min(block * 8, MAX_ROW)
 
 
 def _read(

@@ -17,6 +17,9 @@ What there is to write, and where:
 3. `read(part)`: a part's rows. Raises StepError source_changed if they are not those that were cut.
 4. `locate(part, row, problem)`: the error for a value, by its place in the user's data.
 
+A source whose rows can be bad one by one has more to say, `steps.data.bad_rows.Salvageable`, and its block is a
+`schema.RowsModel`: then `bad_rows` and `max_bad_rows` are heeded for it.
+
 The job's function makes the source and calls `ingesting.ingest(job, source)`. A source must be picklable: Beam workers
 read its parts. `steps.data.testing.SourceConformance` holds it to all of this.
 """

@@ -168,7 +168,7 @@ def _object(line: bytes, number: int) -> dict[str, Any]:
     except RecursionError:
         raise FileProblem(f"nested too deeply: {shortened(line)}", hint, number) from None
     if not isinstance(value, dict):
-        hint = "Write one JSON object a line; of one array make them with: jq -c '.[]'."
+        hint = 'Write one JSON object a line; an array of them is read by datasource "json".'
         raise FileProblem(f"not an object: {shortened(line)}", hint, number, 1)
     for name, item in value.items():
         if isinstance(item, Digits) and item.lstrip("-")[0].isdigit() and math.isinf(float(item)):

@@ -270,6 +270,27 @@ def test_without_the_library(place: Place, monkeypatch: pytest.MonkeyPatch) -> N
     assert objections(place.case()) == "source_library: Google's libraries are not installed"
 
 
+def test_a_job_without_the_library(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    place.put()
+    monkeypatch.setitem(sys.modules, "google.cloud.bigquery_storage_v1", None)
+    problem = refusal(place.case(), tmp_path / "job")
+    assert problem.message == "google-cloud-bigquery-storage is not installed"
+    assert "zenctl[bigquery]" in problem.hint
+
+
+def test_rows_that_a_policy_hides_are_missed(place: Place, tmp_path: Path) -> None:
+    place.put(**BY_DAY)
+    case = place.case()
+    job = job_of(case, observed(case), tmp_path / "job")
+    source = source_of(case, job)
+    stored = place.fake.tables[place.name()]
+    at, content = stored.versions[-1]
+    stored.versions[-1] = (at, content.slice(1))
+    with pytest.raises(StepError, match=r"gave 979 rows of day from .* instead of 980") as caught:
+        list(source.read(0))
+    assert "row access policy" in caught.value.hint
+
+
 def test_the_fake_refuses_streams_that_it_did_not_make(place: Place) -> None:
     channel = grpc.insecure_channel(place.served.read_endpoint.removeprefix("http://"))
     with BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel)) as client:

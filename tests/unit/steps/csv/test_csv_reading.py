@@ -63,8 +63,8 @@ def test_a_record_larger_than_a_block_is_met_again_in_a_larger_one(
         "1" * 1000,
         "2",
     ]
-    monkeypatch.setattr(reading, "MAX_BLOCK_BYTES", 20)
-    with pytest.raises(StepError, match="a record of the source is larger than 20 bytes"):
+    monkeypatch.setattr(reading, "MAX_ROW", 20)
+    with pytest.raises(StepError, match=r"a row of f\.csv is larger than 20 bytes"):
         list(read_span(tmp_path / "f.csv", ("a",), DIALECT, span, block_bytes=10))
 
 

@@ -144,23 +144,29 @@ def stored(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def test_other_encoders(tmp_path: Path) -> None:
+def test_encoding_is_ten_times_the_straight_loop_and_not_slower_than_tfx(tmp_path: Path) -> None:
     path = tmp_path / "f.csv"
     write(path, FEW)
     size = path.stat().st_size
+    rates = {}
     print()
     for name in ("straight", "beam"):
         idle = float(measured(sys.executable, __file__, name, "", tmp_path / "none", "")["cpu"])
         found = measured(sys.executable, __file__, name, path, tmp_path / name, "")
         found["cpu"] = float(found["cpu"]) - idle
+        rates[name] = FEW / float(found["cpu"])
         show({"straight": "tf.train.Example loop", "beam": "plain Beam"}[name] + ", imports left out", found, FEW, size)
     tfx = ROOT / ".venv-tfx/bin/python"
     for name, python in {"TFX's encoder (tfx-bsl)": tfx, "zenctl's encoder": Path(sys.executable)}.items():
         if not python.exists():
             print(f"{name:>44}: not installed")
             continue
-        done = measured(python, Path(__file__).with_name("encoding_alone.py"), "12", "200000")
-        print(f"{name:>44}: {done['said']}")
+        said = str(measured(python, Path(__file__).with_name("encoding_alone.py"), "12", "200000")["said"])
+        rates[name] = float(said.partition(" rows/s")[0].replace(",", ""))
+        print(f"{name:>44}: {said}")
+    own = rates["zenctl's encoder"]
+    assert own > 10 * max(rates["straight"], rates["beam"])
+    assert own > rates.get("TFX's encoder (tfx-bsl)", 0.0)
 
 
 @pytest.mark.skipif("ZENCTL_BENCHMARK_MANY_ROWS" not in os.environ, reason="takes 1.5 GB of disk twice, and minutes")

@@ -1,0 +1,179 @@
+"""Steps on virtual machines of Compute Engine: the installed command, real startup scripts, no machine left over."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import ROOT, Project, kill_group, wait_for
+from tests.e2e.test_artifact_stores import digests
+from tests.e2e.test_commands import make_slow
+from tests.e2e.test_faults import words
+from tests.fakes import compute, gcs
+from tests.fakes.compute.guest import TOKEN
+from tests.measuring import PATIENCE
+
+BACKEND = """
+backend "gce" "vm" {
+  project      = "proj"
+  zones        = ["europe-west1-b", "europe-west1-c"]
+  machine_type = "e2-small"
+  endpoint     = "ENDPOINT"
+}
+"""
+
+APPLY = ("apply", "-auto-approve")
+
+
+@dataclass
+class Cloud:
+    """Compute Engine and buckets, on loopback."""
+
+    machines: compute.Running
+    buckets: gcs.Running
+
+    @property
+    def fake(self) -> compute.FakeCompute:
+        return self.machines.fake
+
+    def names(self) -> list[str]:
+        """The machines that cost money."""
+        return [instance.name for instance in self.fake.running()]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Cloud]:
+    with compute.serving() as machines, gcs.serving() as buckets:
+        yield Cloud(machines, buckets)
+
+
+@pytest.fixture
+def cloud(tiny: Project, served: Cloud) -> Iterator[Cloud]:
+    """The small project, whose steps run on a machine; nothing of it stays."""
+    tiny.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
+    tiny.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    tiny.edit("main.zen.hcl", 'project = "tiny"', 'project = "tiny"\n  defaults { orchestrator = backend.gce.vm }')
+    tiny.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
+    served.fake.seen.clear()
+    served.fake.inserted.clear()
+    yield served
+    served.fake.faults.clear()
+    served.fake.stockouts.clear()
+    served.fake.close()
+    assert (served.fake.problems, served.buckets.fake.problems) == ([], [])
+
+
+@pytest.fixture
+def slow(tiny: Project, cloud: Cloud) -> Project:
+    """The same, whose step `tallest` says that it has begun, and waits until it may go on."""
+    make_slow(tiny)
+    return tiny
+
+
+def begun(project: Project) -> bool:
+    return (project.root / "started").exists()
+
+
+def test_the_steps_run_on_one_machine_that_goes_away(tiny: Project, cloud: Cloud, tmp_path: Path) -> None:
+    tiny.edit("steps/rank.py", "    chosen = [", '    print("seen on the machine")\n    chosen = [')
+    local = Project(tmp_path / "local", dict(tiny.environment))
+    shutil.copytree(tiny.root, local.root)
+    local.edit("main.zen.hcl", "  defaults { orchestrator = backend.gce.vm }\n", "")
+    local.ok("config", "artifacts", "set", ".zenctl/artifacts")
+    local.ok(*APPLY)
+    assert cloud.fake.inserted == []
+    tiny.ok(*APPLY)
+    [instance] = cloud.fake.inserted
+    assert cloud.names() == []
+    assert digests(tiny) == digests(local)
+    assert tiny.ok("logs", "step.python.tallest") == "seen on the machine\n"
+    # What passed between zenctl and the machine is gone with the jobs; the runner is for the next apply.
+    left = [name for objects in cloud.buckets.fake.buckets.values() for name in objects]
+    assert any(name.startswith("p/runners/") for name in left)
+    assert [name for name in left if name.startswith("p/queues/") or "/log/" in name] == []
+    assert instance["labels"]["zenctl-project"] == "tiny"
+    assert TOKEN in cloud.buckets.fake.bearers
+
+
+@pytest.mark.benchmark
+def test_a_failure_and_a_lost_machine_are_told(slow: Project, cloud: Cloud) -> None:
+    slow.edit("steps/size.py", "    return len", '    raise ValueError("too few")\n    return len')
+    slow.edit("main.zen.hcl", '"steps/rank.py:tallest"', '"steps/rank.py:tallest"\n  retries = 1')
+    applying = slow.start(*APPLY)
+    wait_for(lambda: begun(slow))
+    cloud.fake.preempt(cloud.names()[0])
+    (slow.root / "started.go").touch()
+    said, _ = applying.communicate(timeout=PATIENCE)
+    assert applying.returncode == 1
+    assert "took its machine" in words(said)
+    assert "ValueError: too few" in words(said)
+    assert len(cloud.fake.inserted) == 2
+    assert cloud.names() == []
+
+
+def test_a_machine_of_a_killed_apply_goes_on_and_is_found(slow: Project, cloud: Cloud) -> None:
+    applying = slow.start(*APPLY)
+    wait_for(lambda: begun(slow))
+    os.killpg(applying.pid, signal.SIGKILL)
+    kill_group(applying)
+    assert len(cloud.names()) == 1
+    again = slow.start(*APPLY)
+    assert again.stdout is not None
+    wait_for(lambda: "still running since apply 1" in again.stdout.readline())
+    (slow.root / "started.go").touch()
+    said = again.stdout.read()
+    kill_group(again)
+    assert again.returncode == 0, said
+    assert cloud.names() == []
+
+
+def test_destroy_removes_the_machine_of_a_killed_apply(slow: Project, cloud: Cloud) -> None:
+    applying = slow.start(*APPLY)
+    wait_for(lambda: begun(slow))
+    os.killpg(applying.pid, signal.SIGKILL)
+    kill_group(applying)
+    assert len(cloud.names()) == 1
+    slow.ok("destroy", "-auto-approve")
+    assert cloud.names() == []
+
+
+@pytest.mark.benchmark
+def test_ctrl_c_ends_the_step_and_the_machine(slow: Project, cloud: Cloud) -> None:
+    applying = slow.start(*APPLY)
+    assert applying.stdout is not None
+    wait_for(lambda: begun(slow))
+    os.kill(applying.pid, signal.SIGINT)
+    wait_for(lambda: "nterrupt" in applying.stdout.readline())
+    os.kill(applying.pid, signal.SIGINT)
+    said = applying.stdout.read()
+    kill_group(applying)
+    assert applying.returncode == 130, said
+    assert cloud.names() == []
+
+
+@pytest.mark.benchmark
+def test_the_penguins_with_nothing_else_changed(project: Project, served: Cloud, tmp_path: Path) -> None:
+    """Every built-in step on a machine, to the same digests as here."""
+    shutil.copytree(ROOT / "examples" / "penguins", project.root, dirs_exist_ok=True)
+    local = Project(tmp_path / "local", dict(project.environment))
+    shutil.copytree(project.root, local.root)
+    project.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
+    project.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    project.edit("penguins.zen.hcl", "zenctl {", "zenctl {\n  defaults { orchestrator = backend.gce.vm }")
+    project.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
+    served.fake.inserted.clear()
+    project.ok(*APPLY)
+    assert len(served.fake.inserted) == 1
+    assert served.names() == []
+    project.ok("plan", "-detailed-exitcode")
+    local.ok(*APPLY)
+    try:
+        assert digests(project) == digests(local)
+    finally:
+        local.ok("destroy", "-auto-approve")

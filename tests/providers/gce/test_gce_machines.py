@@ -1,0 +1,264 @@
+"""The machines of the backend `gce` themselves: what is asked for, how they start, and that none outlives its use."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tests.fakes.compute.guest import TOKEN
+from tests.fakes.faults import Fault
+from zenctl.jobs.queue import JobQueue
+from zenctl.jobs.spec import Entry, JobSpec, job_path
+from zenctl.jobs.wire import spec_to_json
+from zenctl.provider import ErrorKind, JobState, ProviderContext, ProviderError, SubmitRequest
+from zenctl.provider.testing.compute import ComputeBench
+from zenctl_gcp.gce_machines import STARTUP, machine_name, wanted_machine
+from zenctl_gcp.provider import GcpProvider
+from zenctl_gcp.schema import GceBackend
+
+from .conftest import OTHER, ZONE, Cloud
+
+CONTEXT = ProviderContext("My Project", "pr-7", Path(".zenctl"), Path())
+
+
+def config(**more: Any) -> dict[str, Any]:
+    return GceBackend(**{"project": "proj", "zone": ZONE, "machine_type": "e2-small", **more}).model_dump()
+
+
+def request(job: str, apply: str = "", **access: Any) -> SubmitRequest:
+    spec = JobSpec(job, "step.command.x", Entry(command=("true",)))
+    return SubmitRequest(spec, "gs://bucket/some/where", Path("runner"), access=lambda secret: access, apply=apply)
+
+
+def order(cloud: Cloud, job: str, apply: str, script: str = "true") -> SubmitRequest:
+    """A job of an apply, whose order is in the store."""
+    spec = JobSpec(job, "step.command.x", Entry(command=("/bin/sh", "-c", script)))
+    cloud.storage.put(job_path(job), spec_to_json(spec))
+    return SubmitRequest(spec, cloud.storage.uri, cloud.runner, access=cloud.storage.access, apply=apply)  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_the_startup_script_passes_shellcheck(tmp_path: Path) -> None:
+    script = tmp_path / "startup.sh"
+    script.write_text(STARTUP)
+    done = subprocess.run(["shellcheck", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"spot": True, "network": "jobs", "external_ip": False},
+        {"accelerator": {"type": "nvidia-tesla-t4", "count": 1}, "subnetwork": "regions/r/subnetworks/s", "slots": 2},
+        {"labels": {"team": "a"}, "metadata": {"proxy": "p"}, "service_account": "x@y.iam", "max_run_time": "2h"},
+    ],
+)  # fmt: skip
+def test_compute_engine_takes_what_is_asked_for(cloud: Cloud, more: dict[str, Any]) -> None:
+    wanted = wanted_machine(request("j", "ab12-3"), config(**more), CONTEXT, ("runners/x.pyz", "0" * 64))
+    cloud.client().create(ZONE, wanted.resource(ZONE))
+    [made] = cloud.fake.inserted[-1:]
+    scheduling = made["scheduling"]
+    assert scheduling["instanceTerminationAction"] == "DELETE"
+    assert scheduling["maxRunDuration"]["seconds"] == ("7200" if "max_run_time" in more else "86400")
+    assert made["shieldedInstanceConfig"]["enableVtpm"] is True
+    assert made["labels"]["zenctl-project"] == "my-project"
+    metadata = {item["key"]: item["value"] for item in made["metadata"]["items"]}
+    assert metadata["enable-oslogin"] == "TRUE"
+    assert metadata["zenctl-runner"].endswith("/storage/v1/b/bucket/o/some%2Fwhere%2Frunners%2Fx.pyz?alt=media")
+    assert {**made["labels"], **more.get("labels", {})} == made["labels"]
+    assert {**metadata, **more.get("metadata", {})} == metadata
+
+
+def test_a_machine_is_one_applys_or_one_jobs() -> None:
+    shared = config()
+    assert machine_name(request("a", "ab12-3"), shared) == machine_name(request("b", "ab12-3"), shared)
+    assert machine_name(request("a", "ab12-4"), shared) != machine_name(request("a", "ab12-3"), shared)
+    assert machine_name(request("a", "ab12-3"), config(slots=2)) != machine_name(request("a", "ab12-3"), shared)
+    alone = config(scope="step")
+    assert machine_name(request("a", "ab12-3"), alone) != machine_name(request("b", "ab12-3"), alone)
+    assert machine_name(request("a"), shared) != machine_name(request("b"), shared)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"zone": None}, "give either `zone`, or several `zones`"),
+        ({"zones": [OTHER]}, "give either `zone`, or several `zones`"),
+        ({"max_run_time": "10s"}, "between 30s and 120d"),
+        ({"max_idle": "soon"}, "give a duration"),
+        ({"labels": {"zenctl-owner": "x"}}, "the label zenctl-owner is zenctl's own"),
+        ({"metadata": {"startup-script": "x"}}, "the metadata key startup-script is zenctl's own"),
+    ],
+)
+def test_a_block_that_makes_no_sense_is_refused(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        config(**more)
+
+
+def test_artifacts_must_lie_in_a_bucket(cloud: Cloud) -> None:
+    spec = JobSpec("j", "step.command.x", Entry(command=("true",)))
+    with pytest.raises(ProviderError, match="cannot reach the artifact store file:///x") as caught:
+        cloud.compute().submit(SubmitRequest(spec, "file:///x", cloud.runner))
+    assert caught.value.kind is ErrorKind.INVALID
+    assert "gs://BUCKET" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"secrets": {"TOKEN": "env:TOKEN"}}, r"its secret TOKEN \(env:TOKEN\) is on this machine"),
+        ({"locations": {"path": "/data/x.csv"}}, "its source /data/x.csv is on this machine"),
+    ],
+)
+def test_what_only_this_machine_has_is_not_looked_for_on_another(cloud: Cloud, more: dict[str, Any], said: str) -> None:
+    spec = JobSpec("j", "step.command.x", Entry(command=("true",)), **more)
+    made = len(cloud.fake.inserted)
+    with pytest.raises(ProviderError, match=said):
+        cloud.compute().submit(SubmitRequest(spec, cloud.storage.uri, cloud.runner, access=cloud.storage.access))  # type: ignore[attr-defined]
+    assert len(cloud.fake.inserted) == made
+
+
+def test_no_secret_is_given_away(cloud: Cloud) -> None:
+    """What everybody may read who may look at the machine holds no token, not even while zenctl has one."""
+
+    def access(secret: bool) -> dict[str, Any]:
+        return {"token": "a-secret"} if secret else {"retry_seconds": 1}
+
+    asked = SubmitRequest(request("j").spec, "gs://bucket", Path("runner"), access=access)
+    resource = wanted_machine(asked, config(), CONTEXT, ("runners/x.pyz", "0")).resource(ZONE)
+    assert "a-secret" not in json.dumps(resource)
+    assert "a-secret" not in json.dumps(cloud.compute().handle(asked))
+
+
+def test_nothing_of_google_is_loaded_before_it_is_asked(tmp_path: Path) -> None:
+    program = (
+        "import sys; from zenctl.provider import ProviderContext; from zenctl_gcp.provider import GcpProvider;"
+        "from pathlib import Path; p = GcpProvider(); p.configure({}, ProviderContext('p', 'd', Path('.'), Path('.')));"
+        f"p.compute('gce', {config()!r}); p.close();"
+        "print([name for name in sys.modules if name.split('.')[0] in ('google', 'requests')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_missing_sdk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GcpProvider, "compute_sdk", "no-such-package")
+    provider = GcpProvider()
+    provider.configure({}, CONTEXT)
+    with pytest.raises(ProviderError, match="no-such-package is not installed") as caught:
+        provider.compute("gce", config())
+    assert caught.value.hint == "Install it: pip install 'zenctl[gcp]'"
+
+
+def test_a_machine_that_cannot_start_says_why_and_goes(cloud: Cloud) -> None:
+    """Its runner is not what zenctl has put there: the machine does not run it, and does not stay."""
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    compute, asked = cloud.compute(), bench.request("hello")
+    handle = compute.handle(asked)
+    path, _ = compute._runner(asked, handle)
+    cloud.buckets.fake.buckets[cloud.storage.uri.split("/")[2]][f"some/where/{path}"].data = b"something else"
+    made = len(cloud.fake.inserted)
+    compute.submit(asked)
+    status = bench.wait(compute, handle)
+    assert status.state is JobState.LOST
+    assert "shut down" in status.reason
+    assert "sha256sum" in status.reason
+    # Another one could not start either.
+    assert len(cloud.fake.inserted) == made + 1
+    assert cloud.fake.running() == []
+    assert TOKEN not in status.reason
+    compute.release(handle)
+    assert cloud.fake.running() == []
+
+
+def test_what_may_go_on_costing_is_told_at_the_end(cloud: Cloud) -> None:
+    provider = GcpProvider()
+    provider.configure({}, ProviderContext("p", "default", cloud.root, cloud.root))
+    compute = provider.compute("gce", config(endpoint=cloud.machines.endpoint, retry_seconds=0))
+    compute.submit(order(cloud, "conformance-x", "ab12-3"))
+    cloud.fake.faults.add(Fault("instances.delete", status=503))
+    with pytest.raises(ProviderError, match="a machine may still be there") as caught:
+        provider.close()
+    assert "the next apply deletes it" in caught.value.hint
+    assert len(cloud.fake.running()) == 1
+    left = cloud.fake.running()[0].name
+    later = cloud.compute()
+    own = later.submit(order(cloud, "conformance-y", "ab12-4"))["machine"]
+    assert {i.name for i in cloud.fake.running()} == {left, own}, "its job was not given up yet"
+    assert later.sweep() == [left]
+    assert [i.name for i in cloud.fake.running()] == [own]
+
+
+def test_a_job_whose_machine_is_taken_away_is_lost_and_the_next_one_gets_another(cloud: Cloud) -> None:
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    compute = cloud.compute()
+    handle = compute.submit(order(cloud, "conformance-1", "ab12-3", "echo begun; sleep 1000"))
+    bench.wait_for_log(compute, handle, "begun")
+    [instance] = cloud.fake.running()
+    assert len(instance.guest.processes()) > 2
+    cloud.fake.preempt(instance.name)
+    assert instance.guest.processes() == []
+    status = bench.wait(compute, handle)
+    assert (status.state, status.exit_code) == (JobState.LOST, None)
+    assert status.reason == f"Compute Engine took its machine {instance.name} away (preempted)"
+    assert "begun" in compute.logs(handle, 0).text
+    compute.release(handle)
+    again = compute.submit(order(cloud, "conformance-2", "ab12-3"))
+    assert again["machine"] == handle["machine"]
+    assert bench.wait(compute, again).exit_code == 0
+    compute.close()
+    assert cloud.fake.running() == []
+
+
+def test_an_idle_machine_shuts_down_and_another_takes_its_place(cloud: Cloud) -> None:
+    compute = cloud.compute(max_idle="100ms")
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    first = order(cloud, "conformance-first", "ab12-3")
+    handle = compute.submit(first)
+    assert bench.wait(compute, handle).exit_code == 0
+    compute.release(handle)
+    while cloud.fake.running():
+        pass
+    second = compute.submit(order(cloud, "conformance-second", "ab12-3"))
+    assert second["machine"] == handle["machine"]
+    assert bench.wait(compute, second).exit_code == 0
+    compute.close()
+    assert cloud.fake.running() == []
+
+
+def test_one_machine_serves_an_apply_and_the_next_apply_deletes_what_a_dead_one_left(cloud: Cloud) -> None:
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    dead = cloud.compute()
+    handles = [dead.submit(order(cloud, f"conformance-{n}", "ab12-3", "sleep 1000")) for n in (1, 2)]
+    for handle in handles:
+        bench.wait(dead, handle, JobState.RUNNING)
+    assert len(cloud.fake.running()) == 1
+    # The next command settles what it finds: one job is given up, the other waited for.
+    later = cloud.compute()
+    assert later.status(handles[0]).state is JobState.RUNNING
+    later.cancel(handles[0])
+    bench.wait(later, handles[0])
+    later.release(handles[0])
+    new = later.submit(order(cloud, "conformance-3", "ab12-4"))
+    assert {i.name for i in cloud.fake.running()} == {new["machine"], handles[1]["machine"]}
+    later.cancel(handles[1])
+    bench.wait(later, handles[1])
+    later.release(handles[1])
+    assert {i.name for i in cloud.fake.running()} == {new["machine"]}
+    # One that nobody has an order for is found by its label.
+    JobQueue(cloud.storage, new["machine"]).forget("conformance-3")
+    last = cloud.compute()
+    other = last.submit(order(cloud, "conformance-4", "ab12-5"))
+    assert {i.name for i in cloud.fake.running()} == {other["machine"]}
+    assert last.sweep() == []
+    last.close()
+    assert cloud.fake.running() == []
+    assert cloud.compute().sweep() == []

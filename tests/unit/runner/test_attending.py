@@ -1,0 +1,165 @@
+"""A machine's attendant: which jobs it starts, what it passes on, and when it goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from zenctl.jobs.queue import LOG, PROGRESS, Ending, JobQueue
+from zenctl.jobs.storage import FolderStorage, StorageError
+from zenctl.jobs.stores.opening import ACCESS
+from zenctl.runner.attending import GIVEN_UP, IDLE, Attendant, Settings, main, serve
+
+RUNNER = """
+import os, sys, time
+store, job, _, work, _, parent = sys.argv[1:]
+assert os.getppid() == int(parent)
+print(job, os.environ["ZENCTL_STORE_ACCESS"], "PYTHONPATH" in os.environ, flush=True)
+open(os.path.join(work, "progress.jsonl"), "w").write("{}")
+if job.startswith("hang"):
+    if "stubborn" in job:
+        import signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("hangs", flush=True)
+    while True:
+        time.sleep(1000)
+sys.exit(3 if job == "fails" else 0)
+"""
+"""Stands for the runner's zipapp."""
+
+
+class Machine:
+    """An attendant, its queue, and a clock that the test sets."""
+
+    def __init__(self, root: Path, slots: int = 0) -> None:
+        runner = root / "runner.py"
+        runner.write_text(RUNNER)
+        self.storage = FolderStorage(root / "store")
+        self.queue = JobQueue(self.storage, "m")
+        self.now = 0.0
+        self.folder = root / "jobs"
+        settings = Settings("store", str(runner), slots=slots, idle=60.0, grace=10.0)
+        self.attendant = Attendant(self.queue, "i1", settings, self.folder, lambda: self.now)
+
+    def until_ended(self, job: str) -> Ending:
+        """Go on until the job has ended."""
+        while (ending := self.queue.ending(job)) is None:
+            self.attendant.step()
+        return ending
+
+    def until_said(self, job: str, text: str) -> None:
+        """Go on until the job's log holds the text."""
+        while text.encode() not in self.log(job):
+            self.now += 1.0
+            self.attendant.step()
+
+    def log(self, job: str) -> bytes:
+        return self.queue.read(job, LOG, self.queue.look(job), 0, 1 << 20)
+
+    def children(self) -> list[psutil.Process]:
+        return [p for p in psutil.Process().children() if str(self.folder) in " ".join(p.cmdline())]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setenv("PYTHONPATH", "runner.pyz")
+    return Machine(tmp_path)
+
+
+def test_jobs_run_and_are_told_of(machine: Machine) -> None:
+    for job in ("works", "fails"):
+        machine.queue.put(job, {"a": 1})
+    assert machine.attendant.step()
+    assert machine.until_ended("works") == Ending(0)
+    assert machine.until_ended("fails") == Ending(3)
+    assert machine.log("works").decode() == 'works {"a": 1} False\n'
+    assert machine.queue.read("works", PROGRESS, machine.queue.look("works"), 0, 10) == b"{}"
+    assert machine.queue.claimed("works") == "i1"
+    # What a job has left on the disk is in the way of the next one.
+    assert list(machine.folder.iterdir()) == []
+    assert not machine.attendant.step(), "each is run once"
+
+
+def test_a_job_that_another_incarnation_has_begun_is_left_alone(machine: Machine) -> None:
+    machine.queue.put("works", {"a": 1})
+    machine.queue.claim("works", "i0")
+    assert not machine.attendant.step()
+    assert machine.children() == []
+    assert machine.queue.ending("works") is None
+
+
+@pytest.mark.parametrize(("job", "number"), [("hang", signal.SIGTERM), ("hang-stubborn", signal.SIGKILL)])
+def test_canceling(machine: Machine, job: str, number: int) -> None:
+    machine.queue.put(job, {"a": 1})
+    machine.until_said(job, "hangs")
+    [child] = machine.children()
+    machine.queue.cancel(job)
+    machine.attendant.step()
+    machine.now += 9.0
+    machine.attendant.step()
+    if number == signal.SIGKILL:
+        assert child.status() != psutil.STATUS_ZOMBIE
+        machine.now += 2.0
+    assert machine.until_ended(job) == Ending(None, number)
+
+
+def test_what_is_canceled_before_it_begins_never_begins(machine: Machine) -> None:
+    machine.queue.put("works", {"a": 1})
+    machine.queue.cancel("works")
+    machine.attendant.step()
+    assert machine.queue.ending("works") == Ending(None, signal.SIGTERM)
+    assert not machine.folder.exists()
+
+
+def test_slots(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, slots=1)
+    for job in ("hang-1", "hang-2"):
+        machine.queue.put(job, {"a": 1})
+    machine.until_said("hang-1", "hangs")
+    assert len(machine.children()) == 1
+    assert machine.queue.claimed("hang-2") == ""
+    machine.queue.cancel("hang-1")
+    machine.until_ended("hang-1")
+    machine.until_said("hang-2", "hangs")
+    machine.queue.cancel("hang-2")
+    machine.until_ended("hang-2")
+
+
+def test_it_is_idle_after_a_while_without_a_job(machine: Machine) -> None:
+    machine.now = 59.0
+    machine.attendant.step()
+    assert not machine.attendant.is_idle
+    machine.queue.put("hang", {"a": 1})
+    machine.until_said("hang", "hangs")
+    machine.now += 1000.0
+    assert not machine.attendant.is_idle
+    machine.queue.cancel("hang")
+    machine.until_ended("hang")
+    machine.now += 59.0
+    machine.attendant.step()
+    assert not machine.attendant.is_idle
+    machine.now += 1.0
+    assert machine.attendant.is_idle
+    assert serve(machine.attendant) == IDLE
+
+
+def test_a_store_that_is_away_is_waited_for_and_one_that_refuses_is_not(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problems = [StorageError("TRANSIENT", "away"), StorageError("UNAUTHORIZED", "refused")]
+    monkeypatch.setattr(machine.queue, "orders", lambda: (_ for _ in ()).throw(problems.pop(0)))
+    pauses: list[float] = []
+    assert serve(machine.attendant, pauses.append) == GIVEN_UP
+    assert len(pauses) == 1
+    assert capsys.readouterr().err == "zenctl: away\nzenctl: refused\n"
+
+
+def test_a_store_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(ACCESS, "{}")
+    assert main(["ftp://x", "m", "1", "--runner", "r"]) == GIVEN_UP
+    assert "cannot reach ftp://" in capsys.readouterr().err
+    assert ACCESS not in os.environ, "the jobs' code is not to come by it"

@@ -1,0 +1,158 @@
+"""The orders of a machine that serves several jobs, and what it tells of each: objects in the artifact store.
+
+A machine may read and create objects, and no more: nothing is ever written a second time, and only zenctl deletes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from zenctl.digests import canonical_json
+from zenctl.jobs.spec import result_path
+from zenctl.jobs.storage import Storage, StorageError
+from zenctl.lazy_dataclasses import dataclass
+
+QUEUES = "queues/"
+"""Where the orders of machines lie: `queues/MACHINE/JOB.order`, and `.cancel` beside it."""
+
+RUNNERS = "runners/"
+"""Where the zipapps lie that machines run: `runners/DIGEST.pyz`. Whoever orders a job puts its own there."""
+
+LOG, PROGRESS = "log", "progress"
+"""What a machine passes on of a job, piece by piece: `jobs/JOB/log/OFFSET`."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job's process ended: with an exit code, or by a signal."""
+
+    code: Optional[int] = None
+    signal: int = 0
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of a job. `begun` and `ended` say that there is something to read about that.
+
+    `pieces` are the offsets and sizes in bytes of what was passed on, by LOG and PROGRESS, in order.
+    """
+
+    begun: bool
+    ended: bool
+    has_result: bool
+    pieces: Mapping[str, Tuple[Tuple[int, int], ...]]
+
+
+class JobQueue:
+    """One machine's queue, as zenctl and as the machine see it. Every method may raise StorageError."""
+
+    def __init__(self, storage: Storage, machine: str) -> None:
+        self._storage = storage
+        self._prefix = f"{QUEUES}{machine}/"
+
+    def put(self, job_id: str, access: Mapping[str, Any]) -> None:
+        """Order a job, whose job.json is in the store; the same one again orders nothing.
+
+        `access` is what the job is told of its stores (`stores.opening.ACCESS`), without any credentials.
+        """
+        self._storage.put(f"{self._prefix}{job_id}.order", canonical_json({"access": dict(access)}))
+
+    def access(self, job_id: str) -> Mapping[str, Any]:
+        """What an ordered job is told of its stores."""
+        return dict(self._read(f"{self._prefix}{job_id}.order").get("access", {}))
+
+    def has(self, job_id: str) -> bool:
+        """Whether the job is ordered, and not forgotten yet."""
+        return self._storage.stat(f"{self._prefix}{job_id}.order") is not None
+
+    def cancel(self, job_id: str) -> None:
+        """Have the machine end the job."""
+        self._storage.put(f"{self._prefix}{job_id}.cancel", b"{}")
+
+    def orders(self) -> Dict[str, bool]:
+        """The jobs that are ordered and not forgotten, in no order that matters; True for those that are canceled."""
+        names = [info.path[len(self._prefix) :] for info in self._storage.list(self._prefix)]
+        canceled = {name[: -len(".cancel")] for name in names if name.endswith(".cancel")}
+        return {job: job in canceled for job in (name[: -len(".order")] for name in names if name.endswith(".order"))}
+
+    def forget(self, job_id: str) -> None:
+        """Remove the order and what was passed on piece by piece. Its result, and how it ended, stay."""
+        for kind, pieces in self.look(job_id).pieces.items():
+            for offset, _ in pieces:
+                self._storage.delete(_piece(job_id, kind, offset))
+        for ending in ("order", "cancel"):
+            self._storage.delete(f"{self._prefix}{job_id}.{ending}")
+
+    def claim(self, job_id: str, incarnation: str) -> bool:
+        """Take the job for a machine's incarnation; False if one has it already: a job is started once."""
+        return self._storage.put(_begun(job_id), canonical_json({"machine": incarnation}))
+
+    def claimed(self, job_id: str) -> str:
+        """The incarnation that has begun the job; empty if none has."""
+        return str(self._read(_begun(job_id)).get("machine", ""))
+
+    def end(self, job_id: str, ending: Ending) -> None:
+        """Say how the job's process ended; after its log, which is complete then."""
+        self._storage.put(_ended(job_id), canonical_json({"code": ending.code, "signal": ending.signal}))
+
+    def ending(self, job_id: str) -> Optional[Ending]:
+        """How the job's process ended; None if it has not."""
+        found = self._read(_ended(job_id))
+        if not found:
+            return None
+        return Ending(found.get("code"), int(found.get("signal", 0)))
+
+    def pass_on(self, job_id: str, kind: str, offset: int, data: bytes) -> None:
+        """Store what comes from a byte on."""
+        self._storage.put(_piece(job_id, kind, offset), data)
+
+    def look(self, job_id: str) -> Told:
+        """What is there of a job: one listing."""
+        base = f"jobs/{job_id}/"
+        found = {info.path: info.size for info in self._storage.list(base)}
+        pieces: Dict[str, List[Tuple[int, int]]] = {LOG: [], PROGRESS: []}
+        for path, size in found.items():
+            kind, _, offset = path[len(base) :].partition("/")
+            if kind in pieces and offset.isdigit():
+                pieces[kind].append((int(offset), size))
+        return Told(
+            begun=_begun(job_id) in found,
+            ended=_ended(job_id) in found,
+            has_result=result_path(job_id) in found,
+            pieces={kind: tuple(sorted(several)) for kind, several in pieces.items()},
+        )
+
+    def read(self, job_id: str, kind: str, told: Told, offset: int, most: int) -> bytes:
+        """What was passed on from a byte on, `most` bytes or a piece more."""
+        parts: List[bytes] = []
+        length = 0
+        for start, size in told.pieces[kind]:
+            if start + size <= offset or length >= most:
+                continue
+            with self._storage.open(_piece(job_id, kind, start), max(0, offset - start)) as stream:
+                parts.append(stream.read())
+            length += len(parts[-1])
+        return b"".join(parts)
+
+    def _read(self, path: str) -> Mapping[str, Any]:
+        try:
+            with self._storage.open(path) as stream:
+                found = json.loads(stream.read())
+        except StorageError as problem:
+            if problem.kind != "NOT_FOUND":
+                raise
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def _begun(job_id: str) -> str:
+    return f"jobs/{job_id}/begun.json"
+
+
+def _ended(job_id: str) -> str:
+    return f"jobs/{job_id}/ended.json"
+
+
+def _piece(job_id: str, kind: str, offset: int) -> str:
+    return f"jobs/{job_id}/{kind}/{offset:015d}"

@@ -1,0 +1,243 @@
+"""Serves a machine's queue: starts each job that is ordered, passes on what it prints, and ends when it is idle.
+
+`python -m zenctl.runner.attending STORE MACHINE INCARNATION` with the runner's zipapp on PYTHONPATH.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from zenctl.jobs.queue import LOG, PROGRESS, Ending, JobQueue
+from zenctl.jobs.storage import Storage, StorageError
+from zenctl.jobs.stores.opening import ACCESS, open_store
+from zenctl.lazy_dataclasses import dataclass
+
+PAUSE_FIRST, PAUSE_MOST = 0.1, 2.0
+"""Seconds between two looks at the queue: short while something happens, longer while nothing does."""
+
+PASS_ON_MOST = 3.0
+"""Most seconds for which what a job printed is held back; the first lines go at once."""
+
+PIECE = 1 << 20
+"""Bytes of a log that are sent at a time."""
+
+IDLE, GIVEN_UP = 0, 3
+"""Exit codes: there was nothing to do for a while; the store cannot be used."""
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a machine serves. `slots` is how many jobs run at a time, 0 for any number; `idle` and `grace` are seconds.
+
+    `runner` is the zipapp, `store` the URI of the store.
+    """
+
+    store: str
+    runner: str
+    slots: int = 0
+    idle: float = 600.0
+    grace: float = 10.0
+
+
+class Tail:
+    """A file that a job appends to, passed on in pieces that grow rarer as it lasts."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.kind = kind
+        self._path = path
+        self._offset = 0
+        self._next = 0.0
+        self._pause = PAUSE_FIRST
+
+    def pass_on(self, queue: JobQueue, job_id: str, now: float, *, last: bool = False) -> bool:
+        """Send what is new, unless that was done just now; whether something was sent."""
+        sent = False
+        while last or now >= self._next:
+            try:
+                with open(self._path, "rb") as stream:
+                    stream.seek(self._offset)
+                    data = stream.read(PIECE)
+            except FileNotFoundError:
+                return sent
+            if not data:
+                return sent
+            queue.pass_on(job_id, self.kind, self._offset, data)
+            self._offset += len(data)
+            sent = True
+            if not last and len(data) < PIECE:
+                self._next = now + self._pause
+                self._pause = min(self._pause * 1.5, PASS_ON_MOST)
+        return sent
+
+
+class Job:
+    """A job that runs on this machine."""
+
+    def __init__(self, job_id: str, process: "subprocess.Popen[bytes]", work: Path) -> None:
+        self.job_id = job_id
+        self.process = process
+        self.tails = (Tail(work / "log.txt", LOG), Tail(work / "progress.jsonl", PROGRESS))
+        self.kill_at: Optional[float] = None
+
+    def signal(self, number: int) -> None:
+        """To the job and all that it has started."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            return
+
+
+class Attendant:
+    """One machine's service. `step` does what there is to do now, and nothing in it waits."""
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        incarnation: str,
+        settings: Settings,
+        folder: Path,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._queue = queue
+        self._incarnation = incarnation
+        self._settings = settings
+        self._folder = folder
+        self._clock = clock
+        self._running: Dict[str, Job] = {}
+        self._done: Dict[str, None] = {}
+        self._busy_at = clock()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was nothing to do for so long that the machine should go."""
+        return not self._running and self._clock() - self._busy_at >= self._settings.idle
+
+    def step(self) -> bool:
+        """Start, cancel, pass on; whether anything has happened."""
+        happened = False
+        for job_id, canceled in sorted(self._queue.orders().items()):
+            if job_id in self._done:
+                continue
+            if job_id in self._running:
+                if canceled:
+                    happened |= self._cancel(self._running[job_id])
+            elif canceled or self._has_room():
+                happened |= self._take(job_id, canceled)
+        for job in list(self._running.values()):
+            happened |= self._attend(job)
+        if self._running or happened:
+            self._busy_at = self._clock()
+        return happened
+
+    def _has_room(self) -> bool:
+        return not self._settings.slots or len(self._running) < self._settings.slots
+
+    def _take(self, job_id: str, canceled: bool) -> bool:
+        """Begin a job, unless another incarnation of the machine has; one that is canceled already ends so."""
+        if not self._queue.claim(job_id, self._incarnation):
+            self._done[job_id] = None
+            return False
+        if canceled:
+            self._queue.end(job_id, Ending(signal=signal.SIGTERM))
+            self._done[job_id] = None
+            return True
+        work = self._folder / job_id
+        work.mkdir(parents=True)
+        environment = {**os.environ, ACCESS: json.dumps(self._queue.access(job_id))}
+        environment.pop("PYTHONPATH", None)
+        command = [sys.executable, self._settings.runner, self._settings.store, job_id, "--work", str(work)]
+        command += ["--parent", str(os.getpid())]
+        with open(work / "log.txt", "wb") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=str(work),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._running[job_id] = Job(job_id, process, work)
+        return True
+
+    def _cancel(self, job: Job) -> bool:
+        if job.kill_at is not None:
+            return False
+        job.kill_at = self._clock() + self._settings.grace
+        job.signal(signal.SIGTERM)
+        return True
+
+    def _attend(self, job: Job) -> bool:
+        """Pass on what a job has told; if it has ended, all the rest and how."""
+        now = self._clock()
+        if job.kill_at is not None and now >= job.kill_at:
+            job.signal(signal.SIGKILL)
+        code = job.process.poll()
+        sent = [tail.pass_on(self._queue, job.job_id, now, last=code is not None) for tail in job.tails]
+        if code is None:
+            return any(sent)
+        # What it has started must not go on under the jobs to come.
+        job.signal(signal.SIGKILL)
+        self._queue.end(job.job_id, Ending(code) if code >= 0 else Ending(signal=-code))
+        shutil.rmtree(self._folder / job.job_id, ignore_errors=True)
+        del self._running[job.job_id]
+        self._done[job.job_id] = None
+        return True
+
+
+def serve(attendant: Attendant, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Go on until the machine is idle, or the store refuses; gives the exit code."""
+    pause = PAUSE_FIRST
+    while not attendant.is_idle:
+        try:
+            pause = PAUSE_FIRST if attendant.step() else min(pause * 1.3, PAUSE_MOST)
+        except StorageError as problem:
+            print(f"zenctl: {problem}", file=sys.stderr, flush=True)  # noqa: T201 - the machine's log
+            if problem.kind != "TRANSIENT":
+                return GIVEN_UP
+        sleep(pause)
+    return IDLE
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Serve the queue that the arguments name."""
+    parser = argparse.ArgumentParser(prog="attending", description=__doc__)
+    parser.add_argument("store", help="URI of the artifact store")
+    parser.add_argument("machine", help="whose queue it is")
+    parser.add_argument("incarnation", help="what tells this machine from an earlier one of the same name")
+    parser.add_argument("--runner", required=True, help="path of the runner's zipapp")
+    parser.add_argument("--slots", type=int, default=0, help="how many jobs run at a time; 0 for any number")
+    parser.add_argument("--idle", type=float, default=600.0, help="seconds without a job after which to end")
+    arguments = parser.parse_args(argv)
+    access = os.environ.pop(ACCESS, "{}")
+    settings = Settings(arguments.store, os.path.abspath(arguments.runner), slots=arguments.slots, idle=arguments.idle)
+    try:
+        storage = _opened(arguments.store, access)
+    except (StorageError, ValueError) as problem:
+        print(f"zenctl: {problem}", file=sys.stderr, flush=True)  # noqa: T201 - the machine's log
+        return GIVEN_UP
+    print(f"zenctl: serves {arguments.store} as {arguments.machine}", flush=True)  # noqa: T201 - the machine's log
+    with tempfile.TemporaryDirectory(prefix="zenctl-jobs-") as folder:
+        queue = JobQueue(storage, arguments.machine)
+        return serve(Attendant(queue, arguments.incarnation, settings, Path(folder)))
+
+
+def _opened(store: str, access: str) -> Storage:
+    told: Mapping[str, Any] = json.loads(access)
+    return open_store(store, told)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
