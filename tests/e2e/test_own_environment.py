@@ -55,7 +55,7 @@ def test_made_at_apply_kept_and_made_anew_for_another_lock(project: Project) -> 
     project.ok("plan")
     assert environments(project) == []
     said = project.ok("apply", "-auto-approve")
-    assert f"{USE}: preparing its environment (1 requirements)" in said
+    assert f"{USE}: preparing its environment (1 requirement)" in said
     assert project.json("output", "-json", "x") == "1.0"
     assert "+ greet==1.0" in project.ok("logs", USE)
     assert project.stale() == {}

@@ -92,8 +92,8 @@ class _Build:
         python = find_interpreter(self._wanted.python, self._python, self._folder, uv, self._environment)
         shutil.rmtree(self._place, ignore_errors=True)
         with_what = "uv" if uv else "pip"
-        count = len(self._wanted.requirements)
-        self._say(f"zenctl: preparing an environment with {with_what}: {python}, {count} requirements")
+        asked = f"{len(self._wanted.requirements)} requirement{'' if len(self._wanted.requirements) == 1 else 's'}"
+        self._say(f"zenctl: preparing an environment with {with_what}: {python}, {asked}")
         if uv:
             self._with_uv(uv, python)
         else:

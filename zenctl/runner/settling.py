@@ -43,7 +43,9 @@ class Settling:
         if not runner.is_file():
             raise EnvironmentProblem("only the packed runner can enter an environment, and this one is not packed")
         mark = work / PREPARING
-        mark.write_text(f"preparing its environment ({len(wanted.requirements)} requirements)", encoding="utf-8")
+        count = len(wanted.requirements)
+        words = f"preparing its environment ({count} requirement{'' if count == 1 else 's'})"
+        mark.write_text(words, encoding="utf-8")
         try:
             lock = prepare(wanted, place, sys.executable, folder, say)
             prune(place.parent, place, time.time())

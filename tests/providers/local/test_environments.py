@@ -116,7 +116,7 @@ def test_its_making_is_told_and_does_not_count_as_running(site: Site, slow_uv: P
     eventually(slow_uv.exists, "uv is not started")
     status = compute.status(handle)
     assert status.state is JobState.PENDING
-    assert status.reason == "preparing its environment (1 requirements)"
+    assert status.reason == "preparing its environment (1 requirement)"
     later = site.project.compute(Limits(grace=0.5))
     assert later.status(handle).state is JobState.PENDING
     compute.cancel(handle)
