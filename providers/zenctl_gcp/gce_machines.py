@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from zenctl.digests import sha256_json, sha256_text
+from zenctl.durations import seconds
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import ProviderContext, SubmitRequest
-from zenctl.schema.durations import seconds
 
 OWNER, APPLY = "zenctl-owner", "zenctl-apply"
 """Labels by which machines are found: of a project and workspace, and of one apply of it."""

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
+from zenctl.durations import seconds
 from zenctl.schema import BackendType, BlockModel, ProviderSchema, StoreType, attribute
-from zenctl.schema.durations import seconds
 
 LEAST_RUN_TIME, MOST_RUN_TIME = 30.0, 120 * 86400.0
 """Seconds between which Compute Engine lets a machine's run time be limited."""

@@ -10,6 +10,7 @@ from zenctl.config.configuration import Meta
 from zenctl.config.plain import FAULTY, Marked, plain_value
 from zenctl.config.references import backend_address
 from zenctl.diagnostics import Diagnostic, did_you_mean, error, has_errors
+from zenctl.durations import seconds
 from zenctl.engine.components import plain
 from zenctl.engine.explaining import output_data
 from zenctl.engine.parameters import redacted
@@ -19,7 +20,6 @@ from zenctl.lang.model import EPHEMERAL, SENSITIVE
 from zenctl.lang.syntax import Expression
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.schema import Unknown
-from zenctl.schema.durations import seconds
 
 TRIGGERS = "triggers_replace"
 RESOURCES = ("cpu", "memory", "gpu")

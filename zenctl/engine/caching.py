@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from zenctl.durations import text_of_seconds
 from zenctl.engine.components import ignoring
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.engine.reasons import changed
@@ -14,7 +15,6 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.state import Recorded
 from zenctl.plans.actions import Components, Reason, ReasonCode
 from zenctl.schema import ArtifactRef
-from zenctl.schema.durations import text_of_seconds
 
 ASPECTS: Mapping[ReasonCode, str] = {ReasonCode.CODE_CHANGED: "code", ReasonCode.ENVIRONMENT_CHANGED: "environment"}
 """What `on_change` can keep a result in spite of, by the reason that names its change."""

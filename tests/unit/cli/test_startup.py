@@ -58,7 +58,10 @@ def test_nothing_heavy_is_imported(words, heavy):
         ("zenctl plan -det", {"-detailed-exitcode"}),
         ("zenctl plan --det", {"--detailed-exitcode"}),
         ("zenctl plan -ref", {"-refresh=false", "-refresh-only"}),
-        ("zenctl state ", {"list", "show", "schema", "diff", "pull", "export", "mv", "rm", "migrate", "verify", "gc"}),
+        (
+            "zenctl state ",
+            {"list", "show", "get", "schema", "diff", "pull", "export", "mv", "rm", "migrate", "verify", "gc"},
+        ),
         ("zenctl workspace ", {"delete", "list", "new", "select", "show"}),
         ("zenctl providers ", {"list", "lock", "schema"}),
         ("zenctl graph -fo", {"-format"}),

@@ -28,6 +28,8 @@ def test_a_section_has_every_attribute_and_an_example_that_loads(tmp_path: Path,
     for attribute in fields(TYPES[name].model):
         if attribute != "inputs":
             assert re.search(rf"`[^`\n]*\b{attribute}\b[^`\n]*`", SECTIONS[name]), attribute
-    [example] = re.findall(r"^```hcl\n(.*?)^```", SECTIONS[name], re.M | re.S)
-    loaded = load_files({"main.zen.hcl": example}, tmp_path, discover())
-    assert [(d.summary, str(d.range)) for d in loaded.diagnostics] == []
+    examples = re.findall(r"^```hcl\n(.*?)^```", SECTIONS[name], re.M | re.S)
+    assert examples
+    for example in examples:
+        loaded = load_files({"main.zen.hcl": example}, tmp_path, discover())
+        assert [(d.summary, str(d.range)) for d in loaded.diagnostics] == []

@@ -56,7 +56,7 @@ Examples:
   zenctl plan -target=step.train.penguins
   zenctl plan -replace=step.train.penguins  # once more, though it is fresh
   zenctl plan -diff-code               # with what changed in the steps' source
-  zenctl plan -drift                   # with what moved in data that has changed
+  zenctl plan -drift                   # with what moved in changed data
   zenctl plan -trusted-config=origin/main   # of a fork: docs/security.md
   zenctl plan -detailed-exitcode       # for scripts: 2 if there is work to do
 

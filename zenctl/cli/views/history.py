@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from zenctl.cli.views.style import Style, pad
-from zenctl.schema.durations import text_of_seconds
+from zenctl.durations import text_of_seconds
 
 if TYPE_CHECKING:
     from zenctl.metadata.applies import Apply

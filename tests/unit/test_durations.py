@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zenctl.schema.durations import seconds, text_of_seconds
+from zenctl.durations import seconds, text_of_seconds
 
 
 @pytest.mark.parametrize(
