@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import json
 import os
 import shutil
@@ -40,6 +41,8 @@ PROGRESS = "progress.jsonl"
 LOG_BYTES = 1 << 20
 """Most bytes of a log that one call gives."""
 
+LAST_WORDS = 5.0
+"""Seconds in which who attends a job that has ended may still write into its folder."""
 
 UNWRITTEN = {
     3: "its result could not be written; its log says why",
@@ -171,7 +174,7 @@ class LocalCompute:
         if _read(handle, EXIT).get("code") not in (0, 1, 3):
             # The program that ran a container may have ended without it, or without clearing up.
             remove_container(work)
-        shutil.rmtree(work, onerror=_make_writable)
+        _remove(work)
         self._kill_at.pop(handle["job_id"], None)
 
     @property
@@ -284,6 +287,19 @@ def _ended(handle: JobHandle, code: int | None, number: int, reason: str, cancel
     if not reason:
         reason = UNWRITTEN.get(code or 0, "")
     return JobStatus(JobState.ENDED, code, reason)
+
+
+def _remove(work: Path) -> None:
+    """Remove a job's folder, also while who attends the job writes a last word into it, such as its exit code."""
+    deadline = time.monotonic() + LAST_WORDS
+    while True:
+        try:
+            shutil.rmtree(work, onerror=_make_writable)
+        except OSError as problem:
+            if problem.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
+                raise
+        else:
+            return
 
 
 def _make_writable(function: Any, path: str, problem: Any) -> None:

@@ -183,6 +183,24 @@ class TestProcesses:
         compute.release(handle)
         assert not work.exists()
 
+    def test_a_last_word_into_the_folder_while_it_is_removed(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compute = project.compute()
+        handle = compute.submit(project.request("hello"))
+        wait(compute, handle)
+        work, real, words = project.root / ".zenctl" / "work" / handle["job_id"], os.rmdir, ["exit.json"]
+
+        def rmdir(path: Any, **more: Any) -> None:
+            if Path(path).name == work.name and words:
+                (work / words.pop()).write_text("{}")
+            real(path, **more)
+
+        monkeypatch.setattr(os, "rmdir", rmdir)
+        compute.release(handle)
+        assert words == []
+        assert not work.exists()
+
 
 class TestInterpreters:
     def test_another_interpreter_runs_the_job(self, project: Project) -> None:
