@@ -206,6 +206,8 @@ class FakeCompute:
         """Switch everything off and remove it."""
         with self.lock:
             for instance in self.instances.values():
+                # An operation that is under way must not switch it on later.
+                instance.status = "STOPPING"
                 instance.guest.switch_off()
                 instance.guest.scrap()
             self.instances.clear()
