@@ -1,13 +1,16 @@
-"""Accumulates what a model gets right, batch by batch, and turns it into metrics."""
+"""Accumulates what a model gets right, batch by batch, and turns it into metrics. What is counted merges exactly."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from zenctl.steps.evaluate.sums import UNIT, ExactSum
 
 Token = str | int
 
@@ -19,6 +22,10 @@ class Measures(Protocol):
 
     def add(self, truth: npt.NDArray[Any], predicted: Floats) -> None:
         """Take more rows."""
+        ...
+
+    def merge(self, other: Any) -> None:
+        """Take all rows that another of the same kind has taken; the order and division of rows show nowhere."""
         ...
 
     def metrics(self, *, full: bool = True) -> dict[str, Any]:
@@ -37,7 +44,7 @@ class Classification:
         self.known = len(classes)
         self.labels = [str(label) for label in (*classes, *unknown)]
         self.confusion = np.zeros((len(self.labels), self.known), dtype=np.int64)
-        self.loss = 0.0
+        self.loss = ExactSum()
 
     def add(self, truth: npt.NDArray[Any], predicted: Floats) -> None:
         """truth int64 [rows], predicted probabilities [rows, classes]."""
@@ -46,7 +53,12 @@ class Classification:
         known = truth < self.known
         right = predicted[known, truth[known]].astype(np.float64)
         # float32 probabilities reach 0, whose logarithm would make the loss infinite.
-        self.loss += float(-np.log(np.maximum(right, 1e-7)).sum())
+        self.loss.add(-np.log(np.maximum(right, 1e-7)))
+
+    def merge(self, other: Classification) -> None:
+        """See `Measures`."""
+        self.confusion += other.confusion
+        self.loss.merge(other.loss)
 
     def metrics(self, *, full: bool = True) -> dict[str, Any]:
         rows = int(self.confusion.sum())
@@ -54,7 +66,7 @@ class Classification:
         metrics: dict[str, Any] = {"rows": rows, "accuracy": int(hits.sum()) / rows}
         known = int(self.confusion[: self.known].sum())
         if known:
-            metrics["loss"] = self.loss / known
+            metrics["loss"] = self.loss.over(known)
         if not full:
             return metrics
         predicted = self.confusion.sum(axis=0)
@@ -82,29 +94,36 @@ class Regression:
 
     def __init__(self) -> None:
         self.rows = 0
-        self.mean = 0.0
-        self.spread = 0.0  # sum of squared differences from the mean
-        self.squares = 0.0
-        self.absolute = 0.0
+        self.truth = ExactSum()
+        self.truths = ExactSum()
+        """Of squares of the truth."""
+        self.squares = ExactSum()
+        self.absolute = ExactSum()
 
     def add(self, truth: npt.NDArray[Any], predicted: Floats) -> None:
         """truth and predicted numbers, [rows] each."""
-        if not len(truth):
-            return
         exact = truth.astype(np.float64)
         error = predicted.astype(np.float64) - exact
-        self.squares += float((error**2).sum())
-        self.absolute += float(np.abs(error).sum())
-        mean, rows = float(exact.mean()), self.rows + len(exact)
-        shift = mean - self.mean
-        self.spread += float(((exact - mean) ** 2).sum()) + shift**2 * self.rows * len(exact) / rows
-        self.mean += shift * len(exact) / rows
-        self.rows = rows
+        self.rows += len(exact)
+        self.truth.add(exact)
+        self.truths.add_squares(exact)
+        self.squares.add_squares(error)
+        self.absolute.add(np.abs(error))
+
+    def merge(self, other: Regression) -> None:
+        """See `Measures`."""
+        self.rows += other.rows
+        self.truth.merge(other.truth)
+        self.truths.merge(other.truths)
+        self.squares.merge(other.squares)
+        self.absolute.merge(other.absolute)
 
     def metrics(self, *, full: bool = True) -> dict[str, Any]:
-        mse = self.squares / self.rows
-        metrics = {"rows": self.rows, "loss": mse, "rmse": math.sqrt(mse), "mae": self.absolute / self.rows}
+        mse = self.squares.over(self.rows)
+        metrics = {"rows": self.rows, "loss": mse, "rmse": math.sqrt(mse), "mae": self.absolute.over(self.rows)}
+        # Squared differences from the mean, as a fraction: floats would lose them where the mean is far from 0.
+        spread = Fraction(self.truths.total, 1 << UNIT) - Fraction(self.truth.total, 1 << UNIT) ** 2 / self.rows
         # Without any spread there is nothing to explain, and r2 is not defined.
-        if full and self.spread > 0:
-            metrics["r2"] = 1 - self.squares / self.spread
+        if full and spread > 0 and not self.truths.odd and not self.squares.odd:
+            metrics["r2"] = float(1 - Fraction(self.squares.total, 1 << UNIT) / spread)
         return metrics

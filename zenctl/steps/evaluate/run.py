@@ -1,16 +1,19 @@
-"""Runs the step `evaluate`: predicts, measures, checks the gates, and passes the model on."""
+"""Runs the step `evaluate`: measures in process or on Beam's workers, checks the gates, and passes the model on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zenctl.lazy_dataclasses import dataclass
 from zenctl.sdk import Job, StepError
+from zenctl.steps.data.composition import DatasetSource, as_dataset, fold
 from zenctl.steps.evaluate.gates import check
 from zenctl.steps.evaluate.measures import Classification, Measures, Regression
 from zenctl.steps.evaluate.schema import EvaluateSettings
@@ -19,6 +22,9 @@ from zenctl.steps.train.target import class_indices, present
 from zenctl.steps.transform.columns import column, kind, missing_column, numbers, tokens
 from zenctl.steps.transform.log import log, prepare_tensorflow
 from zenctl.steps.transform.state import MISSING
+
+if TYPE_CHECKING:
+    from zenctl.steps.evaluate.predictor import Predictor
 
 WHERE = 'input "data"'
 
@@ -32,75 +38,120 @@ SLICE_LIMIT = 1000
 def evaluate(job: Job) -> None:
     """Write `metrics` and `model`. Raises StepError for bad data, and where a gate is not met."""
     settings = EvaluateSettings.model_validate(dict(job.params))
-    model, data = job.inputs["model"], job.inputs["data"]
+    model, data = job.inputs["model"], as_dataset(job.inputs["data"])
     card = read_card(model.path)
     label = settings.label or card.label
-    unknown = _unknown_labels(data, card, label)
-    prepare_tensorflow()
-    from zenctl.steps.evaluate.predictor import Predictor
-
-    predictor = Predictor(model.path, card)
-    evaluation = _Evaluation(card, label, unknown, settings.slices)
-    done = missing = 0
-    for batch in data.batches():
-        labelled = _labelled(batch, label)
-        missing += batch.num_rows - labelled.num_rows
-        if labelled.num_rows:
-            evaluation.add(labelled, predictor.scores(labelled, WHERE))
-        done += batch.num_rows
-        job.progress(done, data.num_rows, "rows")
-    if missing:
-        log(f"left out {missing} rows without a value of {label}")
-    metrics = evaluation.metrics()
+    source = DatasetSource(data.path, data.name)
+    # Only the label is read; where there is none, all columns are, to be named.
+    labels = DatasetSource(data.path, data.name, (label,) if label in data.schema.names else None)
+    unknown = _unknown_labels(labels, card, label, job)
+    measure = Measure(model.path, card, label, tuple(unknown), tuple(settings.slices))
+    tally = fold(source, measure, merge, measure.none(), job, total=data.num_rows)
+    if tally.missing:
+        log(f"left out {tally.missing} rows without a value of {label}")
+    metrics = tally.metrics(label)
     log(", ".join(f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, (int, float))))
     job.outputs["metrics"].log(**metrics)
     check(metrics, settings.gates)
     job.outputs["model"].pass_on(model)
 
 
-class _Evaluation:
-    """Measures over all rows, and over each value of each column to slice by."""
+@dataclass
+class Tally:
+    """Measures over rows, and over each value of each column to slice by; None for a column with too many values.
 
-    def __init__(self, card: ModelCard, label: str, unknown: list[str | int], slices: list[str]) -> None:
-        self.card = card
-        self.label = label
-        self.known = (*card.classes, *unknown)
-        self.make: Callable[[], Measures] = (
-            (lambda: Classification(card.classes, unknown)) if card.task == "classification" else Regression
-        )
-        self.total = self.make()
-        self.rows = 0
-        self.slices: dict[str, dict[str, Measures]] = {name: {} for name in slices}
+    `rows` have a label, `missing` have none.
+    """
 
-    def add(self, batch: Any, scores: npt.NDArray[np.float32]) -> None:
-        """Take rows that have a label, and the model's answer for each."""
+    total: Measures
+    slices: dict[str, dict[str, Measures] | None]
+    rows: int = 0
+    missing: int = 0
+
+    def metrics(self, label: str) -> dict[str, Any]:
+        """Plain JSON; raises StepError if there is nothing to measure, or too many slices."""
+        if not self.rows:
+            raise StepError(f'{WHERE} has no rows with a label "{label}"', "Check the steps that made it.")
+        metrics = self.total.metrics()
+        for name, parts in self.slices.items():
+            if parts is None:
+                raise StepError(
+                    f'column "{name}" has more than {SLICE_LIMIT} different values',
+                    "Slice by a column with few values, such as a region.",
+                )
+            told = {value: parts[value].metrics(full=False) for value in sorted(parts)}
+            metrics.setdefault("slices", {})[name] = told
+        return metrics
+
+
+@dataclass(frozen=True)
+class Measure:
+    """From a batch to its tally. Loads the model once in each process."""
+
+    folder: Path
+    card: ModelCard
+    label: str
+    unknown: tuple[str | int, ...]
+    slices: tuple[str, ...]
+
+    def none(self) -> Tally:
+        """The tally of no rows."""
+        return Tally(self._make(), {name: {} for name in self.slices})
+
+    def __call__(self, batch: Any) -> Tally:
+        labelled = _labelled(batch, self.label)
+        tally = self.none()
+        tally.missing = batch.num_rows - labelled.num_rows
+        if labelled.num_rows:
+            self._add(tally, labelled, _predictor(self.folder, self.card).scores(labelled, WHERE))
+        return tally
+
+    def _make(self) -> Measures:
+        return Classification(self.card.classes, self.unknown) if self.card.task == "classification" else Regression()
+
+    def _add(self, tally: Tally, batch: Any, scores: npt.NDArray[np.float32]) -> None:
         values = column(batch, self.label, self.card.label_type, WHERE, "Set label to the column with the truth.")
         truth: npt.NDArray[Any]
         if self.card.task == "classification":
-            truth = class_indices(values, self.card.label_type, self.known)
+            truth = class_indices(values, self.card.label_type, (*self.card.classes, *self.unknown))
         else:
             truth = numbers(values)
-        self.total.add(truth, scores)
-        self.rows += len(truth)
-        for name, parts in self.slices.items():
-            for value, rows in _groups(batch, name):
-                if value not in parts and len(parts) == SLICE_LIMIT:
-                    raise StepError(
-                        f'column "{name}" has more than {SLICE_LIMIT} different values',
-                        "Slice by a column with few values, such as a region.",
-                    )
-                parts.setdefault(value, self.make()).add(truth[rows], scores[rows])
+        tally.rows = len(truth)
+        tally.total.add(truth, scores)
+        for name in self.slices:
+            groups = _groups(batch, name)
+            parts: dict[str, Measures] = {}
+            # Counting for each of too many values would be in vain.
+            for value, rows in groups if len(groups) <= SLICE_LIMIT else ():
+                parts[value] = self._make()
+                parts[value].add(truth[rows], scores[rows])
+            tally.slices[name] = parts if len(groups) <= SLICE_LIMIT else None
 
-    def metrics(self) -> dict[str, Any]:
-        if not self.rows:
-            raise StepError(f'{WHERE} has no rows with a label "{self.label}"', "Check the steps that made it.")
-        metrics = self.total.metrics()
-        if self.slices:
-            metrics["slices"] = {
-                name: {value: parts[value].metrics(full=False) for value in sorted(parts)}
-                for name, parts in self.slices.items()
-            }
-        return metrics
+
+def merge(into: Tally, other: Tally) -> Tally:
+    """Both together, in the first."""
+    into.rows += other.rows
+    into.missing += other.missing
+    into.total.merge(other.total)
+    for name, parts in other.slices.items():
+        known = into.slices[name]
+        if known is None or parts is None or len(known.keys() | parts.keys()) > SLICE_LIMIT:
+            into.slices[name] = None
+            continue
+        for value, measures in parts.items():
+            if value in known:
+                known[value].merge(measures)
+            else:
+                known[value] = measures
+    return into
+
+
+@lru_cache(maxsize=1)
+def _predictor(folder: Path, card: ModelCard) -> Predictor:
+    prepare_tensorflow()
+    from zenctl.steps.evaluate.predictor import Predictor
+
+    return Predictor(folder, card)
 
 
 def _labelled(batch: Any, label: str) -> Any:
@@ -110,20 +161,30 @@ def _labelled(batch: Any, label: str) -> Any:
     return batch.filter(pa.array(present(batch.column(label))))
 
 
-def _unknown_labels(data: Any, card: ModelCard, label: str) -> list[str | int]:
+def _unknown_labels(source: DatasetSource, card: ModelCard, label: str, job: Job) -> list[str | int]:
     """Labels of the data that the model does not know, sorted; none for regression."""
     if card.task != "classification":
         return []
-    found: set[str | int] = set()
-    for batch in data.batches():
-        labelled = _labelled(batch, label)
-        values = column(labelled, label, card.label_type, WHERE, "Set label to the column with the truth.")
-        found.update(pc.unique(tokens(values, card.label_type, MISSING[card.label_type])).to_pylist())
+    empty: set[str | int] = set()
+    found = fold(source, Labels(label, card.label_type), set.union, empty, job)
     unknown = sorted(found - set(card.classes), key=lambda value: (str(type(value)), value))
     if unknown:
         names = ", ".join(str(value) for value in unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         log(f"{label} has values that the model does not know, and so gets wrong: {names}")
     return unknown
+
+
+@dataclass(frozen=True)
+class Labels:
+    """From a batch to its different labels."""
+
+    label: str
+    type: str
+
+    def __call__(self, batch: Any) -> set[str | int]:
+        labelled = _labelled(batch, self.label)
+        values = column(labelled, self.label, self.type, WHERE, "Set label to the column with the truth.")
+        return set(pc.unique(tokens(values, self.type, MISSING[self.type])).to_pylist())
 
 
 def _groups(batch: Any, name: str) -> list[tuple[str, npt.NDArray[np.int64]]]:

@@ -63,4 +63,5 @@ EVALUATE = StepType(
     distributions=("tensorflow",),
     imports=("tensorflow", "pyarrow"),
     mlmd_type="Evaluate",
+    version=2,
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +14,16 @@ import pytest
 from pydantic import ValidationError
 
 from zenctl.jobs.artifacts import scan_folder
-from zenctl.sdk import Model, StepError
+from zenctl.sdk import Dataset, Job, Model, StepError
+from zenctl.sdk.artifacts import output_type
+from zenctl.sdk.dataset import DatasetOutput
+from zenctl.sdk.snapshot import Cutter
 from zenctl.steps.evaluate.gates import check, flat
 from zenctl.steps.evaluate.measures import Classification, Regression
 from zenctl.steps.evaluate.run import evaluate
 from zenctl.steps.evaluate.schema import Gate
 from zenctl.steps.train.run import train
+from zenctl_beam.direct import DirectProcessing
 
 OUTPUTS = {"metrics": "Metrics", "model": "Model"}
 
@@ -147,19 +154,84 @@ def test_certain_and_wrong_has_a_finite_loss() -> None:
     assert measures.metrics()["loss"] == pytest.approx(-math.log(1e-7))
 
 
-def test_regression_measures_do_not_depend_on_batches() -> None:
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_measures_do_not_depend_on_batches_to_the_last_bit(task: str) -> None:
+    random = np.random.default_rng(1)
+    if task == "regression":
+        truth, predicted = random.normal(1e4, 3, 100), random.normal(1e4, 3, 100).astype(np.float32)
+    else:
+        truth, predicted = random.integers(0, 3, 100), random.dirichlet((1, 1), 100).astype(np.float32)
+
+    def measures() -> Any:
+        return Regression() if task == "regression" else Classification(["a", "b"], ["c"])
+
+    whole = measures()
+    whole.add(truth, predicted)
+    for _ in range(10):
+        order = random.permutation(100)
+        cuts = [0, *sorted(random.integers(0, 100, 3)), 100]
+        merged = measures()
+        for start, end in pairwise(cuts):
+            part = measures()
+            part.add(truth[order[start:end]], predicted[order[start:end]])
+            merged.merge(part)
+        assert merged.metrics() == whole.metrics()
+
+
+def test_regression_measures_by_hand() -> None:
     random = np.random.default_rng(1)
     truth, predicted = random.normal(1e4, 3, 100), random.normal(1e4, 3, 100).astype(np.float32)
-    whole, cut = Regression(), Regression()
+    whole = Regression()
     whole.add(truth, predicted)
-    for part in (slice(0, 0), slice(0, 7), slice(7, 100)):
-        cut.add(truth[part], predicted[part])
-    assert cut.metrics() == pytest.approx(whole.metrics())
     residual = ((truth - predicted) ** 2).sum()
     assert whole.metrics()["r2"] == pytest.approx(1 - residual / ((truth - truth.mean()) ** 2).sum())
     constant = Regression()
     constant.add(np.array([5.0, 5.0]), np.float32([5, 6]))
     assert "r2" not in constant.metrics()
+
+
+def test_an_answer_that_is_no_number_shows() -> None:
+    broken = Regression()
+    broken.add(np.array([1.0, 2.0]), np.float32([1, np.nan]))
+    assert math.isnan(broken.metrics()["loss"])
+    assert "r2" not in broken.metrics()
+
+
+@pytest.mark.parametrize("label", ["sign", "double"])
+def test_both_compositions_give_the_same_bytes(tmp_path: Path, classifier: Any, regressor: Any, label: str) -> None:
+    rows = {name: (values * 15)[:3000] for name, values in SIGNS.items()}
+    rows["sign"][5], rows["double"][5] = None, None  # type: ignore[call-overload]
+    rows["sign"][6] = "zero"  # type: ignore[call-overload]
+    (tmp_path / "data").mkdir()
+    source = DatasetOutput(tmp_path / "data", "data", cutter=Cutter(20_000, 10_000, 60_000))
+    source.write(pa.table(rows))
+    source.close()
+    assert len(Dataset(tmp_path / "data", "data").shards) > 1
+    model = {"sign": classifier, "double": regressor}[label]
+    found = {}
+    for way, processing in {"process": {}, "beam": DirectProcessing().options()}.items():
+        folders = {name: tmp_path / way / name for name in ("scratch", "metrics", "model")}
+        for folder in folders.values():
+            folder.mkdir(parents=True)
+        outputs = {name: output_type(type)(folders[name], name, type) for name, type in OUTPUTS.items()}
+        inputs = {"data": Dataset(tmp_path / "data", "data"), "model": model}
+        params = {"slices": ["place"]}
+        evaluate(Job(inputs, outputs, params, processing=processing, scratch=folders["scratch"]))
+        found[way] = outputs["metrics"].values
+    assert found["process"] == found["beam"]
+    assert json.dumps(found["process"]) == json.dumps(found["beam"])
+
+
+@pytest.mark.parametrize("rows", [1000, 1001])
+def test_as_many_slices_as_there_may_be(run_step: Any, classifier: Any, rows: int) -> None:
+    data = {"x": [1.0] * rows, "place": ["north"] * rows, "sign": ["positive"] * rows}
+    data["id"] = [f"i{n}" for n in range(rows)]
+    if rows > 1000:
+        with pytest.raises(StepError, match="more than 1000 different values"):
+            run_step(evaluate, {"model": classifier, "data": data}, OUTPUTS, slices=["id"])
+        return
+    ran = run_step(evaluate, {"model": classifier, "data": data}, OUTPUTS, slices=["id"])
+    assert len(ran.outputs["metrics"].values["slices"]["id"]) == rows
 
 
 def test_gates_take_dotted_names_and_their_bounds_pass() -> None:
