@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, model_validator
 
 from zenctl.durations import seconds
+from zenctl.provider.storing import Patience
 from zenctl.schema import BackendType, BlockModel, ProviderSchema, StoreType, attribute
 
 LEAST_RUN_TIME, MOST_RUN_TIME = 30.0, 120 * 86400.0
@@ -26,48 +27,16 @@ Duration = Annotated[str, AfterValidator(_duration)]
 """A time as users write it."""
 
 
-class GcpProviderBlock(BlockModel):
-    """`provider "gcp" {}`: how buckets are reached that datasources read, and stores that do not say otherwise.
-
-    Credentials are Google's application default credentials.
-    """
-
-    project: str | None = attribute(
-        "The project that requests are made for; without it that of the credentials.",
-        default=None,
-        fingerprint=False,
-        min_length=1,
-    )
-    endpoint: str | None = attribute(
-        "URL of another server: a private endpoint, or an emulator (http://..., which gets no credentials). Without it "
-        "STORAGE_EMULATOR_HOST, else Google's.",
-        default=None,
-        fingerprint=False,
-        pattern=r"^https?://[^/\s]+/?$",
-    )
-    retry_seconds: int | None = attribute(
-        "How long a request is repeated that fails for a reason which may pass; 60 unless it is set.",
-        default=None,
-        fingerprint=False,
-        ge=0,
-    )
-    timeout_seconds: int | None = attribute(
-        "How long the server may say nothing in the midst of a request; 30 unless it is set.",
-        default=None,
-        fingerprint=False,
-        ge=1,
-    )
-
-
-class GcsStore(BlockModel):
-    """`artifacts "gcs" {}`: a bucket of Google Cloud Storage, or a folder in one."""
-
+class _Bucket(BlockModel):
     bucket: str = attribute(
         "Name of the bucket; it must exist.", fingerprint=False, pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$"
     )
     prefix: str = attribute(
         "Folder in the bucket, such as `team/penguins`; without it the whole bucket.", default="", fingerprint=False
     )
+
+
+class _Connection(BlockModel):
     project: str | None = attribute(
         "The project that requests are made for; without it that of the credentials.",
         default=None,
@@ -81,18 +50,17 @@ class GcsStore(BlockModel):
         fingerprint=False,
         pattern=r"^https?://[^/\s]+/?$",
     )
-    retry_seconds: int | None = attribute(
-        "How long a request is repeated that fails for a reason which may pass; 60 unless it is set.",
-        default=None,
-        fingerprint=False,
-        ge=0,
-    )
-    timeout_seconds: int | None = attribute(
-        "How long the server may say nothing in the midst of a request; 30 unless it is set.",
-        default=None,
-        fingerprint=False,
-        ge=1,
-    )
+
+
+class GcpProviderBlock(Patience, _Connection):
+    """`provider "gcp" {}`: how buckets are reached that datasources read, and stores that do not say otherwise.
+
+    Credentials are Google's application default credentials.
+    """
+
+
+class GcsStore(Patience, _Connection, _Bucket):
+    """`artifacts "gcs" {}`: a bucket of Google Cloud Storage, or a folder in one."""
 
 
 class Accelerator(BlockModel):

@@ -12,7 +12,24 @@ from zenctl.provider.errors import ErrorKind, ProviderError
 from zenctl.provider.lending import Lender
 from zenctl.provider.messages import ProviderContext
 from zenctl.provider.protocol import Compute, Endpoint, Processing
-from zenctl.schema import ProviderSchema
+from zenctl.schema import BlockModel, ProviderSchema, attribute
+
+
+class Patience(BlockModel):
+    """Attributes of a store, and of the block of its provider: how long to try."""
+
+    retry_seconds: int | None = attribute(
+        "How long a request is repeated that fails for a reason which may pass; 60 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=0,
+    )
+    timeout_seconds: int | None = attribute(
+        "How long the server may say nothing in the midst of a request; 30 unless it is set.",
+        default=None,
+        fingerprint=False,
+        ge=1,
+    )
 
 
 class StoringProvider(ABC):
