@@ -6,12 +6,11 @@ Every REST request and response is held to Google's bigquery.v2 discovery docume
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -24,6 +23,7 @@ from tests.fakes.bigquery_sql import BadQuery, Read, Translation, statement
 from tests.fakes.bigquery_tables import Clock, Stored, described
 from tests.fakes.discovery import Discovery, discovery
 from tests.fakes.faults import Faults
+from tests.fakes.loopback import loopback
 
 _STATES = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 
@@ -292,20 +292,9 @@ class Running:
 def serving(certificates: Certificates | None = None) -> Iterator[Running]:
     """Serve a fake on free ports of loopback; over TLS with certificates."""
     fake = FakeBigQuery()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"fake": fake}))
-    server.daemon_threads = True
-    if certificates is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates.server, certificates.key)
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    scheme = "http" if certificates is None else "https"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    reads, port = serve(Reads(fake), certificates)
-    try:
-        yield Running(fake, f"{scheme}://127.0.0.1:{server.server_address[1]}", f"{scheme}://127.0.0.1:{port}")
-    finally:
-        reads.stop(None).wait()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with loopback(Handler, fake, certificates) as endpoint:
+        reads, port = serve(Reads(fake), certificates)
+        try:
+            yield Running(fake, endpoint, f"{endpoint.partition('://')[0]}://127.0.0.1:{port}")
+        finally:
+            reads.stop(None).wait()

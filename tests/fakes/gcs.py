@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -25,6 +25,7 @@ import google_crc32c
 
 from tests.fakes.discovery import Discovery, Method, discovery
 from tests.fakes.faults import Fault, Faults
+from tests.fakes.loopback import loopback
 
 GRAIN = 256 * 1024
 """Chunks of a resumable upload are multiples of this, but for the last one."""
@@ -422,14 +423,8 @@ class Running:
 def serving() -> Iterator[Running]:
     """Serve a fake on a free port of loopback."""
     fake = FakeGcs()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"fake": fake}))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield Running(fake, f"http://127.0.0.1:{server.server_address[1]}")
-    finally:
-        fake.ended.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with loopback(Handler, fake) as endpoint:
+        try:
+            yield Running(fake, endpoint)
+        finally:
+            fake.ended.set()

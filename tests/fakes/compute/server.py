@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.fakes.compute.cloud import FakeCompute, Instance, Operation, Refused
 from tests.fakes.compute.filters import matches
+from tests.fakes.loopback import loopback
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -191,14 +191,8 @@ class Running:
 def serving() -> Iterator[Running]:
     """Serve a fake on a free port of loopback; its machines are switched off in the end."""
     fake = FakeCompute()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"fake": fake}))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield Running(fake, f"http://127.0.0.1:{server.server_address[1]}")
-    finally:
-        fake.close()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with loopback(Handler, fake) as endpoint:
+        try:
+            yield Running(fake, endpoint)
+        finally:
+            fake.close()
