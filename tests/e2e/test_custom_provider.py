@@ -52,7 +52,7 @@ def test_its_attributes_are_checked_like_any_other(project: Project) -> None:
     said = project.fails("validate")
     assert "greater than 0" in said
     assert 'Did you mean "launcher"?' in said
-    assert "pipeline.zen.hcl:7" in said
+    assert "pipeline.zen.hcl:12" in said
 
 
 def test_a_plan_names_the_versions_and_is_refused_with_others(project: Project, site: Path, tmp_path: Path) -> None:

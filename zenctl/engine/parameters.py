@@ -12,7 +12,7 @@ from zenctl.config.decoding import Decoded, text_of
 from zenctl.diagnostics import Diagnostic, error
 from zenctl.digests import sha256_json
 from zenctl.schema import ArtifactRef, BlockModel, Unknown
-from zenctl.schema.block import fingerprinted, is_fingerprinted
+from zenctl.schema.block import counts, fingerprinted
 
 INPUTS = "inputs"
 """The attribute that holds artifacts: it is part of a fingerprint by their digests, never of the parameters."""
@@ -24,11 +24,8 @@ def parameters(model: type[BlockModel], decoded: Decoded) -> dict[str, Any]:
         params = fingerprinted(decoded.model)
         params.pop(INPUTS, None)
         return params
-    return {
-        name: decoded.data[name] if name in decoded.data else _default(info)
-        for name, info in fields(model).items()
-        if is_fingerprinted(info) and name != INPUTS
-    }
+    values = attributes(model, decoded)
+    return {n: values[n] for n, info in fields(model).items() if counts(info, values[n]) and n != INPUTS}
 
 
 def attributes(model: type[BlockModel], decoded: Decoded) -> dict[str, Any]:

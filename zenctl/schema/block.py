@@ -143,6 +143,12 @@ def is_fingerprinted(info: FieldInfo) -> bool:
     return not (isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get(FINGERPRINT) is False)
 
 
+def counts(info: FieldInfo, value: Any) -> bool:
+    """Whether an attribute that has this value is part of the fingerprint."""
+    later = isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get(FINGERPRINT) == UNLESS_DEFAULT
+    return is_fingerprinted(info) and not (later and value == info.default)
+
+
 def fingerprinted(model: BlockModel) -> dict[str, Any]:
     """The attributes that are part of the fingerprint, as plain data; defaults included, so that they are pinned.
 
@@ -150,8 +156,4 @@ def fingerprinted(model: BlockModel) -> dict[str, Any]:
     them stands.
     """
     data = model.model_dump(mode="python")
-    for name, info in type(model).model_fields.items():
-        later = isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get(FINGERPRINT) == UNLESS_DEFAULT
-        if not is_fingerprinted(info) or (later and data[name] == info.default):
-            del data[name]
-    return data
+    return {name: data[name] for name, info in type(model).model_fields.items() if counts(info, data[name])}

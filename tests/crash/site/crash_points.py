@@ -154,8 +154,8 @@ def _jobs(points: Points, module: Any) -> None:
     run = module.run
 
     @functools.wraps(run)
-    def wrapped(storage: Any, job_id: str, *more: Any) -> Any:
+    def wrapped(storage: Any, job_id: str, *more: Any, **named: Any) -> Any:
         points.who = f"job {_job(job_id)}"
-        return run(storage, job_id, *more)
+        return run(storage, job_id, *more, **named)
 
     module.run = wrapped

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.measuring import PATIENCE
 from zenctl.config.given import VariableFile, VariableText
 from zenctl.diagnostics import DiagnosticError, error, warning
 from zenctl.engine.requests import ApplyOutcome, PlanOutcome
@@ -329,8 +330,12 @@ def test_an_interrupt_that_came_too_late_changes_nothing(zenctl, planned):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupts_while_planning(zenctl, planned, number, code):
-    # To this thread: sent to the process, another thread may get it, and this one goes on for a moment.
-    planned.answers["make_plan"] = lambda *args: signal.pthread_kill(threading.get_ident(), number)
+    def interrupted(*_):
+        # To this thread, which goes on for a moment all the same: it may not end before it hears of it.
+        signal.pthread_kill(threading.get_ident(), number)
+        threading.Event().wait(PATIENCE)
+
+    planned.answers["make_plan"] = interrupted
     assert zenctl("plan").code == code
 
 
