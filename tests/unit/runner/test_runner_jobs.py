@@ -174,7 +174,8 @@ def step(data: Artifact, old: Metrics, model: Model, folder: Path,
     def test_it_may_leave_with_exit_0_and_threads_running(self, bench: RunnerBench) -> None:
         source = "import sys, threading, time\ndef step(out):\n    (out.path / 'x').write_text('1')\n"
         source += "    threading.Thread(target=time.sleep, args=(1000,)).start()\n    sys.exit(0)\n"
-        bench.succeed(bench.order(source, outputs={"out": OutputSpec("Artifact")}))
+        result = bench.succeed(bench.order(source, outputs={"out": OutputSpec("Artifact")}))
+        assert bench.files(result, "out") == {"x": b"1"}
 
 
 class TestCommands:

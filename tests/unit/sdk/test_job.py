@@ -8,9 +8,10 @@ from zenctl.sdk import Job, progress, warn
 from zenctl.sdk.job import listen
 
 
-def test_progress_outside_of_a_job_is_silent() -> None:
+def test_progress_outside_of_a_job_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
     progress(1, 2, "rows")
     Job().progress(1)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_progress_reaches_the_listener() -> None:
