@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from zenctl.digests import sha256_bytes
 from zenctl.jobs.queue import LOG, PROGRESS, RUNNERS, Ending, JobQueue, Told
+from zenctl.jobs.secrets.references import FORMS, GOOGLE, split
 from zenctl.jobs.spec import JobSpec
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.lazy_dataclasses import dataclass
@@ -29,6 +30,7 @@ from zenctl.provider import (
 from zenctl_gcp.compute_client import Machine
 from zenctl_gcp.gce_fleet import GONE, UP, Client, Fleet, Known, Pace, is_of
 from zenctl_gcp.gce_machines import is_shared, machine_name, owner, wanted_machine, zones_of
+from zenctl_gcp.schema import GCP
 
 T = TypeVar("T")
 
@@ -341,8 +343,10 @@ def _check_reach(spec: JobSpec) -> None:
     """Refuse what a machine would look for in vain."""
     hint = 'Give it a backend of type "local".'
     for name, reference in sorted(spec.secrets.items()):
-        message = f"its secret {name} ({reference}) is on this machine, where a machine of Compute Engine cannot get it"
-        raise ProviderError(ErrorKind.INVALID, message, hint)
+        if split(reference)[0] not in GCP.backends["gce"].secrets:
+            message = f"its secret {name} ({reference}) is where a machine of Compute Engine cannot get it"
+            more = f"Or keep it in Secret Manager: {FORMS[GOOGLE]}."
+            raise ProviderError(ErrorKind.INVALID, message, f"{hint} {more}")
     for place in spec.locations.values():
         if os.path.isabs(place):
             message = f"its source {place} is on this machine, where a machine of Compute Engine cannot read it"

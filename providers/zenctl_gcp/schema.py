@@ -184,7 +184,10 @@ GCP = ProviderSchema(
             "Runs steps on a virtual machine of Google Compute Engine, made for them and deleted afterwards.",
             GceBackend,
             ("orchestrator",),
+            # A machine has an identity of Google Cloud, and none of AWS.
+            secrets=("gcp-secret",),
         )
     },
     stores={"gcs": StoreType("gcs", "Keeps artifacts in a bucket of Google Cloud Storage.", GcsStore, "gs")},
+    secrets=("gcp-secret",),
 )

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from zenctl.jobs.secrets.references import REMOTE, split
 from zenctl.jobs.stores.opening import ACCESS
 from zenctl.provider import ErrorKind, ProviderError, SubmitRequest
 from zenctl_local.storage import store_folder
@@ -84,7 +85,7 @@ def container_command(engine: str, request: SubmitRequest, work: Path, root: Pat
     command += ["--env", "PYTHONUNBUFFERED=1", "--env", "TF_CPP_MIN_LOG_LEVEL=3"]
     for name in sorted({*names, *spec.variables} & os.environ.keys()):
         command += ["--env", name]
-    if store is None:
+    if store is None or any(split(reference)[0] in REMOTE for reference in spec.secrets.values()):
         command += ["--env", ACCESS]
     if spec.resources.memory:
         command += ["--memory", str(spec.resources.memory)]

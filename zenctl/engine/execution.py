@@ -18,9 +18,10 @@ from zenctl.engine.requests import Stop
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
 from zenctl.jobs.objects import buckets
 from zenctl.jobs.result import JobError, JobResult
+from zenctl.jobs.secrets.references import REMOTE, split
 from zenctl.jobs.spec import JobSpec, job_path, log_path, progress_path, result_path
 from zenctl.jobs.storage import Distant, Storage, StorageError
-from zenctl.jobs.stores.opening import SOURCES
+from zenctl.jobs.stores.opening import SECRETS, SOURCES
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.plan import CodeArchive
@@ -78,6 +79,9 @@ class Order:
         sources = buckets(self.spec.locations)
         if sources:
             access = partial(_with_sources, access, sources, services.providers)
+        schemes = sorted({split(reference)[0] for reference in self.spec.secrets.values()} & set(REMOTE))
+        if schemes:
+            access = partial(_with_secrets, access, schemes, services.providers)
         return SubmitRequest(
             self.spec, storage.uri, services.runner, services.preload, self.fresh, access, services.apply
         )
@@ -269,6 +273,16 @@ def _with_sources(
                 ErrorKind.UNAUTHORIZED, f"its source cannot be read: {problem}", problem.hint
             ) from problem
     return {**access(credentials), SOURCES: told}
+
+
+def _with_secrets(
+    access: Callable[[bool], Mapping[str, Any]], schemes: list[str], providers: Providers, credentials: bool
+) -> Mapping[str, Any]:
+    """The same, with how to reach what keeps its secrets. Raises ProviderError for that."""
+    return {
+        **access(credentials),
+        SECRETS: {scheme: providers.secrets_access(scheme, credentials) for scheme in schemes},
+    }
 
 
 def _submit(compute: Compute, request: SubmitRequest, stop: Stop) -> JobHandle:

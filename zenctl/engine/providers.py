@@ -12,7 +12,7 @@ from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors,
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.jobs.storage import Storage
 from zenctl.lang.evaluate import Scope
-from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError, Sized
+from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError, Sized, Vouching
 from zenctl.provider.registry import Registry
 
 EMBEDDED = BackendAddr("local", "embedded")
@@ -98,6 +98,15 @@ class Providers:
         provider_name, type_name, config = self._backend(wanted)
         processing: Processing = self._provider(provider_name).processing(type_name, config)
         return processing.options()
+
+    def secrets_access(self, scheme: str, credentials: bool) -> Mapping[str, Any]:
+        """What a job is told to resolve secrets of a scheme; {} where no provider knows more than the job itself.
+
+        Raises ProviderError.
+        """
+        name = self._registry.provider_of_secrets(scheme)
+        provider = self._provider(name) if name else None
+        return provider.secrets_access(scheme, credentials) if isinstance(provider, Vouching) else {}
 
     def endpoint(self, type_name: str, provider: str = "") -> Endpoint:
         """An endpoint type's implementation; `provider` may name one with an alias, such as `gcp.eu`."""

@@ -25,6 +25,7 @@ from zenctl.provider.protocol import (
     Provider,
     Sized,
     Sweeping,
+    Vouching,
 )
 
 __all__ = [
@@ -50,5 +51,6 @@ __all__ = [
     "Sized",
     "SubmitRequest",
     "Sweeping",
+    "Vouching",
     "no_access",
 ]

@@ -127,6 +127,19 @@ class Importable(Protocol):
         ...
 
 
+@runtime_checkable
+class Vouching(Protocol):
+    """What a Provider can do besides, whose schema names schemes of `secrets`: tell jobs how to reach these."""
+
+    def secrets_access(self, scheme: str, credentials: bool) -> Mapping[str, Any]:
+        """What a job is told to resolve references of the scheme, as `zenctl.jobs.secrets` takes it; plain JSON.
+
+        With `credentials`, for a job on this machine, those of the user, which must never be written. ProviderError if
+        there are none.
+        """
+        ...
+
+
 class Provider(Protocol):
     """The entry point of a provider package. Its module imports no vendor SDK; its client module does."""
 

@@ -140,6 +140,16 @@ class Registry:
 
         return self._of_provider("artifact store scheme", scheme, offered)
 
+    def provider_of_secrets(self, scheme: str) -> str:
+        """The provider that lends credentials for references of this scheme; empty if none does."""
+        for name in self.provider_names():
+            try:
+                if scheme in self.schema(name).secrets:
+                    return name
+            except DiagnosticError:
+                continue  # told by whoever asks for something of this provider
+        return ""
+
     def provider(self, name: str) -> Provider:
         """The provider: one object for this registry, not configured yet."""
         key = ("provider object", name)

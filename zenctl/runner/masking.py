@@ -90,8 +90,13 @@ def _write(target: int, data: bytes) -> None:
 
 def _overlap(text: bytes, value: bytes) -> int:
     """Length of the longest end of the text that is a beginning of the value."""
-    longest = min(len(value) - 1, len(text))
-    return next((size for size in range(longest, 0, -1) if text.endswith(value[:size])), 0)
+    at = text.find(value[:1], max(0, len(text) - len(value) + 1))
+    while at >= 0:
+        # A value can be long: the rest of the text is cut out only where it begins as the value does.
+        if value.startswith(text[at : at + 16]) and value.startswith(text[at:]):
+            return len(text) - at
+        at = text.find(value[:1], at + 1)
+    return 0
 
 
 def _flush() -> None:

@@ -57,7 +57,11 @@ class PlainBackend(BlockModel):
 SCHEMA = ProviderSchema(
     "golden",
     GoldenBlock,
-    backends={"plain": BackendType("plain", "Runs steps, but in no images.", PlainBackend, ("orchestrator",))},
+    backends={
+        "plain": BackendType(
+            "plain", "Runs steps, but in no images.", PlainBackend, ("orchestrator",), local_files=True
+        )
+    },
     endpoints={"file": EndpointType("file", "A file that says what is served.", FileEndpoint)},
 )
 

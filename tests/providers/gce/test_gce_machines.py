@@ -117,7 +117,7 @@ def test_artifacts_must_lie_in_a_bucket(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"secrets": {"TOKEN": "env:TOKEN"}}, r"its secret TOKEN \(env:TOKEN\) is on this machine"),
+        ({"secrets": {"TOKEN": "env:TOKEN"}}, r"its secret TOKEN \(env:TOKEN\) is where a machine"),
         ({"locations": {"path": "/data/x.csv"}}, "its source /data/x.csv is on this machine"),
     ],
 )
