@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from zenctl.jobs.result import JobResult
+from zenctl.jobs.spec import Entry, JobSpec, result_path
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.wire import result_to_json
-from zenctl.jobs.spec import Entry, JobSpec, result_path
 from zenctl.provider import ErrorKind, JobState, JobStatus, ProviderError, SubmitRequest
 from zenctl.provider.testing.compute import HELLO, LINE, LINES, ComputeBench, ComputeConformance
 from zenctl.provider.testing.endpoint import EndpointBench, EndpointConformance, FakeEndpoint, FakeServers

@@ -19,6 +19,9 @@ from zenctl.provider.messages import EndpointAction, EndpointPlan, EndpointReque
 from zenctl.provider.protocol import Endpoint, Importable
 from zenctl.provider.testing.faults import Faults
 
+LONGEST = 90
+"""Characters of the longest name but one: what zenctl makes of modules, keys and a workspace stays below that."""
+
 CHANGING = frozenset({"create", "update", "delete"})
 """The methods of an Endpoint that change the world."""
 
@@ -142,9 +145,9 @@ class EndpointConformance:
         assert bench.open().read(name) is None
 
     def test_endpoints_do_not_know_each_other(self, bench: EndpointBench) -> None:
-        """Made at once, by names of which one begins with the other; the longest that zenctl makes has 66 characters."""
+        """They are made at once, and the name of one begins that of the other, which is as long as zenctl's get."""
         one = bench.name()
-        two = f"{one}-{'x' * (65 - len(one))}"
+        two = f"{one}-{'x' * (LONGEST - len(one))}"
         bench.names.append(two)
         type_ = bench.open()
         with ThreadPoolExecutor(2) as pool:

@@ -221,7 +221,7 @@ class FakeProvider:
         processing: FakeProcessing | None = None,
         faults: Faults | None = None,
     ) -> None:
-        self.backend = backend or FakeBackend(lambda request: FakeRun())
+        self.backend = backend or FakeBackend(lambda _: FakeRun())
         self.servers = servers or FakeServers()
         self.store = store or FakeStorage()
         self.beam = processing or FakeProcessing()
