@@ -10,6 +10,7 @@ from zenctl.config.configuration import Configuration
 from zenctl.config.decoding import decode
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors, warning
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
+from zenctl.engine.guarding import guarded
 from zenctl.jobs.storage import Storage
 from zenctl.lang.evaluate import Scope
 from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError, Sized
@@ -42,7 +43,7 @@ class Providers:
         settings = self._configuration.settings.artifacts
         provider_name, _ = self._registry.store_type(settings.type)
         try:
-            return self._provider(provider_name).storage(settings.type, settings.config)
+            return self._store(provider_name, settings.type, settings.config)
         except ProviderError as problem:
             what = f'artifacts "{settings.type}"'
             raise DiagnosticError(provider_diagnostic(problem, what, range=settings.range)) from problem
@@ -65,7 +66,7 @@ class Providers:
                     summary = f'"{name}" cannot be the name of a bucket'
                     raise DiagnosticError(error("source_missing", summary, detail)) from problem
             try:
-                self._buckets[uri] = self._provider(provider_name).storage(kind.name, config)
+                self._buckets[uri] = self._store(provider_name, kind.name, config)
             except ProviderError as problem:
                 raise DiagnosticError(provider_diagnostic(problem, f"cannot read {uri}")) from problem
         return self._buckets[uri]
@@ -79,7 +80,8 @@ class Providers:
         wanted = self.placed(addr)
         if wanted not in self._computes:
             provider_name, type_name, config = self._backend(wanted)
-            self._computes[wanted] = self._provider(provider_name).compute(type_name, config)
+            made = self._provider(provider_name).compute(type_name, config)
+            self._computes[wanted] = guarded(made, "backend", self._registry.author(provider_name))
         return self._computes[wanted]
 
     def backends(self) -> list[BackendAddr]:
@@ -97,13 +99,14 @@ class Providers:
             return {}
         provider_name, type_name, config = self._backend(wanted)
         processing: Processing = self._provider(provider_name).processing(type_name, config)
-        return processing.options()
+        return guarded(processing, "processing backend", self._registry.author(provider_name)).options()
 
     def endpoint(self, type_name: str, provider: str = "") -> Endpoint:
         """An endpoint type's implementation; `provider` may name one with an alias, such as `gcp.eu`."""
         key = type_name, provider or self._registry.endpoint_type(type_name)[0]
         if key not in self._endpoints:
-            self._endpoints[key] = self._provider(key[1]).endpoint(type_name)
+            made = self._provider(key[1]).endpoint(type_name)
+            self._endpoints[key] = guarded(made, "endpoint type", self._registry.author(key[1]))
         return self._endpoints[key]
 
     def versions(self) -> dict[str, str]:
@@ -120,6 +123,11 @@ class Providers:
                 problems.append(provider_diagnostic(problem, f"provider {name}"))
         if problems:
             raise DiagnosticError(*problems)
+
+    def _store(self, provider: str, type: str, config: Mapping[str, Any]) -> Storage:
+        return guarded(
+            self._provider(provider).storage(type, config), "artifact store", self._registry.author(provider)
+        )
 
     def _backend(self, addr: BackendAddr) -> tuple[str, str, Mapping[str, Any]]:
         configured = self._configuration.backends.get(addr)
@@ -143,19 +151,20 @@ class Providers:
 
     def _provider(self, name: str) -> Provider:
         if name not in self._providers:
-            provider = self._registry.instance(name)
+            bare = self._registry.instance(name)
             block = self._configuration.providers.get(name)
             config: Mapping[str, Any] = {}
             if block is None and f"provider.{name}" in self._configuration.faulty:
                 raise DiagnosticError(error("provider_unknown", f"Provider {name} is not declared rightly", _VALIDATE))
             if block is not None:
-                decoded, diagnostics = decode(provider.schema().config, block.body, self._scope, stored=False)
+                decoded, diagnostics = decode(bare.schema().config, block.body, self._scope, stored=False)
                 raise_errors([d.at(block.range) for d in diagnostics])
                 if decoded.model is None:
                     summary = f"Provider {name} depends on a variable that has no value, or a wrong one"
                     raise DiagnosticError(error("provider_unknown", summary, _VALIDATE, range=block.range))
                 config = decoded.model.model_dump()
             try:
+                provider = guarded(bare, "provider", self._registry.author(name))
                 provider.configure(config, self._context)
             except ProviderError as problem:
                 place = block.range if block else None
