@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from zenctl.diagnostics import DiagnosticError
 from zenctl.jobs.storage import FolderStorage, StorageError
-from zenctl.provider import EndpointPlan, EndpointState, ErrorKind, JobStatus, LogChunk, Misfit, ProviderError
+from zenctl.provider import EndpointPlan, EndpointState, ErrorKind, JobState, JobStatus, LogChunk, Misfit, ProviderError
 from zenctl.provider.mistakes import Author, reason
 
 T = TypeVar("T")
@@ -41,8 +41,8 @@ PLAIN = frozenset({"handle", "submit", "options"})
 """Methods that give plain data: what is no JSON cannot be recorded."""
 
 
-def guarded(thing: T, what: str, author: Author) -> T:
-    """The same object, of which `what` is one of REQUIRED; the local folder as a store is zenctl's own, and left alone.
+def guarded(thing: T, what: str, provider: str, author: Author) -> T:
+    """The same object of a provider, of which `what` is one of REQUIRED. The local folder as a store is left alone.
 
     Raises ProviderError(INVALID) if a method is missing.
     """
@@ -50,18 +50,20 @@ def guarded(thing: T, what: str, author: Author) -> T:
         return thing
     missing = [name for name in REQUIRED[what] if not callable(getattr(thing, name, None))]
     if missing:
-        message = f"its {what} is a {type(thing).__name__}, which has no method {' and no method '.join(missing)}"
+        whose = f"the {provider} provider" if what == "provider" else f"the {what} of the {provider} provider"
+        message = f"{whose} is a {type(thing).__name__}, which lacks the methods {', '.join(missing)}"
         raise ProviderError(ErrorKind.INVALID, message, author.blamed())
-    return cast(T, _Guarded(thing, author))
+    return cast(T, _Guarded(thing, provider, author))
 
 
 class _Guarded:
     """Stands for an object of a provider: of the same class to whoever asks, with the same attributes."""
 
-    __slots__ = ("_author", "_thing")
+    __slots__ = ("_author", "_provider", "_thing")
 
-    def __init__(self, thing: object, author: Author) -> None:
+    def __init__(self, thing: object, provider: str, author: Author) -> None:
         self._thing = thing
+        self._provider = provider
         self._author = author
 
     @property
@@ -70,21 +72,28 @@ class _Guarded:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._thing, name)
-        return _method(found, name, self._author) if callable(found) and not name.startswith("_") else found
+        if not callable(found) or name.startswith("_"):
+            return found
+        return _method(found, name, f"the {self._provider} provider's method {name}", self._author)
 
 
-def _method(call: Callable[..., Any], name: str, author: Author) -> Callable[..., Any]:
+def _method(call: Callable[..., Any], name: str, what: str, author: Author) -> Callable[..., Any]:
     def method(*args: Any, **named: Any) -> Any:
         try:
             answer = call(*args, **named)
-        except PASSED:
+        except PASSED as problem:
+            if isinstance(problem, ProviderError) and not isinstance(problem.kind, ErrorKind):
+                message = (
+                    f"{what} raised a ProviderError of the kind {problem.kind!r}, which is no ErrorKind: {problem}"
+                )
+                raise ProviderError(ErrorKind.INVALID, message, author.blamed(problem)) from problem
             raise
         except (Exception, SystemExit) as problem:
-            message = f"its method {name} failed with {reason(problem)}"
+            message = f"{what} failed with {reason(problem)}"
             raise ProviderError(ErrorKind.INVALID, message, author.blamed(problem)) from problem
-        wrong = _wrong(name, answer)
+        wrong = _wrong(name, answer) or (_wrong_log(answer, args[1]) if name == "logs" else "")
         if wrong:
-            raise ProviderError(ErrorKind.INVALID, f"its method {name} gives {wrong}", author.blamed())
+            raise ProviderError(ErrorKind.INVALID, f"{what} gives {wrong}", author.blamed())
         return answer
 
     return method
@@ -95,8 +104,8 @@ def _wrong(name: str, answer: Any) -> str:
     types = GIVES.get(name)
     if types is not None and not isinstance(answer, types):
         return f"a {type(answer).__name__}, not {_names(types)}"
-    if name == "logs" and not (isinstance(answer.text, str) and isinstance(answer.next_offset, int)):
-        return f"a LogChunk of {type(answer.text).__name__} and {type(answer.next_offset).__name__}, not str and int"
+    if isinstance(answer, JobStatus) and not isinstance(answer.state, JobState):
+        return f"a JobStatus whose state is {answer.state!r}, not a JobState"
     if name in PLAIN:
         if not isinstance(answer, Mapping):
             return f"a {type(answer).__name__}, not a mapping"
@@ -106,6 +115,15 @@ def _wrong(name: str, answer: Any) -> str:
             return f"what is not plain JSON: {problem}"
     if name in ("read", "create", "update", "find") and answer is not None:
         return _wrong("options", answer.attributes).replace("a mapping", "a mapping of attributes")
+    return ""
+
+
+def _wrong_log(chunk: LogChunk, offset: int) -> str:
+    """What is wrong with a part of a log: one that does not lead on would be read for ever."""
+    if not (isinstance(chunk.text, str) and isinstance(chunk.next_offset, int)):
+        return f"a LogChunk of {type(chunk.text).__name__} and {type(chunk.next_offset).__name__}, not str and int"
+    if chunk.next_offset < offset or (chunk.text and chunk.next_offset == offset):
+        return f"text at offset {offset}, and {chunk.next_offset} as the offset to ask for next"
     return ""
 
 

@@ -81,7 +81,7 @@ class Providers:
         if wanted not in self._computes:
             provider_name, type_name, config = self._backend(wanted)
             made = self._provider(provider_name).compute(type_name, config)
-            self._computes[wanted] = guarded(made, "backend", self._registry.author(provider_name))
+            self._computes[wanted] = guarded(made, "backend", provider_name, self._registry.author(provider_name))
         return self._computes[wanted]
 
     def backends(self) -> list[BackendAddr]:
@@ -99,14 +99,14 @@ class Providers:
             return {}
         provider_name, type_name, config = self._backend(wanted)
         processing: Processing = self._provider(provider_name).processing(type_name, config)
-        return guarded(processing, "processing backend", self._registry.author(provider_name)).options()
+        return guarded(processing, "processing backend", provider_name, self._registry.author(provider_name)).options()
 
     def endpoint(self, type_name: str, provider: str = "") -> Endpoint:
         """An endpoint type's implementation; `provider` may name one with an alias, such as `gcp.eu`."""
         key = type_name, provider or self._registry.endpoint_type(type_name)[0]
         if key not in self._endpoints:
             made = self._provider(key[1]).endpoint(type_name)
-            self._endpoints[key] = guarded(made, "endpoint type", self._registry.author(key[1]))
+            self._endpoints[key] = guarded(made, "endpoint type", key[1], self._registry.author(key[1]))
         return self._endpoints[key]
 
     def versions(self) -> dict[str, str]:
@@ -125,9 +125,8 @@ class Providers:
             raise DiagnosticError(*problems)
 
     def _store(self, provider: str, type: str, config: Mapping[str, Any]) -> Storage:
-        return guarded(
-            self._provider(provider).storage(type, config), "artifact store", self._registry.author(provider)
-        )
+        made = self._provider(provider).storage(type, config)
+        return guarded(made, "artifact store", provider, self._registry.author(provider))
 
     def _backend(self, addr: BackendAddr) -> tuple[str, str, Mapping[str, Any]]:
         configured = self._configuration.backends.get(addr)
@@ -164,7 +163,7 @@ class Providers:
                     raise DiagnosticError(error("provider_unknown", summary, _VALIDATE, range=block.range))
                 config = decoded.model.model_dump()
             try:
-                provider = guarded(bare, "provider", self._registry.author(name))
+                provider = guarded(bare, "provider", name, self._registry.author(name))
                 provider.configure(config, self._context)
             except ProviderError as problem:
                 place = block.range if block else None

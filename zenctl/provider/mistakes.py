@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from importlib import metadata
+from typing import Any
 
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.schema import BackendType, BlockModel, EndpointType, ProviderSchema, StoreType
 
 OWN = __name__.partition(".")[0]
 """The package that is never to blame here."""
+
+TYPES: Mapping[str, type] = {"backend": BackendType, "endpoint": EndpointType, "artifact store": StoreType}
+"""What describes a type of each kind of block."""
 
 LONGEST = 300
 """Characters of an exception's text that are shown."""
@@ -57,3 +63,40 @@ def reason(problem: BaseException) -> str:
     if len(text) > LONGEST:
         text = f"{text[:LONGEST]}..."
     return f"{name}: {text}" if text else name
+
+
+def unfit(made: Any, name: str) -> str:
+    """What is wrong with what was loaded as a provider; '' if nothing is."""
+    if not callable(getattr(made, "schema", None)):
+        return f"its entry point gives a {type(made).__name__}, which has no method schema"
+    if getattr(made, "name", None) != name:
+        return f"its entry point is called {name}, and its attribute name is {getattr(made, 'name', None)!r}"
+    version = getattr(made, "version", None)
+    if not isinstance(version, str) or not version:
+        return f"its attribute version is {version!r}, not a text such as '1.0'"
+    return ""
+
+
+def unfit_schema(found: Any, name: str) -> str:
+    """What is wrong with what the provider of this name gave as its schema; '' if nothing is."""
+    if not isinstance(found, ProviderSchema):
+        return f"its method schema gives a {type(found).__name__}, not a ProviderSchema"
+    if found.name != name:
+        return f"its schema is that of a provider {found.name!r}"
+    if not _is_model(found.config):
+        return f"the config of its schema is {found.config!r}, not a BlockModel"
+    kinds = (("backend", found.backends), ("endpoint", found.endpoints), ("artifact store", found.stores))
+    for kind, types in kinds:
+        for key, offered in types.items():
+            what = f'the {kind} type "{key}" of its schema'
+            if not isinstance(offered, TYPES[kind]):
+                return f"{what} is a {type(offered).__name__}, not a {TYPES[kind].__name__}"
+            if offered.name != key:
+                return f"{what} calls itself {offered.name!r}"
+            if not _is_model(offered.model):
+                return f"the model of {what} is {offered.model!r}, not a BlockModel"
+    return ""
+
+
+def _is_model(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, BlockModel)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.provider.mistakes import Author, reason
+from zenctl.provider.mistakes import Author, reason, unfit, unfit_schema
 from zenctl.provider.protocol import SDK_VERSION, Provider
 from zenctl.schema import BackendType, DatasourceType, EndpointType, ProviderSchema, StepType, StoreType
 
@@ -159,9 +159,10 @@ class Registry:
             written_for = getattr(made, "sdk_version", SDK_VERSION)
             if written_for != SDK_VERSION:
                 summary = f'The provider "{name}" is written for version {written_for} of the provider SDK'
-                detail = f"This zenctl has version {SDK_VERSION}. Install versions of both that fit each other."
+                whose = f"It comes from {self.author(name)}; this zenctl has version {SDK_VERSION}."
+                detail = f"{whose} Install versions of both that fit each other."
                 raise DiagnosticError(error("provider_sdk_version", summary, detail))
-            wrong = _unfit(made, name)
+            wrong = unfit(made, name)
             if wrong:
                 raise DiagnosticError(_mistaken("provider", name, wrong, self.author(name)))
             self._loaded[key] = made
@@ -197,8 +198,8 @@ class Registry:
                 raise
             except (Exception, SystemExit) as problem:
                 raise DiagnosticError(_broken("provider", provider, problem, self.providers[provider])) from problem
-            if not isinstance(found, ProviderSchema):
-                wrong = f"its method schema gives a {type(found).__name__}, not a ProviderSchema"
+            wrong = unfit_schema(found, provider)
+            if wrong:
                 raise DiagnosticError(_mistaken("provider", provider, wrong, self.author(provider)))
             self._loaded[key] = found
         return cast(ProviderSchema, self._loaded[key])
@@ -273,15 +274,3 @@ def _broken(what: str, name: str, problem: BaseException, entry: Entry[Any]) -> 
 
 def _mistaken(what: str, name: str, wrong: str, author: Author) -> Diagnostic:
     return error(f"broken_{what}", f'The {what} "{name}" cannot be used: {wrong}', author.blamed())
-
-
-def _unfit(made: Any, name: str) -> str:
-    """What is wrong with what was loaded as a provider; '' if nothing is."""
-    if not callable(getattr(made, "schema", None)):
-        return f"its entry point gives a {type(made).__name__}, which has no method schema"
-    if getattr(made, "name", None) != name:
-        return f"its entry point is called {name}, and its attribute name is {getattr(made, 'name', None)!r}"
-    version = getattr(made, "version", None)
-    if not isinstance(version, str) or not version:
-        return f"its attribute version is {version!r}, not a text such as '1.0'"
-    return ""
