@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,8 @@ class Providers:
         self._computes: dict[BackendAddr, Compute] = {}
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
         self._buckets: dict[str, Storage] = {}
+        # Workers of an apply ask at once; a provider is configured once, and a backend made once.
+        self._making = threading.RLock()
 
     def storage(self) -> Storage:
         """The artifact store."""
@@ -78,11 +81,12 @@ class Providers:
     def compute(self, addr: BackendAddr | None) -> Compute:
         """A backend that runs steps, as `placed` has it."""
         wanted = self.placed(addr)
-        if wanted not in self._computes:
-            provider_name, type_name, config = self._backend(wanted)
-            made = self._provider(provider_name).compute(type_name, config)
-            self._computes[wanted] = guarded(made, "backend", provider_name, self._registry.author(provider_name))
-        return self._computes[wanted]
+        with self._making:
+            if wanted not in self._computes:
+                provider_name, type_name, config = self._backend(wanted)
+                made = self._provider(provider_name).compute(type_name, config)
+                self._computes[wanted] = guarded(made, "backend", provider_name, self._registry.author(provider_name))
+            return self._computes[wanted]
 
     def backends(self) -> list[BackendAddr]:
         """The backends of the configuration that run steps."""
@@ -149,6 +153,10 @@ class Providers:
         return configured.provider, addr.type, decoded.model.model_dump()
 
     def _provider(self, name: str) -> Provider:
+        with self._making:
+            return self._configured(name)
+
+    def _configured(self, name: str) -> Provider:
         if name not in self._providers:
             bare = self._registry.instance(name)
             block = self._configuration.providers.get(name)
