@@ -18,7 +18,7 @@ from zenctl.engine.components import commit_of, plain, source_facts, with_archiv
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
-from zenctl.engine.execution import Order, Services, attend, execute, note
+from zenctl.engine.execution import UNSETTLED, Order, Services, attend, execute, note
 from zenctl.engine.failures import failure_diagnostic, step_warnings
 from zenctl.engine.job_records import record_result
 from zenctl.engine.jobs import datasource_job, execution_type, input_records, new_job_id, step_job
@@ -365,7 +365,7 @@ class _Applier:
             # What is proved wrong is removed, so that the next plan sees that it has to be made anew.
             for artifact in input_records(desired).values():
                 remove_damaged(self.context.services.storage, artifact.digest)
-        if last or stop.drain.is_set() or result.error.kind == "not_reproducible":
+        if last or stop.drain.is_set() or result.error.kind in ("not_reproducible", UNSETTLED):
             raise _Failure(diagnostic)
         self.listener(Notice(f"{change.addr}: {result.error.message}; trying again"))
 

@@ -63,7 +63,7 @@ def left(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     lock = acquire(store, "p", "default", Holder.here("zenctl apply"))
     recorder = Recorder(store, lock)
     execution = recorder.start(FIT, "job-1", "Train", Components(type="python/1"), "1" * 64, {}, repeated=request.param)
-    backend = FakeBackend(lambda request: FakeRun(looks=None))
+    backend = FakeBackend(lambda request: FakeRun(seconds=None))
     spec = JobSpec("job-1", str(FIT), Entry(file="fit.py", function="fit"))
     handle = FakeCompute(backend).submit(SubmitRequest(spec, "file:///x", tmp_path / "runner"))
     recorder.set_handle(execution, handle)

@@ -76,11 +76,7 @@ def test_forgetting_leaves_the_result_and_how_it_ended(storage: FakeStorage) -> 
 def test_a_store_that_refuses_is_not_an_answer(storage: FakeStorage) -> None:
     from zenctl.jobs.storage import StorageError
 
-    def refuse(method: str, path: str) -> None:
-        if method == "open":
-            raise StorageError("UNAUTHORIZED", "no")
-
     JobQueue(storage, "m").claim("a", "first")
-    storage.fault = refuse
+    storage.faults.fail("open", StorageError("UNAUTHORIZED", "no"))
     with pytest.raises(StorageError, match="no"):
         JobQueue(storage, "m").claimed("a")
