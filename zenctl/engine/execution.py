@@ -15,7 +15,7 @@ from typing import Any
 from zenctl.engine.events import ChangeLog, ChangeProgress, Listener, Notice
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
-from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
+from zenctl.jobs.artifacts import CorruptArtifact, archive_path, check_tree, code_path
 from zenctl.jobs.objects import buckets
 from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path, log_path, progress_path, result_path
@@ -64,12 +64,16 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One job to run. `fresh` asks for a process that shares nothing with earlier ones."""
+    """One job to run. `fresh` asks for a process that shares nothing with earlier ones.
+
+    `archives` are put into the store for it, by their digest: what its environment is made with on another machine.
+    """
 
     spec: JobSpec
     compute: Compute
     code: CodeArchive | None
     fresh: bool = False
+    archives: Mapping[str, bytes | Path] = field(default_factory=dict, hash=False)
 
     def request(self, services: Services) -> SubmitRequest:
         """What its backend is told."""
@@ -105,6 +109,9 @@ def execute(order: Order, services: Services) -> JobResult:
     try:
         if order.code is not None:
             services.storage.put(code_path(order.code.digest), order.code.data)
+        for digest, archive in order.archives.items():
+            if services.storage.stat(archive_path(digest)) is None:
+                services.storage.put(archive_path(digest), archive)
         services.storage.put(job_path(spec.job_id), spec_to_json(spec))
         handle = _submit(order.compute, order.request(services), services.stop)
     except ProviderError as problem:
