@@ -32,16 +32,14 @@ step "python" "first" {
 }
 step "python" "second" {
   code   = "steps.py:second"
-  inputs = { told = step.python.first.result }
+  params = { told = step.python.first.result }
   environment { requirements = "lock.txt" }
 }
 output "told" { value = step.python.second.result }
 """
 
 CODE = """
-import json
 import sys
-from pathlib import Path
 
 import greet
 import local_part
@@ -51,10 +49,8 @@ def first() -> dict:
     return {"versions": [greet.VERSION, local_part.VERSION], "where": sys.prefix}
 
 
-def second(told: Path) -> dict:
-    [file] = told.iterdir() if told.is_dir() else [told]
-    before = json.loads(file.read_text())
-    return {"versions": before["versions"], "same": before["where"] == sys.prefix, "python": sys.version_info[1]}
+def second(*, told: dict) -> dict:
+    return {"versions": told["versions"], "same": told["where"] == sys.prefix, "python": sys.version_info[1]}
 """
 
 
@@ -129,6 +125,7 @@ def test_an_environment_is_made_there_once_and_what_is_on_this_machine_is_brough
     steps.ok("plan", "-detailed-exitcode")
 
 
+@pytest.mark.benchmark
 def test_an_index_that_is_not_reached_is_told(steps: Project, cloud: Cloud, index: fake_index.FakeIndex) -> None:
     index.refuses = 404
     said = words(steps.fails(*APPLY))
@@ -146,6 +143,19 @@ def test_built_in_steps_where_there_is_no_zenctl(
     for name in ("typing-inspection", "google-crc32c", "zstandard"):
         repack(index.folder, name)
     shutil.copytree(ROOT / "examples" / "penguins", project.root, dirs_exist_ok=True)
+    text = (project.root / "penguins.zen.hcl").read_text()
+    project.write("penguins.zen.hcl", text[: text.index('step "train"')])
     local = Project(tmp_path / "local", dict(project.environment))
     shutil.copytree(project.root, local.root)
     (local.root / "backend.zen.hcl").unlink()
+    (local.root / "settings.zen.hcl").unlink(missing_ok=True)
+    local.ok(*APPLY)
+    project.edit("penguins.zen.hcl", "zenctl {", "zenctl {\n  defaults { orchestrator = backend.gce.vm }")
+    said = project.ok(*APPLY)
+    # The user's step imports what the others do, but for zenctl's own code and what that needs.
+    assert said.count("preparing its environment") == 2
+    assert "TensorFlow" not in said
+    assert digests(project) == digests(local)
+    project.ok("plan", "-detailed-exitcode")
+    project.edit("penguins.zen.hcl", "zenctl {\n  defaults { orchestrator = backend.gce.vm }", "zenctl {")
+    project.ok("plan", "-detailed-exitcode")
