@@ -23,13 +23,14 @@ from zenctl.provider import (
     JobState,
     JobStatus,
     LogChunk,
+    Packages,
     ProviderContext,
     ProviderError,
     SubmitRequest,
 )
 from zenctl_gcp.compute_client import Machine
 from zenctl_gcp.gce_fleet import GONE, UP, Client, Fleet, Known, Pace, is_of
-from zenctl_gcp.gce_machines import is_shared, machine_name, owner, wanted_machine, zones_of
+from zenctl_gcp.gce_machines import is_shared, machine_name, machine_packages, owner, wanted_machine, zones_of
 from zenctl_gcp.schema import GCP
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Watched:
     ordered: bool = False
     told: Told | None = None
     claimed: str = ""
+    preparing: str = ""
     ending: Ending | None = None
     canceled_at: float | None = None
     serial: int = 0
@@ -110,6 +112,10 @@ class GceCompute:
             "access": dict(request.access(False)),
         }
 
+    def packages(self) -> Packages:
+        """How jobs get what they import: as the backend's block says."""
+        return machine_packages(self._config)
+
     def submit(self, request: SubmitRequest) -> JobHandle:
         """Order the job, and a machine for it unless there is one; returns before it runs.
 
@@ -147,7 +153,7 @@ class GceCompute:
                 known.served = known.served or known.id == job.claimed
             if known.state != GONE and (not known.id or known.id == job.claimed):
                 self._insist(job, handle)
-                return JobStatus(JobState.RUNNING)
+                return self._at_work(job, job_id, told)
             # Its last words may have come since.
             if self._look(job, job_id, now=True).ended:
                 return self._ended(job, job_id)
@@ -228,6 +234,14 @@ class GceCompute:
         said = [line for line in text.splitlines() if line.strip()]
         words = f"; it said last: {said[-1].strip()}" if said else ""
         return JobStatus(JobState.LOST, reason=f"{known.why}{words}")
+
+    def _at_work(self, job: Watched, job_id: str, told: Told) -> JobStatus:
+        """Of a job that runs, or whose environment is being made: the time for that is not the step's."""
+        if not told.preparing:
+            return JobStatus(JobState.RUNNING)
+        if not job.preparing:
+            job.preparing = self._ask(lambda: job.queue.preparing(job_id))
+        return JobStatus(JobState.PENDING, reason=job.preparing)
 
     def _insist(self, job: Watched, handle: JobHandle) -> None:
         """Delete a machine that does not heed a cancellation."""

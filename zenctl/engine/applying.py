@@ -24,6 +24,7 @@ from zenctl.engine.job_records import record_result
 from zenctl.engine.jobs import datasource_job, execution_type, input_records, new_job_id, step_job
 from zenctl.engine.known import Known, produced_refs, recorded_refs
 from zenctl.engine.providers import EMBEDDED, provider_diagnostic
+from zenctl.engine.provisioning import provision
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.reasons import elsewhere
 from zenctl.engine.repeating import repeated
@@ -58,7 +59,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What applying needs besides the plan. `root` is the configuration's folder.
+    """What applying needs besides the plan. `root` is the configuration's folder, `cache_dir` holds what can be lost.
 
     `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
     on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
@@ -67,6 +68,7 @@ class Context:
     """
 
     root: Path
+    cache_dir: Path
     plan: Plan
     evaluator: Evaluator
     state: WorkspaceState
@@ -288,7 +290,8 @@ class _Applier:
         self.listener(ChangeStarted(change.address, change.action, job_id))
         repeats = isinstance(desired, DesiredStep) and desired.reproducible
         compute = context.services.providers.compute(backend)
-        order = Order(self._spec(desired, job_id, components), compute, plan.code.get(str(addr)))
+        spec = self._spec(desired, job_id, components)
+        order = provision(Order(spec, compute, plan.code.get(str(addr))), components, context.cache_dir)
         execution_id = context.recorder.start(
             addr,
             job_id,

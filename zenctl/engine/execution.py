@@ -17,7 +17,7 @@ from zenctl.engine.following import Following
 from zenctl.engine.outages import OUTAGE, OUTAGE_CANCELED, Outage, Time, insist
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
-from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
+from zenctl.jobs.artifacts import CorruptArtifact, archive_path, check_tree, code_path
 from zenctl.jobs.objects import buckets
 from zenctl.jobs.result import JobError, JobResult, JobWarning
 from zenctl.jobs.secrets.references import REMOTE, split
@@ -68,12 +68,16 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One job to run. `fresh` asks for a process that shares nothing with earlier ones."""
+    """One job to run. `fresh` asks for a process that shares nothing with earlier ones.
+
+    `archives` are put into the store for it, by their digest: what its environment is made with on another machine.
+    """
 
     spec: JobSpec
     compute: Compute
     code: CodeArchive | None
     fresh: bool = False
+    archives: Mapping[str, bytes | Path] = field(default_factory=dict, hash=False)
 
     def request(self, services: Services) -> SubmitRequest:
         """What its backend is told."""
@@ -100,6 +104,9 @@ def execute(order: Order, services: Services) -> JobResult:
     try:
         if order.code is not None:
             services.storage.put(code_path(order.code.digest), order.code.data)
+        for digest, archive in order.archives.items():
+            if services.storage.stat(archive_path(digest)) is None:
+                services.storage.put(archive_path(digest), archive)
         services.storage.put(job_path(spec.job_id), spec_to_json(spec))
         request = order.request(services)
         # A submit whose answer was lost may have started the job: the same job id again starts nothing.

@@ -35,6 +35,7 @@ class Ending:
 class Told:
     """What is known of a job. `begun` and `ended` say that there is something to read about that.
 
+    `preparing` says that its environment is being made: its code has not begun.
     `pieces` are the offsets and sizes in bytes of what was passed on, by LOG and PROGRESS, in order.
     """
 
@@ -42,6 +43,7 @@ class Told:
     ended: bool
     has_result: bool
     pieces: Mapping[str, Tuple[Tuple[int, int], ...]]
+    preparing: bool = False
 
 
 class JobQueue:
@@ -103,6 +105,15 @@ class JobQueue:
             return None
         return Ending(found.get("code"), int(found.get("signal", 0)))
 
+    def prepare(self, job_id: str, words: str) -> None:
+        """Say that a job's environment is being made, with a few words on it; once that is over, with none."""
+        text = canonical_json({"words": words})
+        self._storage.put(_preparing(job_id) if words else _prepared(job_id), text)
+
+    def preparing(self, job_id: str) -> str:
+        """What was said of an environment that is being made."""
+        return str(self._read(_preparing(job_id)).get("words", ""))
+
     def pass_on(self, job_id: str, kind: str, offset: int, data: bytes) -> None:
         """Store what comes from a byte on."""
         self._storage.put(_piece(job_id, kind, offset), data)
@@ -121,6 +132,7 @@ class JobQueue:
             ended=_ended(job_id) in found,
             has_result=result_path(job_id) in found,
             pieces={kind: tuple(sorted(several)) for kind, several in pieces.items()},
+            preparing=_preparing(job_id) in found and _prepared(job_id) not in found,
         )
 
     def read(self, job_id: str, kind: str, told: Told, offset: int, most: int) -> bytes:
@@ -152,6 +164,14 @@ def _begun(job_id: str) -> str:
 
 def _ended(job_id: str) -> str:
     return f"jobs/{job_id}/ended.json"
+
+
+def _preparing(job_id: str) -> str:
+    return f"jobs/{job_id}/preparing.json"
+
+
+def _prepared(job_id: str) -> str:
+    return f"jobs/{job_id}/prepared.json"
 
 
 def _piece(job_id: str, kind: str, offset: int) -> str:

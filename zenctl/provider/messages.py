@@ -90,6 +90,18 @@ class Misfit:
     certain: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """How jobs on other machines get the packages that they import.
+
+    `install`: nothing is there, and each job is brought an environment of what it needs; else their image has all.
+    `settings` are variables that uv and pip are given there, such as UV_DEFAULT_INDEX and PIP_INDEX_URL.
+    """
+
+    install: bool
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
 class EndpointAction(str, Enum):
     """What it takes to bring an endpoint where it should be."""
 

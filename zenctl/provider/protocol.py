@@ -15,6 +15,7 @@ from zenctl.provider.messages import (
     JobStatus,
     LogChunk,
     Misfit,
+    Packages,
     ProviderContext,
     SubmitRequest,
 )
@@ -70,6 +71,18 @@ class Sized(Protocol):
 
     def misfit(self, needs: Resources) -> Misfit | None:
         """Why a job with these needs can never run here; None if it can. Asked by plan: pure, and reaches nothing."""
+        ...
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """What a Compute can do besides, whose jobs run on other machines: there they find no file of this one.
+
+    What their environments are made with is brought through the artifact store.
+    """
+
+    def packages(self) -> Packages:
+        """How its jobs get what they import. Asked by plan: pure, and reaches nothing."""
         ...
 
 

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
+from zenctl.jobs.environments import PREPARING
 from zenctl.jobs.queue import LOG, PROGRESS, Ending, JobQueue
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.jobs.stores.opening import ACCESS, open_store
@@ -90,6 +91,21 @@ class Job:
         self.process = process
         self.tails = (Tail(work / "log.txt", LOG), Tail(work / "progress.jsonl", PROGRESS))
         self.kill_at: Optional[float] = None
+        self._mark = work / PREPARING
+        self._is_prepared: Optional[bool] = None
+
+    def tell_preparing(self, queue: JobQueue) -> bool:
+        """Say that its environment is being made, and that it is there; whether there was something to say."""
+        try:
+            words = self._mark.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            words = ""
+        # There is one time of preparing in a job's life, at its start.
+        if (bool(words), self._is_prepared) not in ((True, None), (False, False)):
+            return False
+        queue.prepare(self.job_id, words)
+        self._is_prepared = not words
+        return True
 
     def signal(self, number: int) -> None:
         """To the job and all that it has started."""
@@ -185,9 +201,10 @@ class Attendant:
         if job.kill_at is not None and now >= job.kill_at:
             job.signal(signal.SIGKILL)
         code = job.process.poll()
+        told = job.tell_preparing(self._queue)
         sent = [tail.pass_on(self._queue, job.job_id, now, last=code is not None) for tail in job.tails]
         if code is None:
-            return any(sent)
+            return told or any(sent)
         # What it has started must not go on under the jobs to come.
         job.signal(signal.SIGKILL)
         self._queue.end(job.job_id, Ending(code) if code >= 0 else Ending(signal=-code))

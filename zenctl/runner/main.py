@@ -165,10 +165,14 @@ def run(
         return _write(storage, result)
     try:
         if settling is not None:
-            settling.settle(spec, folders.work, _say)
+            settling.settle(spec, storage, folders.work, _say)
     except EnvironmentProblem as problem:
         _say(f"zenctl: {problem.message}\n{problem.hint}".rstrip())
         failure = JobError("storage" if problem.full else "environment", problem.message, hint=problem.hint)
+        return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
+    except StorageError as problem:
+        _say(f"zenctl: {problem}\n{problem.hint}".rstrip())
+        failure = JobError("storage", f"its environment cannot be made: {problem}", hint=problem.hint)
         return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
     return _write(storage, _Run(storage, spec, folders, started, root, sources or {}, memory, keepers or {}).result())
 
@@ -291,7 +295,8 @@ class _Run:
     def _result(
         self, outputs: Optional[Mapping[str, OutputResult]] = None, error: Optional[JobError] = None
     ) -> JobResult:
-        environment = recorded(self._spec.imports) if self._spec.virtual_environment is None else everything()
+        own = self._spec.virtual_environment
+        environment = everything() if own is not None and own.is_own else recorded(self._spec.imports)
         if self._spec.image:
             environment["image"] = self._spec.image
         job_id, warnings = self._spec.job_id, self._warned.all()

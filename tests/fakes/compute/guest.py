@@ -32,7 +32,7 @@ exec curl -sS -X POST -H 'Metadata-Flavor: Google' "http://$GCE_METADATA_HOST/po
 class Guest:
     """A machine that can be switched on once. `facts` are the instance's, `attributes` its metadata.
 
-    `on_power_off` is called from a thread when something inside shuts the machine down.
+    `programs` is the folder of those that it has besides the system's. `on_power_off` is called from a thread when something inside shuts the machine down.
     """
 
     facts: Mapping[str, str]
@@ -40,6 +40,7 @@ class Guest:
     on_power_off: Callable[[], None]
     has_account: bool = True
     preempted: bool = False
+    programs: str = ""
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     folder: Path | None = None
     _server: ThreadingHTTPServer | None = None
@@ -67,7 +68,7 @@ class Guest:
             return
         program = _program(folder / "startup-script", script)
         environment = {
-            "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{folder / 'bin'}:{self.programs}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(folder / "root"),
             "TMPDIR": str(folder / "tmp"),
             "LANG": "C.UTF-8",
