@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WithJsonSchema, model_validator
 
-from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, StepType, attribute
+from zenctl.schema import ArtifactRef, BlockModel, ImageReference, OutputDecl, StepType, attribute
 
 ArtifactType = Literal[
     "Anomalies",
@@ -23,24 +23,6 @@ ArtifactType = Literal[
     "Transform",
 ]
 """What an output can be."""
-
-
-_IMAGE = r"[A-Za-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}"
-
-
-def _pinned_image(text: str) -> str:
-    if not re.fullmatch(_IMAGE, text):
-        raise ValueError(
-            f'give the image by its digest, "NAME@sha256:...": "{text}" can be another one tomorrow. '
-            f"`docker buildx imagetools inspect {text}` tells it"
-        )
-    return text
-
-
-ImageReference = Annotated[
-    str, AfterValidator(_pinned_image), WithJsonSchema({"type": "string", "pattern": f"^{_IMAGE}$"})
-]
-"""A container image that cannot change: its name and its digest."""
 
 _REFERENCE = "env:[A-Za-z_][A-Za-z0-9_]*|file:.+"
 
