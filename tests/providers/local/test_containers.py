@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -150,11 +149,7 @@ def test_an_image_that_is_nowhere_says_so(project: Project, images: Images) -> N
 
 def test_an_image_without_python_says_so(project: Project, images: Images, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("x")
-    with tarfile.open(tmp_path / "empty.tar", "w") as archive:
-        archive.add(tmp_path / "x", "x")
-    images.podman.run("import", "--quiet", str(tmp_path / "empty.tar"), "localhost/empty:latest")
-    digest = images.podman.run("image", "inspect", "--format", "{{.Digest}}", "localhost/empty")
-    request = project.request(SEEN, image=f"localhost/empty@{digest}")
+    request = project.request(SEEN, image=images.podman.small_image("empty", tmp_path / "x"))
     compute = project.compute()
     status = wait(compute, compute.submit(request))
     assert status.reason == "its image has no python3 on its PATH: steps need Python 3.9 or newer"
