@@ -80,10 +80,12 @@ def find_engine(hint: str = "") -> str:
         if path is None:
             said.append(f"{name} is not installed")
             continue
-        problem = _problem(path)
-        if not problem:
+        try:
+            _check(path)
+        except ContainerProblem as problem:
+            said.append(f"{name} does not work: {problem}")
+        else:
             return path
-        said.append(f"{name} does not work: {problem}")
     raise ContainerProblem(f"no container can be run here: {'; '.join(said)}", hint)
 
 
@@ -187,16 +189,17 @@ def _noted(work: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-@lru_cache(maxsize=8)  # every job of an apply asks
-def _problem(engine: str) -> str:
-    """Why the program cannot run anything here; empty if it can."""
+@lru_cache(maxsize=8)  # every job of an apply asks; one that does not work yet is asked again
+def _check(engine: str) -> None:
+    """ContainerProblem with what it says if the program cannot run anything here."""
     command = [engine, "version", "--format", "{{.Server.Version}}" if engine.endswith("docker") else "json"]
     try:
         done = _run(command, _ANSWER_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as problem:
-        return str(problem)
-    lines = done.stderr.strip().splitlines()
-    return "" if done.returncode == 0 else lines[-1] if lines else f"exit code {done.returncode}"
+        raise ContainerProblem(str(problem)) from problem
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        raise ContainerProblem(lines[-1] if lines else f"exit code {done.returncode}")
 
 
 def _run(command: Sequence[str], seconds: float) -> "subprocess.CompletedProcess[str]":

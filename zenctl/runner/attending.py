@@ -218,6 +218,8 @@ class Attendant:
             return any(sent)
         # What it has started must not go on under the jobs to come.
         job.signal(signal.SIGKILL)
+        if job.process.stdin is not None:
+            job.process.stdin.close()
         if not self._is_cleared(job):
             return any(sent)
         self._queue.end(job.job_id, _ending(job.work, code))
