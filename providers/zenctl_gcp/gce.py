@@ -12,7 +12,7 @@ from dataclasses import field
 from typing import Any, TypeVar
 
 from zenctl.digests import sha256_bytes
-from zenctl.jobs.queue import LOG, PROGRESS, RUNNERS, Ending, JobQueue, Told
+from zenctl.jobs.queue import LOG, PROGRESS, RUNNERS, Contained, Ending, JobQueue, Told
 from zenctl.jobs.secrets.references import FORMS, GOOGLE, split
 from zenctl.jobs.spec import JobSpec
 from zenctl.jobs.storage import Storage, StorageError
@@ -131,7 +131,8 @@ class GceCompute:
             runner = self._ask(lambda: self._runner(request, handle))
             wanted = wanted_machine(request, self._config, self._context, runner)
             self._sweep_others(fleet, handle, request.apply)
-            self._ask(lambda: job.queue.put(handle["job_id"], handle["access"]))
+            container = contained(request.spec, self._config)
+            self._ask(lambda: job.queue.put(handle["job_id"], handle["access"], container))
             job.ordered = True
             fleet.ensure(wanted)
         return handle
@@ -254,13 +255,15 @@ class GceCompute:
         ending = job.ending or Ending()
         if not ending.signal:
             reason = "its result could not be written; its log says why" if ending.code == 3 else ""
-            return JobStatus(JobState.ENDED, ending.code, reason)
+            return JobStatus(JobState.ENDED, ending.code, ending.reason or reason)
         try:
             name = signal.Signals(ending.signal).name
         except ValueError:
             name = f"signal {ending.signal}"
         reason = f"killed by signal {ending.signal} ({name})"
-        if ending.signal == signal.SIGKILL and job.canceled_at is None:
+        if ending.reason:
+            reason += f": {ending.reason}"
+        elif ending.signal == signal.SIGKILL and job.canceled_at is None:
             reason += "; the system does that when memory runs out"
         return JobStatus(JobState.ENDED, None, reason)
 
@@ -353,6 +356,12 @@ class GceCompute:
             raise ProviderError(kind, f"the artifact store refused: {problem}", problem.hint) from problem
 
 
+def contained(spec: JobSpec, config: Mapping[str, Any]) -> Contained | None:
+    """The container of a job: of its own image, else of the backend's; None if it is to run in none."""
+    image = spec.image or config["container_image"]
+    return Contained(image, spec.resources.memory, bool(config["accelerator"])) if image else None
+
+
 def _check_reach(spec: JobSpec) -> None:
     """Refuse what a machine would look for in vain."""
     hint = 'Give it a backend of type "local".'
@@ -361,6 +370,10 @@ def _check_reach(spec: JobSpec) -> None:
             message = f"its secret {name} ({reference}) is where a machine of Compute Engine cannot get it"
             more = f"Or keep it in Secret Manager: {FORMS[GOOGLE]}."
             raise ProviderError(ErrorKind.INVALID, message, f"{hint} {more}")
+    if spec.image and spec.variables:
+        names = ", ".join(spec.variables)
+        message = f"its variables ({names}) are this machine's, and a machine of Compute Engine does not have them"
+        raise ProviderError(ErrorKind.INVALID, message, "Set them in the image. " + hint)
     for place in spec.locations.values():
         if os.path.isabs(place):
             message = f"its source {place} is on this machine, where a machine of Compute Engine cannot read it"

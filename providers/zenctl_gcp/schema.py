@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from zenctl.durations import seconds
 from zenctl.provider.storing import Patience
-from zenctl.schema import BackendType, BlockModel, ProviderSchema, StoreType, attribute
+from zenctl.schema import BackendType, BlockModel, ImageReference, ProviderSchema, StoreType, attribute
 
 LEAST_RUN_TIME, MOST_RUN_TIME = 30.0, 120 * 86400.0
 """Seconds between which Compute Engine lets a machine's run time be limited."""
@@ -92,13 +92,20 @@ class GceBackend(BlockModel):
     accelerator: Accelerator | None = attribute("GPUs, if it is to have any.", default=None, fingerprint=False)
     disk_size_gb: int = attribute("Size of its boot disk.", default=50, fingerprint=False, ge=10, le=65536)
     image: str = attribute(
-        "Image or image family that it boots. It needs curl, sha256sum and Python 3.9 or newer.",
+        "Image or image family that it boots. It needs curl, sha256sum and Python 3.9 or newer; for containers podman "
+        "or docker, which is installed if the image is of Debian or Ubuntu.",
         default="projects/debian-cloud/global/images/family/debian-12",
         fingerprint=False,
         min_length=1,
     )
+    container_image: ImageReference | None = attribute(
+        'The container image, by its digest, that steps run in which name none of their own: "NAME@sha256:...". It '
+        "needs Python 3.9 or newer as python3, and the packages that the steps import.",
+        default=None,
+        fingerprint=False,
+    )
     python: str = attribute(
-        "The Python interpreter on the image that runs the steps.",
+        "The Python interpreter on the image that runs the steps, and beside containers zenctl's own programs.",
         default="python3",
         fingerprint=False,
         pattern=r"^[\w./-]+$",
@@ -205,6 +212,7 @@ GCP = ProviderSchema(
             ("orchestrator",),
             # A machine has an identity of Google Cloud, and none of AWS.
             secrets=("gcp-secret",),
+            images=True,
         )
     },
     stores={"gcs": StoreType("gcs", "Keeps artifacts in a bucket of Google Cloud Storage.", GcsStore, "gs")},
