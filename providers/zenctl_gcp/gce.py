@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from zenctl.digests import sha256_bytes
 from zenctl.jobs.queue import LOG, PROGRESS, RUNNERS, Ending, JobQueue, Told
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.spec import JobSpec
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.lazy_dataclasses import dataclass
@@ -22,6 +23,10 @@ from zenctl.provider import (
     JobState,
     JobStatus,
     LogChunk,
+    MachineChange,
+    MachineEvent,
+    MachinePool,
+    MachineTemplate,
     ProviderContext,
     ProviderError,
     SubmitRequest,
@@ -29,6 +34,7 @@ from zenctl.provider import (
 from zenctl_gcp.compute_client import Machine
 from zenctl_gcp.gce_fleet import GONE, UP, Client, Fleet, Known, Pace, is_of
 from zenctl_gcp.gce_machines import is_shared, machine_name, owner, wanted_machine, zones_of
+from zenctl_gcp.gce_pools import pool, template
 
 T = TypeVar("T")
 
@@ -95,6 +101,23 @@ class GceCompute:
         self._jobs: dict[str, Watched] = {}
         self._runners: dict[str, tuple[str, str]] = {}
         self._swept = False
+        self._listen: Callable[[MachineEvent], None] = lambda _: None
+
+    def pools(self, jobs: Sequence[Resources]) -> Sequence[MachinePool]:
+        """One machine for all jobs of an apply, or one for each; none without a job."""
+        return [pool(self._config, self._context.root)] if jobs else []
+
+    def template(self) -> MachineTemplate:
+        """What a machine is given."""
+        return template(self._config, self._context)
+
+    def announce(self, listen: Callable[[MachineEvent], None]) -> None:
+        """Tell of every machine that is made, refused, lost or deleted from now on."""
+        self._listen = listen
+
+    def machine(self, handle: JobHandle) -> str:
+        """The name of a job's machine."""
+        return str(handle["machine"])
 
     def handle(self, request: SubmitRequest) -> JobHandle:
         """The machine, where it may be, and the store; no credentials."""
@@ -291,7 +314,8 @@ class GceCompute:
         def keep(machine: Machine) -> bool:
             return is_of(machine, apply) or bool(self._ask(JobQueue(storage, machine.name).orders))
 
-        fleet.sweep(owner(self._context), keep)
+        for name in fleet.sweep(owner(self._context), keep):
+            self._listen(MachineEvent(name, MachineChange.DELETED, reason="an earlier apply had left it"))
 
     def _runner(self, request: SubmitRequest, handle: JobHandle) -> tuple[str, str]:
         """Where the runner's zipapp lies in the store, and its SHA-256; it is put there once a command."""
@@ -325,8 +349,11 @@ class GceCompute:
     def _fleet_of(self, project: str) -> Fleet:
         with self._lock:
             if project not in self._fleets:
-                self._fleets[project] = Fleet(self._open_client(project), self._pace, self._clock)
+                self._fleets[project] = Fleet(self._open_client(project), self._pace, self._clock, self._tell)
             return self._fleets[project]
+
+    def _tell(self, event: MachineEvent) -> None:
+        self._listen(event)
 
     def _ask(self, ask: Callable[[], T]) -> T:
         """What the artifact store answers; its refusal is a ProviderError."""

@@ -12,6 +12,7 @@ from zenctl.digests import sha256_json, sha256_text
 from zenctl.durations import seconds
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import ProviderContext, SubmitRequest
+from zenctl_gcp.schema import PRICING
 
 OWNER, APPLY = "zenctl-owner", "zenctl-apply"
 """Labels by which machines are found: of a project and workspace, and of one apply of it."""
@@ -115,8 +116,13 @@ def machine_name(request: SubmitRequest, config: Mapping[str, Any]) -> str:
     A job on its own, or with `scope = "step"`, has a machine of its own.
     """
     if is_shared(request, config):
-        return f"zenctl-{request.apply}-{sha256_json(dict(config))[:8]}"
+        return f"zenctl-{request.apply}-{likeness(config)}"
     return f"zenctl-{sha256_text(request.spec.job_id)[:20]}"
+
+
+def likeness(config: Mapping[str, Any]) -> str:
+    """The same for backends that are configured alike, whatever they say of prices: they share a machine."""
+    return sha256_json({key: value for key, value in config.items() if key not in PRICING})[:8]
 
 
 def is_shared(request: SubmitRequest, config: Mapping[str, Any]) -> bool:
