@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ from zenctl.engine.failures import failure_diagnostic, step_warnings
 from zenctl.engine.job_records import record_result
 from zenctl.engine.jobs import datasource_job, execution_type, input_records, new_job_id, step_job
 from zenctl.engine.known import Known, produced_refs, recorded_refs
-from zenctl.engine.providers import EMBEDDED, provider_diagnostic
+from zenctl.engine.providers import provider_diagnostic
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.reasons import elsewhere
 from zenctl.engine.repeating import repeated
@@ -308,11 +307,8 @@ class _Applier:
         return result
 
     def _backend(self, desired: DesiredDatasource | DesiredStep) -> BackendAddr:
-        """Where its job runs; a source that lies on this machine is read here, unless a backend is named."""
-        locations = self.context.locations.get(desired.addr, {})
-        if desired.backend is None and any(os.path.isabs(place) for place in locations.values()):
-            return EMBEDDED
-        return self.context.services.providers.placed(desired.backend)
+        """Where its job runs."""
+        return self.context.services.providers.placed_job(desired, self.context.locations.get(desired.addr, {}))
 
     def _repeat(self, execution_id: int, order: Order, first: JobResult) -> JobResult:
         """Run a job once more, and give its first result only if both wrote the same."""

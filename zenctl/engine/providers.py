@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import Configuration
 from zenctl.config.decoding import decode
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors, warning
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error, raise_errors, warning
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
+from zenctl.engine.machine_events import MachineEvents
 from zenctl.jobs.storage import Storage
 from zenctl.lang.evaluate import Scope
 from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError, Sized
@@ -23,15 +25,24 @@ _VALIDATE = "`zenctl validate` tells what is wrong with it."
 
 
 class Providers:
-    """The configured providers of one command. Each is made at its first use and closed with this object."""
+    """The configured providers of one command. Each is made at its first use and closed with this object.
+
+    `machines` is told what becomes of those that backends make.
+    """
 
     def __init__(
-        self, registry: Registry, configuration: Configuration, scope: Scope, context: ProviderContext
+        self,
+        registry: Registry,
+        configuration: Configuration,
+        scope: Scope,
+        context: ProviderContext,
+        machines: MachineEvents | None = None,
     ) -> None:
         self._registry = registry
         self._configuration = configuration
         self._scope = scope
         self._context = context
+        self._machines = machines
         self._providers: dict[str, Provider] = {}
         self._computes: dict[BackendAddr, Compute] = {}
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
@@ -74,12 +85,29 @@ class Providers:
         """Where a step runs that names this backend, or none: the default orchestrator, or the embedded one."""
         return addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
 
+    def placed_job(self, desired: DesiredDatasource | DesiredStep, locations: Mapping[str, str]) -> BackendAddr:
+        """Where its job runs; a source that lies on this machine is read here, unless a backend is named.
+
+        `locations` are those of the source's files.
+        """
+        if desired.backend is None and any(os.path.isabs(place) for place in locations.values()):
+            return EMBEDDED
+        return self.placed(desired.backend)
+
+    def declared(self, addr: BackendAddr) -> SourceRange | None:
+        """Where the block of a backend stands; None for the embedded one."""
+        configured = self._configuration.backends.get(addr)
+        return configured.range if configured is not None else None
+
     def compute(self, addr: BackendAddr | None) -> Compute:
         """A backend that runs steps, as `placed` has it."""
         wanted = self.placed(addr)
         if wanted not in self._computes:
             provider_name, type_name, config = self._backend(wanted)
-            self._computes[wanted] = self._provider(provider_name).compute(type_name, config)
+            made = self._provider(provider_name).compute(type_name, config)
+            if self._machines is not None:
+                self._machines.attach(wanted, made)
+            self._computes[wanted] = made
         return self._computes[wanted]
 
     def backends(self) -> list[BackendAddr]:

@@ -150,7 +150,7 @@ def apply_plan(
         return ApplyOutcome(diagnostics=problem.diagnostics, sources=problem.sources)
     try:
         check_versions(plan, opened.registry)
-        with open_world(opened, inputs, create=True) as world:
+        with open_world(opened, inputs, create=True, listener=listener) as world:
             return run_apply(
                 world, plan, listener=listener, stop=stop, parallelism=parallelism, lock_timeout=lock_timeout
             )

@@ -1,4 +1,4 @@
-"""What a machine is said to cost: the user's own figures first, then list prices; what is not known is said to be so."""
+"""What a machine is said to cost: the user's own figures first, then list prices; what is not known is told so."""
 
 from __future__ import annotations
 

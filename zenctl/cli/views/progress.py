@@ -16,12 +16,14 @@ from zenctl.engine.events import (
     ChangeSkipped,
     ChangeStarted,
     Event,
+    MachineChanged,
     Notice,
     RefreshEnded,
     RefreshStarted,
 )
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action
+from zenctl.provider import MachineChange
 
 HEARTBEAT_SECONDS = 10.0
 """How often a running step is mentioned again."""
@@ -164,6 +166,8 @@ def line_of(event: Event, style: Style) -> str:
     """The line that stays for an event; empty for those that only move a display."""
     if isinstance(event, Notice):
         return printable(event.text)
+    if isinstance(event, MachineChanged):
+        return machine_line(event)
     if isinstance(event, RefreshEnded):
         note = f": {printable(event.note)}" if event.note else ""
         return f"{event.address}: checked{note}"
@@ -182,6 +186,22 @@ def line_of(event: Event, style: Style) -> str:
         reason = f"needs {event.because}" if event.because else "interrupted"
         return f"{style.bold(event.address)}: {style.yellow('skipped')} ({reason})"
     return ""
+
+
+def machine_line(event: MachineChanged) -> str:
+    """`backend.gce.vm: creating machine zenctl-1f0e (n1-standard-4, europe-west1-b) ...`."""
+    told = event.told
+    where = ", ".join(part for part in (told.machine_type, told.location) if part)
+    machine = f"machine {told.name}" + (f" ({where})" if where else "")
+    why = f": {told.reason}" if told.reason else ""
+    said = {
+        MachineChange.CREATING: f"creating {machine} ...",
+        MachineChange.CREATED: f"{machine} is up after {duration(event.seconds)}",
+        MachineChange.UNAVAILABLE: f"no capacity for {machine}{why}",
+        MachineChange.LOST: f"lost {machine}{why}",
+        MachineChange.DELETED: f"deleting {machine}{why}",
+    }
+    return printable(f"{event.address}: {said[told.change]}")
 
 
 def amount(progress: ChangeProgress) -> str:
