@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zenctl.cli.backend_schema import backends_schema
 from zenctl.cli.plan_schema import plan_schema
 from zenctl.cli.schema_parts import (
     ADDRESS,
@@ -205,6 +206,7 @@ SCHEMAS = {
     "history.v1.schema.json": history_schema,
     "verification.v1.schema.json": verification_schema,
     "garbage.v1.schema.json": garbage_schema,
+    "backends.v1.schema.json": backends_schema,
 }
 """File name and maker of each schema."""
 

@@ -99,6 +99,15 @@ class Providers:
         configured = self._configuration.backends.get(addr)
         return configured.range if configured is not None else None
 
+    def attributes(self, addr: BackendAddr) -> tuple[str, Mapping[str, Any], frozenset[str]]:
+        """A backend's provider, its attributes with their defaults, and the names of those that hold a secret."""
+        provider_name, _, config = self._backend(addr)
+        configured = self._configuration.backends.get(addr)
+        if configured is None:
+            return provider_name, config, frozenset()
+        decoded, _ = decode(configured.type.model, configured.body, self._scope, stored=False)
+        return provider_name, config, frozenset(str(place[0]) for place in decoded.sensitive)
+
     def compute(self, addr: BackendAddr | None) -> Compute:
         """A backend that runs steps, as `placed` has it."""
         wanted = self.placed(addr)
