@@ -250,7 +250,7 @@ class Fleet:
 
     def _next_zone(self, known: Known, problem: ProviderError) -> None:
         known.refused.append(problem.message)
-        self._told(known, MachineChange.UNAVAILABLE, problem.message)
+        self._told(known, MachineChange.UNAVAILABLE, problem.message.removeprefix(f"{known.zone}: "))
         left = known.zones[known.zones.index(known.zone) + 1 :]
         if left:
             self._begin(known, left[0])

@@ -39,7 +39,7 @@ from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components, ReasonCode
 from zenctl.plans.plan import CHANGING, Change, Plan
-from zenctl.provider import ProviderError
+from zenctl.provider import Compute, JobHandle, ProviderError
 from zenctl.schema import SourceState
 
 
@@ -102,6 +102,7 @@ class _Applier:
         self.lock = threading.Lock()
         self.planned_ms = milliseconds(self.plan.timestamp)
         self.superseded: set[Address] = set()
+        self.tried: dict[Address, list[tuple[Compute, JobHandle]]] = {}
         self.warned: dict[Address, tuple[Diagnostic, ...]] = {}
         self.changes = {change.addr: change for change in self.plan.changes}
         self.by_text = {change.address: change for change in self.plan.changes}
@@ -288,6 +289,8 @@ class _Applier:
         repeats = isinstance(desired, DesiredStep) and desired.reproducible
         compute = context.services.providers.compute(backend)
         order = Order(self._spec(desired, job_id, components), compute, plan.code.get(str(addr)))
+        handle = order.handle(context.services)
+        self.tried.setdefault(addr, []).append((compute, handle))
         execution_id = context.recorder.start(
             addr,
             job_id,
@@ -297,13 +300,14 @@ class _Applier:
             inputs,
             backend=str(backend),
             code_version=commit_of(components, self.context.code_version),
-            handle=order.handle(context.services),
+            handle=handle,
             repeated=repeats,
         )
         result = execute(order, context.services)
         if repeats and result.ok:
             result = self._repeat(execution_id, order, result)
-        record_result(context.recorder, execution_id, result)
+        story = context.services.providers.machine_story(self.tried[addr])
+        record_result(context.recorder, execution_id, result, story)
         return result
 
     def _backend(self, desired: DesiredDatasource | DesiredStep) -> BackendAddr:

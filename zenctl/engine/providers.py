@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zenctl.addrs import BackendAddr
@@ -14,7 +14,7 @@ from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.engine.machine_events import MachineEvents
 from zenctl.jobs.storage import Storage
 from zenctl.lang.evaluate import Scope
-from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError, Sized
+from zenctl.provider import Compute, Endpoint, JobHandle, Processing, Provider, ProviderContext, ProviderError, Sized
 from zenctl.provider.registry import Registry
 
 EMBEDDED = BackendAddr("local", "embedded")
@@ -118,6 +118,10 @@ class Providers:
                 self._machines.attach(wanted, made)
             self._computes[wanted] = made
         return self._computes[wanted]
+
+    def machine_story(self, jobs: Sequence[tuple[Compute, JobHandle]]) -> list[Mapping[str, Any]]:
+        """What has happened to the machines of these jobs, as `MachineEvents.story` has it."""
+        return self._machines.story(jobs) if self._machines is not None else []
 
     def backends(self) -> list[BackendAddr]:
         """The backends of the configuration that run steps."""

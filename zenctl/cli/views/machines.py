@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from zenctl.addrs import parse
@@ -77,3 +78,27 @@ def _jobs(found: Sequence[str]) -> str:
     data = sum(1 for address in found if parse(address).kind == "datasource")
     parts = [(data, "datasource"), (len(found) - data, "step")]
     return " and ".join(plural(count, word) for count, word in parts if count)
+
+
+def story(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What happened to the machines of a recorded run, one line each."""
+    return [printable(f"{clock_time(event['at_ms'])}  {happening(event)}") for event in events]
+
+
+def happening(event: Mapping[str, Any]) -> str:
+    """`lost machine zenctl-1f0e (n1-standard-4, europe-west1-b): Compute Engine took it away (preempted)`."""
+    where = ", ".join(part for part in (event["machine_type"], event["location"]) if part)
+    machine = f"machine {event['name']}" + (f" ({where})" if where else "")
+    said = {
+        "creating": f"creating {machine}",
+        "created": f"{machine} is up",
+        "unavailable": f"no capacity for {machine}",
+        "lost": f"lost {machine}",
+        "deleted": f"deleting {machine}",
+    }[event["change"]]
+    return f"{said}: {event['reason']}" if event["reason"] else said
+
+
+def clock_time(ms: int) -> str:
+    """`12:05:33 UTC`."""
+    return datetime.fromtimestamp(ms / 1000, timezone.utc).strftime("%H:%M:%S UTC")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from zenctl.cli.terminal import Terminal
+from zenctl.cli.views.machines import happening
 from zenctl.cli.views.style import Style, duration, plural, printable, size
 from zenctl.engine.events import (
     ChangeEnded,
@@ -191,17 +192,11 @@ def line_of(event: Event, style: Style) -> str:
 def machine_line(event: MachineChanged) -> str:
     """`backend.gce.vm: creating machine zenctl-1f0e (n1-standard-4, europe-west1-b) ...`."""
     told = event.told
-    where = ", ".join(part for part in (told.machine_type, told.location) if part)
-    machine = f"machine {told.name}" + (f" ({where})" if where else "")
-    why = f": {told.reason}" if told.reason else ""
-    said = {
-        MachineChange.CREATING: f"creating {machine} ...",
-        MachineChange.CREATED: f"{machine} is up after {duration(event.seconds)}",
-        MachineChange.UNAVAILABLE: f"no capacity for {machine}{why}",
-        MachineChange.LOST: f"lost {machine}{why}",
-        MachineChange.DELETED: f"deleting {machine}{why}",
-    }
-    return printable(f"{event.address}: {said[told.change]}")
+    plain = {"name": told.name, "machine_type": told.machine_type, "location": told.location, "reason": told.reason}
+    said = happening({**plain, "change": told.change.value})
+    if told.change is MachineChange.CREATED:
+        said += f" after {duration(event.seconds)}"
+    return printable(f"{event.address}: {said}" + (" ..." if told.change is MachineChange.CREATING else ""))
 
 
 def amount(progress: ChangeProgress) -> str:
