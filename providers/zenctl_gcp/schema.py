@@ -13,6 +13,9 @@ from zenctl.schema import BackendType, BlockModel, ImageReference, ProviderSchem
 LEAST_RUN_TIME, MOST_RUN_TIME = 30.0, 120 * 86400.0
 """Seconds between which Compute Engine lets a machine's run time be limited."""
 
+PRICING = ("price_per_hour", "currency", "prices")
+"""Attributes of the backend `gce` that tell what a machine costs, and change nothing about it."""
+
 RESERVED = "zenctl-"
 """What keys of labels and metadata begin with that are zenctl's own."""
 
@@ -187,11 +190,29 @@ class GceBackend(BlockModel):
     retry_seconds: int = attribute(
         "How long a request is repeated that fails for a reason which may pass.", default=60, fingerprint=False, ge=0
     )
+    price_per_hour: float | None = attribute(
+        "What the machine costs an hour, for plan to show; without it an estimate from public list prices.",
+        default=None,
+        fingerprint=False,
+        ge=0,
+    )
+    currency: str = attribute(
+        "The currency of price_per_hour (ISO 4217).", default="USD", fingerprint=False, pattern=r"^[A-Z]{3}$"
+    )
+    prices: str | None = attribute(
+        "A JSON file with prices of your own, seen from the configuration's folder; what it does not have is estimated "
+        "from public list prices.",
+        default=None,
+        fingerprint=False,
+        min_length=1,
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> GceBackend:
         if (self.zone is None) is not bool(self.zones):
             raise ValueError("give either `zone`, or several `zones` to try one after the other")
+        if self.price_per_hour is not None and self.prices is not None:
+            raise ValueError("give either `price_per_hour`, or a file of `prices`")
         if not LEAST_RUN_TIME <= (seconds(self.max_run_time) or 0) <= MOST_RUN_TIME:
             raise ValueError("max_run_time must be between 30s and 120d")
         for what, keys in (("label", self.labels), ("metadata key", self.metadata)):

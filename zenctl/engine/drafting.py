@@ -26,6 +26,7 @@ from zenctl.engine.observed import Observed
 from zenctl.engine.opening import Opened
 from zenctl.engine.pinning import find_snapshot, pinned_version
 from zenctl.engine.planning import Planned, Request, plan
+from zenctl.engine.provisioning import planned_machines
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import begun, plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
@@ -42,7 +43,7 @@ from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.metadata.store import ExecutionState, MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import DATA_REASONS, Action, ReasonCode
-from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan
+from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan, PlannedMachines
 
 DAMAGE_TOLD = 5
 """How many outputs that are gone or damaged a warning names; the plan names all."""
@@ -248,6 +249,10 @@ def _planned(
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
     changes = tuple(planned.changes)
+    machines: tuple[PlannedMachines, ...] = ()
+    if not has_errors(diagnostics):
+        machines, wrong = planned_machines(changes, planned.desired, request.observed.sources, providers)
+        diagnostics += wrong
     if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
         changes, told = _with_movers(world, request, planned, finder, listener, drift=options.drift)
         diagnostics += told
@@ -257,6 +262,7 @@ def _planned(
         outputs=tuple(planned.outputs),
         code=_archives(changes, request.observed),
         endpoints=seen_endpoints(request.observed) if options.refresh else {},
+        machines=machines,
         drift=tuple(drift(state, request.observed)) if options.refresh else (),
         checks=tuple(planned.checks),
         code_diffs=(

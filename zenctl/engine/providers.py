@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zenctl.addrs import BackendAddr
 from zenctl.config.configuration import Configuration
 from zenctl.config.decoding import decode
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error, raise_errors, warning
+from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error, raise_errors, warning
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.engine.guarding import guarded
+from zenctl.engine.machine_events import MachineEvents
 from zenctl.jobs.storage import Storage
 from zenctl.lang.evaluate import Scope
-from zenctl.provider import Compute, Endpoint, Processing, Provider, ProviderContext, ProviderError, Sized, Vouching
+from zenctl.provider import (
+    Compute,
+    Endpoint,
+    JobHandle,
+    Processing,
+    Provider,
+    ProviderContext,
+    ProviderError,
+    Sized,
+    Vouching,
+)
 from zenctl.provider.registry import Registry
 
 EMBEDDED = BackendAddr("local", "embedded")
@@ -25,15 +37,24 @@ _VALIDATE = "`zenctl validate` tells what is wrong with it."
 
 
 class Providers:
-    """The configured providers of one command. Each is made at its first use and closed with this object."""
+    """The configured providers of one command. Each is made at its first use and closed with this object.
+
+    `machines` is told what becomes of those that backends make.
+    """
 
     def __init__(
-        self, registry: Registry, configuration: Configuration, scope: Scope, context: ProviderContext
+        self,
+        registry: Registry,
+        configuration: Configuration,
+        scope: Scope,
+        context: ProviderContext,
+        machines: MachineEvents | None = None,
     ) -> None:
         self._registry = registry
         self._configuration = configuration
         self._scope = scope
         self._context = context
+        self._machines = machines
         self._providers: dict[str, Provider] = {}
         self._computes: dict[BackendAddr, Compute] = {}
         self._endpoints: dict[tuple[str, str], Endpoint] = {}
@@ -78,15 +99,45 @@ class Providers:
         """Where a step runs that names this backend, or none: the default orchestrator, or the embedded one."""
         return addr or self._configuration.settings.defaults.get("orchestrator") or EMBEDDED
 
+    def placed_job(self, desired: DesiredDatasource | DesiredStep, locations: Mapping[str, str]) -> BackendAddr:
+        """Where its job runs; a source that lies on this machine is read here, unless a backend is named.
+
+        `locations` are those of the source's files.
+        """
+        if desired.backend is None and any(os.path.isabs(place) for place in locations.values()):
+            return EMBEDDED
+        return self.placed(desired.backend)
+
+    def declared(self, addr: BackendAddr) -> SourceRange | None:
+        """Where the block of a backend stands; None for the embedded one."""
+        configured = self._configuration.backends.get(addr)
+        return configured.range if configured is not None else None
+
+    def attributes(self, addr: BackendAddr) -> tuple[str, Mapping[str, Any], frozenset[str]]:
+        """A backend's provider, its attributes with their defaults, and the names of those that hold a secret."""
+        provider_name, _, config = self._backend(addr)
+        configured = self._configuration.backends.get(addr)
+        if configured is None:
+            return provider_name, config, frozenset()
+        decoded, _ = decode(configured.type.model, configured.body, self._scope, stored=False)
+        return provider_name, config, frozenset(str(place[0]) for place in decoded.sensitive)
+
     def compute(self, addr: BackendAddr | None) -> Compute:
         """A backend that runs steps, as `placed` has it."""
         wanted = self.placed(addr)
         with self._making:
             if wanted not in self._computes:
                 provider_name, type_name, config = self._backend(wanted)
-                made = self._provider(provider_name).compute(type_name, config)
-                self._computes[wanted] = guarded(made, "backend", provider_name, self._registry.author(provider_name))
+                backend = self._provider(provider_name).compute(type_name, config)
+                made = guarded(backend, "backend", provider_name, self._registry.author(provider_name))
+                if self._machines is not None:
+                    self._machines.attach(wanted, made)
+                self._computes[wanted] = made
             return self._computes[wanted]
+
+    def machine_story(self, jobs: Sequence[tuple[Compute, JobHandle]]) -> list[Mapping[str, Any]]:
+        """What has happened to the machines of these jobs, as `MachineEvents.story` has it."""
+        return self._machines.story(jobs) if self._machines is not None else []
 
     def backends(self) -> list[BackendAddr]:
         """The backends of the configuration that run steps."""

@@ -151,7 +151,7 @@ def apply_plan(
     outcome: ApplyOutcome | None = None
     try:
         check_versions(plan, opened.registry)
-        with open_world(opened, inputs, create=True) as world:
+        with open_world(opened, inputs, create=True, listener=listener) as world:
             outcome = run_apply(
                 world, plan, listener=listener, stop=stop, parallelism=parallelism, lock_timeout=lock_timeout
             )

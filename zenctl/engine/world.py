@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.engine.events import Listener
 from zenctl.engine.opening import Opened, open_providers, opened_store
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.engine.requests import Inputs
@@ -27,12 +28,14 @@ class World:
 
 
 @contextmanager
-def open_world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[World]:
+def open_world(opened: Opened, inputs: Inputs, *, create: bool, listener: Listener | None = None) -> Iterator[World]:
     """A configuration with its metadata store, providers and artifact store, closed at the end.
+
+    The `listener` hears what becomes of machines, to the very end.
 
     Without `create` a metadata store that is not there reads as empty. What fails in either is a DiagnosticError.
     """
-    providers = open_providers(opened, inputs)
+    providers = open_providers(opened, inputs, listener)
     try:
         with opened_store(opened.configuration.settings, inputs, create=create) as store:
             yield World(opened, inputs, store, providers, providers.storage())

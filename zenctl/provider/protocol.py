@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from zenctl.jobs.resources import Resources
@@ -14,6 +14,9 @@ from zenctl.provider.messages import (
     JobHandle,
     JobStatus,
     LogChunk,
+    MachineEvent,
+    MachinePool,
+    MachineTemplate,
     Misfit,
     Packages,
     ProviderContext,
@@ -92,6 +95,38 @@ class Sweeping(Protocol):
 
     def sweep(self) -> Sequence[str]:
         """Remove every machine of this project and workspace, and tell the names. The caller holds the lock."""
+        ...
+
+
+@runtime_checkable
+class Provisioning(Protocol):
+    """What a Compute can do besides, that makes machines for its jobs: tell which, before there are any.
+
+    Asked by plan and by `zenctl backend show`: pure, reaches nothing, and loads no vendor SDK.
+    """
+
+    def pools(self, jobs: Sequence[Resources]) -> Sequence[MachinePool]:
+        """The machines that it would make for these jobs of one apply. ProviderError(INVALID) for a faulty block."""
+        ...
+
+    def template(self) -> MachineTemplate:
+        """What each of them is given."""
+        ...
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """What a Compute can do besides, that makes machines for its jobs: tell what becomes of each as it finds out.
+
+    It looks no oftener for that than it does anyway.
+    """
+
+    def announce(self, listen: Callable[[MachineEvent], None]) -> None:
+        """Call this from now on, from any thread, until the provider is closed. It returns soon and raises nothing."""
+        ...
+
+    def machine(self, handle: JobHandle) -> str:
+        """The name of the machine that a job runs on, as its events have it. Pure."""
         ...
 
 

@@ -17,9 +17,9 @@ import pytest
 
 import zenctl
 from zenctl.digests import sha256_bytes
-from zenctl.engine import provisioning
+from zenctl.engine import equipping
+from zenctl.engine.equipping import PINS, equip, place_of
 from zenctl.engine.execution import Order
-from zenctl.engine.provisioning import PINS, place_of, provision
 from zenctl.engine.wheel import NAME, zenctl_wheel
 from zenctl.fingerprint.environment import normalised
 from zenctl.jobs.environments import ENVIRONMENT
@@ -47,7 +47,7 @@ class Elsewhere:
 
 def provided(spec: JobSpec, tmp_path: Path, compute: Any = None, **environment: Any) -> Order:
     components = Components(spec.address, environment={"python": "3.11", "distributions": {}, **environment})
-    return provision(Order(spec, compute or Elsewhere(), None), components, tmp_path)
+    return equip(Order(spec, compute or Elsewhere(), None), components, tmp_path)
 
 
 def own(order: Order) -> VirtualEnvironment:
@@ -95,7 +95,7 @@ def test_where_all_is_installed_the_versions_here_count_else_those_that_go_toget
         asked = {normalised(name): here.get(normalised(name)) for name in names}
         return {"python": "3.11", "distributions": {**asked, **(here if transitive else {})}}
 
-    monkeypatch.setattr(provisioning, "installed", installed)
+    monkeypatch.setattr(equipping, "installed", installed)
     whole = own(provided(replace(OWN_CODE, imports=("pydantic",)), tmp_path))
     assert whole.requirements == ("pydantic==2.0",)
     assert "annotated-types==0.1" in whole.constraints
