@@ -81,7 +81,8 @@ class FakeCompute:
 
     `stockouts` are zones without capacity, `looks` how often an operation must be looked at until it is done, `losing`
     how many of the next operations cannot be found. `programs` is the folder whose programs machines have besides the
-    system's: Python with all that is installed here, unless a test says otherwise. `clock` counts seconds, which only `pass_time` moves.
+    system's: Python with all that is installed here, unless a test says otherwise. `clock` counts seconds, which only
+    `pass_time` moves.
     """
 
     zones: tuple[str, ...] = ("europe-west1-b", "europe-west1-c", "us-central1-a")

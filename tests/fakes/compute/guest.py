@@ -32,7 +32,8 @@ exec curl -sS -X POST -H 'Metadata-Flavor: Google' "http://$GCE_METADATA_HOST/po
 class Guest:
     """A machine that can be switched on once. `facts` are the instance's, `attributes` its metadata.
 
-    `programs` is the folder of those that it has besides the system's. `on_power_off` is called from a thread when something inside shuts the machine down.
+    `programs` is the folder of those that it has besides the system's. `on_power_off` is called from a thread when
+    something inside shuts the machine down.
     """
 
     facts: Mapping[str, str]
