@@ -112,7 +112,7 @@ def test_an_environment_is_made_there_once_and_what_is_on_this_machine_is_brough
     assert said.count("preparing an environment with uv") <= 1
     log = steps.ok("logs", "step.python.first")
     assert "zenctl: preparing an environment with uv" in log
-    assert "preparing" not in steps.ok("logs", "step.python.second")
+    assert "There is no log of step.python.second" in steps.fails("logs", "step.python.second")
     assert [name.partition("-")[0] for name in index.fetched] == ["uv", "greet"]
     assert steps.json("output")["told"]["value"] == {
         "versions": ["1.0", "3.0"],
@@ -123,6 +123,18 @@ def test_an_environment_is_made_there_once_and_what_is_on_this_machine_is_brough
     steps.edit("backend.zen.hcl", 'backend "gce"', 'backend "local" "here" {}\nbackend "gce"')
     steps.edit("main.zen.hcl", "backend.gce.vm", "backend.local.here")
     steps.ok("plan", "-detailed-exitcode")
+
+
+def test_what_cannot_be_brought_is_refused_by_plan(steps: Project, cloud: Cloud) -> None:
+    steps.write("lock.txt", "--find-links wheels\n--index-url https://i.example/simple\ngreet==1.0\n")
+    steps.edit("main.zen.hcl", 'requirements = "lock.txt" }', 'python = "./venv/bin/python3.11" }')
+    said = words(steps.fails("plan"))
+    assert "The interpreter ./venv/bin/python3.11 is a path of this machine" in said
+    steps.edit("main.zen.hcl", 'python = "./venv/bin/python3.11" }', 'requirements = "lock.txt" }')
+    said = words(steps.fails("plan"))
+    assert "lock.txt looks for packages in wheels, which is on this machine" in said
+    assert "i.example, which is" not in said
+    assert cloud.fake.inserted == []
 
 
 @pytest.mark.benchmark

@@ -83,7 +83,8 @@ def _versions(names: set[str], planned: Mapping[str, str], cache_dir: Path) -> t
     """
     wanted = installed(names, cache_dir)["distributions"]
     pins = pinned()
-    versions = dict(planned)
+    # zenctl itself is brought, and comes from no index.
+    versions = {name: at for name, at in planned.items() if name != "zenctl"}
     if None not in wanted.values():
         versions = {**installed(names, cache_dir, transitive=True)["distributions"], **versions}
     else:
