@@ -28,7 +28,7 @@ Keepers = Mapping[str, Mapping[str, Any]]
 
 def resolve(secrets: Mapping[str, str], root: Path = Path(), keepers: Optional[Keepers] = None) -> Dict[str, str]:
     """From {variable: reference} to {variable: value}; raises StepError. Relative paths start at `root`."""
-    ask = {ENV: _of_environment, FILE: lambda place: _of_file(root, place)}
+    ask: Dict[str, Callable[[str], str]] = {ENV: _of_environment, FILE: lambda place: _of_file(root, place)}
     found: Dict[str, str] = {}
     known: Dict[str, str] = {}
     for name, reference in secrets.items():
