@@ -42,7 +42,7 @@ class Reaching:
         where = str(addr)
         if named is None and addr != EMBEDDED:
             place = self._configuration.settings.default_ranges.get("orchestrator")
-            where = f"{addr}, the default orchestrator" + (f" ({place.filename}:{place.start.line})" if place else "")
+            where = f"{addr}, the default orchestrator{f' ({place.filename}:{place.start.line})' if place else ''},"
         found = [
             _unresolvable(decoded, place, reference, where, kind)
             for place, reference in references(model, decoded)
