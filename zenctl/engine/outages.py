@@ -17,6 +17,9 @@ T = TypeVar("T")
 RETRIED = frozenset({ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED, ErrorKind.NO_CAPACITY})
 """Errors of a backend that may pass by themselves."""
 
+SILENT = frozenset({ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED})
+"""Errors that say nothing of the job that was asked about. To have no machine for it is an answer."""
+
 OUTAGE, OUTAGE_CANCELED = 600.0, 20.0
 """Seconds that a backend may be silent about a job that runs: it works on meanwhile. Who cancels waits less."""
 
@@ -63,7 +66,7 @@ class Outage:
         try:
             answer = call()
         except ProviderError as problem:
-            if problem.kind not in RETRIED:
+            if problem.kind not in SILENT:
                 raise
             now = self.time.now()
             if self.since is None:

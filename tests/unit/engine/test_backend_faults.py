@@ -160,6 +160,13 @@ def test_one_that_refuses_in_the_midst_is_given_up_at_once(bench: Bench) -> None
     assert bench.backend.jobs == {}
 
 
+def test_to_have_no_machine_is_an_answer(bench: Bench) -> None:
+    bench.fail("status", ProviderError(ErrorKind.NO_CAPACITY, "no zone has one"), on=2, times=None)
+    assert error_of(bench.execute()) == ("backend_lost", "no zone has one", "")
+    assert bench.clock() < 60
+    assert bench.backend.jobs == {}
+
+
 def test_one_that_refuses_everything_in_the_midst_leaves_the_job_to_the_next_apply(bench: Bench) -> None:
     for method in ("status", "cancel", "release"):
         bench.fail(method, REFUSED, on=5 if method == "status" else 1, times=None)
