@@ -51,6 +51,8 @@ MADE = re.compile(rf"{PREFIX}/(blobs|trees)/")
 Act = Callable[[Instance], None]
 """What is done to the machine that has come to a moment."""
 
+Strike = Callable[[compute.FakeCompute, Instance], None]
+
 
 @dataclass
 class Cloud:
@@ -84,9 +86,7 @@ class Cloud:
     @property
     def storage(self) -> Storage:
         """The artifact store."""
-        return GcpProvider().storage(
-            "gcs", {"bucket": self.name, "prefix": PREFIX, "endpoint": self.buckets.endpoint}
-        )
+        return GcpProvider().storage("gcs", {"bucket": self.name, "prefix": PREFIX, "endpoint": self.buckets.endpoint})
 
     def configure(self, project: Project) -> None:
         """Have the steps of a project run on machines here, and its artifacts lie in the bucket."""
@@ -100,6 +100,11 @@ class Cloud:
         self.points, self.at, self.act, self.acted = points, at, act, False
         self._begun.clear()
         self._counts.clear()
+
+    @property
+    def nothing_waits(self) -> bool:
+        """Whether every fault that was asked for has been committed."""
+        return self.fake.losing == 0 and self.fake.faults.empty and self.buckets.fake.faults.empty
 
     def left(self) -> list[str]:
         """What should not be there once no command runs: machines, their processes, what is said to them."""
@@ -204,16 +209,15 @@ def kill_attendant(instance: Instance) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def strikes(cloud: Cloud) -> dict[str, Act]:
-    """What can happen to a machine while zenctl lives, by what it is called."""
-    return {
-        "preempted": lambda instance: cloud.fake.preempt(instance.name),
-        "host failed": lambda instance: cloud.fake.crash(instance.name),
-        "shut down": lambda instance: cloud.fake._power_off(instance),
-        "deleted": lambda instance: _delete(cloud, instance),
-        "attendant killed": kill_attendant,
-    }
+STRIKES: Mapping[str, Strike] = {
+    "preempted": lambda fake, instance: fake.preempt(instance.name),
+    "host failed": lambda fake, instance: fake.crash(instance.name),
+    "shut down": lambda fake, instance: fake._power_off(instance),
+    "deleted": lambda fake, instance: _delete(fake, instance),
+    "attendant killed": lambda _, instance: kill_attendant(instance),
+}
+"""What can happen to a machine while zenctl lives, by what it is called."""
 
 
-def _delete(cloud: Cloud, instance: Instance) -> None:
-    cloud.fake.delete(instance.zone, instance.name, "")
+def _delete(fake: compute.FakeCompute, instance: Instance) -> None:
+    fake.delete(instance.zone, instance.name, "")

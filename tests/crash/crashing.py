@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.crash.clouds import Act, Cloud, strikes
+from tests.crash.clouds import STRIKES, Act, Cloud
 from tests.e2e.conftest import Project, clean_environment
+from tests.fakes.faults import Fault
 from tests.measuring import PATIENCE
 from zenctl.digests import sha256_bytes
 from zenctl.engine.collecting import Policy, collect
@@ -88,9 +89,22 @@ class Pipeline:
 
     def struck(self, moment: str, what: str) -> Crash | None:
         """Apply to the end, and let something happen to the machine at that moment; None if it was not met."""
+        cloud = self.cloud
+        assert cloud is not None
+        self._run({}, None, moment, lambda instance: STRIKES[what](cloud.fake, instance))
+        return Crash(f"{what} at {moment}") if cloud.acted else None
+
+    def misheard(self, fault: Fault | None, name: str) -> Crash | None:
+        """Apply to the end although an answer is lost, or (None) the operation that makes the machine."""
         assert self.cloud is not None
-        self._run({}, None, moment, strikes(self.cloud)[what])
-        return Crash(f"{what} at {moment}") if self.cloud.acted else None
+        if fault is None:
+            self.cloud.fake.losing = 1
+        else:
+            fakes = self.cloud.buckets.fake if fault.method.startswith("objects.") else self.cloud.fake
+            fakes.faults.add(fault)
+        assert not self._run({}, None)
+        assert len(self.cloud.made) == 1
+        return Crash(f"lost answer of {name}") if self.cloud.nothing_waits else None
 
     def killed_after(self, seconds: float) -> Crash | None:
         """Apply for so long; None if the apply ended before."""

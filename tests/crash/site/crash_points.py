@@ -139,9 +139,7 @@ def _backend(points: Points, owner: Any) -> None:
     for name in ("cancel", "release"):
         _wrap(points, owner, name, lambda _backend, handle, name=name: f"backend {name} {_job(handle['job_id'])}")
     for name in ("status", "logs"):
-        _wrap(
-            points, owner, name, _first(lambda _, handle, *__, name=name: f"backend {name} {_job(handle['job_id'])}")
-        )
+        _wrap(points, owner, name, _first(lambda _, handle, *__, name=name: f"backend {name} {_job(handle['job_id'])}"))
 
 
 def _machines_backend(points: Points, owner: Any) -> None:
