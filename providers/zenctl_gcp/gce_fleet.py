@@ -240,6 +240,11 @@ class Fleet:
         known.why = f"there is no capacity for its machine: {'; '.join(known.refused)}"
 
 
+def of_apply(machine: Machine) -> bool:
+    """Whether the machine is an apply's, and not that of a job on its own."""
+    return APPLY in machine.labels
+
+
 def is_of(machine: Machine, apply: str) -> bool:
     """Whether the machine is one of this apply's."""
     return machine.labels.get(APPLY, "") == apply

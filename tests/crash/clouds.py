@@ -58,7 +58,8 @@ Strike = Callable[[compute.FakeCompute, Instance], None]
 class Cloud:
     """Compute Engine and a bucket of one pipeline's own. `made` are all machines that there ever were.
 
-    `points` is the file that the moments are written to; `at` is the moment at which `act` is called.
+    `points` is the file that the moments are written to; `at` is the moment at which `act` is called. Whoever writes
+    the next object whose name has `unheard` in it gets no answer, though it is there.
     """
 
     machines: compute.Running
@@ -68,6 +69,7 @@ class Cloud:
     at: str = ""
     act: Act = lambda _: None
     acted: bool = False
+    unheard: str = ""
     made: list[Instance] = field(default_factory=list)
     _begun: list[str] = field(default_factory=list)
     _counts: Counter[str] = field(default_factory=Counter)
@@ -104,7 +106,7 @@ class Cloud:
     @property
     def nothing_waits(self) -> bool:
         """Whether every fault that was asked for has been committed."""
-        return self.fake.losing == 0 and self.fake.faults.empty and self.buckets.fake.faults.empty
+        return not self.unheard and self.fake.losing == 0 and self.fake.faults.empty and self.buckets.fake.faults.empty
 
     def left(self) -> list[str]:
         """What should not be there once no command runs: machines, their processes, what is said to them."""
@@ -143,12 +145,16 @@ class Cloud:
         def watched(
             bucket: str, described: Mapping[str, Any], query: Mapping[str, str], data: bytes, header: str = ""
         ) -> gcs.Stored:
-            what = self._of_machine(str(described.get("name") or query.get("name") or ""))
+            name = str(described.get("name") or query.get("name") or "")
+            what = self._of_machine(name)
             if what:
                 self._reached(f"{what}:before")
             stored = insert(bucket, described, query, data, header)
             if what:
                 self._reached(f"{what}:after")
+            if self.unheard and self.unheard in name:
+                self.unheard = ""
+                raise ConnectionResetError
             return stored
 
         self.buckets.fake.insert = watched  # type: ignore[method-assign]

@@ -94,14 +94,20 @@ class Pipeline:
         self._run({}, None, moment, lambda instance: STRIKES[what](cloud.fake, instance))
         return Crash(f"{what} at {moment}") if cloud.acted else None
 
-    def misheard(self, fault: Fault | None, name: str) -> Crash | None:
-        """Apply to the end although an answer is lost, or (None) the operation that makes the machine."""
+    def misheard(self, method: str, key: str = "") -> Crash | None:
+        """Apply to the end although the answer to a call is lost, or (`operation`) what tells of the machine's making.
+
+        Of a bucket that is the first that writes or deletes an object whose name has `key` in it.
+        """
         assert self.cloud is not None
-        if fault is None:
+        name = f"{method} {key}".strip()
+        if method == "operation":
             self.cloud.fake.losing = 1
+        elif method == "objects.insert":
+            self.cloud.unheard = key
         else:
-            fakes = self.cloud.buckets.fake if fault.method.startswith("objects.") else self.cloud.fake
-            fakes.faults.add(fault)
+            fakes = self.cloud.buckets.fake if method.startswith("objects.") else self.cloud.fake
+            fakes.faults.add(Fault(method, lost=True, key=key))
         assert not self._run({}, None)
         assert len(self.cloud.made) == 1
         return Crash(f"lost answer of {name}") if self.cloud.nothing_waits else None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.crash.clouds import cloud
@@ -58,8 +59,8 @@ def kills(undisturbed: Undisturbed, random_ones: int) -> list[Case]:
     print(f"\nZENCTL_TEST_SEED={SEED}: {len(undisturbed.moments)} moments, and {random_ones} random times")
     times = [chance.uniform(0.1, undisturbed.seconds) for _ in range(random_ones)]
     return [
-        *(Case(moment, lambda pipeline, moment=moment: pipeline.killed(moment)) for moment in undisturbed.moments),
-        *(Case("at a time", lambda pipeline, at=at: pipeline.killed_after(at), sure=False) for at in times),
+        *(Case(moment, partial(Pipeline.killed, moment=moment)) for moment in undisturbed.moments),
+        *(Case("at a time", partial(Pipeline.killed_after, seconds=at), sure=False) for at in times),
     ]
 
 

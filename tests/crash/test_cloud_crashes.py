@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,26 +11,27 @@ import pytest
 from tests.crash.clouds import STRIKES, Cloud, cloud
 from tests.crash.crashing import Pipeline, note, recover
 from tests.crash.matrices import Case, Undisturbed, examined, kill_all, kills
-from tests.fakes.faults import Fault
 
 RANDOM_KILLS = 20
 
 MOMENTS = ("apply/machine insert#1:after", "machine step-python-fit/result#1:before", "apply/backend close#1:before")
 """Where the ordinary test kills zenctl, one apply after the other."""
 
-LOST = {
-    "instances.insert": "",
-    "zoneOperations.get": "",
-    "instances.get": "",
-    "instances.delete": "",
-    "objects.insert": "/jobs/",
-    "objects.insert of an order": "/queues/",
-    "objects.insert of a claim": "/begun.json",
-    "objects.insert of a result": "/result.json",
-    "objects.insert of an ending": "/ended.json",
-    "objects.delete": "/queues/",
-}
-"""Requests whose answers are lost, and of which objects."""
+LOST = (
+    ("operation", ""),
+    ("instances.insert", ""),
+    ("zoneOperations.get", ""),
+    ("instances.get", ""),
+    ("instances.delete", ""),
+    ("objects.insert", ".order"),
+    ("objects.insert", "/begun.json"),
+    ("objects.insert", "/blobs/"),
+    ("objects.insert", "/log/"),
+    ("objects.insert", "/result.json"),
+    ("objects.insert", "/ended.json"),
+    ("objects.delete", "/queues/"),
+)
+"""Calls whose answers are lost, and of which objects."""
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +79,9 @@ def _struck(alone: Undisturbed) -> Iterator[Case]:
         # One further from job to job, so that a kind does not meet the same writes of each.
         jobs = len({before.partition("/")[0] for before in moments[: number + 1]})
         what = kinds[(number + jobs) % len(kinds)]
-        yield Case(f"{what} at {moment}", lambda pipeline, m=moment, w=what: pipeline.struck(m, w))
+        yield Case(f"{what} at {moment}", partial(Pipeline.struck, moment=moment, what=what))
 
 
 def _lost() -> Iterator[Case]:
-    for name, key in LOST.items():
-        fault = Fault(name.partition(" ")[0], lost=True, key=key)
-        yield Case(f"lost answer of {name}", lambda pipeline, f=fault, n=name: pipeline.misheard(f, n))
-    yield Case("lost operation", lambda pipeline: pipeline.misheard(None, "the operation itself"))
+    for method, key in LOST:
+        yield Case(f"lost answer of {method} {key}", partial(Pipeline.misheard, method=method, key=key))

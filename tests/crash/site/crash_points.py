@@ -1,7 +1,8 @@
 """Names the moments of an apply between which something becomes lasting, and kills the apply at one of them.
 
 The moments are found by the code as it runs: before and after each write to the metadata store, each commit of an
-artifact (in zenctl or in a job), each call of a backend, of a cloud's machines and of an endpoint. They have names that are equal in every
+artifact (in zenctl or in a job), each call of a backend, of a cloud's machines
+and of an endpoint. They have names that are equal in every
 run: WHO/WHAT#COUNT:before. ZENCTL_TEST_POINTS is a file that every moment is written to as it comes;
 ZENCTL_TEST_KILL_AT is the moment at which the apply is killed with SIGKILL.
 """
@@ -157,12 +158,15 @@ def _machines(points: Points, owner: Any) -> None:
 
 
 def _first(label: Callable[..., str]) -> Callable[..., str]:
-    """The label of the first call alone: it is asked again and again until something has come, how often time decides."""
+    """The label of the first call alone: it is asked again and again, how often time decides."""
     seen: set[str] = set()
 
     def once(*given: Any) -> str:
         what = label(*given)
-        return "" if what in seen else seen.add(what) or what
+        if what in seen:
+            return ""
+        seen.add(what)
+        return what
 
     return once
 

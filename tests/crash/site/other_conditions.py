@@ -1,4 +1,4 @@
-"""Lets a process be on another host, hold its lock for a shorter lease, wait less long for a server, or look more often."""
+"""Lets a process be on another host, hold its lock for less long, wait less long for a server, or look more often."""
 
 from __future__ import annotations
 
