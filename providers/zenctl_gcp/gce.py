@@ -31,7 +31,7 @@ from zenctl.provider import (
     SubmitRequest,
 )
 from zenctl_gcp.compute_client import Machine
-from zenctl_gcp.gce_fleet import GONE, UP, Client, Fleet, Known, Pace, is_of
+from zenctl_gcp.gce_fleet import GONE, UP, Client, Fleet, Known, Pace, is_of, of_apply
 from zenctl_gcp.gce_machines import is_shared, machine_name, machine_packages, owner, wanted_machine, zones_of
 from zenctl_gcp.gce_pools import pool, template
 from zenctl_gcp.gce_reach import check_reach, contained
@@ -233,9 +233,11 @@ class GceCompute:
         with self._lock:
             self._jobs.pop(handle["job_id"], None)
 
-    def sweep(self) -> Sequence[str]:
-        """Delete every machine of this project and workspace."""
-        return self._fleet_of(self._config["project"]).sweep(owner(self._context), lambda _: False)
+    def sweep(self, keep: Sequence[JobHandle] | None = None) -> Sequence[str]:
+        """Delete the machines of this project and workspace; given what to keep, only those of applies."""
+        kept = {handle.get("machine") for handle in keep or ()}
+        fleet = self._fleet_of(self._config["project"])
+        return fleet.sweep(owner(self._context), lambda m: keep is not None and (not of_apply(m) or m.name in kept))
 
     def close(self) -> None:
         """Delete the machines that this command has asked for."""

@@ -25,6 +25,7 @@ from zenctl.provider import (
     ProviderContext,
     ProviderError,
     Sized,
+    Sweeping,
     Vouching,
 )
 from zenctl.provider.registry import Registry
@@ -143,6 +144,14 @@ class Providers:
         """The backends of the configuration that run steps."""
         return [addr for addr, config in self._configuration.backends.items() if "orchestrator" in config.type.roles]
 
+    def make_machines(self) -> bool:
+        """Whether a backend makes machines that may be left over, as far as can be told without asking it."""
+        try:
+            return any(isinstance(self.compute(addr), Sweeping) for addr in self.backends())
+        except (DiagnosticError, ProviderError):
+            # Who applies is told what is wrong with it.
+            return True
+
     def runs_images(self, addr: BackendAddr | None) -> bool:
         """Whether the backend runs jobs in container images. Asks its provider for nothing but the types it has."""
         return self._registry.backend_type(self.placed(addr).type)[1].images
@@ -178,9 +187,15 @@ class Providers:
         return {provider.name: provider.version for _, provider in sorted(self._providers.items())}
 
     def close(self) -> None:
-        """End what the providers started for this command. Raises DiagnosticError if something may go on."""
+        """End what the providers started for this command. Raises DiagnosticError if something may go on.
+
+        What is asked for after that opens its provider anew.
+        """
         problems = []
-        for name, provider in self._providers.items():
+        providers, self._providers = self._providers, {}
+        for opened in (self._computes, self._endpoints, self._buckets):
+            opened.clear()
+        for name, provider in providers.items():
             try:
                 provider.close()
             except ProviderError as problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import field
 from typing import TypeVar
@@ -20,7 +20,7 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
-from zenctl.provider import Compute, JobState, ProviderError, Sweeping
+from zenctl.provider import Compute, JobHandle, JobState, ProviderError, Sweeping
 
 T = TypeVar("T")
 
@@ -45,6 +45,8 @@ def settle(
 ) -> Settled:
     """Go through the attempts that are recorded as running; the lock says that no apply is looking after them.
 
+    Where the apply before has not completed, machines that it left without an attempt are removed.
+
     A job that still runs is left to be waited for if its address is `wanted` by the plan, else canceled. One of two
     runs that were to be compared proves nothing: it is not kept. Raises DiagnosticError.
     """
@@ -62,6 +64,9 @@ def settle(
                 _settle_job(found, job, recorder, listener, wanted)
         except ProviderError as problem:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+    if recorder.after_unfinished:
+        # It may have ended between two steps, or while its machine was deleted: no attempt tells of that.
+        sweep(providers, listener, [attempt.handle for attempt in found.running.values()])
     return found
 
 
@@ -115,14 +120,14 @@ def _settle_job(found: Settled, job: _Job, recorder: Recorder, listener: Listene
     listener(Notice(f"{addr}: was interrupted in apply {attempt.serial}"))
 
 
-def sweep(providers: Providers, listener: Listener) -> None:
-    """Remove the machines that applies of this workspace which were killed have left. Raises DiagnosticError."""
+def sweep(providers: Providers, listener: Listener, keep: Sequence[JobHandle] | None = None) -> None:
+    """Remove machines of this workspace that were left, as `Sweeping.sweep` says. Raises DiagnosticError."""
     for addr in providers.backends():
         compute = providers.compute(addr)
         if not isinstance(compute, Sweeping):
             continue
         try:
-            removed = compute.sweep()
+            removed = compute.sweep(keep)
         except ProviderError as problem:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
         for name in removed:

@@ -114,8 +114,12 @@ class JobQueue:
             self._storage.delete(f"{self._prefix}{job_id}.{ending}")
 
     def claim(self, job_id: str, incarnation: str) -> bool:
-        """Take the job for a machine's incarnation; False if one has it already: a job is started once."""
-        return self._storage.put(_begun(job_id), canonical_json({"machine": incarnation}))
+        """Take the job for a machine's incarnation; False if another one has it: a job is started once.
+
+        Who has it takes it again: that it was heard the first time is not sure.
+        """
+        taken = self._storage.put(_begun(job_id), canonical_json({"machine": incarnation}))
+        return taken or self.claimed(job_id) == incarnation
 
     def claimed(self, job_id: str) -> str:
         """The incarnation that has begun the job; empty if none has."""

@@ -93,8 +93,12 @@ class Remote(Protocol):
 class Sweeping(Protocol):
     """What a Compute can do besides, where it makes machines that could outlive a command that was killed."""
 
-    def sweep(self) -> Sequence[str]:
-        """Remove every machine of this project and workspace, and tell the names. The caller holds the lock."""
+    def sweep(self, keep: Sequence[JobHandle] | None = None) -> Sequence[str]:
+        """Remove the machines of this project and workspace, and tell their names. The caller holds the lock.
+
+        None removes every one. Else only those go that applies have made, and those of the jobs in `keep` stay: a job
+        that belongs to no apply goes on.
+        """
         ...
 
 

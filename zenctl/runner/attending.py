@@ -175,7 +175,8 @@ class Attendant:
             self._done[job_id] = None
             return True
         work = self._folder / job_id
-        work.mkdir(parents=True)
+        # It may be there: a store that went away right after the claim has it taken again.
+        work.mkdir(parents=True, exist_ok=True)
         order = self._queue.order(job_id)
         environment = {**os.environ, ACCESS: json.dumps(order.access)}
         environment.pop("PYTHONPATH", None)

@@ -110,7 +110,7 @@ def test_a_result_counts_although_its_job_cannot_be_released(wait: Wait, storage
 
 
 class Swept(ScriptedCompute):
-    def sweep(self) -> list[str]:
+    def sweep(self, keep: Any = None) -> list[str]:
         status = self.status({})
         return [status.reason]
 

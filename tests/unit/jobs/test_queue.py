@@ -50,6 +50,8 @@ def test_a_job_is_claimed_once(storage: FakeStorage) -> None:
     assert queue.claimed("a") == ""
     assert queue.claim("a", "first")
     assert not queue.claim("a", "second")
+    # Who has not heard that it has the job asks again.
+    assert queue.claim("a", "first")
     assert queue.claimed("a") == "first"
     assert queue.look("a").begun
 

@@ -260,6 +260,25 @@ def test_a_store_that_is_away_is_waited_for_and_one_that_refuses_is_not(
     assert capsys.readouterr().err == "zenctl: away\nzenctl: refused\n"
 
 
+def test_a_job_is_begun_although_the_store_was_away_right_after_it_was_claimed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = machine.queue.access
+    answers = iter([StorageError("TRANSIENT", "away")])
+
+    def first_away(job_id: str) -> object:
+        for problem in answers:
+            raise problem
+        return access(job_id)
+
+    monkeypatch.setattr(machine.queue, "access", first_away)
+    machine.queue.put("works", {})
+    with pytest.raises(StorageError, match="away"):
+        machine.attendant.step()
+    assert machine.queue.claimed("works") == "i1"
+    assert machine.until_ended("works") == Ending(0)
+
+
 def test_a_store_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv(ACCESS, "{}")
     assert main(["ftp://x", "m", "1", "--runner", "r"]) == GIVEN_UP
