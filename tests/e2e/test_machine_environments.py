@@ -16,6 +16,8 @@ from tests.e2e.test_faults import words
 from tests.e2e.test_gce import APPLY, BACKEND, Cloud
 from tests.fakes import compute, gcs
 from tests.fakes import index as fake_index
+from tests.fakes.compute.guest import TOKEN
+from tests.fakes.iam import Grant
 from tests.wheels import repack, uv_wheel, wheel
 from zenctl.engine.provisioning import BUILT_IN
 from zenctl.fingerprint.environment import installed
@@ -87,13 +89,15 @@ def cloud(served: Cloud, project: Project, index: fake_index.FakeIndex) -> Itera
     project.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
     backend = BACKEND.replace("ENDPOINT", served.machines.endpoint)
     project.write("backend.zen.hcl", backend.replace('"image"', f'"install"\n  index_url = "{index.url}"'))
-    project.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    bucket = served.buckets.fake.bucket()
+    project.ok("config", "artifacts", "set", f"gs://{bucket}/p")
+    served.buckets.fake.grants[TOKEN] = [Grant(bucket, "p/")]
     index.fetched.clear()
     served.fake.inserted.clear()
     yield served
     index.refuses = 0
     served.fake.close()
-    assert (served.fake.problems, served.buckets.fake.problems) == ([], [])
+    assert (served.fake.problems, served.buckets.fake.problems, served.buckets.fake.denied) == ([], [], [])
 
 
 @pytest.fixture
