@@ -115,11 +115,11 @@ def test_an_environment_is_made_there_once_and_what_is_on_this_machine_is_brough
 ) -> None:
     said = steps.ok(*APPLY)
     assert "step.python.first: preparing its environment (2 requirements)" in words(said)
-    assert said.count("preparing an environment with uv") <= 1
+    assert words(said).count("preparing its environment") == 1
     log = steps.ok("logs", "step.python.first")
     assert "zenctl: preparing an environment with uv" in log
     assert "There is no log of step.python.second" in steps.fails("logs", "step.python.second")
-    assert [name.partition("-")[0] for name in index.fetched] == ["uv", "greet"]
+    assert {name.partition("-")[0] for name in index.fetched} == {"uv", "greet"}
     assert steps.json("output")["told"]["value"] == {
         "versions": ["1.0", "3.0"],
         "same": True,
@@ -174,7 +174,7 @@ def test_the_penguins_where_there_is_no_zenctl(
         # One for the user's own step, one for those that prepare data, one for those with TensorFlow.
         assert said.count("preparing its environment") == 3
         assert digests(project) == digests(local)
-        assert sum(name.startswith("tensorflow-2") for name in index.fetched) == 1
+        assert any(name.startswith("tensorflow-2") for name in index.fetched)
         project.ok("plan", "-detailed-exitcode")
         project.edit("penguins.zen.hcl", placed, "zenctl {")
         project.ok("plan", "-detailed-exitcode")
