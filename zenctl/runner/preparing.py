@@ -203,6 +203,8 @@ def _environment(wanted: VirtualEnvironment) -> Dict[str, str]:
     dropped = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PIP_USER")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     # Lines, no bars.
+    # A machine's start-up has no HOME, where uv keeps what it downloads.
+    kept.setdefault("HOME", os.path.expanduser("~"))
     downloads = "automatic" if wanted.fetches else "never"
     return {DOWNLOADS: downloads, **kept, **wanted.settings, "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
