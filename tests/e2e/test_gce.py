@@ -196,7 +196,9 @@ def read() -> str:
 
 
 @pytest.mark.benchmark
-def test_steps_in_containers_of_a_private_registry(project: Project, served: Cloud, tmp_path: Path) -> None:
+def test_steps_in_containers_of_a_private_registry(
+    project: Project, served: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One step names its image, the other runs in its backend's; a machine that may not pull says what it lacks."""
     with own_podman(tmp_path) as podman, registry.serving(TOKEN) as images:
         own, backends = (
@@ -204,7 +206,7 @@ def test_steps_in_containers_of_a_private_registry(project: Project, served: Clo
             for name in ("own", "backends")
         )
         settings = {**podman.environment, **images.settings(tmp_path)}
-        served.fake.programs["podman"] = replace(podman, environment=settings).program()
+        monkeypatch.setitem(served.fake.programs, "podman", replace(podman, environment=settings).program())
         served.fake.inserted.clear()
         project.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
         project.write("read.py", MARKED)
@@ -220,7 +222,9 @@ def test_steps_in_containers_of_a_private_registry(project: Project, served: Clo
                 for name, more in (("own", image), ("backends", ""))
             ),
         )
-        project.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+        bucket = served.buckets.fake.bucket()
+        served.buckets.fake.grants[TOKEN] = [Grant(bucket, "p/")]
+        project.ok("config", "artifacts", "set", f"gs://{bucket}/p")
         images.is_open = False
         said = words(project.fails(*APPLY))
         assert "The environment of step.python.own cannot be made" in said
@@ -243,5 +247,4 @@ def test_steps_in_containers_of_a_private_registry(project: Project, served: Clo
         assert TOKEN not in json.dumps(served.fake.inserted)
         stored = [found.data for objects in served.buckets.fake.buckets.values() for found in objects.values()]
         assert not any(TOKEN.encode() in data for data in stored)
-        assert images.problems == []
-        served.fake.programs.clear()
+        assert (images.problems, served.buckets.fake.denied) == ([], [])

@@ -156,6 +156,12 @@ class Attendant:
 
     def _take(self, job_id: str, canceled: bool) -> bool:
         """Begin a job, unless another incarnation of the machine has; one that is canceled already ends so."""
+        # All that the store may fail at comes before the claim: what is claimed is begun.
+        order = self._queue.order(job_id)
+        if order is None:
+            return False
+        if order.container is not None and not canceled:
+            self._queue.prepare(job_id)
         if not self._queue.claim(job_id, self._incarnation):
             self._done[job_id] = None
             return False
@@ -165,12 +171,10 @@ class Attendant:
             return True
         work = self._folder / job_id
         work.mkdir(parents=True)
-        order = self._queue.order(job_id)
         environment = {**os.environ, ACCESS: json.dumps(order.access)}
         environment.pop("PYTHONPATH", None)
         command = [sys.executable, self._settings.runner, self._settings.store, job_id, "--work", str(work)]
         if order.container is not None:
-            self._queue.prepare(job_id)
             (work / PREPARING).touch()
             environment["PYTHONPATH"] = self._settings.runner
             command = self._containing(job_id, work, order.container)
