@@ -22,6 +22,7 @@ _CONTAINERS = """\
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 netns = "host"
+http_proxy = false
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
@@ -29,8 +30,8 @@ events_logger = "none"
 lock_type = "file"
 tmp_dir = "{folder}/tmp"
 """
-"""What a machine allows that is a container itself: no limit may be raised, and there may be no bridge. Locks and all
-folders are its own, or it would be in the way of another test's podman.
+"""What a machine allows that is a container itself: no limit may be raised, and there may be no bridge. A proxy is for
+what podman itself fetches. Locks and all folders are its own, or it would be in the way of another test's podman.
 """
 
 _STORAGE = """\

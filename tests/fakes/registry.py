@@ -39,12 +39,12 @@ class FakeRegistry:
     logins: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def add(self, podman: Podman, image: str, folder: Path) -> str:
+    def add(self, podman: Podman, image: str, folder: Path, name: str = "steps") -> str:
         """Have an image that podman has: its name here, with the digest that it has here."""
         podman.run("save", "--quiet", "--format", "oci-dir", "--output", str(folder), image)
         self.blobs.update({f"sha256:{path.name}": path for path in (folder / "blobs" / "sha256").iterdir()})
         [manifest] = json.loads((folder / "index.json").read_text())["manifests"]
-        return f"{HOST}/{REPOSITORY}/steps@{manifest['digest']}"
+        return f"{HOST}/{REPOSITORY}/{name}@{manifest['digest']}"
 
     def settings(self, folder: Path) -> dict[str, str]:
         """The variables with which a podman finds it."""

@@ -85,9 +85,11 @@ class JobQueue:
             told["container"] = {"image": container.image, "memory": container.memory, "gpus": container.gpus}
         self._storage.put(f"{self._prefix}{job_id}.order", canonical_json(told))
 
-    def order(self, job_id: str) -> Order:
-        """What an ordered job is told; nothing of one that is forgotten."""
+    def order(self, job_id: str) -> Optional[Order]:
+        """What an ordered job is told; None of one that is forgotten."""
         found = self._read(f"{self._prefix}{job_id}.order")
+        if not found:
+            return None
         container = found.get("container")
         return Order(dict(found.get("access", {})), Contained(**container) if container else None)
 

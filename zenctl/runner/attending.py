@@ -167,6 +167,10 @@ class Attendant:
 
     def _take(self, job_id: str, canceled: bool) -> bool:
         """Begin a job, unless another incarnation of the machine has; one that is canceled already ends so."""
+        # All that the store may fail at comes before the claim: what is claimed is begun.
+        order = self._queue.order(job_id)
+        if order is None:
+            return False
         if not self._queue.claim(job_id, self._incarnation):
             self._done[job_id] = None
             return False
@@ -177,7 +181,6 @@ class Attendant:
         work = self._folder / job_id
         # It may be there: a store that went away right after the claim has it taken again.
         work.mkdir(parents=True, exist_ok=True)
-        order = self._queue.order(job_id)
         environment = {**os.environ, ACCESS: json.dumps(order.access)}
         environment.pop("PYTHONPATH", None)
         command = [sys.executable, self._settings.runner, self._settings.store, job_id, "--work", str(work)]

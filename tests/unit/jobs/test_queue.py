@@ -25,7 +25,7 @@ def test_orders_and_cancellations(storage: FakeStorage) -> None:
     assert queue.order("a") == Order({"endpoint": "x"})
     queue.forget("b")
     assert queue.orders() == {"a": False}
-    assert queue.order("b") == Order()
+    assert queue.order("b") is None
     queue.forget("b")
 
 

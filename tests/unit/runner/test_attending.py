@@ -189,6 +189,22 @@ def test_a_job_in_a_container(machine: Machine, monkeypatch: pytest.MonkeyPatch)
     assert machine.asked() == ["version", "image", "run"], "it has ended by itself: there is nothing to remove"
 
 
+def test_what_the_store_fails_at_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.queue.put("works", {"a": 1}, IMAGE)
+    for name in ("order", "prepare"):
+        with monkeypatch.context() as patched:
+            patched.setattr(machine.queue, name, lambda job: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
+            with pytest.raises(StorageError):
+                machine.attendant.step()
+        assert machine.queue.claimed("works") == ""
+
+
+def test_what_is_forgotten_meanwhile_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.queue, "orders", lambda: {"works": False})
+    assert not machine.attendant.step()
+    assert machine.queue.claimed("works") == ""
+
+
 def test_a_container_that_heeds_nothing_is_removed_before_its_job_has_ended(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
