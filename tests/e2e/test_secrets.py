@@ -207,7 +207,7 @@ def test_a_machine_reads_it_and_it_is_written_nowhere(tiny: Project, keeper: sec
             stored = put(*words, **more)  # type: ignore[arg-type]
             # Also what is removed again: orders, pieces of logs.
             held[f"{stored.name} {stored.generation}"] = stored.data + str(stored.metadata).encode()
-            serial.extend(instance.guest.serial for instance in machines.fake.running())
+            serial.extend(found.guest.serial for found in machines.fake.running())
             return stored
 
         buckets.fake.insert = insert  # type: ignore[method-assign, assignment]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, StepAddr
-from zenctl.config.configuration import DatasourceConfig, EndpointConfig, NodeConfig, StepConfig
+from zenctl.config.configuration import Configuration, DatasourceConfig, EndpointConfig, NodeConfig, StepConfig
 from zenctl.config.conforming import fields
 from zenctl.config.decoding import Decoded, decode, text_of
 from zenctl.config.plain import Faulty
@@ -26,6 +26,7 @@ from zenctl.engine.parameters import (
 from zenctl.engine.reaching import Reaching, reference_texts
 from zenctl.fingerprint.signature import Signature
 from zenctl.lang.evaluate import Scope
+from zenctl.provider.registry import Registry
 from zenctl.schema import ArtifactRef, Unknown
 from zenctl.schema.block import is_fingerprinted
 
@@ -34,11 +35,11 @@ Signatures = Callable[[CodeRef], "tuple[Signature | None, list[Diagnostic]]"]
 
 
 class Builder:
-    """Builds desired nodes; `signatures` reads the function of a `python` step, `reaching` knows the backends."""
+    """Builds desired nodes. `signatures` reads the function of a `python` step; types declare what their jobs reach."""
 
-    def __init__(self, signatures: Signatures, reaching: Reaching) -> None:
+    def __init__(self, signatures: Signatures, configuration: Configuration, registry: Registry) -> None:
         self._signatures = signatures
-        self._reaching = reaching
+        self._reaching = Reaching(configuration, registry)
 
     def build(
         self, addr: Address, config: NodeConfig, scope: Scope, arrangement: Arrangement, folder: str

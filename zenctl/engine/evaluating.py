@@ -31,7 +31,6 @@ from zenctl.engine.explaining import explained, missing_trigger, output_data, un
 from zenctl.engine.freshness import Freshness, KnownResults, Stamp
 from zenctl.engine.instances import IN_LOOP, NOT_DECLARED, NOT_EXPANDED, Declared, Expanded, Instances
 from zenctl.engine.known import DATA
-from zenctl.engine.reaching import Reaching
 from zenctl.lang.calls import Function
 from zenctl.lang.evaluate import Scope, evaluate_expression
 from zenctl.lang.references import Reference, references
@@ -65,7 +64,7 @@ class Evaluator:
         self.configuration = configuration
         self.registry = registry
         self.nodes = configuration.all_nodes()
-        self._builder = Builder(signatures, Reaching(configuration, registry))
+        self._builder = Builder(signatures, configuration, registry)
         context = from_python({"project": configuration.settings.project, "workspace": workspace})
         self._scopes = Scopes(configuration, variables, context={"zenctl": context}, functions=functions)
         self._modules = {module.path: module for module in configuration.modules()}

@@ -325,10 +325,14 @@ def _with_secrets(
     access: Callable[[bool], Mapping[str, Any]], schemes: list[str], providers: Providers, credentials: bool
 ) -> Mapping[str, Any]:
     """The same, with how to reach what keeps its secrets. Raises ProviderError for that."""
-    return {
-        **access(credentials),
-        SECRETS: {scheme: providers.secrets_access(scheme, credentials) for scheme in schemes},
-    }
+    told: dict[str, Any] = {}
+    for scheme in schemes:
+        try:
+            told[scheme] = dict(providers.secrets_access(scheme, credentials))
+        except ProviderError as problem:
+            message = f"its secrets of the form {scheme}:... cannot be read: {problem.message}"
+            raise ProviderError(problem.kind, message, problem.hint) from problem
+    return {**access(credentials), SECRETS: told}
 
 
 def _failed(spec: JobSpec, kind: str, message: str, hint: str = "") -> JobResult:

@@ -10,7 +10,7 @@ from zenctl.config.conforming import Place, fields
 from zenctl.config.decoding import Decoded, text_of
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.providers import EMBEDDED
-from zenctl.jobs.secrets.references import FORMS, PLACES, SCHEMES, split
+from zenctl.jobs.secrets.references import FORMS, PLACES, REMOTE, SCHEMES, split
 from zenctl.provider.registry import Registry
 from zenctl.schema import BackendType, BlockModel, SourceModel, Unknown
 from zenctl.schema.block import is_secret_reference
@@ -98,9 +98,8 @@ def _unresolvable(decoded: Decoded, place: Place, reference: str, where: str, ki
         advice = f"Keep it where they can read it, and refer to it as {' or '.join(able)}; or {here}."
     else:
         advice = f"They can resolve no secrets at all: {here}."
-    detail = f"It is {PLACES[scheme]}. A backend of type {kind.name} runs jobs by another identity. {advice}"
-    if scheme in ("env", "file"):
-        detail = f"It is {PLACES[scheme]}, and a backend of type {kind.name} runs jobs elsewhere. {advice}"
+    lacking = "have no identity there" if scheme in REMOTE else "do not see it"
+    detail = f"It is {PLACES[scheme]}, and jobs of a backend of type {kind.name} {lacking}. {advice}"
     return error("secret_unreachable", summary, detail, range=decoded.range(place))
 
 

@@ -8,11 +8,15 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests.emulators import moto
 from zenctl.jobs.secrets import amazon
 from zenctl.jobs.secrets.amazon import AmazonSecrets
 from zenctl.jobs.storage import StorageError
+from zenctl.jobs.stores.http import HttpClient
 from zenctl.jobs.stores.retrying import Retrying
 
 REGION = "eu-west-1"
@@ -96,6 +100,32 @@ def test_what_a_refusal_means(status: int, code: str, kind: str, said: str) -> N
     problem = amazon._refused("x", "host", status, body, "")
     assert problem.kind == kind
     assert said in f"{problem} {problem.hint}"
+
+
+def test_a_request_is_signed_as_amazons_own_library_signs_it(
+    ask: Any, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    sent: list[tuple[dict[str, str], bytes]] = []
+
+    class Client(HttpClient):
+        def send(self, method: str, target: str, headers: Any, body: Any = None) -> Any:
+            sent.append((dict(headers), b"".join(body.blocks())))
+            return super().send(method, target, headers, body)
+
+    monkeypatch.setattr(amazon, "HttpClient", Client)
+    with pytest.raises(StorageError, match="there is no secret nothing"):
+        ask("nothing", token="session")
+    [(headers, body)] = sent
+    theirs = AWSRequest(method="POST", url=f"{endpoint}/", data=body, headers={
+        name: value for name, value in headers.items() if name not in ("Authorization", "x-amz-date")
+    })  # fmt: skip
+    theirs.context["timestamp"] = headers["x-amz-date"]
+    auth = SigV4Auth(Credentials("id", "key", "session"), "secretsmanager", REGION)
+    theirs.headers["host"] = endpoint.removeprefix("http://")
+    theirs.headers["X-Amz-Date"] = headers["x-amz-date"]
+    canonical = auth.canonical_request(theirs)
+    signature = auth.signature(auth.string_to_sign(theirs, canonical), theirs)
+    assert headers["Authorization"].endswith(f"Signature={signature}")
 
 
 def test_the_answer_of_no_such_service_is_not_shown() -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from zenctl.jobs.secrets.references import REMOTE, SCHEMES
 from zenctl.provider.errors import ErrorKind, ProviderError
 from zenctl.provider.messages import ProviderContext
-from zenctl.provider.protocol import Processing, Provider
+from zenctl.provider.protocol import Processing, Provider, Vouching
 
 ABSENT = "conformance-no-such-type"
 
@@ -52,6 +53,21 @@ class ProviderConformance:
         for backend in provider.schema().backends.values():
             assert backend.roles
             assert set(backend.roles) <= {"orchestrator", "processing", "training"}
+
+    def test_schemes_of_secrets_are_ones_that_jobs_know(self, provider: Provider) -> None:
+        schema = provider.schema()
+        for backend in schema.backends.values():
+            assert set(backend.secrets) <= set(SCHEMES)
+        assert set(schema.secrets) <= set(REMOTE)
+        assert not schema.secrets or isinstance(provider, Vouching)
+
+    def test_what_a_job_elsewhere_is_told_of_secrets_is_plain(self, provider: Provider, tmp_path: Path) -> None:
+        self._configured(provider, tmp_path)
+        for scheme in provider.schema().secrets:
+            assert isinstance(provider, Vouching)
+            told = provider.secrets_access(scheme, False)
+            assert json.loads(json.dumps(told)) == told
+            assert not {"token", "key_id", "secret", "renew"} & set(told)
 
     def test_configuring_writes_nothing(self, provider: Provider, tmp_path: Path) -> None:
         self._configured(provider, tmp_path)
