@@ -80,7 +80,7 @@ def test_a_comment_tells_of_machines_and_not_of_all() -> None:
     text = markdown(replace(PLAN, machines=(evil,) * (MAX_MACHINES + 2)))
     told = [line for line in text.splitlines() if line.startswith("- ") and "everyone" in line]
     assert len(told) == MAX_MACHINES
-    assert all(line.startswith("- `` + backend.gce.vm 1 x <b>@everyone `x` | y") for line in told)
+    assert all(line.startswith("- ``+ backend.gce.vm 1 x <b>@everyone `x` | y") for line in told)
     assert "- and 2 more" in text
 
 
