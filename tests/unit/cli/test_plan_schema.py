@@ -14,8 +14,9 @@ from zenctl.addrs import ModuleInstance, StepAddr
 from zenctl.cli import schemas
 from zenctl.diagnostics import Position, SourceRange, warning
 from zenctl.plans.actions import Action, Reason, ReasonCode
-from zenctl.plans.plan import Change, CheckResult, CodeDiff
+from zenctl.plans.plan import Change, CheckResult, CodeDiff, PlannedMachines
 from zenctl.plans.planjson import plan_document
+from zenctl.provider import MachinePool
 
 PLACE = SourceRange("main.zen.hcl", Position(1, 1, 0), Position(1, 4, 3))
 INNER = Change(
@@ -33,6 +34,9 @@ DOCUMENT = plan_document(
         PLAN,
         changes=(INNER, *CHANGES),
         drift=(CHANGES[0],),
+        machines=(
+            PlannedMachines(("backend.gce.vm",), MachinePool("n1", ("b",), accelerators={"gpu": 1}), ("step.a.b",)),
+        ),
         checks=(CheckResult("check", "sound", "fail", ("it is not",)),),
         code_diffs={INNER.address: CodeDiff({"steps/fit.py": "- a\n+ b\n"})},
         diagnostics=(warning("x", "X", "why", range=PLACE, address="step.python.inner"),),
@@ -56,6 +60,9 @@ WHOLE: tuple[Place, ...] = (
     ("output_changes", "url"),
     ("prior_state",),
     ("prior_state", "values"),
+    ("machines", 0),
+    ("machines", 0, "accelerators", 0),
+    ("machines", 0, "price"),
     ("checks", 0),
     ("checks", 0, "address"),
     ("checks", 0, "instances", 0),
