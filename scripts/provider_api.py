@@ -35,7 +35,9 @@ HEAD = """\
 
 def report() -> str:
     """The names of every module, with signatures, fields and values."""
-    return HEAD + "".join(f"\n{module}\n" + "".join(f"  {line}\n" for line in _module(module)) for module in MODULES)
+    modules = (f"\n{module}\n" + "".join(f"  {line}\n" for line in _module(module)) for module in MODULES)
+    # Python 3.10 writes this one otherwise.
+    return HEAD + "".join(modules).replace("lambda :", "lambda:")
 
 
 def _module(name: str) -> Iterator[str]:
