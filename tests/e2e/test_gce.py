@@ -17,6 +17,7 @@ from tests.e2e.test_commands import make_slow
 from tests.e2e.test_faults import words
 from tests.fakes import compute, gcs
 from tests.fakes.compute.guest import TOKEN
+from tests.fakes.iam import Grant
 from tests.measuring import PATIENCE
 
 BACKEND = """
@@ -57,7 +58,10 @@ def served() -> Iterator[Cloud]:
 def cloud(tiny: Project, served: Cloud) -> Iterator[Cloud]:
     """The small project, whose steps run on a machine; nothing of it stays."""
     tiny.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
-    tiny.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    bucket = served.buckets.fake.bucket()
+    tiny.ok("config", "artifacts", "set", f"gs://{bucket}/p")
+    # The machine's service account has what docs/backends/gce.md asks for, and no more.
+    served.buckets.fake.grants[TOKEN] = [Grant(bucket, "p/")]
     tiny.edit("main.zen.hcl", 'project = "tiny"', 'project = "tiny"\n  defaults { orchestrator = backend.gce.vm }')
     tiny.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
     served.fake.seen.clear()
@@ -66,7 +70,7 @@ def cloud(tiny: Project, served: Cloud) -> Iterator[Cloud]:
     served.fake.faults.clear()
     served.fake.stockouts.clear()
     served.fake.close()
-    assert (served.fake.problems, served.buckets.fake.problems) == ([], [])
+    assert (served.fake.problems, served.buckets.fake.problems, served.buckets.fake.denied) == ([], [], [])
 
 
 @pytest.fixture
@@ -164,12 +168,15 @@ def test_the_penguins_with_nothing_else_changed(project: Project, served: Cloud,
     local = Project(tmp_path / "local", dict(project.environment))
     shutil.copytree(project.root, local.root)
     project.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
-    project.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    bucket = served.buckets.fake.bucket()
+    project.ok("config", "artifacts", "set", f"gs://{bucket}/p")
+    served.buckets.fake.grants[TOKEN] = [Grant(bucket, "p/")]
     project.edit("penguins.zen.hcl", "zenctl {", "zenctl {\n  defaults { orchestrator = backend.gce.vm }")
     project.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
     served.fake.inserted.clear()
     project.ok(*APPLY)
     assert len(served.fake.inserted) == 1
+    assert served.buckets.fake.denied == []
     assert served.names() == []
     project.ok("plan", "-detailed-exitcode")
     local.ok(*APPLY)
