@@ -35,7 +35,9 @@ HEAD = """\
 
 def report() -> str:
     """The names of every module, with signatures, fields and values."""
-    return HEAD + "".join(f"\n{module}\n" + "".join(f"  {line}\n" for line in _module(module)) for module in MODULES)
+    modules = (f"\n{module}\n" + "".join(f"  {line}\n" for line in _module(module)) for module in MODULES)
+    # Python 3.10 writes this one otherwise.
+    return HEAD + "".join(modules).replace("lambda :", "lambda:")
 
 
 def _module(name: str) -> Iterator[str]:
@@ -103,6 +105,18 @@ def _class(node: ast.ClassDef) -> Iterator[str]:
                 yield f"  {text}"
         elif isinstance(inner, ast.FunctionDef) and (inner.name == "__init__" or not inner.name.startswith("_")):
             yield f"  {_function(inner)}"
+            if inner.name == "__init__":
+                yield from (f"  {attribute}" for attribute in _attributes(inner))
+
+
+def _attributes(init: ast.FunctionDef) -> Iterator[str]:
+    """What every object of a class has besides, as its `__init__` sets it."""
+    for node in init.body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            target = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+            if target.startswith("self.") and not target.startswith("self._"):
+                kind = f": {ast.unparse(node.annotation)}" if isinstance(node, ast.AnnAssign) else ""
+                yield target + kind
 
 
 def _function(node: ast.FunctionDef) -> str:

@@ -27,6 +27,7 @@ def test_the_report_sees_what_would_break_a_provider() -> None:
         "    TRANSIENT = 'transient'\n",
         "  class JobStatus\n    state: JobState\n    exit_code: int | None = None\n    reason: str = ''\n",
         "  SDK_VERSION = 1\n",
+        "    self.objects: dict[str, bytes]\n",
         "  class BackendType\n",
         "    fail(self, method: str, error: BaseException, *, on: int=1,",
     ):

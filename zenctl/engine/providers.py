@@ -162,7 +162,8 @@ class Providers:
         if wanted is None:
             return {}
         provider_name, type_name, config = self._backend(wanted)
-        processing: Processing = self._provider(provider_name).processing(type_name, config)
+        with self._making:
+            processing: Processing = self._provider(provider_name).processing(type_name, config)
         return guarded(processing, "processing backend", provider_name, self._registry.author(provider_name)).options()
 
     def secrets_access(self, scheme: str, credentials: bool) -> Mapping[str, Any]:
@@ -177,10 +178,11 @@ class Providers:
     def endpoint(self, type_name: str, provider: str = "") -> Endpoint:
         """An endpoint type's implementation; `provider` may name one with an alias, such as `gcp.eu`."""
         key = type_name, provider or self._registry.endpoint_type(type_name)[0]
-        if key not in self._endpoints:
-            made = self._provider(key[1]).endpoint(type_name)
-            self._endpoints[key] = guarded(made, "endpoint type", key[1], self._registry.author(key[1]))
-        return self._endpoints[key]
+        with self._making:
+            if key not in self._endpoints:
+                made = self._provider(key[1]).endpoint(type_name)
+                self._endpoints[key] = guarded(made, "endpoint type", key[1], self._registry.author(key[1]))
+            return self._endpoints[key]
 
     def versions(self) -> dict[str, str]:
         """The version of each provider used so far."""
@@ -204,7 +206,8 @@ class Providers:
             raise DiagnosticError(*problems)
 
     def _store(self, provider: str, type: str, config: Mapping[str, Any]) -> Storage:
-        made = self._provider(provider).storage(type, config)
+        with self._making:
+            made = self._provider(provider).storage(type, config)
         return guarded(made, "artifact store", provider, self._registry.author(provider))
 
     def _backend(self, addr: BackendAddr) -> tuple[str, str, Mapping[str, Any]]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from zenctl.addrs import BackendAddr
+from zenctl.config.loader import load_files
 from zenctl.engine.guarding import guarded
+from zenctl.engine.providers import Providers
 from zenctl.jobs.spec import Entry, JobSpec
 from zenctl.jobs.storage import Distant, FolderStorage, StorageError
+from zenctl.lang.evaluate import Scope
 from zenctl.provider import (
     Endpoint,
     EndpointState,
@@ -18,14 +24,16 @@ from zenctl.provider import (
     JobState,
     JobStatus,
     LogChunk,
+    ProviderContext,
     ProviderError,
     Sized,
     SubmitRequest,
     Sweeping,
 )
 from zenctl.provider.mistakes import Author
+from zenctl.provider.registry import registry_of
 from zenctl.provider.testing.endpoint import FakeEndpoint, FakeServers
-from zenctl.provider.testing.fakes import FakeBackend, FakeCompute, FakeProcessing, FakeRun, FakeStorage
+from zenctl.provider.testing.fakes import FakeBackend, FakeCompute, FakeProcessing, FakeProvider, FakeRun, FakeStorage
 
 AUTHOR = Author("", __name__.partition(".")[0])
 REQUEST = SubmitRequest(JobSpec("j", "step.python.fit", Entry(file="fit.py", function="fit")), "x:", Path("runner"))
@@ -151,3 +159,27 @@ def test_what_lacks_methods_is_told_before_it_is_used() -> None:
         "the backend of the odd provider is a NoneType, which lacks the methods handle, submit, status, logs, cancel, "
         "release"
     )
+
+
+def test_workers_that_ask_at_once_get_one_backend_of_a_provider_configured_once(tmp_path: Path) -> None:
+    class Slow(FakeProvider):
+        def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:
+            # All of them are here by now, unless one makes the others wait.
+            together.wait(0.2)
+            super().configure(config, context)
+
+        def compute(self, type: str, config: Mapping[str, Any]) -> Any:
+            made.append(type)
+            return super().compute(type, config)
+
+    together, made = threading.Event(), list[str]()
+    provider = Slow()
+    registry = registry_of([provider])
+    loaded = load_files({"main.zen.hcl": 'backend "fake" "here" {}\n'}, tmp_path, registry)
+    assert loaded.configuration is not None
+    context = ProviderContext("p", "default", tmp_path, tmp_path)
+    providers = Providers(registry, loaded.configuration, Scope({}), context)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: providers.compute(BackendAddr("fake", "here")), range(8)))
+    assert all(backend is found[0] for backend in found)
+    assert (len(provider.configured), made) == (1, ["fake"])

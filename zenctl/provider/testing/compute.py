@@ -21,8 +21,9 @@ from zenctl.provider.protocol import Compute, Progressing, Sized, Sweeping
 
 HELLO = "hällo, wörld\nsecond line\n"
 
-LINE, LINES = "wörds without end", 150_000
-"""What a job prints that prints much: more than a backend should hand over, or hold, at once."""
+LINE = "wörds without end"
+LINES = 150_000
+"""What a job prints that prints much, and how often: more than a backend should hand over, or hold, at once."""
 
 PROGRAMS = {
     "hello": f"printf '{HELLO}'".replace("\n", "\\n"),
