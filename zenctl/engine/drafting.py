@@ -258,11 +258,8 @@ def _planned(
     diagnostics += missing(opened.trusted, configuration, world.store)
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
-    changes = tuple(planned.changes)
-    machines: tuple[PlannedMachines, ...] = ()
-    if not has_errors(diagnostics):
-        machines, wrong = planned_machines(changes, planned.desired, request.observed.sources, providers)
-        diagnostics += wrong
+    changes, has_diffs = tuple(planned.changes), options.code_diffs or options.for_file
+    machines = () if has_errors(diagnostics) else _machines(changes, planned, request, providers, diagnostics)
     if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
         changes, told = _with_movers(world, request, planned, finder, listener, drift=options.drift)
         diagnostics += told
@@ -275,15 +272,20 @@ def _planned(
         machines=machines,
         drift=tuple(drift(state, request.observed)) if options.refresh else (),
         checks=tuple(planned.checks),
-        code_diffs=(
-            code_diffs(changes, request.observed.closures, state.results, world.storage)
-            if options.code_diffs or options.for_file
-            else {}
-        ),
+        code_diffs=code_diffs(changes, request.observed.closures, state.results, world.storage) if has_diffs else {},
         read=opened.libraries.read,
         providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def _machines(
+    changes: Sequence[Change], planned: Planned, request: Request, providers: Providers, diagnostics: list[Diagnostic]
+) -> tuple[PlannedMachines, ...]:
+    """The machines that the jobs of these changes would run on; what is wrong with backends is added."""
+    machines, wrong = planned_machines(changes, planned.desired, request.observed.sources, providers)
+    diagnostics += wrong
+    return machines
 
 
 def _with_movers(

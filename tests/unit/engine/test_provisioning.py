@@ -59,7 +59,11 @@ def planned(
 ) -> tuple[tuple[PlannedMachines, ...], list[Any]]:
     changes = [Change(addr, action) for addr, action, _ in jobs]
     desired = {addr: SimpleNamespace(backend=backend, resources=Resources(cpu=2)) for addr, _, backend in jobs}
-    seen = {addr: SourceState("d", 1, None, locations={"f": sources[addr.name]}) for addr, *_ in jobs if addr.name in sources}
+    seen = {
+        addr: SourceState("d", 1, None, locations={"f": sources[addr.name]})
+        for addr, *_ in jobs
+        if addr.name in sources
+    }
     return planned_machines(changes, cast(Any, desired), cast(Any, seen), cast(Providers, Known(computes)))
 
 
