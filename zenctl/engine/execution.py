@@ -16,6 +16,7 @@ from zenctl.engine.events import ChangeLog, ChangeProgress, Listener, Notice
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
 from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
+from zenctl.jobs.checkpoints import CheckpointStore
 from zenctl.jobs.objects import buckets
 from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path, log_path, progress_path, result_path
@@ -38,6 +39,9 @@ from zenctl.sdk.snapshot import OTHER_FILES
 
 POLL_FIRST, POLL_MOST = 0.01, 0.25
 """Seconds between two looks at a job: short at first, so that a trivial step costs little; longer as it lasts."""
+
+PRUNE_SECONDS = 60.0
+"""How often checkpoints that newer ones have made useless are deleted."""
 
 LAST_WORDS = 4000
 """Characters of a job's log that are kept for the case that it leaves no result."""
@@ -99,6 +103,23 @@ class Tail:
     told: dict[str, Any] = field(default_factory=dict)
 
 
+class Pruner:
+    """Keeps the checkpoints of a key few while their job runs; without a key there is nothing to do."""
+
+    def __init__(self, storage: Storage, key: str) -> None:
+        self._store = CheckpointStore(storage, key, "") if key else None
+        self._next = time.monotonic() + PRUNE_SECONDS
+
+    def prune(self) -> None:
+        """Delete what is of no use any more, unless that was done just now."""
+        if self._store is None or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + PRUNE_SECONDS
+        # Disk space is not worth failing for; what stays is found the next time.
+        with suppress(StorageError):
+            self._store.prune()
+
+
 def execute(order: Order, services: Services) -> JobResult:
     """Run the job to its end. What goes wrong is in the result's error; a job that vanished is an error too."""
     spec = order.spec
@@ -114,18 +135,27 @@ def execute(order: Order, services: Services) -> JobResult:
         return _failed(spec, "backend", problem.message, problem.hint)
     except StorageError as problem:
         return _failed(spec, "storage", f"the {problem.summary}", store_hint(problem))
-    return attend(spec.job_id, spec.address, order.compute, handle, services, spec.timeout)
+    key = spec.checkpoints.key if spec.checkpoints is not None else ""
+    return attend(spec.job_id, spec.address, order.compute, handle, services, spec.timeout, key)
 
 
 def attend(
-    job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
+    job_id: str,
+    address: str,
+    compute: Compute,
+    handle: JobHandle,
+    services: Services,
+    timeout: float | None,
+    checkpoints: str = "",
 ) -> JobResult:
     """Wait for a submitted job, passing on what it says, and give its verified result. Cancels it when told to.
 
+    Of its `checkpoints`, by their key, those that nobody will need any more are deleted meanwhile: it may not itself.
     A backend that cannot be asked any more ends the waiting: the job is canceled and released as far as that goes.
     """
+    pruner = Pruner(services.storage, checkpoints)
     try:
-        return _attend(job_id, address, compute, handle, services, timeout)
+        return _attend(job_id, address, compute, handle, services, timeout, pruner)
     except ProviderError as problem:
         for end in (compute.cancel, compute.release):
             with suppress(ProviderError):
@@ -134,7 +164,13 @@ def attend(
 
 
 def _attend(
-    job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
+    job_id: str,
+    address: str,
+    compute: Compute,
+    handle: JobHandle,
+    services: Services,
+    timeout: float | None,
+    pruner: Pruner,
 ) -> JobResult:
     tail = Tail()
     pause = POLL_FIRST
@@ -149,6 +185,7 @@ def _attend(
         elif deadline is None and timeout:
             # The runner keeps the time limit itself; this one is for a runner that no longer can.
             deadline = time.monotonic() + timeout * 1.1 + 60
+        pruner.prune()
         _pass_on(job_id, address, compute, handle, services, tail)
         if status.state in (JobState.ENDED, JobState.LOST):
             break
@@ -241,6 +278,8 @@ def note(result: JobResult) -> str:
         elif output.type == "Metrics":
             numbers = [(k, v) for k, v in output.properties.items() if isinstance(v, (int, float))][:3]
             parts += [f"{key} {value:.4g}" for key, value in numbers]
+    if result.resumed:
+        parts.append("resumed from a checkpoint")
     if reused:
         parts.append(f"{reused:,} of {shards:,} shards reused")
     return ", ".join(parts)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from zenctl.jobs.artifacts import tree_path
+from zenctl.jobs.checkpoints import discard
 from zenctl.jobs.result import JobResult
+from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.recording import OutputRecord, Recorder
 
 
@@ -11,7 +15,8 @@ def record_result(recorder: Recorder, execution_id: int, result: JobResult) -> N
     """Record a running execution as complete, failed or canceled, as its job's result says."""
     if result.error is not None:
         canceled = result.error.kind == "canceled"
-        recorder.fail(execution_id, result.error.message, canceled=canceled, warnings=result.warnings)
+        message, resumed = result.error.message, result.resumed
+        recorder.fail(execution_id, message, canceled=canceled, warnings=result.warnings, resumed=resumed)
         return
     recorder.complete(
         execution_id,
@@ -19,7 +24,15 @@ def record_result(recorder: Recorder, execution_id: int, result: JobResult) -> N
         dict(result.environment),
         notes=_kept_notes(result),
         warnings=result.warnings,
+        resumed=result.resumed,
     )
+
+
+def discard_checkpoints(storage: Storage, key: str, result: JobResult) -> None:
+    """Delete the checkpoints of a job that has succeeded. What cannot be deleted now `state gc` frees."""
+    if result.ok and key:
+        with suppress(StorageError):
+            discard(storage, key)
 
 
 def output_records(result: JobResult) -> dict[str, OutputRecord]:

@@ -138,6 +138,7 @@ def decode_execution(
         ended_ms=_number(properties, "ended_ms"),
         produced_ms=_number(properties, "produced_ms") or _number(properties, "ended_ms"),
         repeated=bool(_number(properties, "repeated")),
+        resumed=_text(properties, "resumed"),
         environment=_object(properties, "environment"),
         notes=_object(properties, "notes"),
         producers=_object(properties, "producers"),

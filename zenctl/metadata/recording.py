@@ -116,6 +116,7 @@ class Recorder:
         attributes: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
         warnings: Sequence[JobWarning] = (),
+        resumed: str = "",
     ) -> dict[str, RecordedArtifact]:
         """Record a running execution as COMPLETE: it becomes its address's head. Gives the outputs as recorded.
 
@@ -132,17 +133,27 @@ class Recorder:
                 notes=json_or_none(notes),
                 warnings=encode_warnings(warnings),
                 attributes=json_or_none(attributes),
+                resumed=resumed or None,
             )
             superseded = [old for old in self._marked(_key(done)) if old.id != done.id]
             return self._put(done, superseded, outputs=outputs)[1]
 
-    def fail(self, execution_id: int, error: str, canceled: bool = False, warnings: Sequence[JobWarning] = ()) -> None:
+    def fail(
+        self,
+        execution_id: int,
+        error: str,
+        canceled: bool = False,
+        warnings: Sequence[JobWarning] = (),
+        *,
+        resumed: str = "",
+    ) -> None:
         """Record a running execution as FAILED or CANCELED. The head stays; this stays visible as the attempt."""
         with self._consistent():
             state = ExecutionState.CANCELED if canceled else ExecutionState.FAILED
             failed = replace(self._running(execution_id), state=state)
             told = encode_warnings(warnings)
-            self._put(altered(failed, error=clean_text(error), warnings=told, ended_ms=now_ms()))
+            told_of = {"error": clean_text(error), "warnings": told, "resumed": resumed or None}
+            self._put(altered(failed, ended_ms=now_ms(), **told_of))
 
     def reuse(
         self,
@@ -168,6 +179,7 @@ class Recorder:
                 environment=json_or_none(source.environment),
                 notes=json_or_none(source.notes),
                 warnings=encode_warnings(source.warnings),
+                resumed=source.resumed or None,
                 produced_ms=source.produced_ms,
                 started_ms=now,
                 ended_ms=now,

@@ -23,6 +23,7 @@ from zenctl.jobs.stores.opening import ACCESS, SOURCES, open_store
 from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner import calling, code
+from zenctl.runner.checkpointing import keeper
 from zenctl.runner.contained import attend
 from zenctl.runner.environment import everything, recorded
 from zenctl.runner.environment_errors import EnvironmentProblem
@@ -37,6 +38,7 @@ from zenctl.runner.progress import ProgressFile
 from zenctl.runner.secrets import redact, resolve
 from zenctl.runner.settling import SETTLED, Settling
 from zenctl.runner.warned import Warned
+from zenctl.sdk.checkpoints import Checkpoints
 from zenctl.sdk.job import listen, progress
 
 if TYPE_CHECKING:
@@ -81,6 +83,10 @@ class Folders:
     def scratch(self) -> Path:
         return self.work / "scratch"
 
+    @property
+    def checkpoints(self) -> Path:
+        return self.work / "checkpoints"
+
     def make(self) -> None:
         """Make them anew: an interrupted run may have left something there."""
         for folder in (self.code, self.inputs, self.outputs, self.scratch):
@@ -89,7 +95,7 @@ class Folders:
 
     def free(self) -> None:
         """Remove what a failed job no longer needs, which on a full disk makes room for its result."""
-        for folder in (self.inputs, self.outputs, self.scratch):
+        for folder in (self.inputs, self.outputs, self.scratch, self.checkpoints):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -195,6 +201,8 @@ class _Run:
         self._warned = Warned()
         self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job", memory=memory)
         self._guard = Guard(spec.timeout, self._expire)
+        self._keeper = keeper(storage, spec, folders.checkpoints, _say)
+        self._checkpoints: Optional[Checkpoints] = None
 
     def result(self) -> JobResult:
         """Run it; whatever happens is in the result."""
@@ -232,7 +240,9 @@ class _Run:
         os.chdir(folders.code)
         progress = self._progress()
         try:
-            with masked(self._secrets.values()), limited(self._place.memory):
+            if spec.checkpoints is not None:
+                self._checkpoints = self._keeper.checkpoints()
+            with self._keeper, masked(self._secrets.values()), limited(self._place.memory):
                 self._call(inputs, writers, progress)
         finally:
             listen(None)
@@ -249,7 +259,7 @@ class _Run:
         listen(progress, self._warned)
         if spec.entry.command:
             code.set_path(self._folders.code)
-            calling.run_command(spec, inputs, writers, self._folders.scratch)
+            calling.run_command(spec, inputs, writers, self._folders.scratch, self._checkpoints)
             return
         sys.argv = [spec.entry.file or spec.entry.module]
         try:
@@ -260,7 +270,7 @@ class _Run:
                 job = calling.make_job(spec, inputs, writers, self._folders.scratch, memory)
                 calling.call_job(function, spec, job, writers)
             else:
-                calling.call_keywords(function, spec, inputs, writers)
+                calling.call_keywords(function, spec, inputs, writers, self._checkpoints)
         except SystemExit as error:
             # sys.exit() at the end of a step means what it says: done. What it left unwritten is seen afterwards.
             if error.code not in (None, 0):
@@ -291,7 +301,9 @@ class _Run:
         if self._spec.image:
             environment["image"] = self._spec.image
         job_id, warnings = self._spec.job_id, self._warned.all()
-        return JobResult(job_id, outputs or {}, error, environment, self._started, time.time(), warnings)
+        restored = self._keeper.restored
+        resumed = restored.job_id if restored is not None else ""
+        return JobResult(job_id, outputs or {}, error, environment, self._started, time.time(), warnings, resumed)
 
     def _redacted(self, error: JobError) -> Dict[str, str]:
         values = list(self._secrets.values())
