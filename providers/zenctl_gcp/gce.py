@@ -35,6 +35,9 @@ T = TypeVar("T")
 LOG_BYTES = 1 << 20
 """Bytes of a log after which one call reads no further piece."""
 
+LEFT = 6
+"""Exit code of a job that ended because its machine was about to go."""
+
 CANCEL_PATIENCE = 90.0
 """Seconds for a machine to end a job that is canceled; one that does not is deleted."""
 
@@ -134,7 +137,7 @@ class GceCompute:
         with job.lock:
             told = self._look(job, job_id)
             if told.ended:
-                return self._ended(job, job_id)
+                return self._ended(job, handle, told)
             if not self._is_ordered(job, job_id):
                 return JobStatus(JobState.LOST, reason="no such job was ordered")
             known = self._fleet(handle).look(handle["machine"], handle["zones"])
@@ -147,8 +150,9 @@ class GceCompute:
                 self._insist(job, handle)
                 return JobStatus(JobState.RUNNING)
             # Its last words may have come since.
-            if self._look(job, job_id, now=True).ended:
-                return self._ended(job, job_id)
+            told = self._look(job, job_id, now=True)
+            if told.ended:
+                return self._ended(job, handle, told)
             return JobStatus(JobState.LOST, reason=known.why or f"its machine {known.name} was replaced by another")
 
     def logs(self, handle: JobHandle, offset: int) -> LogChunk:
@@ -232,10 +236,13 @@ class GceCompute:
         if job.canceled_at is not None and self._clock() - job.canceled_at > CANCEL_PATIENCE:
             self._fleet(handle).delete(handle["machine"], handle["zones"])
 
-    def _ended(self, job: Watched, job_id: str) -> JobStatus:
+    def _ended(self, job: Watched, handle: JobHandle, told: Told) -> JobStatus:
         if job.ending is None:
-            job.ending = self._ask(lambda: job.queue.ending(job_id))
+            job.ending = self._ask(lambda: job.queue.ending(handle["job_id"]))
         ending = job.ending or Ending()
+        if not told.has_result and (ending.leaving or ending.code == LEFT):
+            known = self._fleet(handle).look(handle["machine"], handle["zones"], now=True)
+            return JobStatus(JobState.LOST, reason=known.why or f"its machine {known.name} was about to shut down")
         if not ending.signal:
             reason = "its result could not be written; its log says why" if ending.code == 3 else ""
             return JobStatus(JobState.ENDED, ending.code, reason)

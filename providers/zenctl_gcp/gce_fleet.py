@@ -13,8 +13,8 @@ from zenctl.provider import ErrorKind, ProviderError
 from zenctl_gcp.compute_client import Machine
 from zenctl_gcp.gce_machines import APPLY, OWNER, Wanted
 
-MAKING, UP, GONE = "making", "up", "gone"
-"""States of a machine: asked for, or about to be asked for again; there; not there (any more)."""
+MAKING, UP, LEAVING, GONE = "making", "up", "leaving", "gone"
+"""States of a machine: asked for, or about to be asked for again; there; about to be gone; not there (any more)."""
 
 RESTARTS = 3
 """How often a machine is made anew that went before it had begun a job."""
@@ -100,8 +100,10 @@ class Fleet:
             known = self._known.get(wanted.name)
             if known is None or known.wanted is None:
                 known = self._known[wanted.name] = Known(wanted.name, wanted.zones, wanted)
-            if known.state == UP:
+            if known.state in (UP, LEAVING):
                 self._look(known)
+            if known.state == LEAVING:
+                known.restarts = 0
             if known.state == GONE:
                 known.refused.clear()
                 known.restarts = 0
@@ -216,9 +218,11 @@ class Fleet:
             elif machine.status != "STOPPING":
                 self._client.delete(known.zone, known.name)
             return
-        known.state = GONE
-        known.ending = self._client.ending(known.zone, known.id) if known.id else ""
-        known.why = WHY.get(known.ending, "its machine {name} is gone").format(name=known.name)
+        is_leaving = machine is not None and machine.status == "STOPPING" and machine.id == known.id
+        if known.state != LEAVING or not known.ending:
+            known.ending = self._client.ending(known.zone, known.id) if known.id else ""
+            known.why = WHY.get(known.ending, "its machine {name} is gone").format(name=known.name)
+        known.state = LEAVING if is_leaving else GONE
 
     def _find(self, known: Known) -> None:
         for zone in known.zones:

@@ -35,7 +35,7 @@ ZENCTL_STORE_ACCESS=$(ask attributes/zenctl-access)
 export ZENCTL_STORE_ACCESS
 PYTHONPATH=runner.pyz "$(ask attributes/zenctl-python)" -m zenctl.runner.attending \\
   "$(ask attributes/zenctl-store)" "$(ask name)" "$(ask id)" --runner runner.pyz \\
-  --slots "$(ask attributes/zenctl-slots)" --idle "$(ask attributes/zenctl-idle)"
+  --slots "$(ask attributes/zenctl-slots)" --idle "$(ask attributes/zenctl-idle)" --notice "$instance/preempted"
 """
 """What a machine runs when it boots. Nothing in it differs from one machine to the next."""
 

@@ -25,10 +25,11 @@ LOG, PROGRESS = "log", "progress"
 
 @dataclass(frozen=True)
 class Ending:
-    """How a job's process ended: with an exit code, or by a signal."""
+    """How a job's process ended: with an exit code, or by a signal; `leaving` says that its machine was about to go."""
 
     code: Optional[int] = None
     signal: int = 0
+    leaving: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,15 @@ class JobQueue:
 
     def end(self, job_id: str, ending: Ending) -> None:
         """Say how the job's process ended; after its log, which is complete then."""
-        self._storage.put(_ended(job_id), canonical_json({"code": ending.code, "signal": ending.signal}))
+        told = {"code": ending.code, "signal": ending.signal, "leaving": ending.leaving}
+        self._storage.put(_ended(job_id), canonical_json(told))
 
     def ending(self, job_id: str) -> Optional[Ending]:
         """How the job's process ended; None if it has not."""
         found = self._read(_ended(job_id))
         if not found:
             return None
-        return Ending(found.get("code"), int(found.get("signal", 0)))
+        return Ending(found.get("code"), int(found.get("signal", 0)), bool(found.get("leaving")))
 
     def pass_on(self, job_id: str, kind: str, offset: int, data: bytes) -> None:
         """Store what comes from a byte on."""

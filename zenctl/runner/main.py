@@ -44,8 +44,9 @@ from zenctl.sdk.job import listen, progress
 if TYPE_CHECKING:
     from zenctl.runner.objects import Fetched
 
-DONE, FAILED, NO_RESULT, NO_SPACE = 0, 1, 3, 5
-"""Exit codes: the outputs are there; result.json says what went wrong; not even that could be written; it had no space.
+DONE, FAILED, NO_RESULT, NO_SPACE, LEFT = 0, 1, 3, 5, 6
+"""Exit codes: the outputs are there; result.json says what went wrong; not even that could be written; it had no space;
+its machine goes, so that whoever knows why is to say what became of it.
 
 Where a log lies beside the result it has no space either: the last of them is all that can be told then.
 """
@@ -53,6 +54,9 @@ Where a log lies beside the result it has no space either: the last of them is a
 ALIVE = "alive"
 """File in the work folder that a job touches first, so that a process which hangs at its start is known."""
 
+
+CANCELED = "canceled"
+"""File in the work folder by which a machine's attendant says that it is the job that is to end, not the machine."""
 
 OBJECTS = "objects"
 """Folder in the scratch folder with what was fetched of the source."""
@@ -110,6 +114,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--environments", type=Path, help="folder in which virtual environments of steps are kept")
     parser.add_argument("--memory", type=int, default=0, help="most bytes of memory that a process of the job may take")
     parser.add_argument(SETTLED, action="store_true", help="this is the interpreter of the job's environment")
+    parser.add_argument("--machine", action="store_true", help="SIGTERM says that the machine goes")
     parser.add_argument("--contained", action="store_true", help="this is the first process of a container")
     arguments = parser.parse_args(argv)
     if arguments.contained:
@@ -127,6 +132,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         return NO_RESULT
     settling = Settling(arguments.environments or default_cache(), words, variables)
     more: Dict[str, Any] = {"settling": settling, "memory": arguments.memory, "sources": access.get(SOURCES, {})}
+    more["machine"] = arguments.machine
     if arguments.work:
         return run(storage, arguments.job_id, Path(arguments.work), arguments.root, **more)
     with tempfile.TemporaryDirectory(prefix="zenctl-job-") as work:
@@ -146,12 +152,13 @@ def run(
     sources: Optional[Mapping[str, Mapping[str, Any]]] = None,
     settling: Optional[Settling] = None,
     memory: int = 0,
+    machine: bool = False,
 ) -> int:
     """Run one job in the folder `work`. A job that has a result already is not run again.
 
     Relative paths of its secrets start at `root`. `sources` says how to reach the buckets of its source, by URI.
-    `memory` limits the step's code, in bytes. A job with a virtual environment of its own goes on in that, in the same
-    process: then this does not return.
+    `memory` limits the step's code, in bytes; `machine` says that it ends with its machine, unless it is canceled. A
+    job with a virtual environment of its own goes on in that, in the same process: then this does not return.
     """
     started = time.time()
     before = _earlier(storage, job_id)
@@ -174,7 +181,11 @@ def run(
         _say(f"zenctl: {problem.message}\n{problem.hint}".rstrip())
         failure = JobError("storage" if problem.full else "environment", problem.message, hint=problem.hint)
         return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
-    return _write(storage, _Run(storage, spec, folders, started, root, sources or {}, memory).result())
+    result = _Run(storage, spec, folders, started, root, sources or {}, memory).result()
+    ended_early = result.error is not None and result.error.kind == "canceled"
+    if machine and ended_early and not (folders.work / CANCELED).exists():
+        return LEFT
+    return _write(storage, result)
 
 
 class _Run:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from pydantic import ValidationError
 
 from tests.fakes.compute.guest import TOKEN
 from tests.fakes.faults import Fault
+from zenctl.engine.execution import read_result
+from zenctl.jobs.checkpoints import checkpoint_key
 from zenctl.jobs.queue import JobQueue
-from zenctl.jobs.spec import Entry, JobSpec, job_path
+from zenctl.jobs.spec import Checkpointing, Entry, JobSpec, job_path
 from zenctl.jobs.wire import spec_to_json
 from zenctl.provider import ErrorKind, JobState, ProviderContext, ProviderError, SubmitRequest
 from zenctl.provider.testing.compute import ComputeBench
@@ -204,7 +207,7 @@ def test_a_job_whose_machine_is_taken_away_is_lost_and_the_next_one_gets_another
     bench.wait_for_log(compute, handle, "begun")
     [instance] = cloud.fake.running()
     assert len(instance.guest.processes()) > 2
-    cloud.fake.preempt(instance.name)
+    cloud.fake.preempt(instance.name, notice=False)
     assert instance.guest.processes() == []
     status = bench.wait(compute, handle)
     assert (status.state, status.exit_code) == (JobState.LOST, None)
@@ -216,6 +219,57 @@ def test_a_job_whose_machine_is_taken_away_is_lost_and_the_next_one_gets_another
     assert bench.wait(compute, again).exit_code == 0
     compute.close()
     assert cloud.fake.running() == []
+
+
+def test_a_machine_that_is_taken_away_lets_its_job_save_a_last_checkpoint(cloud: Cloud) -> None:
+    """Notice first, then the job's checkpoint, then the power is off: the next attempt on the next machine goes on."""
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    compute = cloud.compute()
+    words = 'echo 7 > "$ZENCTL_CHECKPOINTS/at"; touch -d 2020-01-01 "$ZENCTL_CHECKPOINTS" "$ZENCTL_CHECKPOINTS/at"'
+    script = f'if [ -e "$ZENCTL_CHECKPOINTS/at" ]; then echo goes on; else {words}; echo begun; exec sleep 1000; fi'
+    key = checkpoint_key("p", "default", "f" * 64)
+
+    def asked(job: str) -> SubmitRequest:
+        made = order(cloud, job, "ab12-3", script)
+        spec = replace(made.spec, checkpoints=Checkpointing(key, ""))
+        cloud.storage.put(job_path(job), spec_to_json(spec), overwrite=True)
+        return replace(made, spec=spec)
+
+    handle = compute.submit(asked("conformance-1"))
+    bench.wait_for_log(compute, handle, "begun")
+    [instance] = cloud.fake.running()
+    cloud.fake.preempt(instance.name)
+    status = bench.wait(compute, handle)
+    assert status.state is JobState.LOST
+    assert status.reason == f"Compute Engine took its machine {instance.name} away (preempted)"
+    assert read_result(cloud.storage, "conformance-1") is None
+    compute.release(handle)
+    again = compute.submit(asked("conformance-2"))
+    assert bench.wait(compute, again).exit_code == 0
+    assert "goes on from the checkpoint of conformance-1 (1 file, 2 bytes)" in compute.logs(again, 0).text
+    assert "\ngoes on\n" in compute.logs(again, 0).text
+    assert len({i["name"] for i in cloud.fake.inserted[-2:]}) == 1
+    compute.close()
+    assert cloud.fake.running() == []
+
+
+def test_a_job_that_does_not_heed_the_notice_is_cut_off(cloud: Cloud) -> None:
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    compute = cloud.compute()
+    handle = compute.submit(
+        order(cloud, "conformance-1", "ab12-3", "trap '' TERM; echo begun; while :; do sleep 1; done")
+    )
+    bench.wait_for_log(compute, handle, "begun")
+    [instance] = cloud.fake.instances.values()
+    cloud.fake.preempt(instance.name)
+    assert compute.status(handle).state is JobState.RUNNING, "it may have something to save"
+    cloud.fake.pass_time(30.0)
+    status = bench.wait(compute, handle)
+    assert (status.state, status.reason) == (
+        JobState.LOST,
+        f"Compute Engine took its machine {instance.name} away (preempted)",
+    )
+    compute.close()
 
 
 def test_an_idle_machine_shuts_down_and_another_takes_its_place(cloud: Cloud) -> None:
