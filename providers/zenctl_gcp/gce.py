@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from zenctl.digests import sha256_bytes
 from zenctl.jobs.queue import LOG, PROGRESS, RUNNERS, Ending, JobQueue, Told
@@ -27,8 +28,9 @@ from zenctl.provider import (
     SubmitRequest,
 )
 from zenctl_gcp.compute_client import Machine
-from zenctl_gcp.gce_fleet import GONE, UP, Client, Fleet, Known, Pace, is_of
+from zenctl_gcp.gce_fleet import GONE, SHUT_DOWN, UP, Client, Fleet, Known, Pace, is_of
 from zenctl_gcp.gce_machines import is_shared, machine_name, owner, wanted_machine, zones_of
+from zenctl_gcp.gce_reasons import last_words, not_served
 
 T = TypeVar("T")
 
@@ -227,9 +229,11 @@ class GceCompute:
             return JobStatus(JobState.PENDING)
         # What is gone has no log any more; what has shut down still has.
         text = self._fleet(handle).serial(known, 0)[0][-WORDS:]
-        said = [line for line in text.splitlines() if line.strip()]
-        words = f"; it said last: {said[-1].strip()}" if said else ""
-        return JobStatus(JobState.LOST, reason=f"{known.why}{words}")
+        bucket, account = urlsplit(handle["store"]).netloc, self._config.get("service_account") or ""
+        parts = [known.why, not_served(text, bucket, account) if known.ending == SHUT_DOWN else ""]
+        said = last_words(text)
+        parts.append(f"it said last: {said}" if said else "")
+        return JobStatus(JobState.LOST, reason="; ".join(part for part in parts if part))
 
     def _insist(self, job: Watched, handle: JobHandle) -> None:
         """Delete a machine that does not heed a cancellation."""

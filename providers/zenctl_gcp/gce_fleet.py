@@ -12,6 +12,7 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import ErrorKind, ProviderError
 from zenctl_gcp.compute_client import Machine
 from zenctl_gcp.gce_machines import APPLY, OWNER, Wanted
+from zenctl_gcp.gce_reasons import QUOTA
 
 MAKING, UP, LEAVING, GONE = "making", "up", "leaving", "gone"
 """States of a machine: asked for, or about to be asked for again; there; about to be gone; not there (any more)."""
@@ -241,7 +242,9 @@ class Fleet:
             self._begin(known, left[0])
             return
         known.state = GONE
-        known.why = f"there is no capacity for its machine: {'; '.join(known.refused)}"
+        is_quota = all("quota" in said.lower() for said in known.refused)
+        what, hint = ("quota", f"; {QUOTA}") if is_quota else ("capacity", "")
+        known.why = f"there is no {what} for its machine: {'; '.join(known.refused)}{hint}"
 
 
 def is_of(machine: Machine, apply: str) -> bool:

@@ -28,6 +28,7 @@ get() { curl -sSf --retry 8 --retry-connrefused "$@"; }
 ask() { get -H 'Metadata-Flavor: Google' "$instance/$1"; }
 cd "$(mktemp -d)"
 token=$(ask service-accounts/default/token | sed 's/.*"access_token" *: *"\\([^"]*\\)".*/\\1/')
+[ -n "$token" ] || { echo 'zenctl: no service account'; exit 1; }
 printf 'Authorization: Bearer %s\\n' "$token" | get -H @- -o runner.pyz "$(ask attributes/zenctl-runner)"
 unset token
 echo "$(ask attributes/zenctl-runner-sha256)  runner.pyz" | sha256sum -c --quiet -

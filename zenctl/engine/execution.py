@@ -157,7 +157,8 @@ def attend(
     try:
         return _attend(job_id, address, compute, handle, services, timeout, pruner)
     except ProviderError as problem:
-        for end in (compute.cancel, compute.release):
+        # What it has said goes with the release.
+        for end in (compute.cancel, partial(keep_log, services.storage, compute, job_id=job_id), compute.release):
             with suppress(ProviderError):
                 end(handle)
         return JobResult(job_id, error=JobError("backend_lost", problem.message, hint=problem.hint))

@@ -216,7 +216,7 @@ class Attendant:
         return True
 
 
-def serve(attendant: Attendant, sleep: Callable[[float], object] = time.sleep) -> int:
+def serve(attendant: Attendant, sleep: Callable[[float], None] = time.sleep) -> int:
     """Go on until the machine is idle, or the store refuses; gives the exit code."""
     pause = PAUSE_FIRST
     while not attendant.is_idle:
@@ -263,7 +263,12 @@ def main(argv: Optional[List[str]] = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: attendant.leave())
         if arguments.notice:
             watch(arguments.notice, taken)
-        return serve(attendant, lambda seconds: awake.wait(seconds) and time.sleep(PAUSE_FIRST))
+
+        def sleep(seconds: float) -> None:
+            if awake.wait(seconds):
+                time.sleep(PAUSE_FIRST)
+
+        return serve(attendant, sleep)
 
 
 def _opened(store: str, access: str) -> Storage:

@@ -181,6 +181,8 @@ def run(
         _say(f"zenctl: {problem.message}\n{problem.hint}".rstrip())
         failure = JobError("storage" if problem.full else "environment", problem.message, hint=problem.hint)
         return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
+    if machine:
+        memory = memory or spec.resources.memory
     result = _Run(storage, spec, folders, started, root, sources or {}, memory).result()
     ended_early = result.error is not None and result.error.kind == "canceled"
     if machine and ended_early and not (folders.work / CANCELED).exists():
