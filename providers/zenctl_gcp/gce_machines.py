@@ -96,6 +96,14 @@ class Wanted:
 
     def _scheduling(self, *, bound: bool) -> dict[str, Any]:
         spot = bool(self.config["spot"])
+        if self.config["preemptible"]:
+            # It takes no limit of its run time and no action at its end: it is stopped after 24 hours.
+            return {
+                "automaticRestart": False,
+                "onHostMaintenance": "TERMINATE",
+                "preemptible": True,
+                "provisioningModel": "STANDARD",
+            }
         return {
             "automaticRestart": False,
             "onHostMaintenance": "TERMINATE" if spot or bound else "MIGRATE",

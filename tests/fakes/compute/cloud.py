@@ -215,6 +215,10 @@ class FakeCompute:
                     instance.guest.switch_off()
             for instance in self.running():
                 limit = instance.scheduling.get("maxRunDuration", {}).get("seconds")
+                is_old = instance.scheduling.get("preemptible") and instance.scheduling["provisioningModel"] != "SPOT"
+                if is_old and self.clock - instance.began >= 86400.0:
+                    self._end(instance, "compute.instances.preempted")
+                    continue
                 if limit is not None and self.clock - instance.began >= float(limit):
                     self._end(instance, "compute.instances.scheduledVMTermination")
 
@@ -363,7 +367,14 @@ def _invalid(wanted: Mapping[str, Any]) -> list[str]:
         "automaticRestart", True
     ):
         found.append("'resource.scheduling.automaticRestart': 'true'. It must be false.")
-    is_bound = scheduling.get("provisioningModel") == "SPOT" or wanted.get("guestAccelerators")
+    is_spot, is_old = scheduling.get("provisioningModel") == "SPOT", bool(scheduling.get("preemptible"))
+    if is_old and scheduling.get("automaticRestart", True):
+        found.append("'resource.scheduling.automaticRestart': 'true'. Preemptible instances cannot be restarted.")
+    if is_old and not is_spot and limit is not None:
+        found.append("'resource.scheduling.maxRunDuration': legacy preemptible VMs cannot have a time limit.")
+    if scheduling.get("instanceTerminationAction") and not is_spot and limit is None:
+        found.append("'resource.scheduling.instanceTerminationAction': not with the standard provisioning model.")
+    is_bound = is_spot or is_old or wanted.get("guestAccelerators")
     if is_bound and scheduling.get("onHostMaintenance") != "TERMINATE":
         found.append("'resource.scheduling.onHostMaintenance': it must be TERMINATE.")
     keys = [item["key"] for item in wanted.get("metadata", {}).get("items", [])]

@@ -60,6 +60,7 @@ def test_the_startup_script_passes_shellcheck(tmp_path: Path) -> None:
     [
         {},
         {"spot": True, "network": "jobs", "external_ip": False},
+        {"preemptible": True},
         {"accelerator": {"type": "nvidia-tesla-t4", "count": 1}, "subnetwork": "regions/r/subnetworks/s", "slots": 2},
         {"labels": {"team": "a"}, "metadata": {"proxy": "p"}, "service_account": "x@y.iam", "max_run_time": "2h"},
     ],
@@ -69,8 +70,11 @@ def test_compute_engine_takes_what_is_asked_for(cloud: Cloud, more: dict[str, An
     cloud.client().create(ZONE, wanted.resource(ZONE))
     [made] = cloud.fake.inserted[-1:]
     scheduling = made["scheduling"]
-    assert scheduling["instanceTerminationAction"] == "DELETE"
-    assert scheduling["maxRunDuration"]["seconds"] == ("7200" if "max_run_time" in more else "86400")
+    if "preemptible" in more:
+        assert (scheduling["preemptible"], "maxRunDuration" in scheduling) == (True, False)
+    else:
+        assert scheduling["instanceTerminationAction"] == "DELETE"
+        assert scheduling["maxRunDuration"]["seconds"] == ("7200" if "max_run_time" in more else "86400")
     assert made["shieldedInstanceConfig"]["enableVtpm"] is True
     assert made["labels"]["zenctl-project"] == "my-project"
     metadata = {item["key"]: item["value"] for item in made["metadata"]["items"]}
@@ -96,6 +100,8 @@ def test_a_machine_is_one_applys_or_one_jobs() -> None:
         ({"zone": None}, "give either `zone`, or several `zones`"),
         ({"zones": [OTHER]}, "give either `zone`, or several `zones`"),
         ({"max_run_time": "10s"}, "between 30s and 120d"),
+        ({"spot": True, "preemptible": True}, "give either `spot` or `preemptible`"),
+        ({"preemptible": True, "max_run_time": "2h"}, "a preemptible machine ends after 24 hours"),
         ({"max_idle": "soon"}, "give a duration"),
         ({"labels": {"zenctl-owner": "x"}}, "the label zenctl-owner is zenctl's own"),
         ({"metadata": {"startup-script": "x"}}, "the metadata key startup-script is zenctl's own"),
