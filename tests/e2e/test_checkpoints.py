@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+from tests.documented import expect_documented
 from tests.e2e.conftest import Project, kill_group, wait_for
 
 MAIN = """
@@ -39,6 +40,8 @@ def fit(checkpoints: Checkpoints, *, turns: int) -> list:
     return done
 """
 
+FAULT = "a step that keeps [checkpoints](checkpoints.md) is killed with its apply, or loses its machine"
+
 CHECKPOINTS = ".zenctl/artifacts/checkpoints"
 
 
@@ -70,7 +73,7 @@ def test_a_killed_apply_goes_on_and_what_is_abandoned_is_freed(project: Project)
     assert "nothing to free" in project.ok("state", "gc", "-auto-approve"), "an attempt may go on from it"
     (project.root / "go").touch()
     said = project.ok("apply", "-auto-approve")
-    assert "[resumed from a checkpoint]" in said
+    expect_documented(FAULT, said)
     assert project.ok("logs", "step.python.fit").splitlines()[1:] == ["turn 2 resumed"]
     assert project.json("output", "-json")["turns"]["value"] == ["0", "1", "2"]
     shown = project.ok("state", "show", "step.python.fit")
