@@ -17,6 +17,7 @@ from tests.e2e.test_commands import make_slow
 from tests.e2e.test_faults import words
 from tests.fakes import compute, gcs
 from tests.fakes.compute.guest import TOKEN
+from tests.fakes.iam import Grant
 from tests.measuring import PATIENCE
 
 BACKEND = """
@@ -57,7 +58,10 @@ def served() -> Iterator[Cloud]:
 def cloud(tiny: Project, served: Cloud) -> Iterator[Cloud]:
     """The small project, whose steps run on a machine; nothing of it stays."""
     tiny.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
-    tiny.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    bucket = served.buckets.fake.bucket()
+    tiny.ok("config", "artifacts", "set", f"gs://{bucket}/p")
+    # The machine's service account has what docs/backends/gce.md asks for, and no more.
+    served.buckets.fake.grants[TOKEN] = [Grant(bucket, "p/")]
     tiny.edit("main.zen.hcl", 'project = "tiny"', 'project = "tiny"\n  defaults { orchestrator = backend.gce.vm }')
     tiny.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
     served.fake.seen.clear()
@@ -66,7 +70,7 @@ def cloud(tiny: Project, served: Cloud) -> Iterator[Cloud]:
     served.fake.faults.clear()
     served.fake.stockouts.clear()
     served.fake.close()
-    assert (served.fake.problems, served.buckets.fake.problems) == ([], [])
+    assert (served.fake.problems, served.buckets.fake.problems, served.buckets.fake.denied) == ([], [], [])
 
 
 @pytest.fixture
@@ -117,6 +121,45 @@ def test_a_failure_and_a_lost_machine_are_told(slow: Project, cloud: Cloud) -> N
     assert cloud.names() == []
 
 
+CHECKPOINTING = """
+import time
+from pathlib import Path
+from zenctl.sdk import Checkpoints
+
+def fit(checkpoints: Checkpoints) -> list:
+    file = checkpoints.path / "turns"
+    done = file.read_text().split() if checkpoints.resumed else []
+    while len(done) < 3:
+        done.append(str(len(done)))
+        file.write_text(" ".join(done))
+        checkpoints.save()
+        if done == ["0", "1"]:
+            Path(STARTED).touch()
+            time.sleep(1000)
+    return done
+"""
+
+
+@pytest.mark.benchmark
+def test_a_step_on_a_machine_that_is_taken_away_goes_on_on_the_next(tiny: Project, cloud: Cloud) -> None:
+    tiny.write("fit.py", CHECKPOINTING.replace("STARTED", repr(str(tiny.root / "started"))))
+    tiny.write("fit.zen.hcl", 'step "python" "fit" {\n  code    = "fit.py:fit"\n  retries = 1\n}\n')
+    applying = tiny.start(*APPLY, "-target=step.python.fit")
+    wait_for(lambda: begun(tiny))
+    cloud.fake.preempt(cloud.names()[0])
+    said, _ = applying.communicate(timeout=PATIENCE)
+    assert applying.returncode == 0, said
+    assert "took its machine" in words(said)
+    assert "[resumed from a checkpoint]" in said
+    shown = tiny.json("state", "show", "-json", "step.python.fit")["values"]
+    assert shown["outputs"]["result"]["properties"]["value"] == ["0", "1", "2"]
+    assert shown["resumed_from_job_id"].startswith(shown["job_id"][:8])
+    assert len(cloud.fake.inserted) == 2
+    assert cloud.names() == []
+    left = [name for objects in cloud.buckets.fake.buckets.values() for name in objects]
+    assert [name for name in left if "/checkpoints/" in name] == []
+
+
 def test_a_machine_of_a_killed_apply_goes_on_and_is_found(slow: Project, cloud: Cloud) -> None:
     applying = slow.start(*APPLY)
     wait_for(lambda: begun(slow))
@@ -164,12 +207,15 @@ def test_the_penguins_with_nothing_else_changed(project: Project, served: Cloud,
     local = Project(tmp_path / "local", dict(project.environment))
     shutil.copytree(project.root, local.root)
     project.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
-    project.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    bucket = served.buckets.fake.bucket()
+    project.ok("config", "artifacts", "set", f"gs://{bucket}/p")
+    served.buckets.fake.grants[TOKEN] = [Grant(bucket, "p/")]
     project.edit("penguins.zen.hcl", "zenctl {", "zenctl {\n  defaults { orchestrator = backend.gce.vm }")
     project.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
     served.fake.inserted.clear()
     project.ok(*APPLY)
     assert len(served.fake.inserted) == 1
+    assert served.buckets.fake.denied == []
     assert served.names() == []
     project.ok("plan", "-detailed-exitcode")
     local.ok(*APPLY)

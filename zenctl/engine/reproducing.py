@@ -9,7 +9,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,10 @@ def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Re
         [found] = world.store.executions_by_id([recorded.source])
         ran = replace(recorded, job_id=found.name)
     spec = _order(world.storage, ran)
-    environment = _environment(world, recorded, spec, build=build)
+    environment = _environment(world, recorded, spec, listener, build=build)
     if environment.problem:
         listener(Notice(f"the recorded environment cannot be had ({environment.problem}); running with this one"))
-    with _scratch(world.inputs.data_dir) as folder:
+    with closing(environment), _scratch(world.inputs.data_dir) as folder:
         store = FolderStorage(folder / "artifacts")
         _bring(world.storage, store, spec, recorded)
         result = _run(world, spec, store, environment, folder, listener)
@@ -90,17 +90,20 @@ def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Re
             raise DiagnosticError(_failed(recorded, result.error, environment))
         outputs = tuple(_compare(world.storage, store, recorded, result))
     ran_with = tuple(compare(recorded.environment, result.environment))
-    environment = replace(environment, differences=ran_with)
+    environment = replace(environment, differences=ran_with, lock=None)
     return Reproduced(recorded, outputs, environment, spec.code, result.ended - result.started)
 
 
-def _environment(world: World, recorded: Recorded, spec: JobSpec, *, build: bool) -> FoundEnvironment:
+def _environment(
+    world: World, recorded: Recorded, spec: JobSpec, listener: Listener, *, build: bool
+) -> FoundEnvironment:
     """Where to run it. An image and a virtual environment are the job's own: its backend brings them."""
     if spec.image:
         return FoundEnvironment(origin="image")
     if spec.virtual_environment is not None:
         return FoundEnvironment(origin="requirements")
-    return find_environment(_ran_with(recorded), world.inputs.data_dir / "cache", build=build)
+    ran_with, cache = _ran_with(recorded), world.inputs.data_dir / "cache"
+    return find_environment(ran_with, cache, build=build, say=lambda line: listener(Notice(line)))
 
 
 def _ran_with(recorded: Recorded) -> dict[str, Any]:

@@ -56,7 +56,7 @@ RULES: Tuple[Tuple[str, str, str], ...] = (
     ),
     (
         r"No solution found|ResolutionImpossible|No matching distribution|conflicting dependencies|not found in",
-        "no set of packages fits the requirements file",
+        "no set of packages fits the requirements",
         "Change the versions that it names; `uv pip compile` makes a file that fits.",
     ),
 )
@@ -75,10 +75,19 @@ def explain(tool: str, output: str, code: int) -> EnvironmentProblem:
 
 def _said(output: str) -> str:
     """The program's own explanation: uv's error with its causes, pip's errors, else the last line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     told: List[str] = []
+    goes_on = False
     for line in lines:
-        found = re.match(r"(?:error|cause|ERROR|hint|×|╰─▶|├─▶|Caused by):?\s+(.*)", line)
-        if found is not None and found.group(1) not in told and not line.startswith("hint"):
-            told.append(found.group(1).rstrip(":"))
-    return "; ".join(told[:LINES]) if told else lines[-1] if lines else ""
+        found = re.match(r"\s*(?:error|cause|ERROR|hint|×|╰─▶|├─▶|Caused by):?\s+(.*)", line)
+        if found is not None:
+            text = found.group(1).rstrip(":")
+            goes_on = text not in told and not line.lstrip().startswith("hint")
+            if goes_on:
+                told.append(text)
+        elif goes_on and re.match(r"\s{4,}|\s*│", line):
+            # uv breaks long sentences.
+            told[-1] += " " + line.strip(" │")
+        else:
+            goes_on = False
+    return "; ".join(told[:LINES]) if told else lines[-1].strip() if lines else ""

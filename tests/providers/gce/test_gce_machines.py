@@ -9,6 +9,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 from pydantic import ValidationError
@@ -322,3 +325,33 @@ def test_one_machine_serves_an_apply_and_the_next_apply_deletes_what_a_dead_one_
     last.close()
     assert cloud.fake.running() == []
     assert cloud.compute().sweep() == []
+
+
+def test_the_identity_of_a_machine_is_refused_all_else(cloud: Cloud) -> None:
+    fake, name = cloud.buckets.fake, "some/where/one"
+    assert cloud.storage.put("one", b"1")
+    bucket = urlsplit(cloud.storage.uri).netloc
+    upload = f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name="
+
+    def ask(method: str, path: str, data: bytes | None = None) -> int:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        request = Request(f"{cloud.buckets.endpoint}{path}", data, headers, method=method)
+        try:
+            with urlopen(request) as answer:
+                return int(answer.status)
+        except HTTPError as problem:
+            return problem.code
+
+    assert ask("GET", f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}?alt=media") == 200
+    assert ask("POST", f"{upload}some/where/two&ifGenerationMatch=0", b"2") == 200
+    assert ask("POST", f"{upload}{name}&ifGenerationMatch=0", b"2") == 412
+    assert ask("POST", f"{upload}{name}", b"2") == 403
+    assert ask("POST", f"{upload}elsewhere/one", b"2") == 403
+    assert ask("DELETE", f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}") == 403
+    assert [said.split()[0] for said in fake.denied] == [
+        "storage.objects.delete",
+        "storage.objects.create",
+        "storage.objects.delete",
+    ]
+    assert fake.buckets[bucket][name].data == b"1"
+    fake.denied.clear()

@@ -162,7 +162,7 @@ class TestMaking:
 class TestFailures:
     def test_a_package_that_is_not_there(self, bench: Bench) -> None:
         problem = bench.fails("greet==9")
-        assert "no set of packages fits the requirements file" in problem.message
+        assert "no set of packages fits the requirements" in problem.message
         assert "greet==9" in problem.message
         assert "uv pip compile" in problem.hint
 
