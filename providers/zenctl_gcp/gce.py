@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from zenctl.digests import sha256_bytes
 from zenctl.jobs.queue import LOG, PROGRESS, RUNNERS, Ending, JobQueue, Told
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.spec import JobSpec
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.lazy_dataclasses import dataclass
@@ -23,6 +24,7 @@ from zenctl.provider import (
     JobState,
     JobStatus,
     LogChunk,
+    Misfit,
     ProviderContext,
     ProviderError,
     SubmitRequest,
@@ -31,6 +33,7 @@ from zenctl_gcp.compute_client import Machine
 from zenctl_gcp.gce_fleet import GONE, SHUT_DOWN, UP, Client, Fleet, Known, Pace, is_of
 from zenctl_gcp.gce_machines import is_shared, machine_name, owner, wanted_machine, zones_of
 from zenctl_gcp.gce_reasons import last_words, not_served
+from zenctl_gcp.machine_sizes import lacks
 
 T = TypeVar("T")
 
@@ -132,6 +135,11 @@ class GceCompute:
             job.ordered = True
             fleet.ensure(wanted)
         return handle
+
+    def misfit(self, needs: Resources) -> Misfit | None:
+        """Whether a machine of the backend's type has too little for a job, as far as its size is known."""
+        message = lacks(needs, self._config)
+        return Misfit(message) if message else None
 
     def status(self, handle: JobHandle) -> JobStatus:
         """Where the job is, by what its machine has told, and if that is not enough by whether there is a machine."""
