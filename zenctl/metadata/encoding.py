@@ -149,6 +149,18 @@ def decode_execution(
     )
 
 
+def taken_over(source: Recorded) -> dict[str, PropertyValue | None]:
+    """What an execution that stands for a result has of that: how it was made."""
+    return {
+        "imported_from": json_or_none(source.imported_from),
+        "environment": json_or_none(source.environment),
+        "notes": json_or_none(source.notes),
+        "warnings": encode_warnings(source.warnings),
+        "resumed": source.resumed,
+        "produced_ms": source.produced_ms,
+    }
+
+
 def encode_warnings(warnings: Iterable[JobWarning]) -> str | None:
     """Warnings as text; nothing of none."""
     plain = [{"summary": said.summary, "detail": said.detail} for said in warnings]

@@ -24,6 +24,7 @@ from zenctl.metadata.encoding import (
     encode_warnings,
     json_or_none,
     present,
+    taken_over,
     workspace_key,
 )
 from zenctl.metadata.lock import ApplyLock, now_ms
@@ -133,7 +134,7 @@ class Recorder:
                 notes=json_or_none(notes),
                 warnings=encode_warnings(warnings),
                 attributes=json_or_none(attributes),
-                resumed=resumed or None,
+                resumed=resumed,
             )
             superseded = [old for old in self._marked(_key(done)) if old.id != done.id]
             return self._put(done, superseded, outputs=outputs)[1]
@@ -144,16 +145,14 @@ class Recorder:
         error: str,
         canceled: bool = False,
         warnings: Sequence[JobWarning] = (),
-        *,
         resumed: str = "",
     ) -> None:
         """Record a running execution as FAILED or CANCELED. The head stays; this stays visible as the attempt."""
         with self._consistent():
             state = ExecutionState.CANCELED if canceled else ExecutionState.FAILED
             failed = replace(self._running(execution_id), state=state)
-            told = encode_warnings(warnings)
-            told_of = {"error": clean_text(error), "warnings": told, "resumed": resumed or None}
-            self._put(altered(failed, ended_ms=now_ms(), **told_of))
+            failed = altered(failed, error=clean_text(error), warnings=encode_warnings(warnings), resumed=resumed)
+            self._put(altered(failed, ended_ms=now_ms()))
 
     def reuse(
         self,
@@ -175,14 +174,9 @@ class Recorder:
                 new,
                 head=self._key,
                 source=origin,
-                imported_from=json_or_none(source.imported_from),
-                environment=json_or_none(source.environment),
-                notes=json_or_none(source.notes),
-                warnings=encode_warnings(source.warnings),
-                resumed=source.resumed or None,
-                produced_ms=source.produced_ms,
                 started_ms=now,
                 ended_ms=now,
+                **taken_over(source),
                 **described(components, fingerprint, code_version),
             )
             return self._put(new, self._marked(_key(new)), inputs, recorded_outputs(source))[0].id
