@@ -161,6 +161,11 @@ def taken_over(source: Recorded) -> dict[str, PropertyValue | None]:
     }
 
 
+def key_of(execution: Execution) -> str:
+    """The key of an execution's address."""
+    return str(execution.properties["address_key"])
+
+
 def encode_warnings(warnings: Iterable[JobWarning]) -> str | None:
     """Warnings as text; nothing of none."""
     plain = [{"summary": said.summary, "detail": said.detail} for said in warnings]
