@@ -14,7 +14,7 @@ from typing import Any
 
 from zenctl.addrs import Address
 from zenctl.jobs.result import JobWarning
-from zenctl.metadata.artifacts import OutputRecord, join, recorded_outputs
+from zenctl.metadata.artifacts import OutputRecord, put_joined, recorded_outputs
 from zenctl.metadata.encoding import (
     address_key,
     altered,
@@ -31,7 +31,6 @@ from zenctl.metadata.encoding import (
 from zenctl.metadata.lock import ApplyLock, now_ms
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import (
-    AlreadyExists,
     Execution,
     ExecutionState,
     MetadataStore,
@@ -45,8 +44,6 @@ from zenctl.plans.actions import Components
 
 __all__ = ["OutputRecord", "Recorder"]
 
-RACES = 10
-"""How often another apply may record the same artifact first before that is taken for a fault."""
 _NONE: Mapping[str, Any] = {}
 
 
@@ -379,20 +376,7 @@ class Recorder:
     ) -> tuple[Execution, dict[str, RecordedArtifact]]:
         """Put one execution with its events in one transition; those that it supersedes are no head or attempt then."""
         cleared = [altered(old, head=None, attempt=None) for old in superseded]
-        joined = join(self._store, inputs, outputs)
-        for _ in range(RACES):
-            try:
-                committed = self._lock.commit(
-                    Transition(executions=(execution, *cleared), artifacts=joined.artifacts, events=joined.events)
-                )
-                break
-            except AlreadyExists:
-                # Another workspace's apply may have recorded an artifact of the same content just now: use that one.
-                before, joined = joined, join(self._store, inputs, outputs)
-                if joined.known == before.known:
-                    raise
-        else:
-            raise StoreError("the metadata store does not keep the artifacts of other applies")
+        committed, joined = put_joined(self._store, self._lock.commit, (execution, *cleared), inputs, outputs)
         written = replace(execution, id=committed.execution_ids[0])
         self._remember(written, cleared)
         found = {
