@@ -29,6 +29,7 @@ get() { curl -sSf --retry 8 --retry-connrefused "$@"; }
 ask() { get -H 'Metadata-Flavor: Google' "$instance/$1"; }
 cd "$(mktemp -d)"
 token=$(ask service-accounts/default/token | sed 's/.*"access_token" *: *"\\([^"]*\\)".*/\\1/')
+[ -n "$token" ] || { echo 'zenctl: no service account'; exit 1; }
 printf 'Authorization: Bearer %s\\n' "$token" | get -H @- -o runner.pyz "$(ask attributes/zenctl-runner)"
 unset token
 echo "$(ask attributes/zenctl-runner-sha256)  runner.pyz" | sha256sum -c --quiet -
@@ -36,7 +37,7 @@ ZENCTL_STORE_ACCESS=$(ask attributes/zenctl-access)
 export ZENCTL_STORE_ACCESS
 PYTHONPATH=runner.pyz "$(ask attributes/zenctl-python)" -m zenctl.runner.attending \\
   "$(ask attributes/zenctl-store)" "$(ask name)" "$(ask id)" --runner runner.pyz \\
-  --slots "$(ask attributes/zenctl-slots)" --idle "$(ask attributes/zenctl-idle)"
+  --slots "$(ask attributes/zenctl-slots)" --idle "$(ask attributes/zenctl-idle)" --notice "$instance/preempted"
 """
 """What a machine runs when it boots. Nothing in it differs from one machine to the next."""
 
@@ -96,6 +97,14 @@ class Wanted:
 
     def _scheduling(self, *, bound: bool) -> dict[str, Any]:
         spot = bool(self.config["spot"])
+        if self.config["preemptible"]:
+            # It takes no limit of its run time and no action at its end: it is stopped after 24 hours.
+            return {
+                "automaticRestart": False,
+                "onHostMaintenance": "TERMINATE",
+                "preemptible": True,
+                "provisioningModel": "STANDARD",
+            }
         return {
             "automaticRestart": False,
             "onHostMaintenance": "TERMINATE" if spot or bound else "MIGRATE",

@@ -14,7 +14,7 @@ from typing import Any
 
 from zenctl.addrs import Address
 from zenctl.jobs.result import JobWarning
-from zenctl.metadata.artifacts import OutputRecord, join, recorded_outputs
+from zenctl.metadata.artifacts import OutputRecord, put_joined, recorded_outputs
 from zenctl.metadata.encoding import (
     address_key,
     altered,
@@ -25,13 +25,13 @@ from zenctl.metadata.encoding import (
     json_or_none,
     key_of,
     present,
+    taken_over,
     workspace_key,
 )
 from zenctl.metadata.lock import ApplyLock, now_ms
 from zenctl.metadata.marks import Marks
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import (
-    AlreadyExists,
     Execution,
     ExecutionState,
     MetadataStore,
@@ -44,8 +44,6 @@ from zenctl.plans.actions import Components
 
 __all__ = ["OutputRecord", "Recorder"]
 
-RACES = 10
-"""How often another apply may record the same artifact first before that is taken for a fault."""
 _NONE: Mapping[str, Any] = {}
 
 
@@ -125,6 +123,7 @@ class Recorder:
         attributes: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
         warnings: Sequence[JobWarning] = (),
+        resumed: str = "",
     ) -> dict[str, RecordedArtifact]:
         """Record a running execution as COMPLETE: it becomes its address's head. Gives the outputs as recorded.
 
@@ -140,18 +139,26 @@ class Recorder:
                 environment=json_or_none(environment),
                 notes=json_or_none(notes),
                 warnings=encode_warnings(warnings),
+                resumed=resumed,
                 **({"attributes": json_or_none(attributes)} if attributes else {}),
             )
             superseded = [old for old in self._marks.of(key_of(done)) if old.id != done.id]
             return self._put(done, superseded, outputs=outputs)[1]
 
-    def fail(self, execution_id: int, error: str, canceled: bool = False, warnings: Sequence[JobWarning] = ()) -> None:
+    def fail(
+        self,
+        execution_id: int,
+        error: str,
+        canceled: bool = False,
+        warnings: Sequence[JobWarning] = (),
+        resumed: str = "",
+    ) -> None:
         """Record a running execution as FAILED or CANCELED. The head stays; this stays visible as the attempt."""
         with self._consistent():
             state = ExecutionState.CANCELED if canceled else ExecutionState.FAILED
             failed = replace(self._marks.running(execution_id), state=state)
-            told = encode_warnings(warnings)
-            self._put(altered(failed, error=clean_text(error), warnings=told, ended_ms=now_ms()))
+            failed = altered(failed, error=clean_text(error), warnings=encode_warnings(warnings), resumed=resumed)
+            self._put(altered(failed, ended_ms=now_ms()))
 
     def reuse(
         self,
@@ -173,13 +180,9 @@ class Recorder:
                 new,
                 head=self._key,
                 source=origin,
-                imported_from=json_or_none(source.imported_from),
-                environment=json_or_none(source.environment),
-                notes=json_or_none(source.notes),
-                warnings=encode_warnings(source.warnings),
-                produced_ms=source.produced_ms,
                 started_ms=now,
                 ended_ms=now,
+                **taken_over(source),
                 **described(components, fingerprint, code_version),
             )
             return self._put(new, self._marks.of(key_of(new)), inputs, recorded_outputs(source))[0].id
@@ -351,20 +354,7 @@ class Recorder:
     ) -> tuple[Execution, dict[str, RecordedArtifact]]:
         """Put one execution with its events in one transition; those that it supersedes are no head or attempt then."""
         cleared = [altered(old, head=None, attempt=None) for old in superseded]
-        joined = join(self._store, inputs, outputs)
-        for _ in range(RACES):
-            try:
-                committed = self._lock.commit(
-                    Transition(executions=(execution, *cleared), artifacts=joined.artifacts, events=joined.events)
-                )
-                break
-            except AlreadyExists:
-                # Another workspace's apply may have recorded an artifact of the same content just now: use that one.
-                before, joined = joined, join(self._store, inputs, outputs)
-                if joined.known == before.known:
-                    raise
-        else:
-            raise StoreError("the metadata store does not keep the artifacts of other applies")
+        committed, joined = put_joined(self._store, self._lock.commit, (execution, *cleared), inputs, outputs)
         written = replace(execution, id=committed.execution_ids[0])
         self._marks.remember(written, cleared)
         found = {

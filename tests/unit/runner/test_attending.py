@@ -18,6 +18,7 @@ from zenctl.runner.attending import GIVEN_UP, IDLE, LEFT_OVER, Attendant, Settin
 RUNNER = """
 import os, sys, time
 store, job, _, work, _, parent = sys.argv[1:]
+assert os.environ["ZENCTL_MACHINE"]
 assert os.getppid() == int(parent)
 print(job, os.environ["ZENCTL_STORE_ACCESS"], "PYTHONPATH" in os.environ, flush=True)
 open(os.path.join(work, "progress.jsonl"), "w").write("{}")
@@ -150,6 +151,31 @@ def test_what_is_canceled_before_it_begins_never_begins(machine: Machine) -> Non
     machine.attendant.step()
     assert machine.queue.ending("works") == Ending(None, signal.SIGTERM)
     assert not machine.folder.exists()
+
+
+@pytest.mark.parametrize(("job", "number"), [("hang", signal.SIGTERM), ("hang-stubborn", signal.SIGKILL)])
+def test_a_machine_that_goes_ends_its_jobs_and_begins_none(
+    machine: Machine, job: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.queue.put(job, {"a": 1})
+    machine.until_said(job, "hangs")
+    machine.queue.put("works", {"a": 1})
+    machine.attendant.leave()
+    orders = machine.queue.orders
+    monkeypatch.setattr(machine.queue, "orders", lambda: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
+    with pytest.raises(StorageError):
+        machine.attendant.step()
+    monkeypatch.setattr(machine.queue, "orders", orders)
+    assert not machine.attendant.is_idle
+    machine.now += 24.0
+    machine.attendant.step()
+    if number == signal.SIGKILL:
+        assert [child.status() != psutil.STATUS_ZOMBIE for child in machine.children()] == [True]
+        machine.now += 2.0
+    assert machine.until_ended(job) == Ending(None, number, leaving=True)
+    assert machine.attendant.is_idle
+    assert serve(machine.attendant) == IDLE
+    assert machine.queue.claimed("works") == "", "it is for the next machine"
 
 
 def test_slots(tmp_path: Path) -> None:
