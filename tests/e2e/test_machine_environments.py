@@ -79,7 +79,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fake_index.FakeI
 @pytest.fixture(scope="module")
 def served(bare: Path) -> Iterator[Cloud]:
     with compute.serving() as machines, gcs.serving() as buckets:
-        machines.fake.programs = str(bare)
+        machines.fake.path = str(bare)
         yield Cloud(machines, buckets)
 
 

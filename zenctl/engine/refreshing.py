@@ -13,10 +13,10 @@ from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.endpoints import live_name
+from zenctl.engine.equipping import check_carried
 from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
 from zenctl.engine.observed import Observed
 from zenctl.engine.providers import Providers, misfits, provider_diagnostic
-from zenctl.engine.provisioning import check_carried
 from zenctl.engine.sources import CodeSources
 from zenctl.engine.virtual_environments import (
     Requirements,
