@@ -19,7 +19,7 @@ from tests.fakes import index as fake_index
 from tests.fakes.compute.guest import TOKEN
 from tests.fakes.iam import Grant
 from tests.wheels import repack, uv_wheel, wheel
-from zenctl.engine.provisioning import BUILT_IN
+from zenctl.engine.equipping import BUILT_IN
 from zenctl.fingerprint.environment import installed
 from zenctl.runner.fetching_uv import VERSION
 
