@@ -320,6 +320,7 @@ def test_how_jobs_get_their_packages(cloud: Cloud) -> None:
     assert isinstance(cloud.compute(), Remote)
     assert cloud.compute().packages() == Packages(True, {})
     assert not cloud.compute(packages="image").packages().install
+    assert not cloud.compute(container_image=f"steps@sha256:{'0' * 64}").packages().install
     found = cloud.compute(index_url="https://i/simple", extra_index_urls=["https://a", "https://b"]).packages()
     assert found.settings == {
         "UV_DEFAULT_INDEX": "https://i/simple",
