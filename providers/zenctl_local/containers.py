@@ -14,6 +14,7 @@ from zenctl.jobs.containers import (
     note_container,
     remove_container,
 )
+from zenctl.jobs.secrets.references import REMOTE, split
 from zenctl.jobs.stores.opening import ACCESS
 from zenctl.provider import ErrorKind, ProviderError, SubmitRequest
 from zenctl_local.storage import store_folder
@@ -45,6 +46,7 @@ def container_of(request: SubmitRequest, work: Path, root: Path) -> Container:
     names = {reference[4:] for reference in spec.secrets.values() if reference.startswith("env:")}
     files = {root / reference[5:] for reference in spec.secrets.values() if reference.startswith("file:")}
     store = store_folder(request.store_uri)
+    is_told = store is None or any(split(reference)[0] in REMOTE for reference in spec.secrets.values())
     variables = tuple(sorted({*names, *spec.variables} & os.environ.keys()))
     return Container(
         spec.job_id,
@@ -55,7 +57,7 @@ def container_of(request: SubmitRequest, work: Path, root: Path) -> Container:
         root,
         folders=() if store is None else (store,),
         files=tuple(sorted(file for file in files if file.exists())),
-        variables=(*variables, *([] if store is not None else [ACCESS])),
+        variables=(*variables, *([ACCESS] if is_told else [])),
         memory=spec.resources.memory,
     )
 

@@ -27,6 +27,7 @@ backend "gce" "vm" {
   project      = "proj"
   zones        = ["europe-west1-b", "europe-west1-c"]
   machine_type = "e2-small"
+  packages     = "image"
   endpoint     = "ENDPOINT"
 }
 """
@@ -94,8 +95,17 @@ def test_the_steps_run_on_one_machine_that_goes_away(tiny: Project, cloud: Cloud
     local.ok("config", "artifacts", "set", ".zenctl/artifacts")
     local.ok(*APPLY)
     assert cloud.fake.inserted == []
-    tiny.ok(*APPLY)
+    shown = tiny.ok("backend", "show", "-startup-script", "backend.gce.vm")
+    said = tiny.ok(*APPLY)
     [instance] = cloud.fake.inserted
+    told = [line for line in said.splitlines() if "backend.gce.vm" in line]
+    assert "1 x e2-small, europe-west1-b or europe-west1-c, for 2 steps, removed afterwards (about 0.018 USD" in told[0]
+    assert [line.split(":")[1].split()[0] for line in told[1:]] == ["creating", "machine", "deleting"]
+    recorded = json.loads(tiny.ok("state", "show", "-json", "step.python.tallest"))["values"]["attributes"]["machines"]
+    assert [event["change"] for event in recorded] == ["creating", "created"]
+    assert {event["name"] for event in recorded} == {instance["name"]}
+    metadata = {item["key"]: item["value"] for item in instance["metadata"]["items"]}
+    assert shown == metadata["startup-script"]
     assert cloud.names() == []
     assert digests(tiny) == digests(local)
     assert tiny.ok("logs", "step.python.tallest") == "seen on the machine\n"

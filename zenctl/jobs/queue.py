@@ -116,8 +116,12 @@ class JobQueue:
             self._storage.delete(f"{self._prefix}{job_id}.{ending}")
 
     def claim(self, job_id: str, incarnation: str) -> bool:
-        """Take the job for a machine's incarnation; False if one has it already: a job is started once."""
-        return self._storage.put(_begun(job_id), canonical_json({"machine": incarnation}))
+        """Take the job for a machine's incarnation; False if another one has it: a job is started once.
+
+        Who has it takes it again: that it was heard the first time is not sure.
+        """
+        taken = self._storage.put(_begun(job_id), canonical_json({"machine": incarnation}))
+        return taken or self.claimed(job_id) == incarnation
 
     def claimed(self, job_id: str) -> str:
         """The incarnation that has begun the job; empty if none has."""
@@ -135,13 +139,14 @@ class JobQueue:
             return None
         return Ending(found.get("code"), int(found.get("signal", 0)), str(found.get("reason", "")))
 
-    def prepare(self, job_id: str) -> None:
-        """Say that what the job is to run in is being made."""
-        self._storage.put(_preparing(job_id), b"{}")
+    def prepare(self, job_id: str, words: str) -> None:
+        """Say that what a job is to run in is being made, with a few words on it; once that is over, with none."""
+        text = canonical_json({"words": words})
+        self._storage.put(_preparing(job_id) if words else _prepared(job_id), text)
 
-    def prepared(self, job_id: str) -> None:
-        """Say that it is there."""
-        self._storage.put(_prepared(job_id), b"{}")
+    def preparing(self, job_id: str) -> str:
+        """What was said of what a job is to run in while that is made."""
+        return str(self._read(_preparing(job_id)).get("words", ""))
 
     def pass_on(self, job_id: str, kind: str, offset: int, data: bytes) -> None:
         """Store what comes from a byte on."""

@@ -86,19 +86,30 @@ class Tail:
 
 
 class Job:
-    """A job that runs on this machine. `preparing`: the container that it is to run in is not there yet.
+    """A job that runs on this machine; `removal` is what ends and removes its container, once it has ended itself."""
 
-    `removal` is what ends and removes its container, once the job itself has ended.
-    """
-
-    def __init__(self, job_id: str, process: "subprocess.Popen[bytes]", work: Path, *, preparing: bool) -> None:
+    def __init__(self, job_id: str, process: "subprocess.Popen[bytes]", work: Path) -> None:
         self.job_id = job_id
         self.process = process
         self.work = work
-        self.preparing = preparing
         self.removal: Optional["subprocess.Popen[bytes]"] = None
         self.tails = (Tail(work / "log.txt", LOG), Tail(work / "progress.jsonl", PROGRESS))
         self.kill_at: Optional[float] = None
+        self._mark = work / PREPARING
+        self._is_prepared: Optional[bool] = None
+
+    def tell_preparing(self, queue: JobQueue) -> bool:
+        """Say that what it is to run in is being made, and that it is there; whether there was something to say."""
+        try:
+            words = self._mark.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            words = ""
+        # There is one time of preparing in a job's life, at its start.
+        if (bool(words), self._is_prepared) not in ((True, None), (False, False)):
+            return False
+        queue.prepare(self.job_id, words)
+        self._is_prepared = not words
+        return True
 
     def signal(self, number: int) -> None:
         """To the job and all that it has started."""
@@ -160,8 +171,6 @@ class Attendant:
         order = self._queue.order(job_id)
         if order is None:
             return False
-        if order.container is not None and not canceled:
-            self._queue.prepare(job_id)
         if not self._queue.claim(job_id, self._incarnation):
             self._done[job_id] = None
             return False
@@ -170,12 +179,13 @@ class Attendant:
             self._done[job_id] = None
             return True
         work = self._folder / job_id
-        work.mkdir(parents=True)
+        # It may be there: a store that went away right after the claim has it taken again.
+        work.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, ACCESS: json.dumps(order.access)}
         environment.pop("PYTHONPATH", None)
         command = [sys.executable, self._settings.runner, self._settings.store, job_id, "--work", str(work)]
         if order.container is not None:
-            (work / PREPARING).touch()
+            (work / PREPARING).write_text("preparing its container", encoding="utf-8")
             environment["PYTHONPATH"] = self._settings.runner
             command = self._containing(job_id, work, order.container)
         command += ["--parent", str(os.getpid())]
@@ -190,7 +200,7 @@ class Attendant:
                 stderr=log,
                 start_new_session=True,
             )
-        self._running[job_id] = Job(job_id, process, work, preparing=order.container is not None)
+        self._running[job_id] = Job(job_id, process, work)
         return True
 
     def _containing(self, job_id: str, work: Path, container: Optional[Contained] = None) -> List[str]:
@@ -214,12 +224,10 @@ class Attendant:
         if job.kill_at is not None and now >= job.kill_at:
             job.signal(signal.SIGKILL)
         code = job.process.poll()
+        told = job.tell_preparing(self._queue)
         sent = [tail.pass_on(self._queue, job.job_id, now, last=code is not None) for tail in job.tails]
-        if job.preparing and not (job.work / PREPARING).exists():
-            self._queue.prepared(job.job_id)
-            job.preparing = False
         if code is None:
-            return any(sent)
+            return told or any(sent)
         # What it has started must not go on under the jobs to come.
         job.signal(signal.SIGKILL)
         if job.process.stdin is not None:

@@ -32,7 +32,8 @@ exec curl -sS -X POST -H 'Metadata-Flavor: Google' "http://$GCE_METADATA_HOST/po
 class Guest:
     """A machine that can be switched on once. `facts` are the instance's, `attributes` its metadata.
 
-    `programs` are what its boot image has besides the programs of this machine: shell scripts by their names.
+    `path` is a folder with programs that it has besides the system's; `programs` are what its boot image brings:
+    shell scripts by their names.
     `on_power_off` is called from a thread when something inside shuts the machine down.
     """
 
@@ -41,6 +42,7 @@ class Guest:
     on_power_off: Callable[[], None]
     has_account: bool = True
     preempted: bool = False
+    path: str = ""
     programs: Mapping[str, str] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     folder: Path | None = None
@@ -71,7 +73,7 @@ class Guest:
             return
         program = _program(folder / "startup-script", script)
         environment = {
-            "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{folder / 'bin'}:{self.path}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(folder / "root"),
             "TMPDIR": str(folder / "tmp"),
             "LANG": "C.UTF-8",

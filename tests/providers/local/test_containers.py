@@ -12,6 +12,7 @@ from tests.containers import Podman, own_podman
 from zenctl.jobs.containers import container_command
 from zenctl.jobs.resources import Resources
 from zenctl.jobs.spec import Entry, JobSpec, job_path
+from zenctl.jobs.stores.opening import ACCESS
 from zenctl.jobs.wire import spec_to_json
 from zenctl.provider import ErrorKind, JobState, ProviderError, SubmitRequest
 from zenctl.provider.testing.compute import ComputeBench, ComputeConformance
@@ -107,6 +108,14 @@ def test_values_are_in_no_command_line(project: Project, monkeypatch: pytest.Mon
     command = container_command("/usr/bin/podman", container_of(request, project.root / "work", project.root))
     assert "TOKEN_HERE" in command
     assert "hush" not in " ".join(command)
+
+
+@pytest.mark.parametrize(("reference", "told"), [("env:TOKEN_HERE", False), ("gcp-secret:token", True)])
+def test_a_container_that_asks_for_secrets_is_told_how(project: Project, reference: str, told: bool) -> None:
+    spec = JobSpec("j", "step.python.fit", Entry(), secrets={"TOKEN": reference}, image="i@sha256:0")
+    request = SubmitRequest(spec, project.storage.uri, project.runner)
+    command = container_command("/usr/bin/podman", request, project.root / "work", project.root)
+    assert (ACCESS in command) is told
 
 
 def test_kill_9_of_zenctl_leaves_no_container(project: Project, images: Images) -> None:

@@ -38,9 +38,10 @@ def test_an_order_names_a_container(storage: FakeStorage) -> None:
 def test_what_a_job_runs_in_is_prepared_first(storage: FakeStorage) -> None:
     queue = JobQueue(storage, "m")
     assert not queue.look("a").preparing
-    queue.prepare("a")
+    queue.prepare("a", "fetching")
+    assert queue.preparing("a") == "fetching"
     assert queue.look("a").preparing
-    queue.prepared("a")
+    queue.prepare("a", "")
     assert not queue.look("a").preparing
 
 
@@ -49,6 +50,8 @@ def test_a_job_is_claimed_once(storage: FakeStorage) -> None:
     assert queue.claimed("a") == ""
     assert queue.claim("a", "first")
     assert not queue.claim("a", "second")
+    # Who has not heard that it has the job asks again.
+    assert queue.claim("a", "first")
     assert queue.claimed("a") == "first"
     assert queue.look("a").begun
 
@@ -91,11 +94,7 @@ def test_forgetting_leaves_the_result_and_how_it_ended(storage: FakeStorage) -> 
 def test_a_store_that_refuses_is_not_an_answer(storage: FakeStorage) -> None:
     from zenctl.jobs.storage import StorageError
 
-    def refuse(method: str, path: str) -> None:
-        if method == "open":
-            raise StorageError("UNAUTHORIZED", "no")
-
     JobQueue(storage, "m").claim("a", "first")
-    storage.fault = refuse
+    storage.faults.fail("open", StorageError("UNAUTHORIZED", "no"))
     with pytest.raises(StorageError, match="no"):
         JobQueue(storage, "m").claimed("a")

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from zenctl.jobs.environments import PREPARING
 from zenctl.jobs.queue import LOG, PROGRESS, Contained, Ending, JobQueue
 from zenctl.jobs.storage import FolderStorage, StorageError
 from zenctl.jobs.stores.opening import ACCESS
@@ -98,6 +99,26 @@ def test_jobs_run_and_are_told_of(machine: Machine) -> None:
     # What a job has left on the disk is in the way of the next one.
     assert list(machine.folder.iterdir()) == []
     assert not machine.attendant.step(), "each is run once"
+
+
+def test_that_its_environment_is_made_is_told_and_that_it_is_there(machine: Machine) -> None:
+    machine.queue.put("hang", {})
+    machine.attendant.step()
+    machine.until_said("hang", "hangs")
+    assert not machine.queue.look("hang").preparing
+    mark = machine.folder / "hang" / PREPARING
+    mark.write_text("preparing its environment (2 requirements)")
+    machine.attendant.step()
+    assert machine.queue.look("hang").preparing
+    assert machine.queue.preparing("hang") == "preparing its environment (2 requirements)"
+    mark.unlink()
+    machine.attendant.step()
+    told = machine.queue.look("hang")
+    assert not told.preparing
+    machine.attendant.step()
+    assert machine.queue.look("hang") == told
+    machine.queue.cancel("hang")
+    machine.until_ended("hang")
 
 
 def test_a_job_that_another_incarnation_has_begun_is_left_alone(machine: Machine) -> None:
@@ -253,6 +274,25 @@ def test_a_store_that_is_away_is_waited_for_and_one_that_refuses_is_not(
     assert serve(machine.attendant, pauses.append) == GIVEN_UP
     assert len(pauses) == 1
     assert capsys.readouterr().err == "zenctl: away\nzenctl: refused\n"
+
+
+def test_a_job_is_begun_although_the_store_was_away_right_after_it_was_claimed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = machine.queue.access
+    answers = iter([StorageError("TRANSIENT", "away")])
+
+    def first_away(job_id: str) -> object:
+        for problem in answers:
+            raise problem
+        return access(job_id)
+
+    monkeypatch.setattr(machine.queue, "access", first_away)
+    machine.queue.put("works", {})
+    with pytest.raises(StorageError, match="away"):
+        machine.attendant.step()
+    assert machine.queue.claimed("works") == "i1"
+    assert machine.until_ended("works") == Ending(0)
 
 
 def test_a_store_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
