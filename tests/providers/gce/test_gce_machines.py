@@ -24,8 +24,8 @@ from zenctl.jobs.spec import Entry, JobSpec, job_path
 from zenctl.jobs.wire import spec_to_json
 from zenctl.provider import ErrorKind, JobState, Packages, ProviderContext, ProviderError, Remote, SubmitRequest
 from zenctl.provider.testing.compute import ComputeBench
-from zenctl_gcp.gce import contained
 from zenctl_gcp.gce_machines import STARTUP, machine_name, machine_packages, wanted_machine
+from zenctl_gcp.gce_reach import contained
 from zenctl_gcp.provider import GcpProvider
 from zenctl_gcp.schema import GceBackend
 
