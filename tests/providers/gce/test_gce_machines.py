@@ -26,8 +26,8 @@ from zenctl.jobs.spec import Checkpointing, Entry, JobSpec, job_path
 from zenctl.jobs.wire import spec_to_json
 from zenctl.provider import ErrorKind, JobState, Packages, ProviderContext, ProviderError, Remote, SubmitRequest
 from zenctl.provider.testing.compute import ComputeBench
-from zenctl_gcp.gce import contained
-from zenctl_gcp.gce_machines import STARTUP, machine_name, wanted_machine
+from zenctl_gcp.gce_machines import STARTUP, machine_name, machine_packages, wanted_machine
+from zenctl_gcp.gce_reach import contained
 from zenctl_gcp.provider import GcpProvider
 from zenctl_gcp.schema import GceBackend
 
@@ -129,6 +129,13 @@ def test_a_jobs_own_image_goes_before_the_backends() -> None:
     assert contained(spec, config(container_image=backends)) == Contained(backends, 1 << 30)
     assert contained(replace(spec, image=own), config(container_image=backends)) == Contained(own, 1 << 30)
     assert contained(replace(spec, image=own), config(accelerator=gpus)) == Contained(own, 1 << 30, True)
+
+
+def test_nothing_is_installed_in_a_container_image() -> None:
+    assert machine_packages(config()).install
+    assert not machine_packages(config(packages="image")).install
+    image = f"steps@sha256:{'0' * 64}"
+    assert not machine_packages(config(container_image=image)).install
 
 
 def test_artifacts_must_lie_in_a_bucket(cloud: Cloud) -> None:

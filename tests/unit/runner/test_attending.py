@@ -217,12 +217,11 @@ def test_a_job_in_a_container(machine: Machine, monkeypatch: pytest.MonkeyPatch)
 
 def test_what_the_store_fails_at_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.queue.put("works", {"a": 1}, IMAGE)
-    for name in ("order", "prepare"):
-        with monkeypatch.context() as patched:
-            patched.setattr(machine.queue, name, lambda job: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
-            with pytest.raises(StorageError):
-                machine.attendant.step()
-        assert machine.queue.claimed("works") == ""
+    with monkeypatch.context() as patched:
+        patched.setattr(machine.queue, "order", lambda job: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
+        with pytest.raises(StorageError):
+            machine.attendant.step()
+    assert machine.queue.claimed("works") == ""
 
 
 def test_what_is_forgotten_meanwhile_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,15 +304,16 @@ def test_a_store_that_is_away_is_waited_for_and_one_that_refuses_is_not(
 def test_a_job_is_begun_although_the_store_was_away_right_after_it_was_claimed(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    access = machine.queue.access
+    claim = machine.queue.claim
     answers = iter([StorageError("TRANSIENT", "away")])
 
-    def first_away(job_id: str) -> object:
+    def first_away(job_id: str, incarnation: str) -> bool:
+        claimed = claim(job_id, incarnation)
         for problem in answers:
             raise problem
-        return access(job_id)
+        return claimed
 
-    monkeypatch.setattr(machine.queue, "access", first_away)
+    monkeypatch.setattr(machine.queue, "claim", first_away)
     machine.queue.put("works", {})
     with pytest.raises(StorageError, match="away"):
         machine.attendant.step()
