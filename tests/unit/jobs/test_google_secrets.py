@@ -157,7 +157,7 @@ def test_a_server_that_is_not_there(served: secret_manager.Running) -> None:
 
 def test_no_token_is_sent_where_others_could_read_it() -> None:
     access = {"endpoint": "http://emulator.example", "token": BEARER, "ends": time.time() + 3600}
-    with pytest.raises(StorageError, match="no token is sent to http://emulator"):
+    with pytest.raises(StorageError, match=r"no token is sent to http://emulator\.example"):
         GoogleSecrets(access).value(SECRET)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -105,6 +106,24 @@ class ProcessingConformance:
         options = processing.options()
         assert json.loads(json.dumps(dict(options))) == dict(options)
         assert processing.options() == options
+
+    def test_what_is_given_is_the_callers(self, processing: Processing) -> None:
+        given = processing.options()
+        if isinstance(given, MutableMapping):
+            given["conformance"] = True
+        assert "conformance" not in processing.options()
+
+    def test_threads_get_the_same(self, processing: Processing) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: processing.options(), range(16)))
+        assert found == [found[0]] * len(found)
+
+    def test_beam_knows_every_option(self, processing: Processing) -> None:
+        """What Beam does not know it passes over in silence: a name that is written wrongly would change nothing."""
+        beam = pytest.importorskip("apache_beam.options.pipeline_options")
+        wanted = dict(processing.options())
+        taken = beam.PipelineOptions.from_dictionary(wanted).get_all_options()
+        assert {name: taken.get(name) for name in wanted} == wanted
 
     def test_it_names_a_runner(self, processing: Processing) -> None:
         assert isinstance(processing.options().get("runner"), str)

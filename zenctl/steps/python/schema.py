@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WithJsonSchema, model_validator
 
-from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, StepType, attribute
+from zenctl.schema import ArtifactRef, BlockModel, ImageReference, OutputDecl, StepType, attribute
 from zenctl.steps.secret_reference import SecretReference
 
 ArtifactType = Literal[
@@ -25,23 +25,6 @@ ArtifactType = Literal[
 ]
 """What an output can be."""
 
-
-_IMAGE = r"[A-Za-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}"
-
-
-def _pinned_image(text: str) -> str:
-    if not re.fullmatch(_IMAGE, text):
-        raise ValueError(
-            f'give the image by its digest, "NAME@sha256:...": "{text}" can be another one tomorrow. '
-            f"`docker buildx imagetools inspect {text}` tells it"
-        )
-    return text
-
-
-ImageReference = Annotated[
-    str, AfterValidator(_pinned_image), WithJsonSchema({"type": "string", "pattern": f"^{_IMAGE}$"})
-]
-"""A container image that cannot change: its name and its digest."""
 
 _VERSION_OR_PATH = r"3\.[0-9]+|.*/.*"
 
