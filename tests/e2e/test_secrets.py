@@ -27,6 +27,7 @@ backend "gce" "vm" {
   project      = "proj"
   zone         = "europe-west1-b"
   machine_type = "e2-small"
+  packages     = "image"
   endpoint     = "ENDPOINT"
 }
 """
