@@ -43,7 +43,7 @@ from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.metadata.store import ExecutionState, MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import DATA_REASONS, Action, ReasonCode
-from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan, PlannedMachines
+from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan
 
 DAMAGE_TOLD = 5
 """How many outputs that are gone or damaged a warning names; the plan names all."""
@@ -249,10 +249,8 @@ def _planned(
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
     changes = tuple(planned.changes)
-    machines: tuple[PlannedMachines, ...] = ()
-    if not has_errors(diagnostics):
-        machines, wrong = planned_machines(changes, planned.desired, request.observed.sources, providers)
-        diagnostics += wrong
+    machines, wrong = ((), []) if has_errors(diagnostics) else planned_machines(planned, request.observed, providers)
+    diagnostics += wrong
     if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
         changes, told = _with_movers(world, request, planned, finder, listener, drift=options.drift)
         diagnostics += told

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from zenctl.addrs import Address, BackendAddr, DatasourceAddr, StepAddr
 from zenctl.diagnostics import Position, SourceRange
+from zenctl.engine.observed import Observed
+from zenctl.engine.planning import Planned
 from zenctl.engine.providers import Providers
 from zenctl.engine.provisioning import planned_machines
 from zenctl.jobs.resources import Resources
@@ -59,8 +61,13 @@ def planned(
 ) -> tuple[tuple[PlannedMachines, ...], list[Any]]:
     changes = [Change(addr, action) for addr, action, _ in jobs]
     desired = {addr: SimpleNamespace(backend=backend, resources=Resources(cpu=2)) for addr, _, backend in jobs}
-    seen = {addr: SourceState("d", 1, None, locations={"f": sources[addr.name]}) for addr, *_ in jobs if addr.name in sources}
-    return planned_machines(changes, cast(Any, desired), cast(Any, seen), cast(Providers, Known(computes)))
+    seen = {
+        addr: SourceState("d", 1, None, locations={"f": sources[addr.name]})
+        for addr, *_ in jobs
+        if addr.name in sources
+    }
+    found = Planned(changes, desired=cast(Any, desired))
+    return planned_machines(found, Observed(sources=seen), cast(Providers, Known(computes)))
 
 
 def step(name: str) -> StepAddr:
