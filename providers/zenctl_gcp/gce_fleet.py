@@ -263,6 +263,11 @@ class Fleet:
         self._tell(MachineEvent(known.name, change, kind, known.zone, reason))
 
 
+def of_apply(machine: Machine) -> bool:
+    """Whether the machine is an apply's, and not that of a job on its own."""
+    return APPLY in machine.labels
+
+
 def is_of(machine: Machine, apply: str) -> bool:
     """Whether the machine is one of this apply's."""
     return machine.labels.get(APPLY, "") == apply

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from zenctl.durations import seconds
 from zenctl.provider.storing import Patience
-from zenctl.schema import BackendType, BlockModel, ProviderSchema, StoreType, attribute
+from zenctl.schema import BackendType, BlockModel, ImageReference, ProviderSchema, StoreType, attribute
 
 LEAST_RUN_TIME, MOST_RUN_TIME = 30.0, 120 * 86400.0
 """Seconds between which Compute Engine lets a machine's run time be limited."""
@@ -18,6 +18,10 @@ PRICING = ("price_per_hour", "currency", "prices")
 
 RESERVED = "zenctl-"
 """What keys of labels and metadata begin with that are zenctl's own."""
+
+
+INDEX = r"^https?://[^/\s@]+(/\S*)?$"
+"""The URL of a package index, without credentials."""
 
 
 def _duration(value: str) -> str:
@@ -91,17 +95,39 @@ class GceBackend(BlockModel):
     accelerator: Accelerator | None = attribute("GPUs, if it is to have any.", default=None, fingerprint=False)
     disk_size_gb: int = attribute("Size of its boot disk.", default=50, fingerprint=False, ge=10, le=65536)
     image: str = attribute(
-        "Image or image family that it boots. It needs curl, sha256sum and Python 3.9 or newer, and the packages that "
-        "the steps import.",
+        "Image or image family that it boots. It needs curl, sha256sum and Python 3.9 or newer; for containers podman "
+        "or docker, which is installed if the image is of Debian or Ubuntu.",
         default="projects/debian-cloud/global/images/family/debian-12",
         fingerprint=False,
         min_length=1,
     )
+    container_image: ImageReference | None = attribute(
+        'The container image, by its digest, that steps run in which name none of their own: "NAME@sha256:...". It '
+        "needs Python 3.9 or newer as python3, and the packages that the steps import.",
+        default=None,
+        fingerprint=False,
+    )
     python: str = attribute(
-        "The Python interpreter on the image that runs the steps.",
+        "The Python interpreter on the image that runs the steps, and beside containers zenctl's own programs.",
         default="python3",
         fingerprint=False,
         pattern=r"^[\w./-]+$",
+    )
+    packages: Literal["install", "image"] = attribute(
+        "install: the machine makes each step an environment with the packages that it imports, in the versions that "
+        "are installed where zenctl plans, and with zenctl's own code. image: the image has all that steps import.",
+        default="install",
+        fingerprint=False,
+    )
+    index_url: str | None = attribute(
+        "Package index that the machine installs from; without it PyPI. No credentials: everybody who may look at the "
+        "project's jobs could read them.",
+        default=None,
+        fingerprint=False,
+        pattern=INDEX,
+    )
+    extra_index_urls: list[Annotated[str, Field(pattern=INDEX)]] = attribute(
+        "Package indexes that are asked before that one.", default=[], fingerprint=False
     )
     spot: bool = attribute(
         "A machine that costs less and can be taken away at any time; a step that is lost with it runs again as often "
@@ -205,7 +231,11 @@ GCP = ProviderSchema(
             "Runs steps on a virtual machine of Google Compute Engine, made for them and deleted afterwards.",
             GceBackend,
             ("orchestrator",),
+            # A machine has an identity of Google Cloud, and none of AWS.
+            secrets=("gcp-secret",),
+            images=True,
         )
     },
     stores={"gcs": StoreType("gcs", "Keeps artifacts in a bucket of Google Cloud Storage.", GcsStore, "gs")},
+    secrets=("gcp-secret",),
 )

@@ -15,9 +15,10 @@ from zenctl.engine.asserting import postconditions, validations_around
 from zenctl.engine.caching import compare, milliseconds, oldest, runs_always
 from zenctl.engine.components import commit_of, plain, source_facts, with_archive, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
+from zenctl.engine.equipping import equip
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
-from zenctl.engine.execution import Order, Services, attend, execute, note
+from zenctl.engine.execution import UNSETTLED, Order, Services, attend, execute, note
 from zenctl.engine.failures import failure_diagnostic, step_warnings
 from zenctl.engine.job_records import record_result
 from zenctl.engine.jobs import datasource_job, execution_type, input_records, new_job_id, step_job
@@ -57,7 +58,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What applying needs besides the plan. `root` is the configuration's folder.
+    """What applying needs besides the plan. `root` is the configuration's folder, `cache_dir` holds what can be lost.
 
     `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
     on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
@@ -66,6 +67,7 @@ class Context:
     """
 
     root: Path
+    cache_dir: Path
     plan: Plan
     evaluator: Evaluator
     state: WorkspaceState
@@ -288,7 +290,8 @@ class _Applier:
         self.listener(ChangeStarted(change.address, change.action, job_id))
         repeats = isinstance(desired, DesiredStep) and desired.reproducible
         compute = context.services.providers.compute(backend)
-        order = Order(self._spec(desired, job_id, components), compute, plan.code.get(str(addr)))
+        spec = self._spec(desired, job_id, components)
+        order = equip(Order(spec, compute, plan.code.get(str(addr))), components, context.cache_dir)
         handle = order.handle(context.services)
         self.tried.setdefault(addr, []).append((compute, handle))
         execution_id = context.recorder.start(
@@ -365,7 +368,7 @@ class _Applier:
             # What is proved wrong is removed, so that the next plan sees that it has to be made anew.
             for artifact in input_records(desired).values():
                 remove_damaged(self.context.services.storage, artifact.digest)
-        if last or stop.drain.is_set() or result.error.kind == "not_reproducible":
+        if last or stop.drain.is_set() or result.error.kind in ("not_reproducible", UNSETTLED):
             raise _Failure(diagnostic)
         self.listener(Notice(f"{change.addr}: {result.error.message}; trying again"))
 

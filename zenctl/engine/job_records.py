@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zenctl.engine.execution import UNSETTLED
 from zenctl.jobs.artifacts import tree_path
 from zenctl.jobs.result import JobResult
 from zenctl.metadata.recording import OutputRecord, Recorder
@@ -16,7 +17,10 @@ def record_result(
     """Record a running execution as complete, failed or canceled, as its job's result says.
 
     `machines` is what happened to those that its jobs were to run on, as `MachineEvents.story` has it.
+    Of a job that may still run nothing is recorded: that it runs is, and its handle, by which the next apply finds it.
     """
+    if result.error is not None and result.error.kind == UNSETTLED:
+        return
     if machines:
         recorder.report(execution_id, {"machines": list(machines)})
     if result.error is not None:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.events import Listener
 from zenctl.engine.opening import Opened, open_providers, opened_store
-from zenctl.engine.providers import Providers
+from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.engine.requests import Inputs
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.store import MetadataStore
+from zenctl.provider import ProviderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ def open_world(opened: Opened, inputs: Inputs, *, create: bool, listener: Listen
             yield World(opened, inputs, store, providers, providers.storage())
     except StorageError as problem:
         raise DiagnosticError(store_refusal(problem)) from problem
+    except ProviderError as problem:
+        raise DiagnosticError(provider_diagnostic(problem, "a provider failed")) from problem
     finally:
         providers.close()
 

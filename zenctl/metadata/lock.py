@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
 from zenctl.metadata.held import LockHeld, Watch, lock_held
 from zenctl.metadata.holder import Holder, encode_holder
-from zenctl.metadata.state import newest_apply
+from zenctl.metadata.state import has_completed, newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,
@@ -84,6 +84,8 @@ class ApplyLock:
         self.serial = int(apply.properties["serial"])
         self.recovered: tuple[LockHeld, ...] = ()
         """Dead holders whose lock was taken over; worth a notice."""
+        self.after_unfinished = False
+        """Whether the apply before this one has not completed, for whatever reason."""
         self._renewer = threading.Thread(target=self._renew, name=f"zenctl-lease-{self.serial}", daemon=True)
         self._renewer.start()
 
@@ -280,6 +282,7 @@ def take(
                 races += 1
                 continue
             lock.recovered = tuple(recovered)
+            lock.after_unfinished = newest is not None and not has_completed(newest)
             return lock
         dead, overdue = watch.look(newest)
         held = lock_held(newest, overdue=overdue)

@@ -71,6 +71,11 @@ class Recorder:
         """The apply's number."""
         return self._lock.serial
 
+    @property
+    def after_unfinished(self) -> bool:
+        """Whether the apply before has not completed: it may have left more than its attempts tell."""
+        return self._lock.after_unfinished
+
     def start(
         self,
         addr: Address,

@@ -92,7 +92,8 @@ class WorkspaceState:
 
     `results` holds the current result of each address; `attempts` the newest attempt where it is not a result
     (running, failed, canceled); `outputs` the root outputs of the newest apply that recorded any; `serial` the newest
-    apply, 0 if there was none; `busy` the apply that is under way, 0 if there is none.
+    apply, 0 if there was none; `busy` the apply that is under way, 0 if there is none; `unfinished` the newest apply if
+    it has not completed, and is not under way.
     """
 
     project: str
@@ -102,3 +103,4 @@ class WorkspaceState:
     attempts: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
     outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     busy: int = 0
+    unfinished: int = 0

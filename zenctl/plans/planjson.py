@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from zenctl.provider import MachinePool
 
 FORMAT_VERSION = "1.2"
-"""Version of the document, Terraform's own: a new minor version only adds keys, a new major one is to be refused."""
+"""Version of the document, Terraform's own: what Terraform's form of this version has means the same here.
+
+Keys of zenctl's own are added without raising it (docs/plans.md); a new major version is to be refused.
+"""
 
 TERRAFORM_VERSION = "1.11.4"
 """The Terraform whose plan JSON has this form; readers of Terraform's plans look at it before they read on."""

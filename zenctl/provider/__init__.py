@@ -15,6 +15,7 @@ from zenctl.provider.messages import (
     MachinePool,
     MachineTemplate,
     Misfit,
+    Packages,
     PriceEstimate,
     ProviderContext,
     SubmitRequest,
@@ -30,8 +31,10 @@ from zenctl.provider.protocol import (
     Progressing,
     Provider,
     Provisioning,
+    Remote,
     Sized,
     Sweeping,
+    Vouching,
 )
 
 __all__ = [
@@ -54,6 +57,7 @@ __all__ = [
     "MachinePool",
     "MachineTemplate",
     "Misfit",
+    "Packages",
     "PriceEstimate",
     "Processing",
     "Progressing",
@@ -61,8 +65,10 @@ __all__ = [
     "ProviderContext",
     "ProviderError",
     "Provisioning",
+    "Remote",
     "Sized",
     "SubmitRequest",
     "Sweeping",
+    "Vouching",
     "no_access",
 ]

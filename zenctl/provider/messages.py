@@ -91,6 +91,18 @@ class Misfit:
 
 
 @dataclass(frozen=True, slots=True)
+class Packages:
+    """How jobs on other machines get the packages that they import.
+
+    `install`: nothing is there, and each job is brought an environment of what it needs; else their image has all.
+    `settings` are variables that uv and pip are given there, such as UV_DEFAULT_INDEX and PIP_INDEX_URL.
+    """
+
+    install: bool
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PriceEstimate:
     """What one machine costs an hour, roughly: an `amount` of `currency` (ISO 4217), None if that is not known.
 

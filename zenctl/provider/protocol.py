@@ -18,6 +18,7 @@ from zenctl.provider.messages import (
     MachinePool,
     MachineTemplate,
     Misfit,
+    Packages,
     ProviderContext,
     SubmitRequest,
 )
@@ -77,11 +78,27 @@ class Sized(Protocol):
 
 
 @runtime_checkable
+class Remote(Protocol):
+    """What a Compute can do besides, whose jobs run on other machines: there they find no file of this one.
+
+    What their environments are made with is brought through the artifact store.
+    """
+
+    def packages(self) -> Packages:
+        """How its jobs get what they import. Asked by plan: pure, and reaches nothing."""
+        ...
+
+
+@runtime_checkable
 class Sweeping(Protocol):
     """What a Compute can do besides, where it makes machines that could outlive a command that was killed."""
 
-    def sweep(self) -> Sequence[str]:
-        """Remove every machine of this project and workspace, and tell the names. The caller holds the lock."""
+    def sweep(self, keep: Sequence[JobHandle] | None = None) -> Sequence[str]:
+        """Remove the machines of this project and workspace, and tell their names. The caller holds the lock.
+
+        None removes every one. Else only those go that applies have made, and those of the jobs in `keep` stay: a job
+        that belongs to no apply goes on.
+        """
         ...
 
 
@@ -159,6 +176,19 @@ class Importable(Protocol):
 
     def config(self, state: EndpointState) -> Mapping[str, Any]:
         """The attributes, but for `model`, of a block that asks for this endpoint as it is; defaults are left out."""
+        ...
+
+
+@runtime_checkable
+class Vouching(Protocol):
+    """What a Provider can do besides, whose schema names schemes of `secrets`: tell jobs how to reach these."""
+
+    def secrets_access(self, scheme: str, credentials: bool) -> Mapping[str, Any]:
+        """What a job is told to resolve references of the scheme, as `zenctl.jobs.secrets` takes it; plain JSON.
+
+        With `credentials`, for a job on this machine, those of the user, which must never be written. ProviderError if
+        there are none.
+        """
         ...
 
 

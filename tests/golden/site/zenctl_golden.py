@@ -70,7 +70,9 @@ SCHEMA = ProviderSchema(
     "golden",
     GoldenBlock,
     backends={
-        "plain": BackendType("plain", "Runs steps, but in no images.", PlainBackend, ("orchestrator",)),
+        "plain": BackendType(
+            "plain", "Runs steps, but in no images.", PlainBackend, ("orchestrator",), local_files=True
+        ),
         "machines": BackendType("machines", "Would make machines.", MachinesBackend, ("orchestrator",)),
     },
     endpoints={"file": EndpointType("file", "A file that says what is served.", FileEndpoint)},

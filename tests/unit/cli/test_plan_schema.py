@@ -191,3 +191,13 @@ def test_a_wrong_value_is_refused(place: Place, value: Any) -> None:
 def test_every_action_and_reason_fits(action: Action, code: ReasonCode) -> None:
     change = replace(INNER, action=action, reasons=(Reason(code, "why"),))
     VALIDATOR.validate(plan_document(replace(PLAN, changes=(change,))))
+
+
+def test_keys_that_are_added_later_fit_too() -> None:
+    """So `format_version`, which is Terraform's, need not be raised for them."""
+    later = copy.deepcopy(DOCUMENT)
+    later["provider_digests"] = {}
+    later["resource_changes"][0]["zenctl_more"] = 1
+    later["resource_changes"][0]["change"]["zenctl_more"] = 1
+    assert list(VALIDATOR.iter_errors(later)) == []
+    assert DOCUMENT["provider_versions"] == dict(PLAN.providers)
