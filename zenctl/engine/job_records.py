@@ -22,7 +22,7 @@ def record_result(
     if result.error is not None and result.error.kind == UNSETTLED:
         return
     if machines:
-        recorder.report(execution_id, {"machines": list(machines)})
+        recorder.report(execution_id, "attributes", {"machines": list(machines)})
     if result.error is not None:
         canceled = result.error.kind == "canceled"
         recorder.fail(execution_id, result.error.message, canceled=canceled, warnings=result.warnings)
