@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from zenctl.addrs import Address
 from zenctl.jobs.result import JobWarning
@@ -105,15 +105,10 @@ class Recorder:
             )
             return self._put(new, [old] if old else [], inputs)[0].id
 
-    def set_handle(self, execution_id: int, handle: Mapping[str, Any]) -> None:
-        """Record that a running execution has another job now, and how its backend knows that."""
+    def report(self, execution_id: int, what: Literal["handle", "attributes"], found: Mapping[str, Any]) -> None:
+        """Record of a running execution how its backend knows its job now, or what its provider has reported."""
         with self._consistent():
-            self._put(altered(self._marks.running(execution_id), handle=json_or_none(handle)))
-
-    def report(self, execution_id: int, attributes: Mapping[str, Any]) -> None:
-        """Record what a provider has reported of a running execution."""
-        with self._consistent():
-            self._put(altered(self._marks.running(execution_id), attributes=json_or_none(attributes)))
+            self._put(altered(self._marks.running(execution_id), **{what: json_or_none(found)}))
 
     def complete(
         self,

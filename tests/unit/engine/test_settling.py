@@ -72,7 +72,7 @@ def left(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     backend = FakeBackend(lambda request: FakeRun(seconds=None))
     spec = JobSpec("job-1", str(FIT), Entry(file="fit.py", function="fit"))
     handle = FakeCompute(backend).submit(SubmitRequest(spec, "file:///x", tmp_path / "runner"))
-    recorder.set_handle(execution, handle)
+    recorder.report(execution, "handle", handle)
     yield Left(recorder, store, FolderStorage(tmp_path / "artifacts"), backend)
     lock.close()
 
