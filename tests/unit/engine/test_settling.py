@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from zenctl.addrs import EndpointAddr, StepAddr
+from zenctl.addrs import BackendAddr, EndpointAddr, StepAddr
 from zenctl.engine.providers import Providers
 from zenctl.engine.removing import Configured, begun, gone, plan_destroy
 from zenctl.engine.settling import Settled, settle
@@ -99,6 +99,40 @@ def test_one_of_two_runs_that_were_to_be_compared_is_not_kept(left: Left, finish
     assert (settled.adopted, settled.running, settled.ended) == ([], {}, [FIT])
     assert left.state() is ExecutionState.CANCELED
     assert left.backend.jobs == {}
+
+
+@dataclass
+class Machines:
+    """Providers with one backend that makes machines."""
+
+    swept: list[object]
+
+    def backends(self) -> list[BackendAddr]:
+        return [BackendAddr("gce", "vm")]
+
+    def compute(self, addr: object) -> Machines:
+        return self
+
+    submit = status = logs = cancel = release = handle = None
+
+    def sweep(self, keep: object = None) -> list[str]:
+        self.swept.append(keep)
+        return ["zenctl-1"]
+
+
+@pytest.mark.parametrize(("outcome", "swept"), [("complete", []), ("failed", [[]]), ("interrupted", [[]])])
+def test_machines_are_looked_for_after_an_apply_that_did_not_complete(
+    tmp_path: Path, outcome: str, swept: list[object]
+) -> None:
+    store, machines, told = MemoryStore(), Machines([]), list[Any]()
+    acquire(store, "p", "default", Holder.here("zenctl apply")).finish(outcome)
+    lock = acquire(store, "p", "default", Holder.here("zenctl apply"))
+    state = read_state(store, "p", "default")
+    storage = FolderStorage(tmp_path / "artifacts")
+    settle(state, Recorder(store, lock), cast(Providers, machines), storage, told.append, ())
+    lock.close()
+    assert machines.swept == swept
+    assert len(told) == len(swept)
 
 
 # ---------------------------------------------------------------- endpoints
