@@ -27,6 +27,7 @@ from zenctl.engine.opening import Opened
 from zenctl.engine.pinning import find_snapshot, pinned_version
 from zenctl.engine.planning import Planned, Request, plan
 from zenctl.engine.providers import Providers
+from zenctl.engine.provisioning import planned_machines
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import begun, plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
@@ -43,7 +44,7 @@ from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.metadata.store import ExecutionState, MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import DATA_REASONS, Action, ReasonCode
-from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan
+from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan, PlannedMachines
 
 DAMAGE_TOLD = 5
 """How many outputs that are gone or damaged a warning names; the plan names all."""
@@ -257,7 +258,8 @@ def _planned(
     diagnostics += missing(opened.trusted, configuration, world.store)
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
-    changes = tuple(planned.changes)
+    changes, has_diffs = tuple(planned.changes), options.code_diffs or options.for_file
+    machines = () if has_errors(diagnostics) else _machines(changes, planned, request, providers, diagnostics)
     if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
         changes, told = _with_movers(world, request, planned, finder, listener, drift=options.drift)
         diagnostics += told
@@ -267,17 +269,23 @@ def _planned(
         outputs=tuple(planned.outputs),
         code=_archives(changes, request.observed),
         endpoints=seen_endpoints(request.observed) if options.refresh else {},
+        machines=machines,
         drift=tuple(drift(state, request.observed)) if options.refresh else (),
         checks=tuple(planned.checks),
-        code_diffs=(
-            code_diffs(changes, request.observed.closures, state.results, world.storage)
-            if options.code_diffs or options.for_file
-            else {}
-        ),
+        code_diffs=code_diffs(changes, request.observed.closures, state.results, world.storage) if has_diffs else {},
         read=opened.libraries.read,
         providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def _machines(
+    changes: Sequence[Change], planned: Planned, request: Request, providers: Providers, diagnostics: list[Diagnostic]
+) -> tuple[PlannedMachines, ...]:
+    """The machines that the jobs of these changes would run on; what is wrong with backends is added."""
+    machines, wrong = planned_machines(changes, planned.desired, request.observed.sources, providers)
+    diagnostics += wrong
+    return machines
 
 
 def _with_movers(

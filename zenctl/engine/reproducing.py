@@ -24,7 +24,8 @@ from zenctl.engine.naming import find_recorded
 from zenctl.engine.requests import Stop
 from zenctl.engine.world import World
 from zenctl.fingerprint.environment import compare
-from zenctl.jobs.artifacts import CorruptArtifact, blob_path, code_path, read_tree, tree_path
+from zenctl.jobs.artifacts import CorruptArtifact, archive_path, blob_path, code_path, read_tree, tree_path
+from zenctl.jobs.environments import ENVIRONMENT
 from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
@@ -78,6 +79,9 @@ def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Re
         [found] = world.store.executions_by_id([recorded.source])
         ran = replace(recorded, job_id=found.name)
     spec = _order(world.storage, ran)
+    if spec.virtual_environment is not None and not spec.virtual_environment.is_own:
+        # What a machine was brought that had nothing is no part of the order: it has just what was recorded.
+        spec = replace(spec, virtual_environment=None)
     environment = _environment(world, recorded, spec, listener, build=build)
     if environment.problem:
         listener(Notice(f"the recorded environment cannot be had ({environment.problem}); running with this one"))
@@ -154,6 +158,8 @@ def _bring(storage: Storage, scratch: FolderStorage, spec: JobSpec, recorded: Re
         for given in spec.inputs.values():
             paths += [blob_path(file.sha256) for file in read_tree(storage, given.digest).files]
             paths.append(tree_path(given.digest))
+        if spec.virtual_environment is not None and ENVIRONMENT not in spec.locations:
+            paths += [archive_path(digest) for digest in spec.virtual_environment.files.values()]
         for path in dict.fromkeys(paths):
             _take(storage, scratch, path)
     except (CorruptArtifact, StorageError) as problem:

@@ -110,6 +110,7 @@ def _apply(
     version = plan.code_version or code_version(inputs.root)
     context = Context(
         root=inputs.root,
+        cache_dir=inputs.data_dir / "cache",
         plan=plan,
         evaluator=opened.evaluator,
         state=state,
