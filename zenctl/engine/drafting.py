@@ -112,7 +112,7 @@ def _told(plan: Plan, state: WorkspaceState, providers: Providers) -> Plan:
     found = _interrupted(state)
     if not found and plan.is_empty and state.unfinished and providers.make_machines():
         detail = "All else is as it should be. The next apply, or destroy, removes machines that it may have left."
-        found = [warning(INTERRUPTED, f"Apply {state.unfinished} did not come to its end", detail)]
+        found = [warning(INTERRUPTED, f"Apply {state.unfinished} did not complete", detail)]
     return _with(plan, found)
 
 

@@ -383,6 +383,20 @@ def test_one_machine_serves_an_apply_and_the_next_apply_deletes_what_a_dead_one_
     assert cloud.compute().sweep() == []
 
 
+def test_what_applies_left_goes_and_the_machine_of_another_job_stays(cloud: Cloud) -> None:
+    dead = cloud.compute()
+    kept, _, alone = [
+        dead.submit(order(cloud, f"conformance-{n}", apply)) for n, apply in enumerate(("a-1", "a-2", ""))
+    ]
+    later = cloud.compute()
+    assert len(cloud.fake.running()) == 3
+    assert len(later.sweep([kept])) == 1
+    assert {i.name for i in cloud.fake.running()} == {kept["machine"], alone["machine"]}
+    assert later.sweep([]) == [kept["machine"]]
+    assert later.sweep() == [alone["machine"]]
+    assert cloud.fake.running() == []
+
+
 def test_the_identity_of_a_machine_is_refused_all_else(cloud: Cloud) -> None:
     fake, name = cloud.buckets.fake, "some/where/one"
     assert cloud.storage.put("one", b"1")

@@ -301,24 +301,26 @@ def test_a_store_that_is_away_is_waited_for_and_one_that_refuses_is_not(
     assert capsys.readouterr().err == "zenctl: away\nzenctl: refused\n"
 
 
-def test_a_job_is_begun_although_the_store_was_away_right_after_it_was_claimed(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["claim", "prepare"])
+def test_a_job_goes_on_although_the_store_was_away_when_it_was_claimed_or_told_of(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    claim = machine.queue.claim
+    call = getattr(machine.queue, name)
     answers = iter([StorageError("TRANSIENT", "away")])
 
-    def first_away(job_id: str, incarnation: str) -> bool:
-        claimed = claim(job_id, incarnation)
+    def unheard(*given: object) -> object:
+        answer = call(*given)
         for problem in answers:
             raise problem
-        return claimed
+        return answer
 
-    monkeypatch.setattr(machine.queue, "claim", first_away)
-    machine.queue.put("works", {})
+    monkeypatch.setattr(machine.queue, name, unheard)
+    machine.have_docker(monkeypatch, "exit 0", "exit 1")
+    machine.queue.put("works", {}, IMAGE if name == "prepare" else None)
     with pytest.raises(StorageError, match="away"):
-        machine.attendant.step()
+        machine.until_ended("works")
     assert machine.queue.claimed("works") == "i1"
-    assert machine.until_ended("works") == Ending(0)
+    assert machine.until_ended("works").code == 0
 
 
 def test_a_store_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
