@@ -59,8 +59,11 @@ def _told(compute: Compute, handle: JobHandle, *, follow: bool) -> Iterator[str]
     while True:
         over = not follow or compute.status(handle).state in (JobState.ENDED, JobState.LOST)
         while (chunk := compute.logs(handle, offset)).text:
-            offset = chunk.next_offset
             yield chunk.text
+            if chunk.next_offset <= offset:
+                # It is beside the log: what there is more of it comes at the next look.
+                break
+            offset = chunk.next_offset
         if over:
             return
         time.sleep(FOLLOW_SECONDS)
