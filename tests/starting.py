@@ -139,7 +139,8 @@ def _serve(control: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for name in LOADED:
         importlib.import_module(name)
-    assert len(os.listdir("/proc/self/task")) == 1, "a fork would lack the other threads"
+    tasks = Path("/proc/self/task")
+    assert not tasks.exists() or len(os.listdir(tasks)) == 1, "a fork would lack the other threads"
     added = {name: value for name, value in os.environ.items() if name not in before}
     gc.freeze()
     while True:
