@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from zenctl_gcp.provider import GcpProvider
 
 from .test_gce_machines import CONTEXT, config, request
 
+ROOT = Path(__file__).parents[3]
+
 
 def backend(context: ProviderContext = CONTEXT, **more: Any) -> Any:
     provider = GcpProvider()
@@ -28,6 +31,22 @@ def test_it_can_be_asked_and_listened_to() -> None:
     assert isinstance(backend(), Provisioning)
     assert isinstance(backend(), Announcing)
     assert backend().pools([]) == []
+
+
+def test_plan_is_told_without_the_vendors_sdk() -> None:
+    asked = """
+import sys
+from tests.providers.gce.test_gce_pools import backend
+from zenctl.jobs.resources import Resources
+for name in [name for name in sys.modules if name.partition(".")[0] == "google"]:
+    del sys.modules[name]
+made = backend()
+made.pools([Resources()])
+made.template()
+print("GOOGLE", [name for name in sys.modules if name.startswith("google.cloud")])
+"""
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout.splitlines()[-1:] == ["GOOGLE []"], done
 
 
 def test_a_pool_says_what_the_machines_are() -> None:
@@ -65,7 +84,7 @@ def test_a_template_is_what_each_machine_gets() -> None:
 
 
 def test_the_documented_permissions_are_those_shown() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "backends" / "gce.md").read_text()
+    page = (ROOT / "docs" / "backends" / "gce.md").read_text()
     # The page shortens names of one service: `compute.instances.create`, `.delete`.
     for permission in template(config(), CONTEXT).permissions:
         assert f".{permission.rpartition('.')[2]}`" in page, permission
