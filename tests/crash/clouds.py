@@ -38,6 +38,7 @@ backend "gce" "vm" {
   project      = "proj"
   zones        = ["europe-west1-b", "europe-west1-c"]
   machine_type = "e2-small"
+  packages     = "image"
   endpoint     = "COMPUTE"
 }
 """
