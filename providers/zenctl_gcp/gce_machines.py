@@ -130,14 +130,14 @@ def machine_name(request: SubmitRequest, config: Mapping[str, Any]) -> str:
 
 
 def machine_packages(config: Mapping[str, Any]) -> Packages:
-    """How jobs get what they import, and from where."""
+    """How jobs get what they import, and from where. A container image of the backend's has it, as one of a step's."""
     settings: dict[str, str] = {}
     if config["index_url"]:
         settings |= {"UV_DEFAULT_INDEX": config["index_url"], "PIP_INDEX_URL": config["index_url"]}
     if config["extra_index_urls"]:
         more = " ".join(config["extra_index_urls"])
         settings |= {"UV_INDEX": more, "PIP_EXTRA_INDEX_URL": more}
-    return Packages(config["packages"] == "install", settings)
+    return Packages(config["packages"] == "install" and not config["container_image"], settings)
 
 
 def likeness(config: Mapping[str, Any]) -> str:

@@ -319,7 +319,7 @@ class _Applier:
         self.listener(Notice(f"{spec.address}: running a second time, to compare"))
         job_id = new_job_id(plan.project, plan.workspace, self.context.recorder.serial, parse(spec.address))
         again = replace(order, spec=replace(from_the_beginning(spec), job_id=job_id), fresh=True)
-        self.context.recorder.set_handle(execution_id, again.handle(services))
+        self.context.recorder.report(execution_id, "handle", again.handle(services))
         return repeated(services.storage, first, execute(again, services))
 
     def _end_running(self, addr: Address) -> None:

@@ -268,6 +268,9 @@ def keep_log(storage: Storage, compute: Compute, handle: JobHandle, job_id: str)
         with file.open("w", encoding="utf-8", newline="") as stream:
             while (chunk := compute.logs(handle, offset)).text:
                 stream.write(chunk.text)
+                if chunk.next_offset <= offset:
+                    # It is beside the log, and would come for ever from a backend that does not tell it only once.
+                    break
                 offset = chunk.next_offset
         # The result counts, and is there; a log is not worth failing for.
         with suppress(StorageError):

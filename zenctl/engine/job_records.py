@@ -25,7 +25,7 @@ def record_result(
     if result.error is not None and result.error.kind == UNSETTLED:
         return
     if machines:
-        recorder.report(execution_id, {"machines": list(machines)})
+        recorder.report(execution_id, "attributes", {"machines": list(machines)})
     if result.error is not None:
         canceled = result.error.kind == "canceled"
         message, resumed = result.error.message, result.resumed

@@ -83,8 +83,11 @@ class _Following:
         while True:
             over = not follow or self.is_over()
             while (chunk := self._logs(offset)).text:
-                offset = chunk.next_offset
                 yield chunk.text
+                if chunk.next_offset <= offset:
+                    # It is beside the log: what there is more of it comes at the next look.
+                    break
+                offset = chunk.next_offset
             if over:
                 # Whoever waits for the job has put its log here before what the backend had of it went.
                 yield from self._kept(offset)

@@ -196,8 +196,7 @@ class Attendant:
             self._done[job_id] = None
             return True
         work = self._folder / job_id
-        # It may be there: a store that went away right after the claim has it taken again.
-        work.mkdir(parents=True, exist_ok=True)
+        work.mkdir(parents=True)
         environment = {**os.environ, ACCESS: json.dumps(order.access)}
         environment.pop("PYTHONPATH", None)
         environment[MACHINE] = "1"

@@ -26,8 +26,8 @@ from zenctl.jobs.spec import Checkpointing, Entry, JobSpec, job_path
 from zenctl.jobs.wire import spec_to_json
 from zenctl.provider import ErrorKind, JobState, Packages, ProviderContext, ProviderError, Remote, SubmitRequest
 from zenctl.provider.testing.compute import ComputeBench
-from zenctl_gcp.gce import contained
-from zenctl_gcp.gce_machines import STARTUP, machine_name, wanted_machine
+from zenctl_gcp.gce_machines import STARTUP, machine_name, machine_packages, wanted_machine
+from zenctl_gcp.gce_reach import contained
 from zenctl_gcp.provider import GcpProvider
 from zenctl_gcp.schema import GceBackend
 
@@ -129,6 +129,13 @@ def test_a_jobs_own_image_goes_before_the_backends() -> None:
     assert contained(spec, config(container_image=backends)) == Contained(backends, 1 << 30)
     assert contained(replace(spec, image=own), config(container_image=backends)) == Contained(own, 1 << 30)
     assert contained(replace(spec, image=own), config(accelerator=gpus)) == Contained(own, 1 << 30, True)
+
+
+def test_nothing_is_installed_in_a_container_image() -> None:
+    assert machine_packages(config()).install
+    assert not machine_packages(config(packages="image")).install
+    image = f"steps@sha256:{'0' * 64}"
+    assert not machine_packages(config(container_image=image)).install
 
 
 def test_artifacts_must_lie_in_a_bucket(cloud: Cloud) -> None:
@@ -320,6 +327,7 @@ def test_how_jobs_get_their_packages(cloud: Cloud) -> None:
     assert isinstance(cloud.compute(), Remote)
     assert cloud.compute().packages() == Packages(True, {})
     assert not cloud.compute(packages="image").packages().install
+    assert not cloud.compute(container_image=f"steps@sha256:{'0' * 64}").packages().install
     found = cloud.compute(index_url="https://i/simple", extra_index_urls=["https://a", "https://b"]).packages()
     assert found.settings == {
         "UV_DEFAULT_INDEX": "https://i/simple",
@@ -373,6 +381,20 @@ def test_one_machine_serves_an_apply_and_the_next_apply_deletes_what_a_dead_one_
     last.close()
     assert cloud.fake.running() == []
     assert cloud.compute().sweep() == []
+
+
+def test_what_applies_left_goes_and_the_machine_of_another_job_stays(cloud: Cloud) -> None:
+    dead = cloud.compute()
+    kept, _, alone = [
+        dead.submit(order(cloud, f"conformance-{n}", apply)) for n, apply in enumerate(("a-1", "a-2", ""))
+    ]
+    later = cloud.compute()
+    assert len(cloud.fake.running()) == 3
+    assert len(later.sweep([kept])) == 1
+    assert {i.name for i in cloud.fake.running()} == {kept["machine"], alone["machine"]}
+    assert later.sweep([]) == [kept["machine"]]
+    assert later.sweep() == [alone["machine"]]
+    assert cloud.fake.running() == []
 
 
 def test_the_identity_of_a_machine_is_refused_all_else(cloud: Cloud) -> None:

@@ -217,12 +217,11 @@ def test_a_job_in_a_container(machine: Machine, monkeypatch: pytest.MonkeyPatch)
 
 def test_what_the_store_fails_at_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.queue.put("works", {"a": 1}, IMAGE)
-    for name in ("order", "prepare"):
-        with monkeypatch.context() as patched:
-            patched.setattr(machine.queue, name, lambda job: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
-            with pytest.raises(StorageError):
-                machine.attendant.step()
-        assert machine.queue.claimed("works") == ""
+    with monkeypatch.context() as patched:
+        patched.setattr(machine.queue, "order", lambda job: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
+        with pytest.raises(StorageError):
+            machine.attendant.step()
+    assert machine.queue.claimed("works") == ""
 
 
 def test_what_is_forgotten_meanwhile_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,23 +301,26 @@ def test_a_store_that_is_away_is_waited_for_and_one_that_refuses_is_not(
     assert capsys.readouterr().err == "zenctl: away\nzenctl: refused\n"
 
 
-def test_a_job_is_begun_although_the_store_was_away_right_after_it_was_claimed(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["claim", "prepare"])
+def test_a_job_goes_on_although_the_store_was_away_when_it_was_claimed_or_told_of(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    access = machine.queue.access
+    call = getattr(machine.queue, name)
     answers = iter([StorageError("TRANSIENT", "away")])
 
-    def first_away(job_id: str) -> object:
+    def unheard(*given: object) -> object:
+        answer = call(*given)
         for problem in answers:
             raise problem
-        return access(job_id)
+        return answer
 
-    monkeypatch.setattr(machine.queue, "access", first_away)
-    machine.queue.put("works", {})
+    monkeypatch.setattr(machine.queue, name, unheard)
+    machine.have_docker(monkeypatch, "exit 0", "exit 1")
+    machine.queue.put("works", {}, IMAGE if name == "prepare" else None)
     with pytest.raises(StorageError, match="away"):
-        machine.attendant.step()
+        machine.until_ended("works")
     assert machine.queue.claimed("works") == "i1"
-    assert machine.until_ended("works") == Ending(0)
+    assert machine.until_ended("works").code == 0
 
 
 def test_a_store_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
