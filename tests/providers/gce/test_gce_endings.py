@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -40,6 +41,8 @@ def hangs() -> int:
     signal.pause()
 """
 
+NUMBERS = count(1)
+
 SAID = {
     "raises": ("user_error", "ValueError: too few"),
     "leaves": ("user_error", "the code ended itself with sys.exit(3)"),
@@ -60,7 +63,7 @@ def run(cloud: Cloud, compute: Compute, function: str, **more: object) -> JobErr
     cloud.storage.put(code_path(sha256_bytes(data)), data)
     entry = Entry(file="fit.py", function=function)
     outputs = {"result": OutputSpec("Artifact", returned=True)}
-    spec = JobSpec(f"conformance-{function}", "step.python.fit", entry, outputs=outputs, code=sha256_bytes(data))
+    spec = JobSpec(f"conformance-{next(NUMBERS)}", "step.python.fit", entry, outputs=outputs, code=sha256_bytes(data))
     services = Services(cloud.storage, None, cloud.runner, lambda event: None, Stop(), apply="ab12-3")  # type: ignore[arg-type]
     result = execute(Order(replace(spec, **more), compute, None), services)  # type: ignore[arg-type]
     assert result.error is not None

@@ -196,7 +196,9 @@ def test_what_becomes_of_machines_is_told(cloud: Cloud) -> None:
     assert told == [("creating", ZONE), ("unavailable", ZONE), ("creating", OTHER), ("created", OTHER)]
     told.clear()
     cloud.fake.preempt("m")
-    assert fleet.look("m", (), now=True).state == GONE
+    while fleet.look("m", (), now=True).state != GONE:
+        pass
+    assert told == [("lost", OTHER)], "which is told once, and as soon as it is known"
     assert fleet.again("m")
     cloud.fake.stockouts.clear()
     come(fleet)
@@ -218,6 +220,8 @@ def test_of_a_machine_that_another_asked_for_only_its_end_is_told(cloud: Cloud) 
     second.close()
     assert told == []
     # An earlier command's machine, found again.
+    while first.look("m", (), now=True).state != GONE:
+        pass
     first.ensure(WANTED)
     come(first)
     later, told = listening(cloud)
