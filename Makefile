@@ -5,7 +5,7 @@ unexport PYTHONPATH
 BIN := .venv/bin
 
 .PHONY: help setup servers readers demo test check lint types imports unit benchmark scale crash peers search format \
-  constraints schemas clean
+  constraints schemas api clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
@@ -62,6 +62,9 @@ format: setup ## Format the code
 
 schemas: setup ## Write the JSON Schemas anew from the code
 	$(BIN)/python scripts/schemas.py
+
+api: ## Write down anew what providers may use of zenctl (tests/architecture/provider-api.txt)
+	python3 scripts/provider_api.py
 
 constraints: setup ## Resolve all versions anew and pin them
 	sh scripts/constraints.sh

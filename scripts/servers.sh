@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what tests start besides Python, from Debian's packages: MariaDB, PostgreSQL, and podman for containers.
+# Installs what tests start besides Python, from Debian's packages: MariaDB, PostgreSQL, shellcheck, and podman.
 # Where it may not, it says so and ends well: those tests are then skipped, unless ZENCTL_TEST_SERVERS=required.
 set -eu
 
@@ -7,11 +7,12 @@ missing=""
 [ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null 2>&1 || missing="mariadb-server"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v podman >/dev/null 2>&1 || missing="$missing podman"
+command -v shellcheck >/dev/null 2>&1 || missing="$missing shellcheck"
 [ -x /usr/sbin/runc ] || command -v runc >/dev/null 2>&1 || missing="$missing runc"
 [ -n "$missing" ] || exit 0
 
 skip() {
-  echo "Tests on real database servers and containers are skipped:$missing could not be installed ($1)"
+  echo "Tests on real database servers, of scripts and on containers are skipped:$missing could not be installed ($1)"
   [ "${ZENCTL_TEST_SERVERS:-}" != required ]
   exit
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +22,7 @@ _CONTAINERS = """\
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 netns = "host"
+http_proxy = false
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
@@ -28,8 +30,8 @@ events_logger = "none"
 lock_type = "file"
 tmp_dir = "{folder}/tmp"
 """
-"""What a machine allows that is a container itself: no limit may be raised, and there may be no bridge. Locks and all
-folders are its own, or it would be in the way of another test's podman.
+"""What a machine allows that is a container itself: no limit may be raised, and there may be no bridge. A proxy is for
+what podman itself fetches. Locks and all folders are its own, or it would be in the way of another test's podman.
 """
 
 _STORAGE = """\
@@ -70,6 +72,20 @@ class Podman:
         self.run("import", "--quiet", str(archive), f"localhost/{name}:latest")
         archive.unlink()
         return f"localhost/{name}@{self.run('image', 'inspect', '--format', '{{.Digest}}', f'localhost/{name}')}"
+
+    def small_image(self, name: str, file: Path) -> str:
+        """An image that holds one file and nothing that could run, as `NAME@sha256:...`."""
+        archive = file.with_suffix(".tar")
+        with tarfile.open(archive, "w") as tar:
+            tar.add(file, file.name)
+        self.run("import", "--quiet", str(archive), f"localhost/{name}:latest")
+        archive.unlink()
+        return f"localhost/{name}@{self.run('image', 'inspect', '--format', '{{.Digest}}', f'localhost/{name}')}"
+
+    def program(self) -> str:
+        """A shell script that is this podman for whoever has nothing of the test's environment."""
+        set_them = " ".join(f"{name}={shlex.quote(value)}" for name, value in self.environment.items())
+        return f'#!/bin/sh\nexec env {set_them} {self.path} "$@"\n'
 
     def containers(self) -> list[str]:
         """The names of all containers, running or not."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import zipfile
 from collections.abc import Sequence
+from importlib.metadata import distribution
 from pathlib import Path
 
 from zenctl.digests import sha256_file
@@ -29,6 +31,34 @@ def wheel(
     with zipfile.ZipFile(path, "w") as archive:
         for inner, text in {**files, f"{info}/RECORD": record}.items():
             archive.writestr(zipfile.ZipInfo(inner, (1980, 1, 1, 0, 0, 0)), text)
+    return sha256_file(path)
+
+
+def repack(folder: Path, name: str) -> str:
+    """Write the wheel that a distribution was installed from here, without its scripts; gives the file's name."""
+    found = distribution(name)
+    tags = [line.partition(":")[2].strip() for line in (found.read_text("WHEEL") or "").splitlines() if "Tag:" in line]
+    [python, abi] = {tuple(tag.split("-")[:2]) for tag in tags[:1]}.pop()
+    platforms = ".".join(dict.fromkeys(tag.rpartition("-")[2] for tag in tags))
+    files = [file for file in found.files or () if ".." not in file.parts and "__pycache__" not in file.parts]
+    kept = [file for file in files if file.name not in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")]
+    info = next(file.parts[0] for file in kept if file.name == "METADATA")
+    path = folder / f"{info.removesuffix('.dist-info')}-{python}-{abi}-{platforms}.whl"
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in kept:
+            archive.write(file.locate(), str(file))
+        archive.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in [*kept, f"{info}/RECORD"]))
+    return path.name
+
+
+def uv_wheel(folder: Path, version: str, program: Path) -> str:
+    """Write a wheel of uv for this machine with any program in its place; gives its SHA-256."""
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = platform.machine()
+    path = folder / f"uv-{version}-py3-none-manylinux_2_17_{machine}.manylinux2014_{machine}.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(program, f"uv-{version}.data/scripts/uv")
     return sha256_file(path)
 
 

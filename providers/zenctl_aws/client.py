@@ -1,4 +1,4 @@
-"""The only importer of boto3: a bucket of Amazon S3, whose errors are StorageErrors."""
+"""The only importer of boto3 besides `credentials`: a bucket of Amazon S3, whose errors are StorageErrors."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from zenctl.jobs.stores.s3_upload import Part, upload
 from zenctl.jobs.stores.sources import REACH, Source
 from zenctl.provider.buckets import CONNECTIONS, SdkBucket
 from zenctl.provider.lending import Lender
+from zenctl_aws.credentials import open_session, plain_credentials
 
 MISSING = frozenset({"NoSuchKey", "NoSuchUpload", "NotFound", "404"})
 """Codes with which S3 says that an object, or an upload, is not there."""
@@ -172,23 +173,10 @@ class S3Client(SdkBucket):
     def _credentials(self) -> Mapping[str, Any]:
         """Credentials of now and when they end: what a job can do with them is what the user may do with the store."""
         _ = self.client  # which makes the session
-        found = self._session.get_credentials()
-        if found is None:
-            raise StorageError("UNAUTHORIZED", f"there are no credentials for {self.uri}", SIGN_IN)
-        now = found.get_frozen_credentials()
-        # Those that can be renewed have an end; boto3 renews them itself once less than a quarter of an hour is left.
-        ends = getattr(found, "_expiry_time", None)
-        return {
-            "key_id": now.access_key,
-            "secret": now.secret_key,
-            **({"token": now.token} if now.token else {}),
-            **({"ends": ends.timestamp()} if ends is not None else {}),
-        }
+        return plain_credentials(self._session, self.uri)
 
     def make(self) -> Any:
-        import boto3
         from botocore.config import Config
-        from botocore.exceptions import ProfileNotFound
 
         style = "auto" if self._path_style is None else "path" if self._path_style else "virtual"
         config = Config(
@@ -198,10 +186,7 @@ class S3Client(SdkBucket):
             read_timeout=self.timeout,
             max_pool_connections=CONNECTIONS,
         )
-        try:
-            self._session = boto3.session.Session(profile_name=self._profile, region_name=self._region)
-        except ProfileNotFound as error:
-            raise StorageError("UNAUTHORIZED", f"{error}", "Check `profile`, or run aws configure.") from error
+        self._session = open_session(self._profile, self._region)
         region = self._session.region_name or "us-east-1"
         return self._session.client("s3", region_name=region, endpoint_url=self._endpoint, config=config)
 

@@ -58,4 +58,5 @@ AWS = ProviderSchema(
     name="aws",
     config=AwsProviderBlock,
     stores={"s3": StoreType("s3", "Keeps artifacts in a bucket of Amazon S3.", S3Store, "s3")},
+    secrets=("aws-secret",),
 )

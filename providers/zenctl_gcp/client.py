@@ -1,4 +1,4 @@
-"""The only importer of Google's SDK: a bucket of Google Cloud Storage, whose errors are StorageErrors."""
+"""The only importer of Google's SDK for storage: a bucket of Google Cloud Storage, whose errors are StorageErrors."""
 
 from __future__ import annotations
 

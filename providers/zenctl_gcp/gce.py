@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import os
 import signal
 import threading
 import time
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 
 from zenctl.digests import sha256_bytes
 from zenctl.jobs.queue import LOG, PROGRESS, RUNNERS, Ending, JobQueue, Told
-from zenctl.jobs.spec import JobSpec
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import (
@@ -22,13 +21,20 @@ from zenctl.provider import (
     JobState,
     JobStatus,
     LogChunk,
+    MachineChange,
+    MachineEvent,
+    MachinePool,
+    MachineTemplate,
+    Packages,
     ProviderContext,
     ProviderError,
     SubmitRequest,
 )
 from zenctl_gcp.compute_client import Machine
-from zenctl_gcp.gce_fleet import GONE, UP, Client, Fleet, Known, Pace, is_of
-from zenctl_gcp.gce_machines import is_shared, machine_name, owner, wanted_machine, zones_of
+from zenctl_gcp.gce_fleet import GONE, UP, Client, Fleet, Known, Pace, is_of, of_apply
+from zenctl_gcp.gce_machines import is_shared, machine_name, machine_packages, owner, wanted_machine, zones_of
+from zenctl_gcp.gce_pools import pool, template
+from zenctl_gcp.gce_reach import check_reach, contained
 
 T = TypeVar("T")
 
@@ -57,6 +63,7 @@ class Watched:
     ordered: bool = False
     told: Told | None = None
     claimed: str = ""
+    preparing: str = ""
     ending: Ending | None = None
     canceled_at: float | None = None
     serial: int = 0
@@ -95,6 +102,23 @@ class GceCompute:
         self._jobs: dict[str, Watched] = {}
         self._runners: dict[str, tuple[str, str]] = {}
         self._swept = False
+        self._listen: Callable[[MachineEvent], None] = lambda _: None
+
+    def pools(self, jobs: Sequence[Resources]) -> Sequence[MachinePool]:
+        """One machine for all jobs of an apply, or one for each; none without a job."""
+        return [pool(self._config, self._context.root)] if jobs else []
+
+    def template(self) -> MachineTemplate:
+        """What a machine is given."""
+        return template(self._config, self._context)
+
+    def announce(self, listen: Callable[[MachineEvent], None]) -> None:
+        """Tell of every machine that is made, refused, lost or deleted from now on."""
+        self._listen = listen
+
+    def machine(self, handle: JobHandle) -> str:
+        """The name of a job's machine."""
+        return str(handle["machine"])
 
     def handle(self, request: SubmitRequest) -> JobHandle:
         """The machine, where it may be, and the store; no credentials."""
@@ -108,12 +132,16 @@ class GceCompute:
             "access": dict(request.access(False)),
         }
 
+    def packages(self) -> Packages:
+        """How jobs get what they import: as the backend's block says."""
+        return machine_packages(self._config)
+
     def submit(self, request: SubmitRequest) -> JobHandle:
         """Order the job, and a machine for it unless there is one; returns before it runs.
 
         ProviderError(INVALID) for a job that needs what only the machine has where zenctl runs.
         """
-        _check_reach(request.spec)
+        check_reach(request.spec)
         handle = self.handle(request)
         fleet = self._fleet(handle)
         job = self._job(handle)
@@ -123,7 +151,8 @@ class GceCompute:
             runner = self._ask(lambda: self._runner(request, handle))
             wanted = wanted_machine(request, self._config, self._context, runner)
             self._sweep_others(fleet, handle, request.apply)
-            self._ask(lambda: job.queue.put(handle["job_id"], handle["access"]))
+            container = contained(request.spec, self._config)
+            self._ask(lambda: job.queue.put(handle["job_id"], handle["access"], container))
             job.ordered = True
             fleet.ensure(wanted)
         return handle
@@ -145,7 +174,7 @@ class GceCompute:
                 known.served = known.served or known.id == job.claimed
             if known.state != GONE and (not known.id or known.id == job.claimed):
                 self._insist(job, handle)
-                return JobStatus(JobState.RUNNING)
+                return self._at_work(job, job_id, told)
             # Its last words may have come since.
             if self._look(job, job_id, now=True).ended:
                 return self._ended(job, job_id)
@@ -204,9 +233,11 @@ class GceCompute:
         with self._lock:
             self._jobs.pop(handle["job_id"], None)
 
-    def sweep(self) -> Sequence[str]:
-        """Delete every machine of this project and workspace."""
-        return self._fleet_of(self._config["project"]).sweep(owner(self._context), lambda _: False)
+    def sweep(self, keep: Sequence[JobHandle] | None = None) -> Sequence[str]:
+        """Delete the machines of this project and workspace; given what to keep, only those of applies."""
+        kept = {handle.get("machine") for handle in keep or ()}
+        fleet = self._fleet_of(self._config["project"])
+        return fleet.sweep(owner(self._context), lambda m: keep is not None and (not of_apply(m) or m.name in kept))
 
     def close(self) -> None:
         """Delete the machines that this command has asked for."""
@@ -227,6 +258,14 @@ class GceCompute:
         words = f"; it said last: {said[-1].strip()}" if said else ""
         return JobStatus(JobState.LOST, reason=f"{known.why}{words}")
 
+    def _at_work(self, job: Watched, job_id: str, told: Told) -> JobStatus:
+        """Of a job that runs, or whose environment is being made: the time for that is not the step's."""
+        if not told.preparing:
+            return JobStatus(JobState.RUNNING)
+        if not job.preparing:
+            job.preparing = self._ask(lambda: job.queue.preparing(job_id))
+        return JobStatus(JobState.PENDING, reason=job.preparing)
+
     def _insist(self, job: Watched, handle: JobHandle) -> None:
         """Delete a machine that does not heed a cancellation."""
         if job.canceled_at is not None and self._clock() - job.canceled_at > CANCEL_PATIENCE:
@@ -238,13 +277,15 @@ class GceCompute:
         ending = job.ending or Ending()
         if not ending.signal:
             reason = "its result could not be written; its log says why" if ending.code == 3 else ""
-            return JobStatus(JobState.ENDED, ending.code, reason)
+            return JobStatus(JobState.ENDED, ending.code, ending.reason or reason)
         try:
             name = signal.Signals(ending.signal).name
         except ValueError:
             name = f"signal {ending.signal}"
         reason = f"killed by signal {ending.signal} ({name})"
-        if ending.signal == signal.SIGKILL and job.canceled_at is None:
+        if ending.reason:
+            reason += f": {ending.reason}"
+        elif ending.signal == signal.SIGKILL and job.canceled_at is None:
             reason += "; the system does that when memory runs out"
         return JobStatus(JobState.ENDED, None, reason)
 
@@ -291,7 +332,8 @@ class GceCompute:
         def keep(machine: Machine) -> bool:
             return is_of(machine, apply) or bool(self._ask(JobQueue(storage, machine.name).orders))
 
-        fleet.sweep(owner(self._context), keep)
+        for name in fleet.sweep(owner(self._context), keep):
+            self._listen(MachineEvent(name, MachineChange.DELETED, reason="an earlier apply had left it"))
 
     def _runner(self, request: SubmitRequest, handle: JobHandle) -> tuple[str, str]:
         """Where the runner's zipapp lies in the store, and its SHA-256; it is put there once a command."""
@@ -325,8 +367,11 @@ class GceCompute:
     def _fleet_of(self, project: str) -> Fleet:
         with self._lock:
             if project not in self._fleets:
-                self._fleets[project] = Fleet(self._open_client(project), self._pace, self._clock)
+                self._fleets[project] = Fleet(self._open_client(project), self._pace, self._clock, self._tell)
             return self._fleets[project]
+
+    def _tell(self, event: MachineEvent) -> None:
+        self._listen(event)
 
     def _ask(self, ask: Callable[[], T]) -> T:
         """What the artifact store answers; its refusal is a ProviderError."""
@@ -335,15 +380,3 @@ class GceCompute:
         except StorageError as problem:
             kind = KINDS.get(problem.kind, ErrorKind.INVALID)
             raise ProviderError(kind, f"the artifact store refused: {problem}", problem.hint) from problem
-
-
-def _check_reach(spec: JobSpec) -> None:
-    """Refuse what a machine would look for in vain."""
-    hint = 'Give it a backend of type "local".'
-    for name, reference in sorted(spec.secrets.items()):
-        message = f"its secret {name} ({reference}) is on this machine, where a machine of Compute Engine cannot get it"
-        raise ProviderError(ErrorKind.INVALID, message, hint)
-    for place in spec.locations.values():
-        if os.path.isabs(place):
-            message = f"its source {place} is on this machine, where a machine of Compute Engine cannot read it"
-            raise ProviderError(ErrorKind.INVALID, message, hint)

@@ -9,7 +9,7 @@ from dataclasses import field
 from typing import Protocol
 
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.provider import ErrorKind, ProviderError
+from zenctl.provider import ErrorKind, MachineChange, MachineEvent, ProviderError
 from zenctl_gcp.compute_client import Machine
 from zenctl_gcp.gce_machines import APPLY, OWNER, Wanted
 
@@ -64,7 +64,8 @@ class Known:
     """A machine as far as this command knows it. `wanted` is None for one that an earlier command has asked for.
 
     `zone` is where it is or is tried, `operation` the one that makes it. `ending` is the type of the operation that has
-    ended it, `why` says it in words. `served` says that it has begun a job.
+    ended it, `why` says it in words. `served` says that it has begun a job, `asked` that it is there because this
+    command has asked for it.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Known:
     refused: list[str] = field(default_factory=list)
     restarts: int = 0
     served: bool = False
+    asked: bool = False
     ending: str = ""
     why: str = ""
     next_look: float = 0.0
@@ -87,10 +89,17 @@ class Known:
 class Fleet:
     """Machines by name. Safe for any thread; nothing in it waits. Every method may raise ProviderError."""
 
-    def __init__(self, client: Client, pace: Pace, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: Client,
+        pace: Pace,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[MachineEvent], None] = lambda _: None,
+    ) -> None:
         self._client = client
         self._pace = pace
         self._clock = clock
+        self._tell = tell
         self._lock = threading.RLock()
         self._known: dict[str, Known] = {}
 
@@ -148,6 +157,8 @@ class Fleet:
             known = self._known.pop(name, None)
             for zone in dict.fromkeys((*zones, *(known.zones if known else ()))):
                 self._client.delete(zone, name)
+            if known is not None and known.state != GONE and (known.asked or known.wanted is None):
+                self._told(known, MachineChange.DELETED)
 
     def sweep(self, owner: str, keep: Callable[[Machine], bool]) -> list[str]:
         """Delete the machines of this owner that nobody wants to keep; gives their names."""
@@ -172,7 +183,7 @@ class Fleet:
     def _begin(self, known: Known, zone: str) -> None:
         """Ask for the machine in a zone."""
         assert known.wanted is not None, "of an earlier command's machine it is not known how to make it"
-        known.state, known.zone, known.id, known.served = MAKING, zone, "", False
+        known.state, known.zone, known.id, known.served, known.asked = MAKING, zone, "", False, False
         known.pause = known.next_look = 0.0
         try:
             known.operation = self._client.create(zone, known.wanted.resource(zone))
@@ -184,6 +195,9 @@ class Fleet:
             return
         # Another of that name is there: one that goes away must be gone first.
         known.in_the_way = not known.operation
+        known.asked = not known.in_the_way
+        if known.asked:
+            self._told(known, MachineChange.CREATING)
 
     def _look(self, known: Known) -> None:
         known.pause = min(self._pace.most, known.pause * 1.5) if known.pause else self._pace.first
@@ -209,6 +223,8 @@ class Fleet:
             if machine.status == "RUNNING" and known.state != UP:
                 known.state, known.pause = UP, 0.0
                 known.refused.clear()
+                if known.asked:
+                    self._told(known, MachineChange.CREATED)
             return
         if known.in_the_way:
             if machine is None:
@@ -219,6 +235,8 @@ class Fleet:
         known.state = GONE
         known.ending = self._client.ending(known.zone, known.id) if known.id else ""
         known.why = WHY.get(known.ending, "its machine {name} is gone").format(name=known.name)
+        if known.asked:
+            self._told(known, MachineChange.LOST, known.why.replace(f"its machine {known.name}", "it"))
 
     def _find(self, known: Known) -> None:
         for zone in known.zones:
@@ -232,12 +250,22 @@ class Fleet:
 
     def _next_zone(self, known: Known, problem: ProviderError) -> None:
         known.refused.append(problem.message)
+        self._told(known, MachineChange.UNAVAILABLE, problem.message.removeprefix(f"{known.zone}: "))
         left = known.zones[known.zones.index(known.zone) + 1 :]
         if left:
             self._begin(known, left[0])
             return
         known.state = GONE
         known.why = f"there is no capacity for its machine: {'; '.join(known.refused)}"
+
+    def _told(self, known: Known, change: MachineChange, reason: str = "") -> None:
+        kind = str(known.wanted.config["machine_type"]) if known.wanted is not None else ""
+        self._tell(MachineEvent(known.name, change, kind, known.zone, reason))
+
+
+def of_apply(machine: Machine) -> bool:
+    """Whether the machine is an apply's, and not that of a job on its own."""
+    return APPLY in machine.labels
 
 
 def is_of(machine: Machine, apply: str) -> bool:

@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 from zenctl.digests import sha256_json, sha256_text
 from zenctl.durations import seconds
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.provider import ProviderContext, SubmitRequest
+from zenctl.provider import Packages, ProviderContext, SubmitRequest
+from zenctl_gcp.schema import PRICING
 
 OWNER, APPLY = "zenctl-owner", "zenctl-apply"
 """Labels by which machines are found: of a project and workspace, and of one apply of it."""
@@ -115,8 +116,24 @@ def machine_name(request: SubmitRequest, config: Mapping[str, Any]) -> str:
     A job on its own, or with `scope = "step"`, has a machine of its own.
     """
     if is_shared(request, config):
-        return f"zenctl-{request.apply}-{sha256_json(dict(config))[:8]}"
+        return f"zenctl-{request.apply}-{likeness(config)}"
     return f"zenctl-{sha256_text(request.spec.job_id)[:20]}"
+
+
+def machine_packages(config: Mapping[str, Any]) -> Packages:
+    """How jobs get what they import, and from where."""
+    settings: dict[str, str] = {}
+    if config["index_url"]:
+        settings |= {"UV_DEFAULT_INDEX": config["index_url"], "PIP_INDEX_URL": config["index_url"]}
+    if config["extra_index_urls"]:
+        more = " ".join(config["extra_index_urls"])
+        settings |= {"UV_INDEX": more, "PIP_EXTRA_INDEX_URL": more}
+    return Packages(config["packages"] == "install", settings)
+
+
+def likeness(config: Mapping[str, Any]) -> str:
+    """The same for backends that are configured alike, whatever they say of prices: they share a machine."""
+    return sha256_json({key: value for key, value in config.items() if key not in PRICING})[:8]
 
 
 def is_shared(request: SubmitRequest, config: Mapping[str, Any]) -> bool:

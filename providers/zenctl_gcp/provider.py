@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from zenctl import __version__
@@ -12,6 +13,12 @@ from zenctl.provider import Compute, ErrorKind, ProviderContext, ProviderError
 from zenctl.provider.lending import Lender
 from zenctl.provider.storing import StoringProvider
 from zenctl_gcp.schema import GCP
+
+if TYPE_CHECKING:
+    from zenctl_gcp.credentials import UserCredentials
+
+SECRETS_ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER"
+"""The variable in which gcloud looks for another server than Google's: a private endpoint, or an emulator."""
 
 
 class GcpProvider(StoringProvider):
@@ -27,6 +34,7 @@ class GcpProvider(StoringProvider):
         super().__init__()
         self._context: ProviderContext | None = None
         self._computes: list[Any] = []
+        self._user: UserCredentials | None = None
 
     def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:
         super().configure(config, context)
@@ -55,6 +63,24 @@ class GcpProvider(StoringProvider):
         compute = GceCompute(config, self._context, open_client=open_client, open_store=self._open_bucket)
         self._computes.append(compute)
         return compute
+
+    def secrets_access(self, scheme: str, credentials: bool) -> Mapping[str, Any]:
+        """How a job reaches Secret Manager; with `credentials` by a token of the user's, which is renewed for it."""
+        if scheme not in GCP.secrets:
+            raise ProviderError(ErrorKind.INVALID, f"the gcp provider keeps no secrets of the form {scheme}:...")
+        endpoint = os.environ.get(SECRETS_ENDPOINT, "").rstrip("/")
+        told = {name: self._defaults[name] for name in ("retry_seconds", "timeout_seconds") if name in self._defaults}
+        told |= {"endpoint": endpoint} if endpoint else {}
+        if not credentials:
+            return told
+        own = {"project": self._defaults["project"]} if self._defaults.get("project") else {}
+        if endpoint.startswith("http://"):
+            return {**told, **own, "anonymous": True}
+        self.need("google-auth")
+        from zenctl_gcp.credentials import UserCredentials
+
+        self._user = self._user or UserCredentials()
+        return {**told, **self.lend(self._user.token), **self._user.facts(), **own}
 
     def close(self) -> None:
         """End what lends credentials to jobs, and delete the machines that were made for this command."""

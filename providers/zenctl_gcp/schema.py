@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from zenctl.durations import seconds
 from zenctl.provider.storing import Patience
-from zenctl.schema import BackendType, BlockModel, ProviderSchema, StoreType, attribute
+from zenctl.schema import BackendType, BlockModel, ImageReference, ProviderSchema, StoreType, attribute
 
 LEAST_RUN_TIME, MOST_RUN_TIME = 30.0, 120 * 86400.0
 """Seconds between which Compute Engine lets a machine's run time be limited."""
 
+PRICING = ("price_per_hour", "currency", "prices")
+"""Attributes of the backend `gce` that tell what a machine costs, and change nothing about it."""
+
 RESERVED = "zenctl-"
 """What keys of labels and metadata begin with that are zenctl's own."""
+
+
+INDEX = r"^https?://[^/\s@]+(/\S*)?$"
+"""The URL of a package index, without credentials."""
 
 
 def _duration(value: str) -> str:
@@ -88,17 +95,39 @@ class GceBackend(BlockModel):
     accelerator: Accelerator | None = attribute("GPUs, if it is to have any.", default=None, fingerprint=False)
     disk_size_gb: int = attribute("Size of its boot disk.", default=50, fingerprint=False, ge=10, le=65536)
     image: str = attribute(
-        "Image or image family that it boots. It needs curl, sha256sum and Python 3.9 or newer, and the packages that "
-        "the steps import.",
+        "Image or image family that it boots. It needs curl, sha256sum and Python 3.9 or newer; for containers podman "
+        "or docker, which is installed if the image is of Debian or Ubuntu.",
         default="projects/debian-cloud/global/images/family/debian-12",
         fingerprint=False,
         min_length=1,
     )
+    container_image: ImageReference | None = attribute(
+        'The container image, by its digest, that steps run in which name none of their own: "NAME@sha256:...". It '
+        "needs Python 3.9 or newer as python3, and the packages that the steps import.",
+        default=None,
+        fingerprint=False,
+    )
     python: str = attribute(
-        "The Python interpreter on the image that runs the steps.",
+        "The Python interpreter on the image that runs the steps, and beside containers zenctl's own programs.",
         default="python3",
         fingerprint=False,
         pattern=r"^[\w./-]+$",
+    )
+    packages: Literal["install", "image"] = attribute(
+        "install: the machine makes each step an environment with the packages that it imports, in the versions that "
+        "are installed where zenctl plans, and with zenctl's own code. image: the image has all that steps import.",
+        default="install",
+        fingerprint=False,
+    )
+    index_url: str | None = attribute(
+        "Package index that the machine installs from; without it PyPI. No credentials: everybody who may look at the "
+        "project's jobs could read them.",
+        default=None,
+        fingerprint=False,
+        pattern=INDEX,
+    )
+    extra_index_urls: list[Annotated[str, Field(pattern=INDEX)]] = attribute(
+        "Package indexes that are asked before that one.", default=[], fingerprint=False
     )
     spot: bool = attribute(
         "A machine that costs less and can be taken away at any time; a step that is lost with it runs again as often "
@@ -161,11 +190,29 @@ class GceBackend(BlockModel):
     retry_seconds: int = attribute(
         "How long a request is repeated that fails for a reason which may pass.", default=60, fingerprint=False, ge=0
     )
+    price_per_hour: float | None = attribute(
+        "What the machine costs an hour, for plan to show; without it an estimate from public list prices.",
+        default=None,
+        fingerprint=False,
+        ge=0,
+    )
+    currency: str = attribute(
+        "The currency of price_per_hour (ISO 4217).", default="USD", fingerprint=False, pattern=r"^[A-Z]{3}$"
+    )
+    prices: str | None = attribute(
+        "A JSON file with prices of your own, seen from the configuration's folder; what it does not have is estimated "
+        "from public list prices.",
+        default=None,
+        fingerprint=False,
+        min_length=1,
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> GceBackend:
         if (self.zone is None) is not bool(self.zones):
             raise ValueError("give either `zone`, or several `zones` to try one after the other")
+        if self.price_per_hour is not None and self.prices is not None:
+            raise ValueError("give either `price_per_hour`, or a file of `prices`")
         if not LEAST_RUN_TIME <= (seconds(self.max_run_time) or 0) <= MOST_RUN_TIME:
             raise ValueError("max_run_time must be between 30s and 120d")
         for what, keys in (("label", self.labels), ("metadata key", self.metadata)):
@@ -184,7 +231,11 @@ GCP = ProviderSchema(
             "Runs steps on a virtual machine of Google Compute Engine, made for them and deleted afterwards.",
             GceBackend,
             ("orchestrator",),
+            # A machine has an identity of Google Cloud, and none of AWS.
+            secrets=("gcp-secret",),
+            images=True,
         )
     },
     stores={"gcs": StoreType("gcs", "Keeps artifacts in a bucket of Google Cloud Storage.", GcsStore, "gs")},
+    secrets=("gcp-secret",),
 )

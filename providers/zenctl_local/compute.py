@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zenctl.jobs.containers import explain_end
 from zenctl.jobs.environments import ENVIRONMENT, PREPARING, environment_place, environment_python
 from zenctl.jobs.resources import Resources, memory_text
 from zenctl.jobs.spec import JobSpec, log_path
@@ -29,7 +30,7 @@ from zenctl.provider import (
     ProviderError,
     SubmitRequest,
 )
-from zenctl_local.containers import container_order, explain_end, remove_container
+from zenctl_local.containers import clear_container, container_order
 from zenctl_local.forkserver import EXIT, PROCESS, kill_group, started
 from zenctl_local.launcher import ELSEWHERE, ENDED, RUNNING, Claim, Launcher
 from zenctl_local.room import Room
@@ -173,7 +174,7 @@ class LocalCompute:
         work = Path(handle["work"])
         if _read(handle, EXIT).get("code") not in (0, 1, 3):
             # The program that ran a container may have ended without it, or without clearing up.
-            remove_container(work)
+            clear_container(work)
         _remove(work)
         self._kill_at.pop(handle["job_id"], None)
 
@@ -274,18 +275,21 @@ def _limited(status: JobStatus, memory: int) -> JobStatus:
 
 
 def _ended(handle: JobHandle, code: int | None, number: int, reason: str, canceled: bool) -> JobStatus:
+    more = ""
     if not reason and not number:
-        code, number, reason = explain_end(Path(handle["work"]), code, Path(handle["log"]))
+        code, number, more = explain_end(Path(handle["work"]), code, Path(handle["log"]))
     if not reason and number:
         try:
             name = signal.Signals(number).name
         except ValueError:
             name = f"signal {number}"
         reason = f"killed by signal {number} ({name})"
-        if number == signal.SIGKILL and not canceled:
+        if more:
+            reason += f": {more}"
+        elif number == signal.SIGKILL and not canceled:
             reason += "; the system does that when memory runs out"
     if not reason:
-        reason = UNWRITTEN.get(code or 0, "")
+        reason = more or UNWRITTEN.get(code or 0, "")
     return JobStatus(JobState.ENDED, code, reason)
 
 

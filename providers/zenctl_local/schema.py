@@ -101,6 +101,9 @@ LOCAL = ProviderSchema(
             LocalBackend,
             ("orchestrator",),
             images=True,
+            # With the credentials of who runs zenctl, which its providers lend.
+            secrets=("env", "file", "gcp-secret", "aws-secret"),
+            local_files=True,
         )
     },
     endpoints={"local": EndpointType("local", "Serves a model over HTTP from this machine.", LocalEndpoint)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,15 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.crash.clouds import STRIKES, Act, Cloud
 from tests.e2e.conftest import Project, clean_environment
+from tests.fakes.faults import Fault
 from tests.measuring import PATIENCE
-from zenctl.digests import sha256_file
+from zenctl.digests import sha256_bytes
 from zenctl.engine.collecting import Policy, collect
 from zenctl.engine.execution import read_result
 from zenctl.engine.requests import Inputs, PlanOptions
 from zenctl.engine.verifying import VerifyScope, verify_state
 from zenctl.engine.workflow import make_plan
-from zenctl.jobs.storage import FolderStorage
+from zenctl.jobs.storage import FolderStorage, Storage
 from zenctl.metadata.opening import open_store
 from zenctl.metadata.state import read_state
 from zenctl.metadata.store import Execution, ExecutionState, MetadataStore, Where
@@ -59,11 +62,15 @@ class Crash:
 class Pipeline:
     """The pipeline in a folder of its own, whose applies can be killed."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, cloud: Cloud | None = None) -> None:
+        """Its steps run as processes here, or on the machines of a cloud, which also has its artifacts then."""
         self.root = root
+        self.cloud = cloud
         shutil.copytree(HERE / "pipeline", root, ignore=shutil.ignore_patterns("__pycache__"))
         self.points = root.with_name(f"{root.name}.points")
         self.project = Project(root, clean_environment(PYTHONPATH=str(SITE), ZENCTL_TEST_STANDIN_MODELS="1"))
+        if cloud is not None:
+            cloud.configure(self.project)
 
     # ------------------------------------------------------------ applying
 
@@ -78,18 +85,50 @@ class Pipeline:
 
     def killed(self, moment: str) -> Crash | None:
         """Apply until that moment; None if the apply came to its end without it."""
-        return Crash(moment) if self._run({"ZENCTL_TEST_KILL_AT": moment}, None) else None
+        return Crash(moment) if self._run({"ZENCTL_TEST_KILL_AT": moment}, None, moment) else None
+
+    def struck(self, moment: str, what: str) -> Crash | None:
+        """Apply to the end, and let something happen to the machine at that moment; None if it was not met."""
+        cloud = self.cloud
+        assert cloud is not None
+        self._run({}, None, moment, lambda instance: STRIKES[what](cloud.fake, instance))
+        return Crash(f"{what} at {moment}") if cloud.acted else None
+
+    def misheard(self, method: str, key: str = "") -> Crash | None:
+        """Apply to the end although the answer to a call is lost, or (`operation`) what tells of the machine's making.
+
+        Of a bucket that is the first that writes or deletes an object whose name has `key` in it.
+        """
+        assert self.cloud is not None
+        name = f"{method} {key}".strip()
+        if method == "operation":
+            self.cloud.fake.losing = 1
+        elif method == "objects.insert":
+            self.cloud.unheard = key
+        else:
+            fakes = self.cloud.buckets.fake if method.startswith("objects.") else self.cloud.fake
+            fakes.faults.add(Fault(method, lost=True, key=key))
+        assert not self._run({}, None)
+        assert len(self.cloud.made) == 1
+        return Crash(f"lost answer of {name}") if self.cloud.nothing_waits else None
 
     def killed_after(self, seconds: float) -> Crash | None:
         """Apply for so long; None if the apply ended before."""
         return Crash(f"at {seconds:.3f} s") if self._run({}, seconds) else None
 
-    def _run(self, more: Mapping[str, str], seconds: float | None) -> bool:
-        """Whether it was killed. What it printed goes to a file: nothing may hold up a process that dies."""
+    def _run(self, more: Mapping[str, str], seconds: float | None, moment: str = "", strike: Act | None = None) -> bool:
+        """Whether it was killed. What it printed goes to a file: nothing may hold up a process that dies.
+
+        With a `strike` at a moment it comes to its end, and may fail.
+        """
         self.points.unlink(missing_ok=True)
+        started: list[int] = []
+        if self.cloud is not None:
+            self.cloud.arm(self.points, moment, strike or (lambda _: os.kill(started[0], signal.SIGKILL)))
         environment = {**self.project.environment, "ZENCTL_TEST_POINTS": str(self.points), **more}
         with open(f"{self.points}.out", "w+") as printed:
             process = Project(self.root, environment).start("apply", "-auto-approve", printed=printed)
+            started.append(process.pid)
             try:
                 process.wait(PATIENCE if seconds is None else seconds)
             except subprocess.TimeoutExpired:
@@ -97,7 +136,8 @@ class Pipeline:
                 os.kill(process.pid, signal.SIGKILL)
                 process.wait(PATIENCE)
             printed.seek(0)
-            assert process.returncode in (0, -signal.SIGKILL), printed.read()
+            allowed = (0, 1) if strike is not None else (0, -signal.SIGKILL)
+            assert process.returncode in allowed, printed.read()
         return process.returncode != 0
 
     # ------------------------------------------------------------ examining
@@ -138,25 +178,40 @@ class Pipeline:
         done = [e for e in self.executions() if e.state is ExecutionState.COMPLETE]
         return sorted(str(e.properties["address"]) for e in done)
 
+    @property
+    def storage(self) -> Storage:
+        """The artifact store."""
+        return FolderStorage(self.data / "artifacts") if self.cloud is None else self.cloud.storage
+
     def finished(self) -> list[str]:
         """Jobs that have put down a result without an error, recorded or not, one address for each."""
-        storage = FolderStorage(self.data / "artifacts")
-        ids = [path.parent.name for path in (self.data / "artifacts" / "jobs").glob("*/result.json")]
-        results = {id: read_result(storage, id) for id in ids}
+        storage = self.storage
+        paths = [info.path.split("/") for info in storage.list("jobs/")]
+        results = {path[1]: read_result(storage, path[1]) for path in paths if path[2:] == ["result.json"]}
         return sorted(id.split("-", 2)[2].rsplit("-", 1)[0] for id, result in results.items() if result and result.ok)
 
     def staging(self) -> list[str]:
         """What is half made, by its path below `.zenctl`."""
         found = {path.relative_to(self.data).as_posix() for place in STAGING for path in self.data.glob(place)}
-        return sorted(found)
+        return sorted(found) + ([] if self.cloud is None else self.cloud.orders())
 
     def damaged(self) -> list[str]:
         """Objects of the artifact store that are not what their names say."""
         found = []
-        for path in [*(self.data / "artifacts").glob("blobs/*/*"), *(self.data / "artifacts").glob("trees/*/*")]:
-            if not path.name.startswith(".put-") and sha256_file(path) != path.name.partition(".")[0]:
-                found.append(path.as_posix())
+        storage = self.storage
+        for info in [*storage.list("blobs/"), *storage.list("trees/")]:
+            with storage.open(info.path) as stream:
+                if sha256_bytes(stream.read()) != info.path.rpartition("/")[2].partition(".")[0]:
+                    found.append(info.path)
         return found
+
+    def unknown_machines(self) -> list[str]:
+        """Machines that have been made, and that no record names."""
+        made = {item.name for item in self.cloud.made} if self.cloud is not None else set()
+        if not made:
+            return []
+        known = {json.loads(str(e.properties.get("handle") or "{}")).get("machine") for e in self.executions()}
+        return sorted(made - known)
 
     def is_up_to_date(self) -> bool:
         """Whether a plan has nothing to do."""
@@ -178,7 +233,7 @@ class Pipeline:
         return self._endpoints().read(ENDPOINT) is not None
 
     def close(self) -> None:
-        """Stop the endpoint's server, whether it is recorded or not."""
+        """Stop the endpoint's server, whether it is recorded or not; what a cloud has goes with the cloud."""
         self._endpoints().delete(ENDPOINT)
 
     def _endpoints(self) -> LocalEndpoints:
@@ -190,6 +245,7 @@ def note(pipeline: Pipeline, crash: Crash) -> None:
     crash.staging = pipeline.staging()
     crash.finished = pipeline.finished()
     assert pipeline.damaged() == [], crash.moment
+    assert pipeline.unknown_machines() == [], crash.moment
 
 
 def recover(pipeline: Pipeline, expected: Picture, crashes: Sequence[Crash]) -> None:
@@ -209,6 +265,11 @@ def recover(pipeline: Pipeline, expected: Picture, crashes: Sequence[Crash]) -> 
     assert not [e for e in pipeline.executions() if e.state is ExecutionState.RUNNING], moments
     results = Counter(pipeline.finished())
     assert set(results.values()) == {1}, (moments, results)
+    if pipeline.cloud is not None:
+        assert pipeline.cloud.left() == [], (moments, last.said)
+        # One apply makes one machine, and another one for each that is taken from it.
+        assert len(pipeline.cloud.made) <= len(crashes) + 1, moments
+        pipeline.cloud.check()
     pipeline.clear_up()
     assert pipeline.staging() == [], moments
     assert pipeline.is_up_to_date(), moments

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import threading
-import time
-import traceback
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import count
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.crash.crashing import Crash, Picture, Pipeline, note, recover
+from tests.crash.crashing import Crash, Pipeline, note, recover
+from tests.crash.matrices import SEED, Undisturbed, examined, kill_all, kills
 
 KILLS = 30
 """How many kills the ordinary test makes; `make crash` makes one at each moment and RANDOM_KILLS more."""
@@ -27,30 +21,10 @@ RANDOM_KILLS = 80
 IN_A_ROW = 9
 """How many moments a pipeline of the ordinary test is killed at before it may recover."""
 
-SEED = int(os.environ.get("ZENCTL_TEST_SEED", "5"))
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """What an apply that nothing disturbs brings about, the moments that it comes through, and how long it takes."""
-
-    picture: Picture
-    moments: list[str]
-    seconds: float
-
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    pipeline = Pipeline(tmp_path_factory.mktemp("undisturbed") / "p")
-    began = time.monotonic()
-    moments = pipeline.undisturbed()
-    seconds = time.monotonic() - began
-    try:
-        assert pipeline.is_up_to_date()
-        assert pipeline.staging() == []
-        return Undisturbed(pipeline.picture(), moments, seconds)
-    finally:
-        pipeline.close()
+    return examined(Pipeline(tmp_path_factory.mktemp("undisturbed") / "p"))
 
 
 def test_the_code_names_every_kind_of_moment(undisturbed: Undisturbed) -> None:
@@ -126,61 +100,5 @@ def test_an_endpoint_that_was_never_recorded_is_destroyed(undisturbed: Undisturb
 @pytest.mark.timeout(7200)
 def test_killed_at_every_moment(undisturbed: Undisturbed, tmp_path: Path) -> None:
     """One kill at each moment and many at random times, each in a pipeline of its own; prints the matrix."""
-    chance = random.Random(SEED)
-    print(f"\nZENCTL_TEST_SEED={SEED}: {len(undisturbed.moments)} moments, and {RANDOM_KILLS} random times")
-    numbers, lock = count(), threading.Lock()
-    found: list[tuple[Crash, str]] = []
-
-    def one(moment: str, seconds: float) -> None:
-        with lock:
-            root = tmp_path / f"p{next(numbers)}"
-        crash, outcome = _killed_once(Pipeline(root), undisturbed, moment, seconds)
-        if crash is not None:
-            with lock:
-                found.append((crash, outcome))
-
-    times = [("", chance.uniform(0.1, undisturbed.seconds)) for _ in range(RANDOM_KILLS)]
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(lambda given: one(*given), [*((moment, 0.0) for moment in undisturbed.moments), *times]))
-    print(matrix(found))
-    wrong = [f"{crash.moment}: {outcome}" for crash, outcome in found if outcome != "equal"]
-    assert not wrong, "\n".join(wrong)
-    assert len(found) >= 300
-
-
-def _killed_once(pipeline: Pipeline, undisturbed: Undisturbed, moment: str, seconds: float) -> tuple[Crash | None, str]:
-    try:
-        crash = pipeline.killed(moment) if moment else pipeline.killed_after(seconds)
-        if crash is None:
-            assert not moment, f"{moment} was not met"
-            return None, ""
-        note(pipeline, crash)
-        recover(pipeline, undisturbed.picture, [crash])
-        return crash, "equal"
-    except AssertionError as problem:
-        return crash, f"{traceback.extract_tb(problem.__traceback__)[-1].line} {problem}".partition("\n")[0]
-    finally:
-        pipeline.close()
-
-
-def matrix(found: Sequence[tuple[Crash, str]]) -> str:
-    """A line for each kind of moment: kills, those that ended equal, and what the next apply found and left."""
-    rows: dict[str, list[tuple[Crash, str]]] = defaultdict(list)
-    for crash, outcome in found:
-        kind = "at a random time" if crash.moment.startswith("at ") else re.sub(r"#\d+:", " : ", crash.moment)
-        rows[kind].append((crash, outcome))
-    width = max(map(len, rows))
-    head = ("kills", "equal", "taken over", "interrupted", "staging", "left")
-    lines = [f"{'moment':{width}}  " + "  ".join(head)]
-    for kind, crashes in rows.items():
-        kept = sum(crash.said.count("its result is kept") for crash, _ in crashes)
-        interrupted = sum(crash.said.count(": was interrupted in apply") for crash, _ in crashes)
-        equal = sum(outcome == "equal" for _, outcome in crashes)
-        staging = sum(len(crash.staging) for crash, _ in crashes)
-        left = sum(len(crash.left) for crash, _ in crashes)
-        cells = (len(crashes), equal, kept, interrupted, staging, left)
-        lines.append(f"{kind:{width}}  " + "  ".join(f"{n:>{len(h)}}" for n, h in zip(cells, head, strict=True)))
-    equal = sum(outcome == "equal" for _, outcome in found)
-    left_over = Counter(re.sub(r"/[^/]*$", "/*", path) for crash, _ in found for path in crash.left)
-    lines += [f"{len(found)} kills, {equal} equal to an undisturbed apply", f"left over: {dict(left_over)}"]
-    return "\n".join(lines)
+    cases = kills(undisturbed, RANDOM_KILLS)
+    assert kill_all(tmp_path, undisturbed, cases) >= 300

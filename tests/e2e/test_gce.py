@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from tests.containers import own_podman
 from tests.e2e.conftest import ROOT, Project, kill_group, wait_for
 from tests.e2e.test_artifact_stores import digests
 from tests.e2e.test_commands import make_slow
 from tests.e2e.test_faults import words
-from tests.fakes import compute, gcs
+from tests.fakes import compute, gcs, registry
 from tests.fakes.compute.guest import TOKEN
+from tests.fakes.iam import Grant
 from tests.measuring import PATIENCE
 
 BACKEND = """
@@ -24,6 +27,7 @@ backend "gce" "vm" {
   project      = "proj"
   zones        = ["europe-west1-b", "europe-west1-c"]
   machine_type = "e2-small"
+  packages     = "image"
   endpoint     = "ENDPOINT"
 }
 """
@@ -57,7 +61,10 @@ def served() -> Iterator[Cloud]:
 def cloud(tiny: Project, served: Cloud) -> Iterator[Cloud]:
     """The small project, whose steps run on a machine; nothing of it stays."""
     tiny.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
-    tiny.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    bucket = served.buckets.fake.bucket()
+    tiny.ok("config", "artifacts", "set", f"gs://{bucket}/p")
+    # The machine's service account has what docs/backends/gce.md asks for, and no more.
+    served.buckets.fake.grants[TOKEN] = [Grant(bucket, "p/")]
     tiny.edit("main.zen.hcl", 'project = "tiny"', 'project = "tiny"\n  defaults { orchestrator = backend.gce.vm }')
     tiny.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
     served.fake.seen.clear()
@@ -66,7 +73,7 @@ def cloud(tiny: Project, served: Cloud) -> Iterator[Cloud]:
     served.fake.faults.clear()
     served.fake.stockouts.clear()
     served.fake.close()
-    assert (served.fake.problems, served.buckets.fake.problems) == ([], [])
+    assert (served.fake.problems, served.buckets.fake.problems, served.buckets.fake.denied) == ([], [], [])
 
 
 @pytest.fixture
@@ -88,8 +95,17 @@ def test_the_steps_run_on_one_machine_that_goes_away(tiny: Project, cloud: Cloud
     local.ok("config", "artifacts", "set", ".zenctl/artifacts")
     local.ok(*APPLY)
     assert cloud.fake.inserted == []
-    tiny.ok(*APPLY)
+    shown = tiny.ok("backend", "show", "-startup-script", "backend.gce.vm")
+    said = tiny.ok(*APPLY)
     [instance] = cloud.fake.inserted
+    told = [line for line in said.splitlines() if "backend.gce.vm" in line]
+    assert "1 x e2-small, europe-west1-b or europe-west1-c, for 2 steps, removed afterwards (about 0.018 USD" in told[0]
+    assert [line.split(":")[1].split()[0] for line in told[1:]] == ["creating", "machine", "deleting"]
+    recorded = json.loads(tiny.ok("state", "show", "-json", "step.python.tallest"))["values"]["attributes"]["machines"]
+    assert [event["change"] for event in recorded] == ["creating", "created"]
+    assert {event["name"] for event in recorded} == {instance["name"]}
+    metadata = {item["key"]: item["value"] for item in instance["metadata"]["items"]}
+    assert shown == metadata["startup-script"]
     assert cloud.names() == []
     assert digests(tiny) == digests(local)
     assert tiny.ok("logs", "step.python.tallest") == "seen on the machine\n"
@@ -164,12 +180,15 @@ def test_the_penguins_with_nothing_else_changed(project: Project, served: Cloud,
     local = Project(tmp_path / "local", dict(project.environment))
     shutil.copytree(project.root, local.root)
     project.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
-    project.ok("config", "artifacts", "set", f"gs://{served.buckets.fake.bucket()}/p")
+    bucket = served.buckets.fake.bucket()
+    project.ok("config", "artifacts", "set", f"gs://{bucket}/p")
+    served.buckets.fake.grants[TOKEN] = [Grant(bucket, "p/")]
     project.edit("penguins.zen.hcl", "zenctl {", "zenctl {\n  defaults { orchestrator = backend.gce.vm }")
     project.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
     served.fake.inserted.clear()
     project.ok(*APPLY)
     assert len(served.fake.inserted) == 1
+    assert served.buckets.fake.denied == []
     assert served.names() == []
     project.ok("plan", "-detailed-exitcode")
     local.ok(*APPLY)
@@ -177,3 +196,65 @@ def test_the_penguins_with_nothing_else_changed(project: Project, served: Cloud,
         assert digests(project) == digests(local)
     finally:
         local.ok("destroy", "-auto-approve")
+
+
+MARKED = """\
+def read() -> str:
+    with open("/etc/mark") as stream:
+        return stream.read()
+"""
+
+
+@pytest.mark.benchmark
+def test_steps_in_containers_of_a_private_registry(
+    project: Project, served: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One step names its image, the other runs in its backend's; a machine that may not pull says what it lacks."""
+    with own_podman(tmp_path) as podman, registry.serving(TOKEN) as images:
+        own, backends = (
+            images.add(podman, podman.image(name, tmp_path, {"etc/mark": name}), tmp_path / f"{name}-oci", name)
+            for name in ("own", "backends")
+        )
+        settings = {**podman.environment, **images.settings(tmp_path)}
+        monkeypatch.setitem(served.fake.programs, "podman", replace(podman, environment=settings).program())
+        served.fake.inserted.clear()
+        project.environment["STORAGE_EMULATOR_HOST"] = served.buckets.endpoint
+        project.write("read.py", MARKED)
+        project.write("backend.zen.hcl", BACKEND.replace("ENDPOINT", served.machines.endpoint))
+        project.edit("backend.zen.hcl", '"e2-small"', f'"e2-small"\n  container_image = "{backends}"')
+        image = f'  environment {{\n    image = "{own}"\n  }}\n'
+        project.write(
+            "main.zen.hcl",
+            'zenctl {\n  project = "images"\n  defaults { orchestrator = backend.gce.vm }\n}\n'
+            + "".join(
+                f'step "python" "{name}" {{\n  code = "read.py:read"\n{more}}}\n'
+                f'output "{name}" {{\n  value = step.python.{name}.result\n}}\n'
+                for name, more in (("own", image), ("backends", ""))
+            ),
+        )
+        bucket = served.buckets.fake.bucket()
+        served.buckets.fake.grants[TOKEN] = [Grant(bucket, "p/")]
+        project.ok("config", "artifacts", "set", f"gs://{bucket}/p")
+        images.is_open = False
+        said = words(project.fails(*APPLY))
+        assert "The environment of step.python.own cannot be made" in said
+        assert f"refuses this machine the image {own}" in said
+        assert "roles/artifactregistry.reader" in said
+        assert served.names() == []
+        images.is_open = True
+        project.ok(*APPLY)
+        assert {name: project.json("output", "-json", name) for name in ("own", "backends")} == {
+            "own": "own",
+            "backends": "backends",
+        }
+        assert len(served.fake.inserted) == 2
+        assert served.names() == []
+        assert podman.containers() == []
+        assert f"zenctl: pulling {own} with podman" in project.ok("logs", "step.python.own")
+        assert project.stale() == {}
+        assert set(images.logins) == {("oauth2accesstoken", TOKEN)}
+        # The token was shown to the registry, and nobody else came by it.
+        assert TOKEN not in json.dumps(served.fake.inserted)
+        stored = [found.data for objects in served.buckets.fake.buckets.values() for found in objects.values()]
+        assert not any(TOKEN.encode() in data for data in stored)
+        assert (images.problems, served.buckets.fake.denied) == ([], [])

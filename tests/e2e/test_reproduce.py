@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-import zipfile
-from base64 import urlsafe_b64encode
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import ROOT, Project
+from tests.wheels import wheel
 
 FIT = "step.python.tallest"
 
@@ -112,24 +109,6 @@ def test_bad_addresses(tiny: Project, words: list[str], says: str) -> None:
     assert says in " ".join(tiny.fails("reproduce", *words).split())
 
 
-def wheel(folder: Path, version: str) -> None:
-    """A wheel of `goldenlib`, as pip wants it."""
-    folder.mkdir(exist_ok=True)
-    info = f"goldenlib-{version}.dist-info"
-    files = {
-        "goldenlib.py": "ANSWER = 42\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: goldenlib\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = ""
-    for name, text in files.items():
-        digest = urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-        record += f"{name},sha256={digest},{len(text)}\n"
-    with zipfile.ZipFile(folder / f"goldenlib-{version}-py3-none-any.whl", "w") as archive:
-        for name, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
-            archive.writestr(name, text)
-
-
 @pytest.fixture
 def packages(project: Project) -> Project:
     """A step that ran with goldenlib 1.0 where 1.1, which answers otherwise, is installed now."""
@@ -150,16 +129,19 @@ def test_another_environment_is_named(packages: Project) -> None:
 
 
 def test_an_environment_that_cannot_be_built_is_told(packages: Project) -> None:
-    packages.environment |= {"PIP_NO_INDEX": "1"}
+    packages.environment |= {"UV_NO_INDEX": "1"}
     printed = packages.ok("reproduce", "step.python.use", code=2)
-    assert "it cannot be built: ERROR: No matching distribution found for goldenlib==1.0" in printed
+    assert "it cannot be built: no set of packages fits the requirements: No solution found" in printed
+    assert "goldenlib" in printed.split("it cannot be built", 1)[1]
+    assert "your requirements are unsatisfiable" in printed
 
 
 def test_the_recorded_environment_is_built_and_kept(packages: Project) -> None:
-    wheels = packages.root.parent / "wheels"  # pip takes a space for the end of a place
-    wheel(wheels, "1.0")
-    packages.environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    wheels = packages.root.parent / "wheels"
+    wheel(wheels, "goldenlib", "1.0", "ANSWER = 42\n")
+    packages.environment |= {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels)}
     printed = packages.ok("reproduce", "step.python.use")
+    assert "preparing an environment with uv" in printed
     assert "built just now" in printed
     shutil.rmtree(wheels)
     document = packages.json("reproduce", "-json", "step.python.use")

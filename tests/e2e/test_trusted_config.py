@@ -126,7 +126,7 @@ def test_a_fork_sends_no_password_and_no_query_of_its_own_to_a_database(fork: Pr
 
 def test_secrets_providers_and_modules_may_not_be_added(fork: Project) -> None:
     fork.edit("secret.zen.hcl", '"env:TOKEN"', '"env:AWS_SECRET_ACCESS_KEY"')
-    assert 'refers to the secret TOKEN = "env:AWS_SECRET_ACCESS_KEY"' in " ".join(refused(fork).split())
+    assert 'refers to a secret, secrets.TOKEN = "env:AWS_SECRET_ACCESS_KEY"' in " ".join(refused(fork).split())
     fork.edit("secret.zen.hcl", '"env:AWS_SECRET_ACCESS_KEY"', '"env:TOKEN"')
     fork.write("providers.zen.hcl", 'provider "local" {}\nprovider "local" {\n  alias = "mine"\n}\n')
     assert "provider.local.mine is not configured as in trusted" in refused(fork)

@@ -143,8 +143,15 @@ def _methods(document: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[
         yield from _methods(document, resource.get("resources", {}))
 
 
+def _parts(name: str, method: Mapping[str, Any]) -> str:
+    pattern = method.get("parameters", {}).get(name, {}).get("pattern", "^[^/]+$")
+    return f"(?P<{name}>{pattern.removeprefix('^').removesuffix('$')})"
+
+
 def _method(method: Mapping[str, Any], path: str, *, is_upload: bool = False) -> Method:
-    pattern = re.sub(r"\\\{(?:\\\+)?(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
+    # `{+name}` is a name of several parts; how many its parameter says.
+    pattern = re.sub(r"\\\{\\\+(\w+)\\\}", lambda found: _parts(found[1], method), re.escape(path))
+    pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", pattern)
     return Method(
         method["id"],
         method["httpMethod"],

@@ -46,6 +46,12 @@ class Faults:
         with self._lock:
             self._waiting.clear()
 
+    @property
+    def empty(self) -> bool:
+        """Whether all have been taken."""
+        with self._lock:
+            return not self._waiting
+
     def take(self, method: str, key: str) -> Fault | None:
         """The fault of this request."""
         with self._lock:

@@ -25,6 +25,7 @@ import google_crc32c
 
 from tests.fakes.discovery import Discovery, Method, discovery
 from tests.fakes.faults import Fault, Faults
+from tests.fakes.iam import Grant, needed
 from tests.fakes.loopback import loopback
 
 GRAIN = 256 * 1024
@@ -80,6 +81,9 @@ class FakeGcs:
         self.api: Discovery = discovery("storage.v1")
         self.tokens: set[str] = set()
         self.bearers: set[str] = set()
+        self.grants: dict[str, list[Grant]] = {}
+        """What identities may do, by their tokens; one that is not named may do everything."""
+        self.denied: list[str] = []
         self.latency = 0.0
         """Seconds that every answer takes longer."""
         self.seen: list[str] = []
@@ -109,6 +113,18 @@ class FakeGcs:
             raise Refused(404, "notFound", f"No such object: {bucket}/{name}")
         self.check(found, query)
         return found
+
+    def permit(self, method: str, bearer: str, bucket: str, name: str, query: Mapping[str, str]) -> None:
+        """Refuse an identity what it may not do. A precondition that fails is told first: nothing is replaced then."""
+        if bearer not in self.grants:
+            return
+        found = self.objects(bucket).get(name)
+        if method == "objects.insert":
+            self.check(found, query)
+        permission = needed(method, there=found is not None)
+        if not any(grant.allows(permission, bucket, name) for grant in self.grants[bearer]):
+            self.denied.append(f"{permission} {bucket}/{name}")
+            raise Refused(403, "forbidden", f"The caller does not have {permission} access to {bucket}/{name}.")
 
     def check(self, found: Stored | None, query: Mapping[str, str]) -> None:
         """The preconditions of a request."""
@@ -221,6 +237,9 @@ class Handler(BaseHTTPRequestHandler):
                 self._body(fault)
             self._stall()
             return
+        self._bearer = bearer
+        if short.startswith("objects.") and "insert" not in short:
+            self.fake.permit(short, bearer, found["bucket"], found.get("object", ""), query)
         name = "_" + short.replace(".", "_")
         getattr(self, name)(method, found, query, fault)
 
@@ -305,6 +324,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             raise Refused(400, "invalid", f"uploadType {kind}")
         self.fake.api.check_body(method, "request", about)
+        self._permit_insert(found["bucket"], about, query)
         if fault is not None and fault.flip:
             data = bytes([data[0] ^ 1]) + data[1:]
         stored = self.fake.insert(found["bucket"], about, query, data, self.headers.get("X-Goog-Hash", ""))
@@ -314,6 +334,7 @@ class Handler(BaseHTTPRequestHandler):
         about = json.loads(self._body() or b"{}")
         self.fake.api.check_body(method, "request", about)
         name = about.get("name") or query.get("name")
+        self._permit_insert(bucket, about, query)
         with self.fake.lock:
             self.fake.check(self.fake.objects(bucket).get(name), query)
             upload_id = f"upload-{len(self.fake.sessions) + 1}"
@@ -321,6 +342,10 @@ class Handler(BaseHTTPRequestHandler):
         host = self.headers["Host"]
         more = {"Location": f"http://{host}{urlsplit(self.path).path}?uploadType=resumable&upload_id={upload_id}"}
         self._finish(200, b"", more, fault)
+
+    def _permit_insert(self, bucket: str, about: Mapping[str, Any], query: Mapping[str, str]) -> None:
+        name = str(about.get("name") or query.get("name") or "")
+        self.fake.permit("objects.insert", self._bearer, bucket, name, query)
 
     def _objects_insert_chunk(self, method: Method, _: Any, query: Mapping[str, str], fault: Fault | None) -> None:
         session = self.fake.sessions.get(query["upload_id"])
@@ -372,7 +397,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
             self._unread -= len(data)
 
-    _unread = 0
+    _unread, _bearer = 0, ""
 
     def _json(self, method: Method, value: Any, query: Mapping[str, str], fault: Fault | None) -> None:
         self.fake.api.check_body(method, "response", value)

@@ -52,6 +52,7 @@ def build(only: str = "") -> typer.Typer:
             ("workspace", _workspaces()),
             ("config", _config()),
             ("metadata", _metadata_stores()),
+            ("backend", _backends()),
             ("providers", _providers()),
         ):
             app.add_typer(group, name=name, cls=Group)
@@ -92,6 +93,20 @@ def _workspaces() -> typer.Typer:
         ("select", workspace_select.workspace_select, workspace_select.EPILOG),
         ("show", workspace_show.workspace_show, workspace_show.EPILOG),
         ("delete", workspace_delete.workspace_delete, workspace_delete.EPILOG),
+    ):
+        group.command(name, cls=Command, context_settings=HELP_NAMES, epilog=epilog)(command)
+    return group
+
+
+def _backends() -> typer.Typer:
+    """The commands of `zenctl backend`."""
+    from zenctl.cli.commands import backend_list, backend_show
+
+    group = typer.Typer(cls=Group, rich_markup_mode=None, context_settings=HELP_NAMES, add_completion=False)
+    group.callback()(_backend)
+    for name, command, epilog in (
+        ("list", backend_list.backend_list, backend_list.EPILOG),
+        ("show", backend_show.backend_show, backend_show.EPILOG),
     ):
         group.command(name, cls=Command, context_settings=HELP_NAMES, epilog=epilog)(command)
     return group
@@ -161,6 +176,10 @@ def _workspace() -> None:
 
     A workspace has results and endpoints of its own: a preview beside production.
     """
+
+
+def _backend() -> None:
+    """Show where steps run: backends, and the machines that they would make."""
 
 
 def _settings() -> None:

@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,9 @@ def _run(words: list[str], started: Invocation) -> int:
     invocation = Invocation(root, screen, workspace, _as_recorded(words), line.order, workspace_from)
     arguments = [*typed.path, *line.words]
     try:
-        return _code(program.main(args=arguments, prog_name="zenctl", standalone_mode=False, obj=invocation))
+        # What a provider prints must not get into what a program reads: the screen has its own hold of the stream.
+        with redirect_stdout(screen.err):
+            return _code(program.main(args=arguments, prog_name="zenctl", standalone_mode=False, obj=invocation))
     except DiagnosticError as problem:
         return invocation.report(problem.diagnostics)
 

@@ -14,6 +14,7 @@ from zenctl.cli.schema_parts import (
     diagnostic,
     document,
     fields,
+    machines,
     reason,
 )
 from zenctl.plans.actions import Action
@@ -74,6 +75,11 @@ def plan_schema() -> Schema:
             },
         },
         "checks": {"type": "array", "items": {"$ref": "#/$defs/check"}},
+        "machines": {
+            "description": "Machines that apply makes for steps, and removes again",
+            "type": "array",
+            "items": machines(),
+        },
         "zenctl_summary": fields(dict.fromkeys(COUNTED, COUNT)),
         "diagnostics": {"type": "array", "items": {"$ref": "#/$defs/diagnostic"}},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import redirect_stdout
 from types import ModuleType
 from typing import Protocol, TextIO
 
@@ -50,6 +51,7 @@ class TypedLines:
     def __init__(self, terminal: Terminal, complete: Callable[[str], list[str]], secrets: Collection[str] = ()) -> None:
         _accept_any_bytes(terminal.answers)
         self.number = 0
+        self._out = terminal.out
         self._complete = complete
         self._found: list[str] = []
         self._history = History(history_file(terminal.environment), secrets)
@@ -76,7 +78,9 @@ class TypedLines:
     def read(self, *, more: bool) -> str | None:
         """Raises KeyboardInterrupt on Ctrl-C; None is Ctrl-D."""
         try:
-            line = input(MORE if more else PROMPT)
+            # Lines are edited only where standard output is the terminal itself.
+            with redirect_stdout(self._out):
+                line = input(MORE if more else PROMPT)
         except EOFError:
             return None
         self.number += 1

@@ -67,6 +67,40 @@ def moved_column() -> Schema:
     )
 
 
+def pool() -> dict[str, Schema]:
+    """The properties of a kind of machines."""
+    price: dict[str, Schema] = {
+        "per_hour": {"description": "An estimate for one machine; null if it is not known", "type": ["number", "null"]},
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+        "source": TEXT,
+        "as_of": {"description": "A date, or empty", "type": "string"},
+        "note": {"description": "What is not in the price, or why there is none", "type": "string"},
+    }
+    return {
+        "machine_type": TEXT,
+        "locations": {"description": "In order of trial", "type": "array", "items": TEXT},
+        "accelerators": {"type": "array", "items": fields({"type": TEXT, "count": COUNT})},
+        "spot": FLAG,
+        "scope": {"description": "Whether one serves all steps of an apply, or one step", "enum": ["apply", "step"]},
+        "price": fields(price),
+    }
+
+
+def machines() -> Schema:
+    """Of an entry of a plan's `machines`."""
+    addresses = {"type": "array", "items": ADDRESS}
+    return fields(
+        {
+            "addresses": {"description": "The backends that name them", **addresses},
+            "certain": {"description": "Whether at least one of the jobs does run", "type": "boolean"},
+            "count": {"description": "How many at most", **COUNT},
+            **pool(),
+            "runs": {"description": "What runs there", **addresses},
+            "may_run": {"description": "What may run there", **addresses},
+        }
+    )
+
+
 def diagnostic() -> Schema:
     """Of a diagnostic, in Terraform's shape."""
     position = fields({"line": COUNT, "column": COUNT, "byte": COUNT})

@@ -7,12 +7,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zenctl.cli.backend_schema import backends_schema
 from zenctl.cli.plan_schema import plan_schema
-from zenctl.cli.schema_parts import ANY, COUNT, FLAG, NUMBER, TEXT, Schema, diagnostic, document, fields, reason
+from zenctl.cli.schema_parts import (
+    ADDRESS,
+    ANY,
+    COUNT,
+    FLAG,
+    NUMBER,
+    TEXT,
+    Schema,
+    diagnostic,
+    document,
+    fields,
+    machines,
+    reason,
+)
 from zenctl.cli.state_schemas import comparison_schema, lineage_schema, state_diff_schema, state_schema
 from zenctl.cli.upkeep_schemas import addresses_schema, garbage_schema, history_schema, verification_schema
 from zenctl.config.settings import ROLES
 from zenctl.plans.actions import Action
+from zenctl.provider import MachineChange
 
 _STREAM_ACTIONS = ["noop", "create", "read", "update", "replace", "delete", "move", "remove"]
 _OUTPUT: dict[str, Any] = {
@@ -64,6 +79,22 @@ def _payloads() -> dict[str, Schema]:
                         **hook,
                         "action": {"enum": ["update", "delete"]},
                         "stale_because": {"type": "array", "items": {"$ref": "#/$defs/reason"}},
+                    }
+                )
+            }
+        ),
+        "planned_machines": fields({"machines": machines()}),
+        "machine": fields(
+            {
+                "machine": fields(
+                    {
+                        "address": ADDRESS,
+                        "name": TEXT,
+                        "change": {"enum": [change.value for change in MachineChange]},
+                        "machine_type": TEXT,
+                        "location": TEXT,
+                        "reason": TEXT,
+                        "elapsed_seconds": {"description": "Since it was asked for", **COUNT},
                     }
                 )
             }
@@ -175,6 +206,7 @@ SCHEMAS = {
     "history.v1.schema.json": history_schema,
     "verification.v1.schema.json": verification_schema,
     "garbage.v1.schema.json": garbage_schema,
+    "backends.v1.schema.json": backends_schema,
 }
 """File name and maker of each schema."""
 

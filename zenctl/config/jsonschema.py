@@ -206,6 +206,7 @@ def _open(schema: Any) -> Any:
     inner.pop("x-fingerprint", None)
     inner.pop("x-sensitive", None)
     inner.pop("x-exclusive", None)
+    inner.pop("x-secret-reference", None)
     if "title" in inner and isinstance(inner["title"], str):
         del inner["title"]
     if "properties" in inner or not ({"type", "enum", "const"} & inner.keys()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,14 +15,15 @@ from zenctl.engine.asserting import postconditions, validations_around
 from zenctl.engine.caching import compare, milliseconds, oldest, runs_always
 from zenctl.engine.components import commit_of, plain, source_facts, with_archive, with_ignored
 from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
+from zenctl.engine.equipping import equip
 from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
-from zenctl.engine.execution import Order, Services, attend, execute, note
+from zenctl.engine.execution import UNSETTLED, Order, Services, attend, execute, note
 from zenctl.engine.failures import failure_diagnostic, step_warnings
 from zenctl.engine.job_records import record_result
 from zenctl.engine.jobs import datasource_job, execution_type, input_records, new_job_id, step_job
 from zenctl.engine.known import Known, produced_refs, recorded_refs
-from zenctl.engine.providers import EMBEDDED, provider_diagnostic
+from zenctl.engine.providers import provider_diagnostic
 from zenctl.engine.publishing import Publisher
 from zenctl.engine.reasons import elsewhere
 from zenctl.engine.repeating import repeated
@@ -40,7 +40,7 @@ from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components, ReasonCode
 from zenctl.plans.plan import CHANGING, Change, Plan
-from zenctl.provider import ProviderError
+from zenctl.provider import Compute, JobHandle, ProviderError
 from zenctl.schema import SourceState
 
 
@@ -58,7 +58,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What applying needs besides the plan. `root` is the configuration's folder.
+    """What applying needs besides the plan. `root` is the configuration's folder, `cache_dir` holds what can be lost.
 
     `state` is what is recorded now, under the lock. `running` are jobs of an interrupted apply that may still be going
     on. `sources` are the datasources as they lie on this machine (their digest is the plan's). `code_version` is
@@ -67,6 +67,7 @@ class Context:
     """
 
     root: Path
+    cache_dir: Path
     plan: Plan
     evaluator: Evaluator
     state: WorkspaceState
@@ -103,6 +104,7 @@ class _Applier:
         self.lock = threading.Lock()
         self.planned_ms = milliseconds(self.plan.timestamp)
         self.superseded: set[Address] = set()
+        self.tried: dict[Address, list[tuple[Compute, JobHandle]]] = {}
         self.warned: dict[Address, tuple[Diagnostic, ...]] = {}
         self.changes = {change.addr: change for change in self.plan.changes}
         self.by_text = {change.address: change for change in self.plan.changes}
@@ -288,7 +290,10 @@ class _Applier:
         self.listener(ChangeStarted(change.address, change.action, job_id))
         repeats = isinstance(desired, DesiredStep) and desired.reproducible
         compute = context.services.providers.compute(backend)
-        order = Order(self._spec(desired, job_id, components), compute, plan.code.get(str(addr)))
+        spec = self._spec(desired, job_id, components)
+        order = equip(Order(spec, compute, plan.code.get(str(addr))), components, context.cache_dir)
+        handle = order.handle(context.services)
+        self.tried.setdefault(addr, []).append((compute, handle))
         execution_id = context.recorder.start(
             addr,
             job_id,
@@ -298,21 +303,19 @@ class _Applier:
             inputs,
             backend=str(backend),
             code_version=commit_of(components, self.context.code_version),
-            handle=order.handle(context.services),
+            handle=handle,
             repeated=repeats,
         )
         result = execute(order, context.services)
         if repeats and result.ok:
             result = self._repeat(execution_id, order, result)
-        record_result(context.recorder, execution_id, result)
+        story = context.services.providers.machine_story(self.tried[addr])
+        record_result(context.recorder, execution_id, result, story)
         return result
 
     def _backend(self, desired: DesiredDatasource | DesiredStep) -> BackendAddr:
-        """Where its job runs; a source that lies on this machine is read here, unless a backend is named."""
-        locations = self.context.locations.get(desired.addr, {})
-        if desired.backend is None and any(os.path.isabs(place) for place in locations.values()):
-            return EMBEDDED
-        return self.context.services.providers.placed(desired.backend)
+        """Where its job runs."""
+        return self.context.services.providers.placed_job(desired, self.context.locations.get(desired.addr, {}))
 
     def _repeat(self, execution_id: int, order: Order, first: JobResult) -> JobResult:
         """Run a job once more, and give its first result only if both wrote the same."""
@@ -365,7 +368,7 @@ class _Applier:
             # What is proved wrong is removed, so that the next plan sees that it has to be made anew.
             for artifact in input_records(desired).values():
                 remove_damaged(self.context.services.storage, artifact.digest)
-        if last or stop.drain.is_set() or result.error.kind == "not_reproducible":
+        if last or stop.drain.is_set() or result.error.kind in ("not_reproducible", UNSETTLED):
             raise _Failure(diagnostic)
         self.listener(Notice(f"{change.addr}: {result.error.message}; trying again"))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from zenctl.addrs import Address, DatasourceAddr, EndpointAddr, StepAddr
-from zenctl.config.configuration import DatasourceConfig, EndpointConfig, NodeConfig, StepConfig
+from zenctl.config.configuration import Configuration, DatasourceConfig, EndpointConfig, NodeConfig, StepConfig
 from zenctl.config.conforming import fields
 from zenctl.config.decoding import Decoded, decode, text_of
 from zenctl.config.plain import Faulty
@@ -23,8 +23,10 @@ from zenctl.engine.parameters import (
     redacted,
     secret_parameters,
 )
+from zenctl.engine.reaching import Reaching, reference_texts
 from zenctl.fingerprint.signature import Signature
 from zenctl.lang.evaluate import Scope
+from zenctl.provider.registry import Registry
 from zenctl.schema import ArtifactRef, Unknown
 from zenctl.schema.block import is_fingerprinted
 
@@ -33,10 +35,11 @@ Signatures = Callable[[CodeRef], "tuple[Signature | None, list[Diagnostic]]"]
 
 
 class Builder:
-    """Builds desired nodes; `signatures` reads the function of a `python` step."""
+    """Builds desired nodes. `signatures` reads the function of a `python` step; types declare what their jobs reach."""
 
-    def __init__(self, signatures: Signatures) -> None:
+    def __init__(self, signatures: Signatures, configuration: Configuration, registry: Registry) -> None:
         self._signatures = signatures
+        self._reaching = Reaching(configuration, registry)
 
     def build(
         self, addr: Address, config: NodeConfig, scope: Scope, arrangement: Arrangement, folder: str
@@ -63,6 +66,8 @@ class Builder:
         params = parameters(model, decoded)
         shown, sensitive = redacted(params, decoded.sensitive)
         diagnostics += secret_parameters(sensitive, decoded)
+        if arrangement.enabled:
+            diagnostics += self._reaching.unreachable(model, decoded, arrangement.backend)
         desired = DesiredDatasource(
             addr=cast(DatasourceAddr, addr),
             config=config,
@@ -104,6 +109,8 @@ class Builder:
             secret = tuple(_within(decoded, "params", params))
         shown, sensitive = redacted(params, secret)
         diagnostics += secret_parameters(sensitive, decoded, "" if type_.implementation else "params")
+        if arrangement.enabled:
+            diagnostics += self._reaching.unreachable(type_.model, decoded, arrangement.backend)
         desired = DesiredStep(
             addr=cast(StepAddr, addr),
             config=config,
@@ -126,6 +133,7 @@ class Builder:
             cache_seconds=arrangement.cache,
             reproducible=arrangement.reproducible,
             triggers_replace=arrangement.triggers_replace,
+            secrets=reference_texts(type_.model, decoded),
         )
         if incomplete(config):
             diagnostics = [d for d in diagnostics if not d.code.startswith("missing_")]

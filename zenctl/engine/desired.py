@@ -75,7 +75,8 @@ class DesiredStep:
     `cache_seconds` is how long a result counts, None for ever, 0 never; a `reproducible` step is run twice and its
     results compared. `triggers_replace` is a value whose change makes it run again, secrets in it by their digest.
     `returned` is the output that is the function's return value, or ''. `code` is None for built-in steps; `files`
-    are glob patterns that belong to it.
+    are glob patterns that belong to it. `secrets` are its references to secrets by where they stand, with words for
+    what is not known yet.
     """
 
     addr: StepAddr
@@ -101,6 +102,7 @@ class DesiredStep:
     cache_seconds: float | None = None
     reproducible: bool = False
     triggers_replace: Any = field(default=None, hash=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

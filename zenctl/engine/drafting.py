@@ -26,6 +26,8 @@ from zenctl.engine.observed import Observed
 from zenctl.engine.opening import Opened
 from zenctl.engine.pinning import find_snapshot, pinned_version
 from zenctl.engine.planning import Planned, Request, plan
+from zenctl.engine.providers import Providers
+from zenctl.engine.provisioning import planned_machines
 from zenctl.engine.refreshing import Refresher
 from zenctl.engine.removing import begun, plan_destroy, protected
 from zenctl.engine.requests import PlanOptions
@@ -42,7 +44,7 @@ from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.metadata.store import ExecutionState, MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import DATA_REASONS, Action, ReasonCode
-from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan
+from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan, PlannedMachines
 
 DAMAGE_TOLD = 5
 """How many outputs that are gone or damaged a warning names; the plan names all."""
@@ -73,9 +75,9 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
         blocks=described(configuration),
     )
     if options.destroy:
-        return _with(_destroying(opened, header, state, options), _interrupted(state))
+        return _told(_destroying(opened, header, state, options), state, world.providers)
     if options.refresh_only:
-        return _with(_refreshing(world, options, listener, header, state), _interrupted(state))
+        return _told(_refreshing(world, options, listener, header, state), state, world.providers)
     clean = configuration.settings.require_clean_code
     if clean or options.for_file:
         header = replace(header, code_version=code_version(inputs.root))
@@ -85,7 +87,7 @@ def draft(world: World, options: PlanOptions, listener: Listener, trusted: Trust
         # Only apply refuses: a plan of what is being worked on is worth reading.
         found = uncommitted(inputs.root, made, opened.folders)
         notes += [warning(d.code, d.summary, f"{d.detail} Apply refuses this.") for d in found]
-    return _with(made, [*notes, *_interrupted(state)])
+    return _told(_with(made, notes), state, world.providers)
 
 
 def _with(plan: Plan, found: Sequence[Diagnostic]) -> Plan:
@@ -103,6 +105,15 @@ def _damage(plan: Plan) -> list[Diagnostic]:
             detail = "Something other than zenctl did that. What is lost is made anew, or found elsewhere."
             found.append(warning(code.value.lower(), summary, "\n".join([*lines[:DAMAGE_TOLD], *more, "", detail])))
     return found
+
+
+def _told(plan: Plan, state: WorkspaceState, providers: Providers) -> Plan:
+    """The plan with what an apply before has left; one that would do nothing is carried out for that alone."""
+    found = _interrupted(state)
+    if not found and plan.is_empty and state.unfinished and providers.make_machines():
+        detail = "All else is as it should be. The next apply, or destroy, removes machines that it may have left."
+        found = [warning(INTERRUPTED, f"Apply {state.unfinished} did not come to its end", detail)]
+    return _with(plan, found)
 
 
 def _interrupted(state: WorkspaceState) -> list[Diagnostic]:
@@ -247,7 +258,8 @@ def _planned(
     diagnostics += missing(opened.trusted, configuration, world.store)
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
-    changes = tuple(planned.changes)
+    changes, has_diffs = tuple(planned.changes), options.code_diffs or options.for_file
+    machines = () if has_errors(diagnostics) else _machines(changes, planned, request, providers, diagnostics)
     if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
         changes, told = _with_movers(world, request, planned, finder, listener, drift=options.drift)
         diagnostics += told
@@ -257,17 +269,23 @@ def _planned(
         outputs=tuple(planned.outputs),
         code=_archives(changes, request.observed),
         endpoints=seen_endpoints(request.observed) if options.refresh else {},
+        machines=machines,
         drift=tuple(drift(state, request.observed)) if options.refresh else (),
         checks=tuple(planned.checks),
-        code_diffs=(
-            code_diffs(changes, request.observed.closures, state.results, world.storage)
-            if options.code_diffs or options.for_file
-            else {}
-        ),
+        code_diffs=code_diffs(changes, request.observed.closures, state.results, world.storage) if has_diffs else {},
         read=opened.libraries.read,
         providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
+
+
+def _machines(
+    changes: Sequence[Change], planned: Planned, request: Request, providers: Providers, diagnostics: list[Diagnostic]
+) -> tuple[PlannedMachines, ...]:
+    """The machines that the jobs of these changes would run on; what is wrong with backends is added."""
+    machines, wrong = planned_machines(changes, planned.desired, request.observed.sources, providers)
+    diagnostics += wrong
+    return machines
 
 
 def _with_movers(

@@ -1,25 +1,22 @@
-"""Finds or builds the environment that a job ran with: this interpreter, one built before, or a new one from pip."""
+"""Finds or makes the environment that a recorded job ran with: this interpreter, one kept from before, or a new one."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import zenctl
 from zenctl.digests import sha256_json
 from zenctl.fingerprint.environment import PackageChange, compare, installed
+from zenctl.jobs.environments import environment_python, use
+from zenctl.jobs.spec import VirtualEnvironment
 from zenctl.lazy_dataclasses import dataclass
-
-COMPLETE = "complete"
-"""The file that marks an environment as whole: it is written last."""
-
-BUILD_SECONDS = 1800.0
-"""How long pip may take."""
+from zenctl.runner.environment_errors import EnvironmentProblem
+from zenctl.runner.preparing import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +24,29 @@ class FoundEnvironment:
     """Where a job can run. `python` is the interpreter, empty for the one that runs zenctl.
 
     `differences` is what it has otherwise than recorded; `problem` why the recorded one cannot be had, `origin` where
-    it comes from: `here`, `kept`, `built`, or the job's own `image` or `requirements`.
+    it comes from: `here`, `kept`, `built`, or the job's own `image` or `requirements`. `lock` is an open file that
+    keeps it from being removed, None where there is nothing to keep.
     """
 
     python: str = ""
     differences: tuple[PackageChange, ...] = ()
     problem: str = ""
     origin: str = "here"
+    lock: int | None = None
+
+    def close(self) -> None:
+        """Let it be removed again."""
+        if self.lock is not None:
+            os.close(self.lock)
 
 
-def find_environment(recorded: Mapping[str, Any], cache_dir: Path, *, build: bool) -> FoundEnvironment:
+def find_environment(
+    recorded: Mapping[str, Any], cache_dir: Path, *, build: bool, say: Callable[[str], None] = lambda _: None
+) -> FoundEnvironment:
     """The recorded environment if it can be had, else this one with what differs; `build` allows to make one.
 
     `recorded` is what a job reported: {"python": "3.11", "distributions": {name: version}}. Environments are kept below
-    `cache_dir`, by what is in them, and can be removed at any time.
+    `cache_dir`, by what is in them, and can be removed at any time. `say` takes what is printed while one is made.
     """
     wanted = {str(name): str(version) for name, version in recorded.get("distributions", {}).items()}
     here = installed(wanted, cache_dir)
@@ -49,43 +55,19 @@ def find_environment(recorded: Mapping[str, Any], cache_dir: Path, *, build: boo
     if not differences:
         return FoundEnvironment()
     told = tuple(sorted(differences, key=lambda change: (change.name != "python", change.name)))
-    place = cache_dir / "environments" / sha256_json([recorded.get("python", ""), wanted, zenctl.__version__])[:16]
-    python = place / "bin" / "python"
-    if (place / COMPLETE).exists():
-        return FoundEnvironment(str(python.absolute()), origin="kept")
+    version = str(recorded.get("python", ""))
+    place = cache_dir.absolute() / "environments" / sha256_json([version, wanted, zenctl.__version__])[:32]
+    held = use(place)
+    if held is not None:
+        return FoundEnvironment(environment_python(place), origin="kept", lock=held)
     if not build:
         return FoundEnvironment(differences=told, problem="it is not here, and -build=false forbids to build it")
-    problem = _build(str(recorded.get("python", "")), wanted, place)
-    if problem:
-        return FoundEnvironment(differences=told, problem=problem)
-    return FoundEnvironment(str(python.absolute()), origin="built")
-
-
-def _build(version: str, wanted: Mapping[str, str], place: Path) -> str:
-    """Make a virtual environment; gives what went wrong, or nothing."""
-    base = _interpreter(version)
-    if not base:
-        return f"there is no Python {version} on this machine"
-    shutil.rmtree(place, ignore_errors=True)
-    packages = [f"{name}=={number}" for name, number in sorted(wanted.items())]
-    pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # What lies on this interpreter's path must not be taken for a part of the new environment.
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    commands = [[base, "-m", "venv", str(place)]] + ([[*pip, *packages]] if packages else [])
-    for command in commands:
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=BUILD_SECONDS, env=environment
-            )
-        except (OSError, subprocess.TimeoutExpired) as problem:
-            return f"it cannot be built: {problem}"
-        if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines()
-            errors = [line for line in said if line.startswith("ERROR")] or said
-            return f"it cannot be built: {errors[-1] if errors else f'exit code {done.returncode}'}"
-    _with_zenctl(place)
-    (place / COMPLETE).write_text("")
-    return ""
+    packages = VirtualEnvironment(version, tuple(f"{name}=={number}" for name, number in sorted(wanted.items())))
+    try:
+        held = prepare(packages, place, sys.executable, str(cache_dir), say, finish=_with_zenctl)
+    except EnvironmentProblem as problem:
+        return FoundEnvironment(differences=told, problem=f"it cannot be built: {problem.message}")
+    return FoundEnvironment(environment_python(place), origin="built", lock=held)
 
 
 def _with_zenctl(place: Path) -> None:
@@ -93,9 +75,3 @@ def _with_zenctl(place: Path) -> None:
     [packages] = (place / "lib").glob("python*/site-packages")
     source = Path(zenctl.__file__).parent
     shutil.copytree(source, packages / "zenctl", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-
-
-def _interpreter(version: str) -> str:
-    if not version or version == f"{sys.version_info[0]}.{sys.version_info[1]}":
-        return sys.executable
-    return shutil.which(f"python{version}") or ""

@@ -64,7 +64,7 @@ class Evaluator:
         self.configuration = configuration
         self.registry = registry
         self.nodes = configuration.all_nodes()
-        self._builder = Builder(signatures)
+        self._builder = Builder(signatures, configuration, registry)
         context = from_python({"project": configuration.settings.project, "workspace": workspace})
         self._scopes = Scopes(configuration, variables, context={"zenctl": context}, functions=functions)
         self._modules = {module.path: module for module in configuration.modules()}

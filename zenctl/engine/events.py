@@ -9,6 +9,7 @@ from typing import Any, Union
 from zenctl.diagnostics import Diagnostic
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action
+from zenctl.provider import MachineEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,18 @@ class ChangeSkipped:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineChanged:
+    """Something happened to a machine of a backend (`address`), as its provider tells it.
+
+    `seconds` have passed since it was asked for, if this command has asked for it.
+    """
+
+    address: str
+    told: MachineEvent
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A plain statement on the course of things, such as `waiting for the lock held by ...`."""
 
@@ -107,6 +120,7 @@ Event = Union[
     ChangeEnded,
     ChangeFailed,
     ChangeSkipped,
+    MachineChanged,
     Notice,
 ]
 

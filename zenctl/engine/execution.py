@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import field, replace
@@ -12,15 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zenctl.engine.events import ChangeLog, ChangeProgress, Listener, Notice
+from zenctl.engine.events import Listener
+from zenctl.engine.following import Following
+from zenctl.engine.outages import OUTAGE, OUTAGE_CANCELED, Outage, Time, insist
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
-from zenctl.jobs.artifacts import CorruptArtifact, check_tree, code_path
+from zenctl.jobs.artifacts import CorruptArtifact, archive_path, check_tree, code_path
 from zenctl.jobs.objects import buckets
-from zenctl.jobs.result import JobError, JobResult
-from zenctl.jobs.spec import JobSpec, job_path, log_path, progress_path, result_path
+from zenctl.jobs.result import JobError, JobResult, JobWarning
+from zenctl.jobs.secrets.references import REMOTE, split
+from zenctl.jobs.spec import JobSpec, job_path, log_path, result_path
 from zenctl.jobs.storage import Distant, Storage, StorageError
-from zenctl.jobs.stores.opening import SOURCES
+from zenctl.jobs.stores.opening import SECRETS, SOURCES
 from zenctl.jobs.wire import WireError, result_from_json, spec_to_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.plan import CodeArchive
@@ -29,7 +32,7 @@ from zenctl.provider import (
     ErrorKind,
     JobHandle,
     JobState,
-    Progressing,
+    JobStatus,
     ProviderError,
     SubmitRequest,
     no_access,
@@ -39,14 +42,14 @@ from zenctl.sdk.snapshot import OTHER_FILES
 POLL_FIRST, POLL_MOST = 0.01, 0.25
 """Seconds between two looks at a job: short at first, so that a trivial step costs little; longer as it lasts."""
 
-LAST_WORDS = 4000
-"""Characters of a job's log that are kept for the case that it leaves no result."""
+OPEN = "The job may still run. The next apply finds it, and waits for it or ends it."
+"""What to know of a job that could neither be asked nor ended."""
 
-SAID = "zenctl: "
-"""What the runner's own lines in a log begin with."""
+POLL_OUTAGE = 5.0
+"""Seconds between two looks at most while the backend does not answer."""
 
-RETRIED = frozenset({ErrorKind.TRANSIENT, ErrorKind.RATE_LIMITED, ErrorKind.NO_CAPACITY})
-"""Errors of a backend that may pass by themselves."""
+UNSETTLED = "unsettled"
+"""The kind of error of a job of which nobody knows whether it still runs: its record stays open for the next apply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +63,21 @@ class Services:
     stop: Stop
     preload: tuple[str, ...] = ()
     apply: str = ""
+    time: Time = field(default_factory=Time)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One job to run. `fresh` asks for a process that shares nothing with earlier ones."""
+    """One job to run. `fresh` asks for a process that shares nothing with earlier ones.
+
+    `archives` are put into the store for it, by their digest: what its environment is made with on another machine.
+    """
 
     spec: JobSpec
     compute: Compute
     code: CodeArchive | None
     fresh: bool = False
+    archives: Mapping[str, bytes | Path] = field(default_factory=dict, hash=False)
 
     def request(self, services: Services) -> SubmitRequest:
         """What its backend is told."""
@@ -78,6 +86,9 @@ class Order:
         sources = buckets(self.spec.locations)
         if sources:
             access = partial(_with_sources, access, sources, services.providers)
+        schemes = sorted({split(reference)[0] for reference in self.spec.secrets.values()} & set(REMOTE))
+        if schemes:
+            access = partial(_with_secrets, access, schemes, services.providers)
         return SubmitRequest(
             self.spec, storage.uri, services.runner, services.preload, self.fresh, access, services.apply
         )
@@ -87,31 +98,22 @@ class Order:
         return self.compute.handle(self.request(services))
 
 
-@dataclass(slots=True)
-class Tail:
-    """How far a job's log and progress have been told; `words` is the end of the log, `waiting` what it waits for."""
-
-    log: int = 0
-    words: str = ""
-    waiting: str = ""
-    progress: int = 0
-    rest: bytes = b""
-    told: dict[str, Any] = field(default_factory=dict)
-
-
 def execute(order: Order, services: Services) -> JobResult:
     """Run the job to its end. What goes wrong is in the result's error; a job that vanished is an error too."""
     spec = order.spec
     try:
         if order.code is not None:
             services.storage.put(code_path(order.code.digest), order.code.data)
+        for digest, archive in order.archives.items():
+            if services.storage.stat(archive_path(digest)) is None:
+                services.storage.put(archive_path(digest), archive)
         services.storage.put(job_path(spec.job_id), spec_to_json(spec))
-        handle = _submit(order.compute, order.request(services), services.stop)
+        request = order.request(services)
+        # A submit whose answer was lost may have started the job: the same job id again starts nothing.
+        handle = insist(lambda: order.compute.submit(request), services.stop.drain, services.time)
     except ProviderError as problem:
         # What a submit that failed has made all the same, such as a machine, must not stay.
-        with suppress(ProviderError):
-            order.compute.release(order.handle(services))
-        return _failed(spec, "backend", problem.message, problem.hint)
+        return _given_up(spec.job_id, order.compute, order.handle(services), services, "backend", problem)
     except StorageError as problem:
         return _failed(spec, "storage", f"the {problem.summary}", store_hint(problem))
     return attend(spec.job_id, spec.address, order.compute, handle, services, spec.timeout)
@@ -122,42 +124,42 @@ def attend(
 ) -> JobResult:
     """Wait for a submitted job, passing on what it says, and give its verified result. Cancels it when told to.
 
-    A backend that cannot be asked any more ends the waiting: the job is canceled and released as far as that goes.
+    A backend that cannot be asked any more ends the waiting: the job is canceled and released. Where that fails too the
+    error's kind is UNSETTLED: the job may go on, and its record must stay open.
     """
     try:
         return _attend(job_id, address, compute, handle, services, timeout)
     except ProviderError as problem:
-        for end in (compute.cancel, compute.release):
-            with suppress(ProviderError):
-                end(handle)
-        return JobResult(job_id, error=JobError("backend_lost", problem.message, hint=problem.hint))
+        return _given_up(job_id, compute, handle, services, "backend_lost", problem)
+
+
+def _given_up(
+    job_id: str, compute: Compute, handle: JobHandle, services: Services, kind: str, problem: ProviderError
+) -> JobResult:
+    """End a job whose backend failed for good; its result counts nevertheless if it is there."""
+    result = None
+    # A store that cannot be read now has no result that would count.
+    with suppress(StorageError):
+        result = read_result(services.storage, job_id)
+    with suppress(ProviderError):
+        compute.cancel(handle)
+    try:
+        insist(lambda: compute.release(handle), services.stop.cancel, services.time)
+    except ProviderError:
+        if result is None:
+            hint = f"{problem.hint} {OPEN}".strip()
+            return JobResult(job_id, error=JobError(UNSETTLED, problem.message, hint=hint))
+    if result is None:
+        return JobResult(job_id, error=JobError(kind, problem.message, hint=problem.hint))
+    return verified(services.storage, result)
 
 
 def _attend(
     job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
 ) -> JobResult:
-    tail = Tail()
-    pause = POLL_FIRST
-    deadline: float | None = None
-    canceled = False
-    while True:
-        status = compute.status(handle)
-        if status.state is JobState.PENDING:
-            # Waiting for a slot, a machine or an environment does not count.
-            deadline = None
-            _tell_waiting(address, status.reason, services, tail)
-        elif deadline is None and timeout:
-            # The runner keeps the time limit itself; this one is for a runner that no longer can.
-            deadline = time.monotonic() + timeout * 1.1 + 60
-        _pass_on(job_id, address, compute, handle, services, tail)
-        if status.state in (JobState.ENDED, JobState.LOST):
-            break
-        if not canceled and (services.stop.cancel.is_set() or (deadline and time.monotonic() > deadline)):
-            compute.cancel(handle)
-            canceled = True
-        services.stop.cancel.wait(pause) if not canceled else time.sleep(pause)
-        pause = min(pause * 1.3, POLL_MOST)
-    _pass_on(job_id, address, compute, handle, services, tail)
+    following = Following(job_id, address, compute, handle, services.storage, services.listener)
+    status, canceled = _wait_for_end(following, services, timeout)
+    following.pass_on()
     try:
         result = read_result(services.storage, job_id)
     except StorageError as problem:
@@ -173,12 +175,66 @@ def _attend(
             "timeout": f"it did not end within its timeout of {timeout:g} seconds" if timeout else "",
             "lost": reason or "its backend does not know it any more",
         }[kind]
-        result = JobResult(job_id, error=JobError(kind, message, hint=_last_words(tail.words)))
-    # The result is there, and counts: what cannot be cleared up now is found by the next apply.
+        result = JobResult(job_id, error=JobError(kind, message, hint=following.last_words()))
+    # The result is there, and counts; a log is not worth failing for.
     with suppress(ProviderError):
         keep_log(services.storage, compute, handle, job_id)
-        compute.release(handle)
+    try:
+        insist(lambda: compute.release(handle), services.stop.cancel, services.time)
+    except ProviderError as problem:
+        kept = JobWarning(f"what its backend keeps of it cannot be removed: {problem.message}", _by_hand(handle))
+        result = replace(result, warnings=(*result.warnings, kept))
     return verified(services.storage, result)
+
+
+def _wait_for_end(following: Following, services: Services, timeout: float | None) -> tuple[JobStatus, bool]:
+    """How the job ended, and whether it was asked to here. Raises ProviderError if its backend is silent for too long.
+
+    A job does not need its backend to answer in order to end: meanwhile its result is looked for.
+    """
+    job_id, compute, handle = following.job_id, following.compute, following.handle
+    asking, canceling = (Outage(following.address, services.listener, services.time) for _ in range(2))
+    stop, now, pause = services.stop.cancel, services.time.now, POLL_FIRST
+    deadline: float | None = None
+    status, ending, canceled = JobStatus(JobState.PENDING), False, False
+    while True:
+        patience = OUTAGE_CANCELED if stop.is_set() else OUTAGE
+        answer = asking.ask(lambda: compute.status(handle), patience)
+        status = answer or (JobStatus(JobState.ENDED) if _has_result(services.storage, job_id) else status)
+        if status.state is JobState.PENDING:
+            # Waiting for a slot, a machine or an environment does not count.
+            deadline = None
+            following.waits(status.reason)
+        elif deadline is None and timeout:
+            # The runner keeps the time limit itself; this one is for a runner that no longer can.
+            deadline = now() + timeout * 1.1 + 60
+        if answer is not None:
+            following.pass_on()
+        if status.state in (JobState.ENDED, JobState.LOST):
+            return status, ending
+        if not canceled and (stop.is_set() or (deadline and now() > deadline)):
+            ending = True
+            canceled = canceling.ask(lambda: _canceled(compute, handle), patience) or False
+        # Once it is to end there is nothing to be woken for.
+        services.time.wait(threading.Event() if stop.is_set() else stop, pause)
+        pause = min(pause * 1.3, POLL_MOST if answer is not None else POLL_OUTAGE)
+
+
+def _canceled(compute: Compute, handle: JobHandle) -> bool:
+    compute.cancel(handle)
+    return True
+
+
+def _by_hand(handle: JobHandle) -> str:
+    return f"Remove it by hand, or it may cost: {json.dumps(dict(handle), sort_keys=True, ensure_ascii=False)}"
+
+
+def _has_result(storage: Storage, job_id: str) -> bool:
+    """Whether the job has written its result, as far as the store can be asked."""
+    try:
+        return storage.stat(result_path(job_id)) is not None
+    except StorageError:
+        return False
 
 
 def keep_log(storage: Storage, compute: Compute, handle: JobHandle, job_id: str) -> None:
@@ -196,12 +252,6 @@ def keep_log(storage: Storage, compute: Compute, handle: JobHandle, job_id: str)
         with suppress(StorageError):
             if offset:
                 storage.put(log_path(job_id), file, overwrite=True)
-
-
-def _last_words(text: str) -> str:
-    """The last that the runner itself said in a log, such as why it could not write its result."""
-    said = [line.partition(SAID)[2] for line in text.splitlines() if line.startswith(SAID)]
-    return f"It said: {said[-1]}" if said else ""
 
 
 def read_result(storage: Storage, job_id: str) -> JobResult | None:
@@ -271,66 +321,18 @@ def _with_sources(
     return {**access(credentials), SOURCES: told}
 
 
-def _submit(compute: Compute, request: SubmitRequest, stop: Stop) -> JobHandle:
-    pause = 0.5
-    for attempt in range(5):
+def _with_secrets(
+    access: Callable[[bool], Mapping[str, Any]], schemes: list[str], providers: Providers, credentials: bool
+) -> Mapping[str, Any]:
+    """The same, with how to reach what keeps its secrets. Raises ProviderError for that."""
+    told: dict[str, Any] = {}
+    for scheme in schemes:
         try:
-            return compute.submit(request)
+            told[scheme] = dict(providers.secrets_access(scheme, credentials))
         except ProviderError as problem:
-            if problem.kind not in RETRIED or attempt == 4 or stop.drain.is_set():
-                raise
-            stop.drain.wait(pause)
-            pause *= 2
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _tell_waiting(address: str, reason: str, services: Services, tail: Tail) -> None:
-    """Say once what a job that has not begun is waiting for, if its backend tells."""
-    if reason and reason != tail.waiting:
-        services.listener(Notice(f"{address}: {reason}"))
-    tail.waiting = reason or tail.waiting
-
-
-def _pass_on(job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, tail: Tail) -> None:
-    chunk = compute.logs(handle, tail.log)
-    if chunk.text:
-        services.listener(ChangeLog(address, chunk.text))
-        tail.words = (tail.words + chunk.text)[-LAST_WORDS:]
-    tail.log = chunk.next_offset
-    data = _progress(job_id, compute, handle, services.storage, tail.progress)
-    if not data:
-        return
-    tail.progress += len(data)
-    *lines, tail.rest = (tail.rest + data).split(b"\n")
-    latest = _last_progress(lines)
-    if latest is not None and latest != tail.told:
-        tail.told = dict(latest)
-        services.listener(
-            ChangeProgress(address, latest.get("done", 0), latest.get("total", 0), str(latest.get("unit", "")))
-        )
-
-
-def _progress(job_id: str, compute: Compute, handle: JobHandle, storage: Storage, offset: int) -> bytes:
-    """What the job has told of its progress since; a distant store is not asked several times a second."""
-    if isinstance(storage, Distant):
-        return compute.progress(handle, offset) if isinstance(compute, Progressing) else b""
-    path = progress_path(job_id)
-    info = storage.stat(path)
-    if info is None or info.size <= offset:
-        return b""
-    with storage.open(path, offset) as stream:
-        return stream.read()
-
-
-def _last_progress(lines: list[bytes]) -> Mapping[str, Any] | None:
-    for line in reversed(lines):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and "done" in record:
-            return record
-    return None
+            message = f"its secrets of the form {scheme}:... cannot be read: {problem.message}"
+            raise ProviderError(problem.kind, message, problem.hint) from problem
+    return {**access(credentials), SECRETS: told}
 
 
 def _failed(spec: JobSpec, kind: str, message: str, hint: str = "") -> JobResult:

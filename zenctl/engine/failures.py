@@ -25,6 +25,7 @@ SUMMARIES = {
     "backend": "{address} could not be started",
     "environment": "The environment of {address} cannot be made",
     "backend_lost": "The backend of {address} could not be asked any more",
+    "unsettled": "The backend of {address} could not be asked any more",
     "internal": "{address} failed in zenctl itself",
 }
 """One line for each kind of job error."""
@@ -35,6 +36,7 @@ SPEAK_FOR_THEMSELVES = frozenset(
         "storage",
         "backend",
         "backend_lost",
+        "unsettled",
         "bad_data",
         "source_changed",
         "source_unreadable",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 
-from zenctl.jobs.artifacts import NOTES, Tree, blob_path, code_path, noted_artifact, tree_path
+from zenctl.jobs.artifacts import ARCHIVES, NOTES, Tree, blob_path, code_path, noted_artifact, tree_path
 from zenctl.jobs.queue import QUEUES, RUNNERS
 from zenctl.jobs.storage import ObjectInfo
 from zenctl.lazy_dataclasses import dataclass
@@ -15,7 +15,7 @@ from zenctl.metadata.store import Artifact, ArtifactState
 TREES = "trees/"
 """Where the lists of artifacts' files lie."""
 
-PREFIXES = ("blobs/", "code/", "jobs/", NOTES, QUEUES, RUNNERS, TREES)
+PREFIXES = (ARCHIVES, "blobs/", "code/", "jobs/", NOTES, QUEUES, RUNNERS, TREES)
 """What zenctl writes in an artifact store; anything else there is not its own."""
 
 

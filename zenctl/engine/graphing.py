@@ -12,7 +12,7 @@ from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredSte
 from zenctl.engine.opening import Opened, OpeningError, open_configuration, open_planned
 from zenctl.engine.requests import Inputs
 from zenctl.lazy_dataclasses import dataclass
-from zenctl.plans.plan import Change, Plan
+from zenctl.plans.plan import Change, Plan, PlannedMachines
 from zenctl.schema import OutputDecl
 
 
@@ -39,12 +39,14 @@ class BlockGraph:
     """Nodes, what is needed before what needs it, and edges from the one to the other.
 
     `expanded_modules` are the paths of modules that stand for all of their instances. `title` says what it shows.
+    `machines` are those that a plan has made for what runs.
     """
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[tuple[Address, Address], ...]
     title: str
     expanded_modules: frozenset[tuple[str, ...]] = frozenset()
+    machines: tuple[PlannedMachines, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def graph_plan(inputs: Inputs, plan: Plan, *, detailed: bool = False) -> BlockGr
     nodes = [_changed(opened, change) for change in plan.changes]
     known = {change.address: change.addr for change in plan.changes}
     edges = [(known[text], change.addr) for change in plan.changes for text in change.depends_on if text in known]
-    return BlockGraph(tuple(nodes), tuple(dict.fromkeys(edges)), f"{plan.project}, workspace {plan.workspace}")
+    title = f"{plan.project}, workspace {plan.workspace}"
+    return BlockGraph(tuple(nodes), tuple(dict.fromkeys(edges)), title, machines=plan.machines)
 
 
 def _block(opened: Opened, block: Address, config: NodeConfig, detailed: bool) -> GraphNode:

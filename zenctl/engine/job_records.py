@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zenctl.engine.execution import UNSETTLED
 from zenctl.jobs.artifacts import tree_path
 from zenctl.jobs.result import JobResult
 from zenctl.metadata.recording import OutputRecord, Recorder
 
 
-def record_result(recorder: Recorder, execution_id: int, result: JobResult) -> None:
-    """Record a running execution as complete, failed or canceled, as its job's result says."""
+def record_result(
+    recorder: Recorder, execution_id: int, result: JobResult, machines: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Record a running execution as complete, failed or canceled, as its job's result says.
+
+    `machines` is what happened to those that its jobs were to run on, as `MachineEvents.story` has it.
+    Of a job that may still run nothing is recorded: that it runs is, and its handle, by which the next apply finds it.
+    """
+    if result.error is not None and result.error.kind == UNSETTLED:
+        return
+    if machines:
+        recorder.report(execution_id, {"machines": list(machines)})
     if result.error is not None:
         canceled = result.error.kind == "canceled"
         recorder.fail(execution_id, result.error.message, canceled=canceled, warnings=result.warnings)

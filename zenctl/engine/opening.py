@@ -17,8 +17,10 @@ from zenctl.digests import sha256_json
 from zenctl.engine.asserting import validations
 from zenctl.engine.desired import DesiredEndpoint
 from zenctl.engine.evaluating import Evaluator
+from zenctl.engine.events import Listener
 from zenctl.engine.known import Known, unknown_refs
 from zenctl.engine.libraries import Libraries
+from zenctl.engine.machine_events import MachineEvents
 from zenctl.engine.provider_locks import lock_problems
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Inputs
@@ -191,12 +193,13 @@ def check(opened: Opened) -> list[Diagnostic]:
     return diagnostics
 
 
-def open_providers(opened: Opened, inputs: Inputs) -> Providers:
-    """The providers of the configuration."""
+def open_providers(opened: Opened, inputs: Inputs, listener: Listener | None = None) -> Providers:
+    """The providers of the configuration. The `listener` hears what becomes of machines."""
     context = ProviderContext(
         opened.configuration.settings.project, inputs.workspace, inputs.data_dir.absolute(), inputs.root.absolute()
     )
-    return Providers(opened.registry, opened.configuration, opened.evaluator.scope, context)
+    machines = MachineEvents(listener) if listener is not None else None
+    return Providers(opened.registry, opened.configuration, opened.evaluator.scope, context, machines)
 
 
 def open_metadata(settings: Settings, inputs: Inputs, *, create: bool) -> MetadataStore:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from zenctl.addrs import EndpointAddr
 from zenctl.config.selected import DEFAULT
@@ -16,6 +18,7 @@ from zenctl.engine.desired import DesiredEndpoint
 from zenctl.engine.endpoints import ACTIONS, endpoint_name, live_name
 from zenctl.engine.execution import store_hint
 from zenctl.engine.jobs import input_record, new_job_id
+from zenctl.engine.outages import RETRIED, Time, insist
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.engine.removing import begun
 from zenctl.jobs.artifacts import CorruptArtifact, fetch_tree, tree_path
@@ -25,7 +28,9 @@ from zenctl.metadata.state import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.plans.actions import Action, Components
 from zenctl.plans.plan import Change, Plan
 from zenctl.plans.planfile import decode_components
-from zenctl.provider import Endpoint, EndpointRequest, EndpointState, ProviderError
+from zenctl.provider import Endpoint, EndpointAction, EndpointRequest, EndpointState, ProviderError
+
+T = TypeVar("T")
 
 OUTCOMES = {
     Action.CREATE: "created",
@@ -61,6 +66,7 @@ class Publisher:
         storage: Storage,
         work_dir: Path,
         code_version: Mapping[str, Any],
+        time: Time | None = None,
     ) -> None:
         self._plan = plan
         self._state = state
@@ -69,6 +75,7 @@ class Publisher:
         self._storage = storage
         self._work_dir = work_dir
         self._code_version = code_version
+        self._time = time or Time()
 
     def publish(self, change: Change, desired: DesiredEndpoint) -> tuple[str, str]:
         """Bring the endpoint to serve its model; gives the outcome and its URL."""
@@ -83,7 +90,7 @@ class Publisher:
         config = plain(desired.config_data)
         labels = {"project": self._plan.project, "workspace": self._plan.workspace, "address": str(addr)}
         try:
-            prior = provider.read(name)
+            prior = self._insist(lambda: provider.read(name))
             wanted = EndpointRequest(name, config, model.digest, labels=labels)
             action = ACTIONS[provider.plan(prior, wanted).action]
             if change.action is Action.REPLACE:
@@ -110,7 +117,9 @@ class Publisher:
             try:
                 after = self._bring(provider, action, wanted, prior)
             except BaseException as problem:
-                self._recorder.fail(execution_id, str(problem) or type(problem).__name__, canceled=False)
+                # Where an answer was lost nobody knows what was made: of what is canceled it is looked for later.
+                lost = isinstance(problem, ProviderError) and problem.kind in RETRIED
+                self._recorder.fail(execution_id, str(problem) or type(problem).__name__, canceled=lost)
                 raise
         except ProviderError as problem:
             diagnostic = provider_diagnostic(problem, str(addr), range=desired.config.range, address=str(addr))
@@ -126,7 +135,8 @@ class Publisher:
         name = str(known.get("name", "")) or live_name(addr, self._state)
         provider = str(known.get("provider", ""))
         try:
-            self._providers.endpoint(addr.type, provider).delete(name)
+            endpoint = self._providers.endpoint(addr.type, provider)
+            self._insist(lambda: endpoint.delete(name))
         except ProviderError as problem:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
         self._recorder.endpoint_deleted(addr)
@@ -137,7 +147,8 @@ class Publisher:
         recorded = self._state.results[addr]
         name = live_name(addr, self._state)
         try:
-            seen = self._providers.endpoint(addr.type, str(recorded.attributes.get("provider", ""))).read(name)
+            endpoint = self._providers.endpoint(addr.type, str(recorded.attributes.get("provider", "")))
+            seen = self._insist(lambda: endpoint.read(name))
         except ProviderError as problem:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
         if seen is None:
@@ -155,6 +166,9 @@ class Publisher:
         """The name of the endpoint that replaces one while that is still there."""
         return f"{endpoint_name(addr, self._plan.workspace)}-{self._recorder.serial}"
 
+    def _insist(self, call: Callable[[], T]) -> T:
+        return insist(call, threading.Event(), self._time)
+
     def _bring(
         self, provider: Endpoint, action: Action, wanted: EndpointRequest, prior: EndpointState | None
     ) -> EndpointState:
@@ -162,27 +176,42 @@ class Publisher:
             return prior
         succeeds = prior is not None and prior.name != wanted.name
         if action is Action.REPLACE and not succeeds:
-            provider.delete(wanted.name)
+            self._insist(lambda: provider.delete(wanted.name))
         folder = _model_folder(self._work_dir, wanted.name, wanted.model_digest or "")
         try:
             fetch_tree(self._storage, wanted.model_digest or "", folder)
             ready = replace(wanted, model_path=folder)
             if action is Action.UPDATE and prior is not None:
-                return provider.update(prior, ready)
+                return _answered(provider, wanted, lambda: provider.update(prior, ready))
             try:
-                made = provider.create(ready)
+                made = _answered(provider, wanted, lambda: provider.create(ready))
             except ProviderError as problem:
                 more = SUCCEEDS if succeeds else PREVIEWS if self._plan.workspace != DEFAULT else ""
                 problem.hint = f"{problem.hint} {more}".strip()
                 raise
             if succeeds and prior is not None:
-                provider.delete(prior.name)
+                self._insist(lambda: provider.delete(prior.name))
             return made
         except (CorruptArtifact, StorageError) as problem:
             hint = store_hint(problem) if isinstance(problem, StorageError) else "Apply again to make the model anew."
             raise DiagnosticError(error("model_unreadable", f"The model cannot be read: {problem}", hint)) from problem
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answered(provider: Endpoint, wanted: EndpointRequest, call: Callable[[], EndpointState]) -> EndpointState:
+    """What the call gives; if its answer was lost, what is there, as long as that is what was wanted."""
+    try:
+        return call()
+    except ProviderError as problem:
+        seen = None
+        if problem.kind in RETRIED:
+            # Who cannot be asked either has nothing better to say than the first failure.
+            with suppress(ProviderError):
+                seen = provider.read(wanted.name)
+        if seen is None or not seen.ready or provider.plan(seen, wanted).action is not EndpointAction.NO_OP:
+            raise
+        return seen
 
 
 def discard_model(work_dir: Path, attempt: Recorded) -> None:

@@ -13,11 +13,13 @@ from zenctl.addrs import Address, EndpointAddr
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, error
 from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
 from zenctl.engine.endpoints import live_name
+from zenctl.engine.equipping import check_carried
 from zenctl.engine.events import Listener, RefreshEnded, RefreshStarted
 from zenctl.engine.observed import Observed
 from zenctl.engine.providers import Providers, misfits, provider_diagnostic
 from zenctl.engine.sources import CodeSources
 from zenctl.engine.virtual_environments import (
+    Requirements,
     check_requirements,
     declared_environment,
     python_version,
@@ -30,7 +32,7 @@ from zenctl.jobs.artifacts import CorruptArtifact, check_trees
 from zenctl.jobs.resources import Resources
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.state import Recorded, WorkspaceState
-from zenctl.provider import EndpointState, ProviderError
+from zenctl.provider import EndpointState, ProviderError, Remote
 from zenctl.schema import SourceModel, SourceState
 from zenctl.schema.types import Observe, ObserveObjects
 
@@ -190,7 +192,7 @@ class Refresher:
             found = {**self._environment(tuple(direct), transitive=True), "imports": direct}
         elif declared.tracks == "lock":
             found = {**self._environment(()), **self._python(node)}
-        if declared.builds:
+        if declared.builds or (declared.image is None and declared.tracks != "imports"):
             found["preload"] = list(packages)
         if declared.requirements:
             try:
@@ -199,11 +201,24 @@ class Refresher:
                 self.diagnostics.append(unreadable(node, problem))
             else:
                 found["lock"] = requirements.lock
-                wrong = check_requirements(self.root, node, requirements)
+                wrong = [*check_requirements(self.root, node, requirements), *self._carried(node, requirements)]
                 self.diagnostics += [d.at(None, str(node.addr)) for d in wrong]
+        elif declared.builds:
+            self.diagnostics += [d.at(None, str(node.addr)) for d in self._carried(node, None)]
         if declared.variables:
             found["variables"] = variable_digests(declared.variables, os.environ)
         return found
+
+    def _carried(self, node: DesiredStep, requirements: Requirements | None) -> list[Diagnostic]:
+        """What is wrong with a step's own environment, if it is to be made on another machine."""
+        if not declared_environment(node).builds:
+            return []
+        try:
+            is_remote = isinstance(self.providers.compute(node.backend), Remote)
+        except (DiagnosticError, ProviderError):
+            # What is wrong with the backend is told where that is looked at.
+            return []
+        return list(check_carried(node, requirements)) if is_remote else []
 
     def _check_images(self, node: DesiredStep) -> None:
         if not self.providers.runs_images(node.backend):

@@ -9,7 +9,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from zenctl.engine.naming import find_recorded
 from zenctl.engine.requests import Stop
 from zenctl.engine.world import World
 from zenctl.fingerprint.environment import compare
-from zenctl.jobs.artifacts import CorruptArtifact, blob_path, code_path, read_tree, tree_path
+from zenctl.jobs.artifacts import CorruptArtifact, archive_path, blob_path, code_path, read_tree, tree_path
+from zenctl.jobs.environments import ENVIRONMENT
 from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import JobSpec, job_path
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
@@ -78,10 +79,13 @@ def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Re
         [found] = world.store.executions_by_id([recorded.source])
         ran = replace(recorded, job_id=found.name)
     spec = _order(world.storage, ran)
-    environment = _environment(world, recorded, spec, build=build)
+    if spec.virtual_environment is not None and not spec.virtual_environment.is_own:
+        # What a machine was brought that had nothing is no part of the order: it has just what was recorded.
+        spec = replace(spec, virtual_environment=None)
+    environment = _environment(world, recorded, spec, listener, build=build)
     if environment.problem:
         listener(Notice(f"the recorded environment cannot be had ({environment.problem}); running with this one"))
-    with _scratch(world.inputs.data_dir) as folder:
+    with closing(environment), _scratch(world.inputs.data_dir) as folder:
         store = FolderStorage(folder / "artifacts")
         _bring(world.storage, store, spec, recorded)
         result = _run(world, spec, store, environment, folder, listener)
@@ -89,17 +93,20 @@ def reproduce(world: World, text: str, listener: Listener, *, build: bool) -> Re
             raise DiagnosticError(_failed(recorded, result.error, environment))
         outputs = tuple(_compare(world.storage, store, recorded, result))
     ran_with = tuple(compare(recorded.environment, result.environment))
-    environment = replace(environment, differences=ran_with)
+    environment = replace(environment, differences=ran_with, lock=None)
     return Reproduced(recorded, outputs, environment, spec.code, result.ended - result.started)
 
 
-def _environment(world: World, recorded: Recorded, spec: JobSpec, *, build: bool) -> FoundEnvironment:
+def _environment(
+    world: World, recorded: Recorded, spec: JobSpec, listener: Listener, *, build: bool
+) -> FoundEnvironment:
     """Where to run it. An image and a virtual environment are the job's own: its backend brings them."""
     if spec.image:
         return FoundEnvironment(origin="image")
     if spec.virtual_environment is not None:
         return FoundEnvironment(origin="requirements")
-    return find_environment(_ran_with(recorded), world.inputs.data_dir / "cache", build=build)
+    ran_with, cache = _ran_with(recorded), world.inputs.data_dir / "cache"
+    return find_environment(ran_with, cache, build=build, say=lambda line: listener(Notice(line)))
 
 
 def _ran_with(recorded: Recorded) -> dict[str, Any]:
@@ -151,6 +158,8 @@ def _bring(storage: Storage, scratch: FolderStorage, spec: JobSpec, recorded: Re
         for given in spec.inputs.values():
             paths += [blob_path(file.sha256) for file in read_tree(storage, given.digest).files]
             paths.append(tree_path(given.digest))
+        if spec.virtual_environment is not None and ENVIRONMENT not in spec.locations:
+            paths += [archive_path(digest) for digest in spec.virtual_environment.files.values()]
         for path in dict.fromkeys(paths):
             _take(storage, scratch, path)
     except (CorruptArtifact, StorageError) as problem:

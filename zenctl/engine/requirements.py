@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 
-from zenctl.config.configuration import Configuration, EndpointConfig
+from zenctl.config.configuration import Configuration, DatasourceConfig, EndpointConfig
 from zenctl.config.loader import load
 from zenctl.diagnostics import Diagnostic, DiagnosticError, SourceRange, has_errors
 from zenctl.engine.providers import EMBEDDED
 from zenctl.engine.requests import Inputs
+from zenctl.lang.syntax import Literal, Template
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.registry import Registry, discover
 
@@ -84,23 +85,52 @@ def _uses(configuration: Configuration, registry: Registry) -> dict[str, list[Us
     uses: dict[str, list[Use]] = {}
 
     def use(provider: str, what: str, place: SourceRange | None = None) -> None:
-        uses.setdefault(provider, []).append(Use(what, place))
+        # Under an alias it is the same package.
+        uses.setdefault(provider.partition(".")[0], []).append(Use(what, place))
 
     for provider in configuration.providers.values():
         use(provider.name, f'provider "{provider.name}"', provider.range)
-    artifacts = configuration.settings.artifacts
+    settings = configuration.settings
+    artifacts = settings.artifacts
     if configuration.store_provider:
         use(configuration.store_provider, f'artifacts "{artifacts.type}"', artifacts.range)
     for backend in configuration.backends.values():
         use(backend.provider, str(backend.addr), backend.range)
+    for role, addr in settings.defaults.items():
+        if addr in configuration.backends:
+            use(configuration.backends[addr].provider, f"default {role}", settings.default_ranges[role])
     nodes = configuration.all_nodes().values()
     for node in nodes:
         if isinstance(node, EndpointConfig):
             use(node.provider, str(node.addr), node.range)
+        elif isinstance(node, DatasourceConfig):
+            bucket = _bucket(node, registry)
+            if bucket is not None:
+                use(bucket[0], f"{node.addr} (in a bucket)", bucket[1])
     placed = [node.meta.backend is not None for node in nodes if not isinstance(node, EndpointConfig)]
-    if not all(placed) and "orchestrator" not in configuration.settings.defaults:
+    if not all(placed) and "orchestrator" not in settings.defaults:
         use(registry.backend_type(EMBEDDED.type)[0], "steps that name no backend")
     return uses
+
+
+def _bucket(node: DatasourceConfig, registry: Registry) -> tuple[str, SourceRange] | None:
+    """The provider by which a datasource reads a bucket, and where its path stands; variables need no values.
+
+    So what the path begins with must be written there: of one that is a variable as a whole nothing is known.
+    """
+    path = node.body.attributes.get("path")
+    if path is None or not node.type.observe_objects:
+        return None
+    written = path.expression.parts[0] if isinstance(path.expression, Template) else path.expression
+    text = written.value if isinstance(written, Literal) else None
+    scheme, separator, _ = text.partition("://") if isinstance(text, str) else ("", "", "")
+    if not separator:
+        return None
+    try:
+        return registry.store_of(scheme)[0], path.expression.range
+    except DiagnosticError:
+        # Whoever reads it tells that no provider is installed for it.
+        return None
 
 
 def _version(registry: Registry, name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from zenctl.engine.execution import Services
 from zenctl.engine.holding import check_results, check_state, check_world, observe
 from zenctl.engine.jobs import apply_name
 from zenctl.engine.known import recorded_results
-from zenctl.engine.locking import Claim, locked_apply
+from zenctl.engine.locking import Claim, LockedApply, locked_apply
 from zenctl.engine.opening import Opened
+from zenctl.engine.providers import Providers
 from zenctl.engine.publishing import Publisher, discard_model
 from zenctl.engine.requests import ApplyOutcome, Stop
 from zenctl.engine.results import ResultFinder
@@ -45,7 +47,7 @@ def run_apply(
     renew = not (plan.destroy or plan.refresh_only)
     doing = counted({**summary(plan.changes), "no_op": 0}) or "outputs only"
     claim = Claim(plan.project, f"destroy, {doing}" if plan.destroy else doing, lock_timeout, renew, stop)
-    with locked_apply(world.store, world.inputs, listener, claim) as held:
+    with locked_apply(world.store, world.inputs, listener, claim) as held, _closing(world.providers, held):
         held.outcome = "refused"
         state = read_state(world.store, plan.project, plan.workspace)
         check_state(plan, state)
@@ -61,6 +63,20 @@ def run_apply(
         interrupted = stop.drain.is_set()
         held.outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
         return _outcome(world.opened, held.recorder.serial, plan, applied, held.outputs, interrupted=interrupted)
+
+
+@contextmanager
+def _closing(providers: Providers, held: LockedApply) -> Iterator[None]:
+    """Close the providers under the lock: what they have made for an apply, such as machines, goes before it completes.
+
+    Where one refuses, the apply has failed: the next one looks for what was left.
+    """
+    try:
+        yield
+    finally:
+        outcome, held.outcome = held.outcome, "failed"
+        providers.close()
+        held.outcome = outcome
 
 
 def _apply(
@@ -94,6 +110,7 @@ def _apply(
     version = plan.code_version or code_version(inputs.root)
     context = Context(
         root=inputs.root,
+        cache_dir=inputs.data_dir / "cache",
         plan=plan,
         evaluator=opened.evaluator,
         state=state,

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import threading
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import field
+from typing import TypeVar
 
 from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
 from zenctl.diagnostics import DiagnosticError
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import keep_log, read_result, verified
 from zenctl.engine.job_records import record_result
+from zenctl.engine.outages import Time, insist
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.jobs.storage import Storage
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import Recorded, WorkspaceState
 from zenctl.metadata.store import ExecutionState
-from zenctl.provider import Compute, JobState, ProviderError, Sweeping
+from zenctl.provider import Compute, JobHandle, JobState, ProviderError, Sweeping
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -35,8 +41,11 @@ def settle(
     storage: Storage,
     listener: Listener,
     wanted: Collection[Address],
+    time: Time | None = None,
 ) -> Settled:
     """Go through the attempts that are recorded as running; the lock says that no apply is looking after them.
+
+    Where the apply before has not completed, machines that it left without an attempt are removed.
 
     A job that still runs is left to be waited for if its address is `wanted` by the plan, else canceled. One of two
     runs that were to be compared proves nothing: it is not kept. Raises DiagnosticError.
@@ -51,53 +60,74 @@ def settle(
                 recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
                 found.ended.append(addr)
             else:
-                _settle_job(found, attempt, recorder, providers.compute(backend_of(attempt)), storage, listener, wanted)
+                job = _Job(attempt, providers.compute(backend_of(attempt)), storage, time or Time())
+                _settle_job(found, job, recorder, listener, wanted)
         except ProviderError as problem:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
+    if recorder.after_unfinished:
+        # It may have ended between two steps, or while its machine was deleted: no attempt tells of that.
+        sweep(providers, listener, [attempt.handle for attempt in found.running.values()])
     return found
 
 
-def _settle_job(
-    found: Settled,
-    attempt: Recorded,
-    recorder: Recorder,
-    compute: Compute,
-    storage: Storage,
-    listener: Listener,
-    wanted: Collection[Address],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A job that an apply before left, and its backend, which is asked again where what it fails for may pass."""
+
+    attempt: Recorded
+    compute: Compute
+    storage: Storage
+    time: Time
+
+    def runs(self) -> bool:
+        status = self._insist(lambda: self.compute.status(self.attempt.handle))
+        return status.state in (JobState.PENDING, JobState.RUNNING)
+
+    def cancel(self) -> None:
+        self._insist(lambda: self.compute.cancel(self.attempt.handle))
+
+    def release(self) -> None:
+        # A log is not worth failing for.
+        with suppress(ProviderError):
+            keep_log(self.storage, self.compute, self.attempt.handle, self.attempt.job_id)
+        self._insist(lambda: self.compute.release(self.attempt.handle))
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        return insist(call, threading.Event(), self.time)
+
+
+def _settle_job(found: Settled, job: _Job, recorder: Recorder, listener: Listener, wanted: Collection[Address]) -> None:
     """Keep what a job has finished, leave it running if it is wanted, else end it."""
+    attempt, storage = job.attempt, job.storage
     addr = attempt.addr
     result = read_result(storage, attempt.job_id)
     if result is not None and not attempt.repeated and verified(storage, result).ok:
         record_result(recorder, attempt.execution_id, result)
         if attempt.handle:
-            keep_log(storage, compute, attempt.handle, attempt.job_id)
-            compute.release(attempt.handle)
+            job.release()
         found.adopted.append(addr)
         listener(Notice(f"{addr}: finished in apply {attempt.serial} before that was interrupted; its result is kept"))
         return
-    if attempt.handle and compute.status(attempt.handle).state in (JobState.PENDING, JobState.RUNNING):
+    if attempt.handle and job.runs():
         if addr in wanted and not attempt.repeated:
             found.running[addr] = attempt
             return
-        compute.cancel(attempt.handle)
+        job.cancel()
     if attempt.handle:
-        keep_log(storage, compute, attempt.handle, attempt.job_id)
-        compute.release(attempt.handle)
+        job.release()
     recorder.fail(attempt.execution_id, "its apply was interrupted", canceled=True)
     found.ended.append(addr)
     listener(Notice(f"{addr}: was interrupted in apply {attempt.serial}"))
 
 
-def sweep(providers: Providers, listener: Listener) -> None:
-    """Remove the machines that applies of this workspace which were killed have left. Raises DiagnosticError."""
+def sweep(providers: Providers, listener: Listener, keep: Sequence[JobHandle] | None = None) -> None:
+    """Remove machines of this workspace that were left, as `Sweeping.sweep` says. Raises DiagnosticError."""
     for addr in providers.backends():
         compute = providers.compute(addr)
         if not isinstance(compute, Sweeping):
             continue
         try:
-            removed = compute.sweep()
+            removed = compute.sweep(keep)
         except ProviderError as problem:
             raise DiagnosticError(provider_diagnostic(problem, str(addr), address=str(addr))) from problem
         for name in removed:

@@ -78,7 +78,7 @@ class Trust:
         found = []
         for addr, node in desired.items():
             for _, name, reference in sorted(_secrets(node) - self.secrets):
-                text = f'{addr} refers to the secret {name} = "{reference}", and does not'
+                text = f'{addr} refers to a secret, {name} = "{reference}", and does not'
                 found.append(self._untrusted(text, node.config.range, addr))
         return found
 
@@ -235,9 +235,9 @@ def _nodes(opened: Opened) -> list[Desired]:
 
 
 def _secrets(node: Desired) -> set[tuple[str, str, str]]:
-    """The references to secrets of a step: its address, the variable, where the secret is."""
-    given = getattr(node.model, "secrets", None) if isinstance(node, DesiredStep) else None
-    return {(str(node.addr), name, reference) for name, reference in (given or {}).items()}
+    """The references to secrets of a step: its address, the attribute, where the secret is."""
+    given = node.secrets if isinstance(node, DesiredStep) else {}
+    return {(str(node.addr), name, reference) for name, reference in given.items()}
 
 
 def _places(node: DesiredDatasource, root: Path) -> set[str]:

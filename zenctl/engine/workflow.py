@@ -148,15 +148,20 @@ def apply_plan(
         opened = open_planned(inputs, plan)
     except OpeningError as problem:
         return ApplyOutcome(diagnostics=problem.diagnostics, sources=problem.sources)
+    outcome: ApplyOutcome | None = None
     try:
         check_versions(plan, opened.registry)
-        with open_world(opened, inputs, create=True) as world:
-            return run_apply(
+        with open_world(opened, inputs, create=True, listener=listener) as world:
+            outcome = run_apply(
                 world, plan, listener=listener, stop=stop, parallelism=parallelism, lock_timeout=lock_timeout
             )
     except DiagnosticError as problem:
+        if outcome is not None:
+            # A provider that cannot be closed undoes nothing of what was applied.
+            return replace(outcome, diagnostics=(*outcome.diagnostics, *problem.diagnostics))
         interrupted = isinstance(problem, WaitEnded)
         return ApplyOutcome(interrupted=interrupted, diagnostics=problem.diagnostics, sources=opened.sources)
+    return outcome
 
 
 def read_state(inputs: Inputs) -> StateOutcome:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
+from zenctl.engine.events import Listener
 from zenctl.engine.opening import Opened, open_providers, opened_store
-from zenctl.engine.providers import Providers
+from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.engine.requests import Inputs
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.store import MetadataStore
+from zenctl.provider import ProviderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +28,21 @@ class World:
 
 
 @contextmanager
-def open_world(opened: Opened, inputs: Inputs, *, create: bool) -> Iterator[World]:
+def open_world(opened: Opened, inputs: Inputs, *, create: bool, listener: Listener | None = None) -> Iterator[World]:
     """A configuration with its metadata store, providers and artifact store, closed at the end.
+
+    The `listener` hears what becomes of machines, to the very end.
 
     Without `create` a metadata store that is not there reads as empty. What fails in either is a DiagnosticError.
     """
-    providers = open_providers(opened, inputs)
+    providers = open_providers(opened, inputs, listener)
     try:
         with opened_store(opened.configuration.settings, inputs, create=create) as store:
             yield World(opened, inputs, store, providers, providers.storage())
     except StorageError as problem:
         raise DiagnosticError(store_refusal(problem)) from problem
+    except ProviderError as problem:
+        raise DiagnosticError(provider_diagnostic(problem, "a provider failed")) from problem
     finally:
         providers.close()
 

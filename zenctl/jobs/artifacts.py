@@ -21,6 +21,9 @@ from zenctl.lazy_dataclasses import dataclass
 NOTES = "known/"
 """Where jobs keep what later ones may start from (`sdk.memory`); it can be deleted at any time."""
 
+ARCHIVES = "archives/"
+"""Where archives stand that jobs make environments with; whoever orders a job puts there what it needs."""
+
 
 class CorruptArtifact(Exception):
     """A stored artifact is not what its digest says. `missing` tells gone from damaged; `path` names the object."""
@@ -74,6 +77,11 @@ def tree_path(digest: str) -> str:
 def code_path(digest: str) -> str:
     """Where a code archive stands; its digest is that of the zip's bytes."""
     return f"code/{digest[:2]}/{digest}.zip"
+
+
+def archive_path(digest: str) -> str:
+    """Where an archive stands that environments are made with, such as a wheel; its digest is that of its bytes."""
+    return f"{ARCHIVES}{digest[:2]}/{digest}"
 
 
 def note_path(artifact: str, note: str) -> str:

@@ -6,6 +6,7 @@ A machine may read and create objects, and no more: nothing is ever written a se
 from __future__ import annotations
 
 import json
+from dataclasses import field
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from zenctl.digests import canonical_json
@@ -25,16 +26,38 @@ LOG, PROGRESS = "log", "progress"
 
 @dataclass(frozen=True)
 class Ending:
-    """How a job's process ended: with an exit code, or by a signal."""
+    """How a job's process ended: with an exit code, or by a signal; `reason` says more where that is known."""
 
     code: Optional[int] = None
     signal: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Contained:
+    """That a job is to run in a container of `image`, `NAME@sha256:...`, with all the machine's GPUs or none.
+
+    `memory` is its limit in bytes, 0 for none.
+    """
+
+    image: str
+    memory: int = 0
+    gpus: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a machine is told of a job besides its job.json: `access` to its stores, and its container if it has one."""
+
+    access: Mapping[str, Any] = field(default_factory=dict)
+    container: Optional[Contained] = None
 
 
 @dataclass(frozen=True)
 class Told:
     """What is known of a job. `begun` and `ended` say that there is something to read about that.
 
+    `preparing`: what it is to run in is not there yet, so that its own time has not begun.
     `pieces` are the offsets and sizes in bytes of what was passed on, by LOG and PROGRESS, in order.
     """
 
@@ -42,6 +65,7 @@ class Told:
     ended: bool
     has_result: bool
     pieces: Mapping[str, Tuple[Tuple[int, int], ...]]
+    preparing: bool = False
 
 
 class JobQueue:
@@ -51,16 +75,23 @@ class JobQueue:
         self._storage = storage
         self._prefix = f"{QUEUES}{machine}/"
 
-    def put(self, job_id: str, access: Mapping[str, Any]) -> None:
+    def put(self, job_id: str, access: Mapping[str, Any], container: Optional[Contained] = None) -> None:
         """Order a job, whose job.json is in the store; the same one again orders nothing.
 
         `access` is what the job is told of its stores (`stores.opening.ACCESS`), without any credentials.
         """
-        self._storage.put(f"{self._prefix}{job_id}.order", canonical_json({"access": dict(access)}))
+        told: Dict[str, Any] = {"access": dict(access)}
+        if container is not None:
+            told["container"] = {"image": container.image, "memory": container.memory, "gpus": container.gpus}
+        self._storage.put(f"{self._prefix}{job_id}.order", canonical_json(told))
 
-    def access(self, job_id: str) -> Mapping[str, Any]:
-        """What an ordered job is told of its stores."""
-        return dict(self._read(f"{self._prefix}{job_id}.order").get("access", {}))
+    def order(self, job_id: str) -> Optional[Order]:
+        """What an ordered job is told; None of one that is forgotten."""
+        found = self._read(f"{self._prefix}{job_id}.order")
+        if not found:
+            return None
+        container = found.get("container")
+        return Order(dict(found.get("access", {})), Contained(**container) if container else None)
 
     def has(self, job_id: str) -> bool:
         """Whether the job is ordered, and not forgotten yet."""
@@ -85,8 +116,12 @@ class JobQueue:
             self._storage.delete(f"{self._prefix}{job_id}.{ending}")
 
     def claim(self, job_id: str, incarnation: str) -> bool:
-        """Take the job for a machine's incarnation; False if one has it already: a job is started once."""
-        return self._storage.put(_begun(job_id), canonical_json({"machine": incarnation}))
+        """Take the job for a machine's incarnation; False if another one has it: a job is started once.
+
+        Who has it takes it again: that it was heard the first time is not sure.
+        """
+        taken = self._storage.put(_begun(job_id), canonical_json({"machine": incarnation}))
+        return taken or self.claimed(job_id) == incarnation
 
     def claimed(self, job_id: str) -> str:
         """The incarnation that has begun the job; empty if none has."""
@@ -94,14 +129,24 @@ class JobQueue:
 
     def end(self, job_id: str, ending: Ending) -> None:
         """Say how the job's process ended; after its log, which is complete then."""
-        self._storage.put(_ended(job_id), canonical_json({"code": ending.code, "signal": ending.signal}))
+        told = {"code": ending.code, "signal": ending.signal, "reason": ending.reason}
+        self._storage.put(_ended(job_id), canonical_json(told))
 
     def ending(self, job_id: str) -> Optional[Ending]:
         """How the job's process ended; None if it has not."""
         found = self._read(_ended(job_id))
         if not found:
             return None
-        return Ending(found.get("code"), int(found.get("signal", 0)))
+        return Ending(found.get("code"), int(found.get("signal", 0)), str(found.get("reason", "")))
+
+    def prepare(self, job_id: str, words: str) -> None:
+        """Say that what a job is to run in is being made, with a few words on it; once that is over, with none."""
+        text = canonical_json({"words": words})
+        self._storage.put(_preparing(job_id) if words else _prepared(job_id), text)
+
+    def preparing(self, job_id: str) -> str:
+        """What was said of what a job is to run in while that is made."""
+        return str(self._read(_preparing(job_id)).get("words", ""))
 
     def pass_on(self, job_id: str, kind: str, offset: int, data: bytes) -> None:
         """Store what comes from a byte on."""
@@ -121,6 +166,7 @@ class JobQueue:
             ended=_ended(job_id) in found,
             has_result=result_path(job_id) in found,
             pieces={kind: tuple(sorted(several)) for kind, several in pieces.items()},
+            preparing=_preparing(job_id) in found and _prepared(job_id) not in found,
         )
 
     def read(self, job_id: str, kind: str, told: Told, offset: int, most: int) -> bytes:
@@ -152,6 +198,14 @@ def _begun(job_id: str) -> str:
 
 def _ended(job_id: str) -> str:
     return f"jobs/{job_id}/ended.json"
+
+
+def _preparing(job_id: str) -> str:
+    return f"jobs/{job_id}/preparing.json"
+
+
+def _prepared(job_id: str) -> str:
+    return f"jobs/{job_id}/prepared.json"
 
 
 def _piece(job_id: str, kind: str, offset: int) -> str:

@@ -80,6 +80,14 @@ def local_path(line: str) -> str:
     return wanted if editable is not None or wanted.startswith((".", "/")) or wanted.endswith(ARCHIVES) else ""
 
 
+def with_archive(line: str, path: str) -> str:
+    """A line that asks for a local archive, asking for the one at another path; extras, hashes and markers stay."""
+    end = re.search(r"\s+(?:--|;)|;", line)
+    wanted, rest = (line, "") if end is None else (line[: end.start()], line[end.start() :])
+    extras = re.search(r"\[[^\]]*\]", wanted) if _DIRECT.fullmatch(wanted.strip()) else None
+    return f"{path}{extras.group(0) if extras is not None else ''}{rest}"
+
+
 def has_hashes(lines: Iterable[str]) -> bool:
     """Whether the lines pin what they ask for by digests."""
     return any("--hash" in line for line in lines)

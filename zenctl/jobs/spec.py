@@ -54,13 +54,19 @@ class VirtualEnvironment:
 
     `python` is a version ("3.12") or an interpreter's path, empty for the one that the backend runs jobs with.
     `requirements` and `constraints` are lines in pip's form without includes; relative paths start at the job's
-    location "environment". `files` are the digests of local archives that they name, by path.
+    location "environment". `files` are the digests of local archives that they name, by path; in a job without that
+    location they are fetched from the artifact store (`artifacts.archive_path`).
+    `settings` are variables that uv and pip are given besides, such as an index. `is_own` says that the step asks for
+    it: what is in it is then recorded as a whole. `fetches` says that uv, or the interpreter, may be fetched for it.
     """
 
     python: str = ""
     requirements: Tuple[str, ...] = ()
     constraints: Tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    is_own: bool = True
+    fetches: bool = False
 
 
 @dataclass(frozen=True)

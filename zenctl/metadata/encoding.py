@@ -148,6 +148,11 @@ def decode_execution(
     )
 
 
+def key_of(execution: Execution) -> str:
+    """The key of an execution's address."""
+    return str(execution.properties["address_key"])
+
+
 def encode_warnings(warnings: Iterable[JobWarning]) -> str | None:
     """Warnings as text; nothing of none."""
     plain = [{"summary": said.summary, "detail": said.detail} for said in warnings]

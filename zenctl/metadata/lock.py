@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
 from zenctl.metadata.held import LockHeld, Watch, lock_held
 from zenctl.metadata.holder import Holder, encode_holder
-from zenctl.metadata.state import newest_apply, outputs_serial
+from zenctl.metadata.state import has_completed, newest_apply, outputs_serial
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,
@@ -84,6 +84,8 @@ class ApplyLock:
         self.serial = int(apply.properties["serial"])
         self.recovered: tuple[LockHeld, ...] = ()
         """Dead holders whose lock was taken over; worth a notice."""
+        self.after_unfinished = False
+        """Whether the apply before this one has not completed, for whatever reason."""
         self._renewer = threading.Thread(target=self._renew, name=f"zenctl-lease-{self.serial}", daemon=True)
         self._renewer.start()
 
@@ -278,7 +280,7 @@ def take(
             except AlreadyExists:
                 races += 1
                 continue
-            lock.recovered = tuple(recovered)
+            lock.recovered, lock.after_unfinished = tuple(recovered), bool(newest and not has_completed(newest))
             return lock
         dead, overdue = watch.look(newest)
         held = lock_held(newest, overdue=overdue)
@@ -324,7 +326,7 @@ def _insert(
     lease_seconds: float,
     renew: bool,
 ) -> ApplyLock:
-    """Begin the apply after the newest one; AlreadyExists where another did first."""
+    """Begin the apply after the newest, and note its serial for who looks next; AlreadyExists if another was first."""
     serial = int(newest.properties["serial"]) + 1 if newest else 1
     key = workspace_key(project, workspace)
     identity: dict[str, PropertyValue] = {"project": project, "workspace": workspace, "workspace_key": key}
@@ -347,7 +349,6 @@ def _insert(
         },
     )
     after = renewed(group, now_ms()) if group and renew else group or Context(WORKSPACE, name, identity)
-    # So the newest apply is found the next time, however many there are.
     after = replace(after, properties={**after.properties, "serial": serial})
     creating, changed = ((apply,), (after,)) if group else ((apply, after), ())
     try:

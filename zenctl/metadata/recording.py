@@ -23,6 +23,7 @@ from zenctl.metadata.encoding import (
     described,
     encode_warnings,
     json_or_none,
+    key_of,
     present,
     workspace_key,
 )
@@ -45,7 +46,6 @@ __all__ = ["OutputRecord", "Recorder"]
 
 RACES = 10
 """How often another apply may record the same artifact first before that is taken for a fault."""
-
 _NONE: Mapping[str, Any] = {}
 
 
@@ -70,6 +70,11 @@ class Recorder:
     def serial(self) -> int:
         """The apply's number."""
         return self._lock.serial
+
+    @property
+    def after_unfinished(self) -> bool:
+        """Whether the apply before has not completed: it may have left more than its attempts tell."""
+        return self._lock.after_unfinished
 
     def start(
         self,
@@ -108,6 +113,11 @@ class Recorder:
         with self._consistent():
             self._put(altered(self._running(execution_id), handle=json_or_none(handle)))
 
+    def report(self, execution_id: int, attributes: Mapping[str, Any]) -> None:
+        """Record what a provider has reported of a running execution."""
+        with self._consistent():
+            self._put(altered(self._running(execution_id), attributes=json_or_none(attributes)))
+
     def complete(
         self,
         execution_id: int,
@@ -131,9 +141,9 @@ class Recorder:
                 environment=json_or_none(environment),
                 notes=json_or_none(notes),
                 warnings=encode_warnings(warnings),
-                attributes=json_or_none(attributes),
+                **({"attributes": json_or_none(attributes)} if attributes else {}),
             )
-            superseded = [old for old in self._marked(_key(done)) if old.id != done.id]
+            superseded = [old for old in self._marked(key_of(done)) if old.id != done.id]
             return self._put(done, superseded, outputs=outputs)[1]
 
     def fail(self, execution_id: int, error: str, canceled: bool = False, warnings: Sequence[JobWarning] = ()) -> None:
@@ -173,7 +183,7 @@ class Recorder:
                 ended_ms=now,
                 **described(components, fingerprint, code_version),
             )
-            return self._put(new, self._marked(_key(new)), inputs, recorded_outputs(source))[0].id
+            return self._put(new, self._marked(key_of(new)), inputs, recorded_outputs(source))[0].id
 
     def imported(
         self,
@@ -197,7 +207,7 @@ class Recorder:
                 ended_ms=now_ms(),
                 **described(components, fingerprint, code_version),
             )
-            return self._put(new, self._marked(_key(new)), inputs, outputs)[1]
+            return self._put(new, self._marked(key_of(new)), inputs, outputs)[1]
 
     def forget(self, addr: Address) -> None:
         """The address has no current result and no attempt any more. What is recorded of its past stays."""
@@ -242,7 +252,7 @@ class Recorder:
                     replace(new, state=ExecutionState.CACHED), source=recorded.source or recorded.execution_id
                 )
             outputs = recorded_outputs(recorded)
-            written = self._put(new, [*self._marked(key), *self._marked(_key(new))], recorded.inputs, outputs)[0]
+            written = self._put(new, [*self._marked(key), *self._marked(key_of(new))], recorded.inputs, outputs)[0]
             self._heads.pop(key, None)
             self._attempts.pop(key, None)
             return written.id
@@ -275,7 +285,7 @@ class Recorder:
                 ended_ms=now_ms(),
                 **described(components, "", code_version),
             )
-            return self._put(new, self._marked(_key(new)), inputs)[0].id
+            return self._put(new, self._marked(key_of(new)), inputs)[0].id
 
     def endpoint_deleted(self, addr: Address) -> None:
         """Record that an endpoint is gone: its history shows when, and the address has no record any more."""
@@ -283,7 +293,7 @@ class Recorder:
             self._check_not_running(addr)
             new = self._new(addr, self._name(addr, "delete"), "Deploy", ExecutionState.COMPLETE, "delete", {})
             new = altered(new, ended_ms=now_ms())
-            self._put(new, self._marked(_key(new)))
+            self._put(new, self._marked(key_of(new)))
 
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
         """End the apply and give the lock back. `outputs` are the root outputs; None leaves the earlier ones."""
@@ -307,7 +317,7 @@ class Recorder:
                 raise
 
     def _by_address(self, mark: str) -> dict[str, Execution]:
-        return {_key(found): found for found in self._store.executions(Where(properties={mark: self._key}))}
+        return {key_of(found): found for found in self._store.executions(Where(properties={mark: self._key}))}
 
     def _new(
         self,
@@ -386,14 +396,10 @@ class Recorder:
         return written, found
 
     def _remember(self, written: Execution, cleared: Sequence[Execution]) -> None:
-        key = _key(written)
+        key = key_of(written)
         changed = {written.id, *(execution.id for execution in cleared)}
         for marked, mark in ((self._heads, "head"), (self._attempts, "attempt")):
             if mark in written.properties:
                 marked[key] = written
             elif key in marked and marked[key].id in changed:
                 del marked[key]
-
-
-def _key(execution: Execution) -> str:
-    return str(execution.properties["address_key"])

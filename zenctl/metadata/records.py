@@ -37,12 +37,13 @@ class Recorded:
 
     `components` are those of the fingerprint (see `zenctl.plans.actions.Components`, as plain JSON); `environment` is
     what the job really ran with; `notes` are what it left for later ones: by key (digest of the artifact, digest of the
-    note). `attributes` is what a provider reported of an endpoint. `source` names the recorded
-    execution that a CACHED one stands for, `producers` the executions that made the inputs, by input name, where known.
-    `operation` is `run`, `reuse`, `move`, `import`, `publish` or `delete` (of an endpoint); `imported_from` says of an
-    imported result which file or folder each output was. `produced_ms` is when its outputs were made:
-    of a CACHED one, when that execution ended. `repeated` is an attempt whose job is run twice, so that the first's
-    result alone does not complete it. `warnings` are the job's, of a CACHED one those of the job that made its outputs.
+    note). `attributes` is what a provider reported of an endpoint, or of the `machines` of a job. `source` names the
+    recorded execution that a CACHED one stands for, `producers` the executions that made the inputs, by input name,
+    where known. `operation` is `run`, `reuse`, `move`, `import`, `publish` or `delete` (of an endpoint);
+    `imported_from` says of an imported result which file or folder each output was. `produced_ms` is when its outputs
+    were made: of a CACHED one, when that execution ended. `repeated` is an attempt whose job is run twice, so that the
+    first's result alone does not complete it. `warnings` are the job's, of a CACHED one those of the job that made its
+    outputs.
     """
 
     addr: Address
@@ -91,7 +92,8 @@ class WorkspaceState:
 
     `results` holds the current result of each address; `attempts` the newest attempt where it is not a result
     (running, failed, canceled); `outputs` the root outputs of the newest apply that recorded any; `serial` the newest
-    apply, 0 if there was none; `busy` the apply that is under way, 0 if there is none.
+    apply, 0 if there was none; `busy` the apply that is under way, 0 if there is none; `unfinished` the newest apply if
+    it has not completed, and is not under way.
     """
 
     project: str
@@ -101,3 +103,4 @@ class WorkspaceState:
     attempts: Mapping[Address, Recorded] = field(default_factory=dict, hash=False)
     outputs: Mapping[str, Any] = field(default_factory=dict, hash=False)
     busy: int = 0
+    unfinished: int = 0

@@ -31,6 +31,7 @@ __all__ = [
     "artifacts_made",
     "by_address",
     "find_results",
+    "has_completed",
     "history",
     "newest_apply",
     "outputs_serial",
@@ -161,9 +162,15 @@ def _read(store: MetadataStore, project: str, workspace: str, apply: Context | N
         workspace=workspace,
         serial=int(apply.properties.get("serial", 0)) if apply else 0,
         busy=_busy(apply),
+        unfinished=int(apply.properties["serial"]) if apply and not _busy(apply) and not has_completed(apply) else 0,
         results=by_address(recorded[: len(heads)]),
         attempts=by_address(recorded[len(heads) :]),
     )
+
+
+def has_completed(apply: Context) -> bool:
+    """Whether an apply came to its end with nothing failed, so that it has left nothing for the next one."""
+    return apply.properties.get("state") == "finished" and apply.properties.get("outcome") == "complete"
 
 
 def _busy(apply: Context | None) -> int:

@@ -83,7 +83,7 @@ class Components:
     - `source`: {"digest": hex, "bytes": int, "rows": int, "columns": {name: type}} of a datasource, else {}; only
       `digest` counts
     - `environment`: {"python": "3.11", "distributions": {name: version}}; "imports" names those that the code
-      itself imports ("preload" where it runs in an environment of its own), "lock", "variables" and "image"
+      itself imports ("preload" where their versions do not count), "lock", "variables" and "image"
       (NAME@DIGEST) are what the step declares
     - `triggers_replace`: any JSON value, None where the step has none
     """

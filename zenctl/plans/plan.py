@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zenctl.addrs import Address, parse
 from zenctl.diagnostics import Diagnostic
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action, Components, Reason
+
+if TYPE_CHECKING:
+    from zenctl.provider import MachinePool
 
 INTERRUPTED = "apply_interrupted"
 """The code of the warning that an apply before was interrupted."""
@@ -92,6 +95,26 @@ class EndpointSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedMachines:
+    """Machines that apply makes for jobs, and removes again; they follow from the changes and are none themselves.
+
+    `backends` are the addresses that name them: several where these are configured alike. `runs` are the addresses
+    whose jobs run there, `may_run` those whose jobs may.
+    """
+
+    backends: tuple[str, ...]
+    pool: MachinePool
+    runs: tuple[str, ...] = ()
+    may_run: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many there will be in all, at most."""
+        jobs = len(self.runs) + len(self.may_run)
+        return self.pool.count * (jobs if self.pool.scope == "step" else 1)
+
+
+@dataclass(frozen=True, slots=True)
 class CodeArchive:
     """One step's frozen code: its digest is that of the zip's bytes, which a plan file and a job carry."""
 
@@ -135,6 +158,7 @@ class Plan:
     - `refreshed` says that sources and endpoints were looked at; `endpoints` is what was seen of each live one, None
       where there was none; `drift` what differs from its record by no doing of an apply.
     - `checks` are what came of conditions, `blocks` the configuration's blocks in Terraform's shape, for readers.
+    - `machines` are those that are made for the jobs of the changes.
     - `timestamp` is ISO 8601 in UTC. One that is `refresh_only` changes records and nothing else.
     """
 
@@ -162,6 +186,7 @@ class Plan:
     drift: tuple[Change, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     blocks: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    machines: tuple[PlannedMachines, ...] = ()
 
     def __iter__(self) -> Iterator[Change]:
         return iter(self.changes)

@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,14 @@ from zenctl.plans.plan import (
     FilesRead,
     OutputChange,
     Plan,
+    PlannedMachines,
 )
 
-FORMAT = 2
-"""Version of the plan file's form; any other one is refused: a plan is made anew within minutes."""
+FORMAT = 3
+"""Version of the plan file's form."""
+
+UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {2: lambda raw: {**raw, "machines": []}}
+"""What makes a document of an earlier form one of the next; a form that is not here is refused: plan anew."""
 
 MAX_BYTES = 1 << 30
 """Largest size, packed and unpacked, that is read, so that a crafted file cannot fill the memory."""
@@ -140,6 +144,8 @@ def from_bytes(data: bytes) -> Plan:
         if sha256_bytes(document) != head["plan"] or digests != head["members"]:
             raise PlanFileProblem("changed", "it was changed after it was written (its digest does not match)")
         raw = json.loads(document)
+        for form in range(int(head["format"]), FORMAT):
+            raw = UPGRADES[form](raw)
         files = {name: content[f"files/{digest}"].decode() for name, digest in raw["files"].items()}
         archives = {name[5:-4]: found for name, found in content.items() if name.startswith("code/")}
         left = MAX_BYTES - sum(len(found) for found in content.values())
@@ -172,7 +178,7 @@ def _head(content: dict[str, bytes]) -> Mapping[str, Any]:
         raise PlanFileProblem("damaged", f"its head cannot be read ({problem})") from problem
     if written > FORMAT:
         raise PlanFileProblem("newer", f"it was written by a newer zenctl (format {written}, this one reads {FORMAT})")
-    if written < FORMAT:
+    if written < FORMAT and written not in UPGRADES:
         raise PlanFileProblem("older", f"it was written by an older zenctl (format {written}, this one reads {FORMAT})")
     return head if isinstance(head, dict) else {}
 
@@ -209,6 +215,7 @@ def _encode(plan: Plan) -> dict[str, Any]:
         "drift": [_encode_change(change) for change in plan.drift],
         "checks": [asdict(check) for check in plan.checks],
         "blocks": dict(plan.blocks),
+        "machines": [asdict(machines) for machines in plan.machines],
     }
 
 
@@ -238,7 +245,15 @@ def _decode(raw: Mapping[str, Any], files: Mapping[str, str], archives: Mapping[
         drift=tuple(_decode_change(change) for change in raw["drift"]),
         checks=tuple(CheckResult(c["kind"], c["name"], c["status"], tuple(c["problems"])) for c in raw["checks"]),
         blocks=raw["blocks"],
+        machines=tuple(_decode_machines(machines) for machines in raw["machines"]),
     )
+
+
+def _decode_machines(raw: Mapping[str, Any]) -> PlannedMachines:
+    from zenctl.provider import MachinePool, PriceEstimate
+
+    pool = {**raw["pool"], "price": PriceEstimate(**raw["pool"]["price"]), "locations": tuple(raw["pool"]["locations"])}
+    return PlannedMachines(tuple(raw["backends"]), MachinePool(**pool), tuple(raw["runs"]), tuple(raw["may_run"]))
 
 
 def _decode_read(raw: Mapping[str, Any]) -> FilesRead:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zenctl.addrs import Address
 from zenctl.diagnostics import Diagnostic, Position, has_errors
 from zenctl.plans.actions import Action, Reason, ReasonCode
-from zenctl.plans.plan import Change, CheckResult, CodeDiff, OutputChange, Plan
+from zenctl.plans.plan import Change, CheckResult, CodeDiff, OutputChange, Plan, PlannedMachines
 from zenctl.plans.planvalues import planned_values, prior_values, provider_name, split
 
+if TYPE_CHECKING:
+    from zenctl.provider import MachinePool
+
 FORMAT_VERSION = "1.2"
-"""Version of the document, Terraform's own: a new minor version only adds keys, a new major one is to be refused."""
+"""Version of the document, Terraform's own: what Terraform's form of this version has means the same here.
+
+Keys of zenctl's own are added without raising it (docs/plans.md); a new major version is to be refused.
+"""
 
 TERRAFORM_VERSION = "1.11.4"
 """The Terraform whose plan JSON has this form; readers of Terraform's plans look at it before they read on."""
@@ -77,6 +83,7 @@ def plan_document(plan: Plan) -> Json:
         },
         "configuration": dict(plan.blocks),
         "checks": [check_json(check) for check in plan.checks],
+        "machines": [machines_json(machines) for machines in plan.machines],
         "zenctl_summary": summary(plan.changes),
         "diagnostics": [diagnostic_json(diagnostic) for diagnostic in plan.diagnostics],
     }
@@ -152,6 +159,37 @@ def action_reason(change: Change) -> str:
     if change.action is Action.REPLACE:
         return "replace_because_cannot_update"
     return ""
+
+
+def machines_json(machines: PlannedMachines) -> Json:
+    """Machines of one kind that are made for jobs, and removed again. `certain`: at least one of the jobs does run."""
+    return {
+        "addresses": list(machines.backends),
+        "certain": bool(machines.runs),
+        "count": machines.count,
+        **pool_json(machines.pool),
+        "runs": list(machines.runs),
+        "may_run": list(machines.may_run),
+    }
+
+
+def pool_json(pool: MachinePool) -> Json:
+    """What a kind of machines is, but for how many."""
+    price = pool.price
+    return {
+        "machine_type": pool.machine_type,
+        "locations": list(pool.locations),
+        "accelerators": [{"type": kind, "count": count} for kind, count in sorted(pool.accelerators.items())],
+        "spot": pool.spot,
+        "scope": pool.scope,
+        "price": {
+            "per_hour": price.amount,
+            "currency": price.currency,
+            "source": price.source,
+            "as_of": price.as_of,
+            "note": price.note,
+        },
+    }
 
 
 def check_json(check: CheckResult) -> Json:

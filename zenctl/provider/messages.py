@@ -90,6 +90,92 @@ class Misfit:
     certain: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """How jobs on other machines get the packages that they import.
+
+    `install`: nothing is there, and each job is brought an environment of what it needs; else their image has all.
+    `settings` are variables that uv and pip are given there, such as UV_DEFAULT_INDEX and PIP_INDEX_URL.
+    """
+
+    install: bool
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceEstimate:
+    """What one machine costs an hour, roughly: an `amount` of `currency` (ISO 4217), None if that is not known.
+
+    `source` says where the figure is from and `as_of` (ISO 8601) of when it is; `note` what is not in it, or why there
+    is none.
+    """
+
+    amount: float | None = None
+    currency: str = "USD"
+    source: str = ""
+    as_of: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePool:
+    """Machines of one kind that a backend would make: `count` of them for an apply, or for each step (`scope`).
+
+    `locations` are where they may be made, in order of trial; `accelerators` gives how many of which type each has.
+    Pools of an apply with the same `key` are the same machines, whichever backend names them; an empty one is shared
+    with none. `price` is that of one machine.
+    """
+
+    machine_type: str
+    locations: tuple[str, ...]
+    count: int = 1
+    scope: str = "apply"
+    accelerators: Mapping[str, int] = field(default_factory=dict, hash=False)
+    spot: bool = False
+    price: PriceEstimate = PriceEstimate(note="the backend has no prices")
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTemplate:
+    """What each machine of a backend is given. A value of `metadata` or `labels` that only an apply knows is None.
+
+    `permissions` are those that whoever applies needs at the cloud, one a line; `identity` says whom the machine acts
+    as.
+    """
+
+    startup_script: str = ""
+    metadata: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, str | None] = field(default_factory=dict, hash=False)
+    identity: str = ""
+    permissions: tuple[str, ...] = ()
+
+
+class MachineChange(str, Enum):
+    """What becomes of a machine.
+
+    CREATING: it was asked for. CREATED: it is up. UNAVAILABLE: a location has no capacity for it. LOST: it is gone, and
+    nobody here wanted that. DELETED: its deletion was asked for, and granted.
+    """
+
+    CREATING = "creating"
+    CREATED = "created"
+    UNAVAILABLE = "unavailable"
+    LOST = "lost"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineEvent:
+    """Something happened to the machine of this name. `reason` says why, where that does not go without saying."""
+
+    name: str
+    change: MachineChange
+    machine_type: str = ""
+    location: str = ""
+    reason: str = ""
+
+
 class EndpointAction(str, Enum):
     """What it takes to bring an endpoint where it should be."""
 

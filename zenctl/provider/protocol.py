@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from zenctl.jobs.resources import Resources
@@ -14,7 +14,11 @@ from zenctl.provider.messages import (
     JobHandle,
     JobStatus,
     LogChunk,
+    MachineEvent,
+    MachinePool,
+    MachineTemplate,
     Misfit,
+    Packages,
     ProviderContext,
     SubmitRequest,
 )
@@ -74,11 +78,59 @@ class Sized(Protocol):
 
 
 @runtime_checkable
+class Remote(Protocol):
+    """What a Compute can do besides, whose jobs run on other machines: there they find no file of this one.
+
+    What their environments are made with is brought through the artifact store.
+    """
+
+    def packages(self) -> Packages:
+        """How its jobs get what they import. Asked by plan: pure, and reaches nothing."""
+        ...
+
+
+@runtime_checkable
 class Sweeping(Protocol):
     """What a Compute can do besides, where it makes machines that could outlive a command that was killed."""
 
-    def sweep(self) -> Sequence[str]:
-        """Remove every machine of this project and workspace, and tell the names. The caller holds the lock."""
+    def sweep(self, keep: Sequence[JobHandle] | None = None) -> Sequence[str]:
+        """Remove the machines of this project and workspace, and tell their names. The caller holds the lock.
+
+        None removes every one. Else only those go that applies have made, and those of the jobs in `keep` stay: a job
+        that belongs to no apply goes on.
+        """
+        ...
+
+
+@runtime_checkable
+class Provisioning(Protocol):
+    """What a Compute can do besides, that makes machines for its jobs: tell which, before there are any.
+
+    Asked by plan and by `zenctl backend show`: pure, reaches nothing, and loads no vendor SDK.
+    """
+
+    def pools(self, jobs: Sequence[Resources]) -> Sequence[MachinePool]:
+        """The machines that it would make for these jobs of one apply. ProviderError(INVALID) for a faulty block."""
+        ...
+
+    def template(self) -> MachineTemplate:
+        """What each of them is given."""
+        ...
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """What a Compute can do besides, that makes machines for its jobs: tell what becomes of each as it finds out.
+
+    It looks no oftener for that than it does anyway.
+    """
+
+    def announce(self, listen: Callable[[MachineEvent], None]) -> None:
+        """Call this from now on, from any thread, until the provider is closed. It returns soon and raises nothing."""
+        ...
+
+    def machine(self, handle: JobHandle) -> str:
+        """The name of the machine that a job runs on, as its events have it. Pure."""
         ...
 
 
@@ -124,6 +176,19 @@ class Importable(Protocol):
 
     def config(self, state: EndpointState) -> Mapping[str, Any]:
         """The attributes, but for `model`, of a block that asks for this endpoint as it is; defaults are left out."""
+        ...
+
+
+@runtime_checkable
+class Vouching(Protocol):
+    """What a Provider can do besides, whose schema names schemes of `secrets`: tell jobs how to reach these."""
+
+    def secrets_access(self, scheme: str, credentials: bool) -> Mapping[str, Any]:
+        """What a job is told to resolve references of the scheme, as `zenctl.jobs.secrets` takes it; plain JSON.
+
+        With `credentials`, for a job on this machine, those of the user, which must never be written. ProviderError if
+        there are none.
+        """
         ...
 
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from zenctl.diagnostics import Diagnostic, DiagnosticError, did_you_mean, error
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.provider.mistakes import Author, reason, unfit, unfit_schema
 from zenctl.provider.protocol import SDK_VERSION, Provider
 from zenctl.schema import BackendType, DatasourceType, EndpointType, ProviderSchema, StepType, StoreType
 
@@ -23,12 +24,17 @@ T = TypeVar("T")
 class Entry(Generic[T]):
     """Something installed that is not loaded yet. `load` may raise; then `install` finds out how to repair that.
 
-    `distribution` tells what it was installed with.
+    `distribution` tells what it was installed with, `package` is the Python package that it lies in.
     """
 
     load: Callable[[], T]
     install: Callable[[], str] = str
     distribution: Callable[[], str] = str
+    package: str = ""
+
+    def author(self) -> Author:
+        """Whose code it is."""
+        return Author(self.distribution(), self.package)
 
 
 def discover() -> Registry:
@@ -40,7 +46,8 @@ def discover() -> Registry:
             continue
         for point in distribution.entry_points:
             if point.group in found:
-                entry = Entry(point.load, partial(_install, point), partial(_distribution, point))
+                package = point.module.partition(".")[0]
+                entry = Entry(point.load, partial(_install, point), partial(_distribution, point), package)
                 found[point.group].setdefault(point.name, entry)
     providers, steps, datasources = (found[group] for group in GROUPS)
     return Registry(providers, steps, datasources)
@@ -140,6 +147,16 @@ class Registry:
 
         return self._of_provider("artifact store scheme", scheme, offered)
 
+    def provider_of_secrets(self, scheme: str) -> str:
+        """The provider that lends credentials for references of this scheme; empty if none does."""
+        for name in self.provider_names():
+            try:
+                if scheme in self.schema(name).secrets:
+                    return name
+            except DiagnosticError:
+                continue  # told by whoever asks for something of this provider
+        return ""
+
     def provider(self, name: str) -> Provider:
         """The provider: one object for this registry, not configured yet."""
         key = ("provider object", name)
@@ -147,13 +164,17 @@ class Registry:
             make = self._entry("provider", name, self.providers)
             try:
                 made = make()
-            except Exception as problem:
-                raise DiagnosticError(_broken("provider", name, problem, self.providers[name].install())) from problem
+            except (Exception, SystemExit) as problem:
+                raise DiagnosticError(_broken("provider", name, problem, self.providers[name])) from problem
             written_for = getattr(made, "sdk_version", SDK_VERSION)
             if written_for != SDK_VERSION:
                 summary = f'The provider "{name}" is written for version {written_for} of the provider SDK'
-                detail = f"This zenctl has version {SDK_VERSION}. Install versions of both that fit each other."
+                whose = f"It comes from {self.author(name)}; this zenctl has version {SDK_VERSION}."
+                detail = f"{whose} Install versions of both that fit each other."
                 raise DiagnosticError(error("provider_sdk_version", summary, detail))
+            wrong = unfit(made, name)
+            if wrong:
+                raise DiagnosticError(_mistaken("provider", name, wrong, self.author(name)))
             self._loaded[key] = made
         return cast(Provider, self._loaded[key])
 
@@ -172,17 +193,25 @@ class Registry:
         entry = self.providers.get(provider)
         return entry.distribution() if entry is not None else ""
 
+    def author(self, provider: str) -> Author:
+        """Whose code a provider is; it may be named with an alias."""
+        entry = self.providers.get(provider.partition(".")[0])
+        return entry.author() if entry is not None else Author()
+
     def schema(self, provider: str) -> ProviderSchema:
         """What a provider offers."""
         key = ("schema", provider)
         if key not in self._loaded:
             try:
-                self._loaded[key] = self.provider(provider).schema()
+                found: Any = self.provider(provider).schema()
             except DiagnosticError:
                 raise
-            except Exception as problem:
-                install = self.providers[provider].install()
-                raise DiagnosticError(_broken("provider", provider, problem, install)) from problem
+            except (Exception, SystemExit) as problem:
+                raise DiagnosticError(_broken("provider", provider, problem, self.providers[provider])) from problem
+            wrong = unfit_schema(found, provider)
+            if wrong:
+                raise DiagnosticError(_mistaken("provider", provider, wrong, self.author(provider)))
+            self._loaded[key] = found
         return cast(ProviderSchema, self._loaded[key])
 
     def _entry(self, what: str, name: str, entries: Mapping[str, Entry[T]]) -> T:
@@ -192,8 +221,8 @@ class Registry:
                 raise DiagnosticError(_unknown(what, name, tuple(sorted(entries))))
             try:
                 self._loaded[key] = entries[name].load()
-            except Exception as problem:
-                raise DiagnosticError(_broken(what, name, problem, entries[name].install())) from problem
+            except (Exception, SystemExit) as problem:
+                raise DiagnosticError(_broken(what, name, problem, entries[name])) from problem
         return cast(T, self._loaded[key])
 
     def _of_provider(self, what: str, name: str, offers: Callable[[ProviderSchema], Mapping[str, T]]) -> tuple[str, T]:
@@ -213,7 +242,7 @@ class Registry:
             if name in types:
                 found.append((provider, types[name]))
         if len(found) > 1:
-            names = " and ".join(provider for provider, _ in found)
+            names = " and ".join(self._named(provider) for provider, _ in found)
             summary = f'The {what} "{name}" is offered by several providers: {names}'
             raise DiagnosticError(error("ambiguous_type", summary, "Uninstall all but one of them."))
         if not found:
@@ -223,6 +252,10 @@ class Registry:
             detail = f"{unknown.detail} {broken}".strip()
             raise DiagnosticError(error(unknown.code, unknown.summary, detail))
         return found[0]
+
+    def _named(self, provider: str) -> str:
+        distribution = self.distribution(provider)
+        return f"{provider} (from {distribution})" if distribution else provider
 
     def _offered(self, offers: Callable[[ProviderSchema], Mapping[str, Any]]) -> tuple[str, ...]:
         names: set[str] = set()
@@ -240,8 +273,14 @@ def _unknown(what: str, name: str, known: tuple[str, ...]) -> Diagnostic:
     return error(f"unknown_{what.replace(' ', '_')}", f'There is no {what} "{name}"', detail)
 
 
-def _broken(what: str, name: str, problem: Exception, install: str) -> Diagnostic:
-    reason = f"{type(problem).__name__}: {problem}"
+def _broken(what: str, name: str, problem: BaseException, entry: Entry[Any]) -> Diagnostic:
+    code, summary = f"broken_{what.replace(' ', '_')}", f'The {what} "{name}" cannot be loaded: '
     if isinstance(problem, ModuleNotFoundError):
-        reason = f"the Python module {problem.name} is not installed"
-    return error(f"broken_{what.replace(' ', '_')}", f'The {what} "{name}" cannot be loaded: {reason}', install)
+        return error(code, f"{summary}the Python module {problem.name} is not installed", entry.install())
+    if isinstance(problem, ImportError):
+        return error(code, summary + reason(problem), f"{entry.install()}. {entry.author().blamed(problem)}")
+    return error(code, summary + reason(problem), entry.author().blamed(problem))
+
+
+def _mistaken(what: str, name: str, wrong: str, author: Author) -> Diagnostic:
+    return error(f"broken_{what}", f'The {what} "{name}" cannot be used: {wrong}', author.blamed())

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from zenctl.jobs.storage import Storage
+from zenctl.jobs.storage import Storage, StorageError
 from zenctl.provider.errors import ErrorKind, ProviderError
-from zenctl.provider.lending import Lender
+from zenctl.provider.lending import Give, Lender
 from zenctl.provider.messages import ProviderContext
 from zenctl.provider.protocol import Compute, Endpoint, Processing
 from zenctl.schema import BlockModel, ProviderSchema, attribute
@@ -45,6 +45,7 @@ class StoringProvider(ABC):
 
     def __init__(self) -> None:
         self._lenders: list[Lender] = []
+        self._lender: Lender | None = None
         self._defaults: Mapping[str, Any] = {}
 
     @abstractmethod
@@ -56,7 +57,7 @@ class StoringProvider(ABC):
 
     def configure(self, config: Mapping[str, Any], context: ProviderContext) -> None:  # noqa: ARG002 - none is made
         """Take the provider block's attributes: defaults of those that a store has, too."""
-        self._lenders = []
+        self._lenders, self._lender = [], None
         self._defaults = {name: value for name, value in config.items() if value is not None}
 
     def compute(self, type: str, config: Mapping[str, Any]) -> Compute:  # noqa: ARG002 - the protocol's
@@ -78,6 +79,20 @@ class StoringProvider(ABC):
         given = {name: value for name, value in config.items() if value is not None}
         return self.open_store({**self._defaults, **given}, lender)
 
+    def lend(self, give: Give) -> Mapping[str, Any]:
+        """Credentials that secrets are read with by a job on this machine, and where it gets others once these end.
+
+        `give` is the same one each time. ProviderError if there are none.
+        """
+        if self._lender is None:
+            self._lender = Lender()
+            self._lenders.append(self._lender)
+        try:
+            return self._lender.loan(give)
+        except StorageError as problem:
+            kind = ErrorKind.TRANSIENT if problem.kind == "TRANSIENT" else ErrorKind.UNAUTHORIZED
+            raise ProviderError(kind, str(problem), problem.hint) from problem
+
     def need(self, package: str) -> None:
         """ProviderError(INVALID) if the package is not installed; nothing of it is loaded."""
         if not _is_installed(package):
@@ -86,7 +101,7 @@ class StoringProvider(ABC):
 
     def close(self) -> None:
         """End what lends credentials to jobs."""
-        lenders, self._lenders = self._lenders, []
+        lenders, self._lenders, self._lender = self._lenders, [], None
         for lender in lenders:
             lender.close()
 

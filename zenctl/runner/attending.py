@@ -17,10 +17,13 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from zenctl.jobs.queue import LOG, PROGRESS, Ending, JobQueue
+from zenctl.jobs.containers import CONTAINER
+from zenctl.jobs.environments import PREPARING
+from zenctl.jobs.queue import LOG, PROGRESS, Contained, Ending, JobQueue
 from zenctl.jobs.storage import Storage, StorageError
 from zenctl.jobs.stores.opening import ACCESS, open_store
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.runner.containing import ENDING
 
 PAUSE_FIRST, PAUSE_MOST = 0.1, 2.0
 """Seconds between two looks at the queue: short while something happens, longer while nothing does."""
@@ -31,8 +34,8 @@ PASS_ON_MOST = 3.0
 PIECE = 1 << 20
 """Bytes of a log that are sent at a time."""
 
-IDLE, GIVEN_UP = 0, 3
-"""Exit codes: there was nothing to do for a while; the store cannot be used."""
+IDLE, GIVEN_UP, LEFT_OVER = 0, 3, 4
+"""Exit codes: there was nothing to do for a while; the store cannot be used; a container could not be ended."""
 
 Clock = Callable[[], float]
 
@@ -83,13 +86,30 @@ class Tail:
 
 
 class Job:
-    """A job that runs on this machine."""
+    """A job that runs on this machine; `removal` is what ends and removes its container, once it has ended itself."""
 
     def __init__(self, job_id: str, process: "subprocess.Popen[bytes]", work: Path) -> None:
         self.job_id = job_id
         self.process = process
+        self.work = work
+        self.removal: Optional["subprocess.Popen[bytes]"] = None
         self.tails = (Tail(work / "log.txt", LOG), Tail(work / "progress.jsonl", PROGRESS))
         self.kill_at: Optional[float] = None
+        self._mark = work / PREPARING
+        self._is_prepared: Optional[bool] = None
+
+    def tell_preparing(self, queue: JobQueue) -> bool:
+        """Say that what it is to run in is being made, and that it is there; whether there was something to say."""
+        try:
+            words = self._mark.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            words = ""
+        # There is one time of preparing in a job's life, at its start.
+        if (bool(words), self._is_prepared) not in ((True, None), (False, False)):
+            return False
+        queue.prepare(self.job_id, words)
+        self._is_prepared = not words
+        return True
 
     def signal(self, number: int) -> None:
         """To the job and all that it has started."""
@@ -118,6 +138,7 @@ class Attendant:
         self._running: Dict[str, Job] = {}
         self._done: Dict[str, None] = {}
         self._busy_at = clock()
+        self.has_left_over = False
 
     @property
     def is_idle(self) -> bool:
@@ -146,6 +167,10 @@ class Attendant:
 
     def _take(self, job_id: str, canceled: bool) -> bool:
         """Begin a job, unless another incarnation of the machine has; one that is canceled already ends so."""
+        # All that the store may fail at comes before the claim: what is claimed is begun.
+        order = self._queue.order(job_id)
+        if order is None:
+            return False
         if not self._queue.claim(job_id, self._incarnation):
             self._done[job_id] = None
             return False
@@ -154,23 +179,37 @@ class Attendant:
             self._done[job_id] = None
             return True
         work = self._folder / job_id
-        work.mkdir(parents=True)
-        environment = {**os.environ, ACCESS: json.dumps(self._queue.access(job_id))}
+        # It may be there: a store that went away right after the claim has it taken again.
+        work.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, ACCESS: json.dumps(order.access)}
         environment.pop("PYTHONPATH", None)
         command = [sys.executable, self._settings.runner, self._settings.store, job_id, "--work", str(work)]
+        if order.container is not None:
+            (work / PREPARING).write_text("preparing its container", encoding="utf-8")
+            environment["PYTHONPATH"] = self._settings.runner
+            command = self._containing(job_id, work, order.container)
         command += ["--parent", str(os.getpid())]
         with open(work / "log.txt", "wb") as log:
             process = subprocess.Popen(
                 command,
                 cwd=str(work),
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                # A container, which is no child of this process, ends when this end of the pipe is gone.
+                stdin=subprocess.DEVNULL if order.container is None else subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
         self._running[job_id] = Job(job_id, process, work)
         return True
+
+    def _containing(self, job_id: str, work: Path, container: Optional[Contained] = None) -> List[str]:
+        """The command that runs a job in its container, or, given none, removes what may be left of that."""
+        command = [sys.executable, "-m", "zenctl.runner.containing", self._settings.store, job_id, "--work", str(work)]
+        if container is None:
+            return [*command, "--remove"]
+        command += ["--runner", self._settings.runner, "--image", container.image, "--memory", str(container.memory)]
+        return [*command, "--gpus"] if container.gpus else command
 
     def _cancel(self, job: Job) -> bool:
         if job.kill_at is not None:
@@ -185,20 +224,45 @@ class Attendant:
         if job.kill_at is not None and now >= job.kill_at:
             job.signal(signal.SIGKILL)
         code = job.process.poll()
+        told = job.tell_preparing(self._queue)
         sent = [tail.pass_on(self._queue, job.job_id, now, last=code is not None) for tail in job.tails]
         if code is None:
-            return any(sent)
+            return told or any(sent)
         # What it has started must not go on under the jobs to come.
         job.signal(signal.SIGKILL)
-        self._queue.end(job.job_id, Ending(code) if code >= 0 else Ending(signal=-code))
+        if job.process.stdin is not None:
+            job.process.stdin.close()
+        if not self._is_cleared(job):
+            return any(sent)
+        self._queue.end(job.job_id, _ending(job.work, code))
         shutil.rmtree(self._folder / job.job_id, ignore_errors=True)
         del self._running[job.job_id]
         self._done[job.job_id] = None
         return True
 
+    def _is_cleared(self, job: Job) -> bool:
+        """Whether nothing is left of a job's container that may have outlived the job; has it removed."""
+        if job.removal is None:
+            if not (job.work / CONTAINER).exists():
+                return True
+            environment = {**os.environ, "PYTHONPATH": self._settings.runner}
+            command = self._containing(job.job_id, job.work)
+            job.removal = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+        code = job.removal.poll()
+        self.has_left_over |= bool(code)
+        return code is not None
+
+
+def _ending(work: Path, code: int) -> Ending:
+    """How a job ended: as the program says that has run its container, or as its process did."""
+    try:
+        return Ending(**json.loads((work / ENDING).read_bytes()))
+    except (OSError, ValueError):
+        return Ending(code) if code >= 0 else Ending(signal=-code)
+
 
 def serve(attendant: Attendant, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Go on until the machine is idle, or the store refuses; gives the exit code."""
+    """Go on until the machine is idle, the store refuses, or a container cannot be ended; gives the exit code."""
     pause = PAUSE_FIRST
     while not attendant.is_idle:
         try:
@@ -207,6 +271,10 @@ def serve(attendant: Attendant, sleep: Callable[[float], None] = time.sleep) -> 
             print(f"zenctl: {problem}", file=sys.stderr, flush=True)  # noqa: T201 - the machine's log
             if problem.kind != "TRANSIENT":
                 return GIVEN_UP
+        if attendant.has_left_over:
+            # It would go on beside the jobs to come: better the machine goes, which ends it.
+            print("zenctl: a job's container cannot be ended", file=sys.stderr, flush=True)  # noqa: T201 - see above
+            return LEFT_OVER
         sleep(pause)
     return IDLE
 

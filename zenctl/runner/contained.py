@@ -6,15 +6,23 @@ import os
 import select
 import signal
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
-from typing import Dict, Optional
+from typing import Dict, Iterable, Optional
+
+from zenctl.jobs.containers import OUT_OF_MEMORY
+
+MEMORY_EVENTS = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
+"""Where a container finds how often it lacked memory, by the version of control groups."""
 
 ABANDONED = 4
 """Exit code when whoever started the container is gone."""
 
 
-def attend() -> None:
+def attend(work: Optional[Path]) -> None:
     """Fork. The child returns and is to run the job; the parent attends it and never returns.
+
+    In `work`, the job's folder, it leaves OUT_OF_MEMORY if that is why the child was killed.
 
     The first process of a container cannot be killed from inside, takes no signal that it has no handler for, and all
     others end with it. The starter holds the other end of standard input: when that is gone, so is the container.
@@ -40,7 +48,11 @@ def attend() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pass_on)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    os._exit(_wait(child, awake))
+    code = _wait(child, awake)
+    if code == 128 + signal.SIGKILL and work is not None and lacked_memory():
+        with suppress(OSError):
+            (work / OUT_OF_MEMORY).touch()
+    os._exit(code)
 
 
 def _wait(child: int, awake: int) -> int:
@@ -57,6 +69,17 @@ def _wait(child: int, awake: int) -> int:
         ended = _reap()
     status = ended[child]
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def lacked_memory(files: Iterable[Path] = MEMORY_EVENTS) -> bool:
+    """Whether the system has ended a process of this container because its memory was used up."""
+    for file in files:
+        with suppress(OSError, ValueError):
+            for line in file.read_text(encoding="ascii").splitlines():
+                name, _, count = line.partition(" ")
+                if name == "oom_kill" and int(count):
+                    return True
+    return False
 
 
 def _reap() -> Dict[int, int]:

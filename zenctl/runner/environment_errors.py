@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import List, Tuple
+from typing import List, Mapping, Optional, Tuple
+
+from zenctl.jobs.spec import VirtualEnvironment
 
 LINES = 4
 """Most lines of a program's explanation that are repeated."""
@@ -18,6 +20,8 @@ class EnvironmentProblem(Exception):
         self.hint = hint
         self.full = full
 
+
+UNFIT = "no set of packages fits the requirements"
 
 RULES: Tuple[Tuple[str, str, str], ...] = (
     (
@@ -56,18 +60,40 @@ RULES: Tuple[Tuple[str, str, str], ...] = (
     ),
     (
         r"No solution found|ResolutionImpossible|No matching distribution|conflicting dependencies|not found in",
-        "no set of packages fits the requirements file",
+        UNFIT,
         "Change the versions that it names; `uv pip compile` makes a file that fits.",
     ),
 )
 """What a program prints, what it means, and what to do. The first that fits counts."""
 
 
-def explain(tool: str, output: str, code: int) -> EnvironmentProblem:
-    """What is wrong, from the output of a program that failed."""
+ON_MACHINES: Mapping[str, str] = {
+    "the disk is full": "Give the backend a larger disk, then apply again: completed steps are kept.",
+    "the package index refuses access": "The machine has no credentials for it. Give the backend an index that needs "
+    'none in its network (`index_url`), or an image that has the packages: packages = "image".',
+    "the package index cannot be reached": "The machine needs a way to the index: an address of its own, NAT, or an "
+    "index in its network, which the backend names as `index_url`. Or an image that has the packages: "
+    'packages = "image".',
+}
+"""What to do instead, where the environment is made on a machine that is there for its jobs alone."""
+
+NOT_OWN = (
+    "no set of packages fits what the step needs",
+    "They are the versions that are installed where zenctl plans, which the index may not have for this machine. Give "
+    "the step a set of its own: environment { requirements = ... }.",
+)
+"""In place of UNFIT and its hint for a step that has no requirements file."""
+
+
+def explain(tool: str, output: str, code: int, wanted: Optional[VirtualEnvironment] = None) -> EnvironmentProblem:
+    """What is wrong, from the output of a program that failed while it made `wanted`."""
     said = _said(output)
     for number, (pattern, message, hint) in enumerate(RULES):
         if re.search(pattern, output):
+            if wanted is not None and wanted.fetches:
+                hint = ON_MACHINES.get(message, hint)
+            if wanted is not None and not wanted.is_own and message == UNFIT:
+                message, hint = NOT_OWN
             detail = f": {said}" if said else ""
             return EnvironmentProblem(f"{message}{detail}", hint, full=number == 0)
     return EnvironmentProblem(f"{tool} failed: {said or f'exit code {code}'}", "Its output is in the step's log.")
@@ -75,10 +101,19 @@ def explain(tool: str, output: str, code: int) -> EnvironmentProblem:
 
 def _said(output: str) -> str:
     """The program's own explanation: uv's error with its causes, pip's errors, else the last line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     told: List[str] = []
+    goes_on = False
     for line in lines:
-        found = re.match(r"(?:error|cause|ERROR|hint|×|╰─▶|├─▶|Caused by):?\s+(.*)", line)
-        if found is not None and found.group(1) not in told and not line.startswith("hint"):
-            told.append(found.group(1).rstrip(":"))
-    return "; ".join(told[:LINES]) if told else lines[-1] if lines else ""
+        found = re.match(r"\s*(?:error|cause|ERROR|hint|×|╰─▶|├─▶|Caused by):?\s+(.*)", line)
+        if found is not None:
+            text = found.group(1).rstrip(":")
+            goes_on = text not in told and not line.lstrip().startswith("hint")
+            if goes_on:
+                told.append(text)
+        elif goes_on and re.match(r"\s{4,}|\s*│", line):
+            # uv breaks long sentences.
+            told[-1] += " " + line.strip(" │")
+        else:
+            goes_on = False
+    return "; ".join(told[:LINES]) if told else lines[-1].strip() if lines else ""

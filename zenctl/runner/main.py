@@ -19,7 +19,7 @@ from zenctl.jobs.objects import buckets
 from zenctl.jobs.result import JobError, JobResult, OutputResult
 from zenctl.jobs.spec import JobSpec, job_path, progress_path, result_path
 from zenctl.jobs.storage import FolderStorage, Storage, StorageError
-from zenctl.jobs.stores.opening import ACCESS, SOURCES, open_store
+from zenctl.jobs.stores.opening import ACCESS, SECRETS, SOURCES, open_store
 from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner import calling, code
@@ -104,10 +104,10 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--environments", type=Path, help="folder in which virtual environments of steps are kept")
     parser.add_argument("--memory", type=int, default=0, help="most bytes of memory that a process of the job may take")
     parser.add_argument(SETTLED, action="store_true", help="this is the interpreter of the job's environment")
-    parser.add_argument("--contained", action="store_true", help="this is the first process of a container")
+    parser.add_argument("--contained", metavar="IMAGE", default="", help="this is a container's first process")
     arguments = parser.parse_args(argv)
     if arguments.contained:
-        attend()
+        attend(Path(arguments.work) if arguments.work else None)
     if arguments.parent:
         die_with(arguments.parent)
     _open_log()
@@ -121,6 +121,8 @@ def main(argv: Optional[List[str]] = None) -> int:
         return NO_RESULT
     settling = Settling(arguments.environments or default_cache(), words, variables)
     more: Dict[str, Any] = {"settling": settling, "memory": arguments.memory, "sources": access.get(SOURCES, {})}
+    more["keepers"] = access.get(SECRETS, {})
+    more["image"] = arguments.contained
     if arguments.work:
         return run(storage, arguments.job_id, Path(arguments.work), arguments.root, **more)
     with tempfile.TemporaryDirectory(prefix="zenctl-job-") as work:
@@ -140,12 +142,15 @@ def run(
     sources: Optional[Mapping[str, Mapping[str, Any]]] = None,
     settling: Optional[Settling] = None,
     memory: int = 0,
+    keepers: Optional[Mapping[str, Mapping[str, Any]]] = None,
+    image: str = "",
 ) -> int:
     """Run one job in the folder `work`. A job that has a result already is not run again.
 
-    Relative paths of its secrets start at `root`. `sources` says how to reach the buckets of its source, by URI.
-    `memory` limits the step's code, in bytes. A job with a virtual environment of its own goes on in that, in the same
-    process: then this does not return.
+    Relative paths of its secrets start at `root`. `sources` says how to reach the buckets of its source, by URI;
+    `keepers` what keeps its secrets, by scheme. `memory` limits the step's code, in bytes. `image` is the one that
+    this is a container of. A job with a virtual environment of its own goes on in that, in the same process: then this
+    does not return.
     """
     started = time.time()
     before = _earlier(storage, job_id)
@@ -157,18 +162,24 @@ def run(
     try:
         with storage.open(job_path(job_id)) as stream:
             spec = spec_from_json(stream.read())
+        # What its backend runs jobs in that name none is recorded as well.
+        spec = replace(spec, image=image or spec.image)
     except (StorageError, WireError) as error:
         _say(f"zenctl: {error}")
         result = JobResult(job_id, error=JobError("internal", str(error)), started=started, ended=time.time())
         return _write(storage, result)
     try:
         if settling is not None:
-            settling.settle(spec, folders.work, _say)
+            settling.settle(spec, storage, folders.work, _say)
     except EnvironmentProblem as problem:
         _say(f"zenctl: {problem.message}\n{problem.hint}".rstrip())
         failure = JobError("storage" if problem.full else "environment", problem.message, hint=problem.hint)
         return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
-    return _write(storage, _Run(storage, spec, folders, started, root, sources or {}, memory).result())
+    except StorageError as problem:
+        _say(f"zenctl: {problem}\n{problem.hint}".rstrip())
+        failure = JobError("storage", f"its environment cannot be made: {problem}", hint=problem.hint)
+        return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
+    return _write(storage, _Run(storage, spec, folders, started, root, sources or {}, memory, keepers or {}).result())
 
 
 class _Run:
@@ -183,6 +194,7 @@ class _Run:
         root: Path,
         sources: Mapping[str, Mapping[str, Any]],
         memory: int,
+        keepers: Mapping[str, Mapping[str, Any]],
     ) -> None:
         self._storage = storage
         self._spec = spec
@@ -190,6 +202,7 @@ class _Run:
         self._started = started
         self._root = root
         self._sources = sources
+        self._keepers = keepers
         self._fetched: Optional[Fetched] = None
         self._secrets: Mapping[str, str] = {}
         self._warned = Warned()
@@ -216,7 +229,7 @@ class _Run:
     def _perform(self) -> Dict[str, OutputResult]:
         spec, folders = self._spec, self._folders
         folders.make()
-        self._secrets = resolve(spec.secrets, self._root)
+        self._secrets = resolve(spec.secrets, self._root, self._keepers)
         self._warned = Warned(self._secrets.values())
         if spec.code:
             code.fetch_code(self._storage, spec.code, folders.code)
@@ -287,7 +300,8 @@ class _Run:
     def _result(
         self, outputs: Optional[Mapping[str, OutputResult]] = None, error: Optional[JobError] = None
     ) -> JobResult:
-        environment = recorded(self._spec.imports) if self._spec.virtual_environment is None else everything()
+        own = self._spec.virtual_environment
+        environment = everything() if own is not None and own.is_own else recorded(self._spec.imports)
         if self._spec.image:
             environment["image"] = self._spec.image
         job_id, warnings = self._spec.job_id, self._warned.all()

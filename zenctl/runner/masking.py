@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from typing import Iterable, Iterator, List, Tuple
+from typing import Iterable, Iterator, List, Optional, Tuple
 
 from zenctl.runner.secrets import HIDDEN, hideable
 
@@ -25,16 +25,30 @@ class Mask:
     def feed(self, data: bytes) -> bytes:
         """What can be shown by now; the beginning of what may become a value is held back."""
         text = self._held + data
-        for value in self._values:
-            text = text.replace(value, HIDDEN.encode())
-        held = max((_overlap(text, value) for value in self._values), default=0)
-        self._held = text[len(text) - held :]
-        return text[: len(text) - held]
+        cut = len(text) - max((_overlap(text, value) for value in self._values), default=0)
+        # A value in the text may be a part of a longer one that has only begun: then it is held back too.
+        while (whole := self._across(text, cut)) is not None:
+            cut = whole
+        self._held = text[cut:]
+        return self._hidden(text[:cut])
 
     def rest(self) -> bytes:
         """What was held back; call it at the end."""
         held, self._held = self._held, b""
-        return held
+        return self._hidden(held)
+
+    def _hidden(self, text: bytes) -> bytes:
+        for value in self._values:
+            text = text.replace(value, HIDDEN.encode())
+        return text
+
+    def _across(self, text: bytes, cut: int) -> Optional[int]:
+        """Where a value begins that lies on both sides of the cut; None if there is none."""
+        for value in self._values:
+            at = text.find(value, max(0, cut - len(value) + 1), cut + len(value) - 1)
+            if at >= 0:
+                return at
+        return None
 
 
 @contextmanager
@@ -90,8 +104,13 @@ def _write(target: int, data: bytes) -> None:
 
 def _overlap(text: bytes, value: bytes) -> int:
     """Length of the longest end of the text that is a beginning of the value."""
-    longest = min(len(value) - 1, len(text))
-    return next((size for size in range(longest, 0, -1) if text.endswith(value[:size])), 0)
+    at = text.find(value[:1], max(0, len(text) - len(value) + 1))
+    while at >= 0:
+        # A value can be long: the rest of the text is cut out only where it begins as the value does.
+        if value.startswith(text[at : at + 16]) and value.startswith(text[at:]):
+            return len(text) - at
+        at = text.find(value[:1], at + 1)
+    return 0
 
 
 def _flush() -> None:

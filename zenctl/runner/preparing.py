@@ -17,6 +17,7 @@ from zenctl.jobs.environments import COMPLETE, environment_python, is_whole, ope
 from zenctl.jobs.requirements import has_hashes, placeholders, without_secrets
 from zenctl.jobs.spec import VirtualEnvironment
 from zenctl.runner.environment_errors import EnvironmentProblem, explain
+from zenctl.runner.fetching_uv import fetch_uv
 from zenctl.runner.interpreters import DOWNLOADS, find_interpreter, find_uv
 from zenctl.runner.secrets import redact
 
@@ -84,11 +85,12 @@ class _Build:
         self._deadline, self._seconds = deadline, seconds
         lines = [*wanted.requirements, *wanted.constraints]
         self._hidden = [os.environ.get(name, "") for name in placeholders(lines)]
-        self._environment = _environment()
+        self._environment = _environment(wanted)
+        self._no_uv = ""
         self._say = say
 
     def run(self, finish: Callable[[Path], None]) -> None:
-        uv = find_uv()
+        uv = find_uv() or self._fetched_uv()
         python = find_interpreter(self._wanted.python, self._python, self._folder, uv, self._environment)
         shutil.rmtree(self._place, ignore_errors=True)
         with_what = "uv" if uv else "pip"
@@ -102,6 +104,16 @@ class _Build:
         partial = self._place / f"{COMPLETE}.tmp"
         partial.write_text("", encoding="utf-8")
         os.replace(partial, self._place / COMPLETE)
+
+    def _fetched_uv(self) -> str:
+        """The path of uv, fetched; empty where it may not or cannot be, which is told if pip does not do either."""
+        if not self._wanted.fetches:
+            return ""
+        try:
+            return fetch_uv(self._place.parents[1] / "tools", self._environment)
+        except EnvironmentProblem as problem:
+            self._no_uv = problem.message
+            return ""
 
     def _with_uv(self, uv: str, python: str) -> None:
         self._do("uv", [uv, "venv", "--no-project", "--quiet", "--python", python, str(self._place)])
@@ -150,9 +162,8 @@ class _Build:
             output = self._listen(process)
         if process.returncode:
             if tool == "venv" and "ensurepip" in output:
-                hint = "Install uv (pip install uv), or the system's package for it (Debian: python3-venv)."
-                raise EnvironmentProblem("there is no uv here, and this Python comes without venv and pip", hint)
-            raise explain(tool, output, process.returncode)
+                raise _without_tools(self._no_uv)
+            raise explain(tool, output, process.returncode, self._wanted)
 
     def _listen(self, process: "subprocess.Popen[bytes]") -> str:
         """Pass on what a program prints until it ends, and give it; one that takes too long is killed."""
@@ -176,12 +187,26 @@ class _Build:
                 return "\n".join(said)
 
 
-def _environment() -> Dict[str, str]:
+def _without_tools(no_uv: str) -> EnvironmentProblem:
+    """There is nothing to make an environment with. `no_uv` says why uv could not be fetched, where it might be."""
+    message = "there is no uv here, and this Python comes without venv and pip"
+    if no_uv:
+        hint = "Have the machine reach an index with uv, or boot an image that has uv or Debian's python3-venv."
+        return EnvironmentProblem(f"{message}; {no_uv}", hint)
+    return EnvironmentProblem(
+        message, "Install uv (pip install uv), or the system's package for it (Debian: python3-venv)."
+    )
+
+
+def _environment(wanted: VirtualEnvironment) -> Dict[str, str]:
     """The programs' environment: what lies on this interpreter's path is no part of the new environment."""
     dropped = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PIP_USER")
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     # Lines, no bars.
-    return {DOWNLOADS: "never", **kept, "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
+    # A machine's start-up has no HOME, where uv keeps what it downloads.
+    kept.setdefault("HOME", os.path.expanduser("~"))
+    downloads = "automatic" if wanted.fetches else "never"
+    return {DOWNLOADS: downloads, **kept, **wanted.settings, "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
 
 def enter(python: str, lock: int, command: List[str], more: Mapping[str, str]) -> None:

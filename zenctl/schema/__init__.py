@@ -1,6 +1,7 @@
 """How block types describe themselves: attributes, inputs, outputs and the code behind them. Imports no other layer."""
 
 from zenctl.schema.block import BlockModel, RowsModel, SourceModel, attribute
+from zenctl.schema.images import ImageReference
 from zenctl.schema.references import ArtifactRef, BackendRef, Unknown
 from zenctl.schema.types import (
     BackendType,
@@ -23,6 +24,7 @@ __all__ = [
     "BlockModel",
     "DatasourceType",
     "EndpointType",
+    "ImageReference",
     "InputDecl",
     "OutputDecl",
     "ProviderSchema",

@@ -19,6 +19,9 @@ FINGERPRINT = "x-fingerprint"
 """The key under which a field says whether it is part of the fingerprint: true (default), false, or UNLESS_DEFAULT."""
 UNLESS_DEFAULT = "unless default"
 
+SECRET_REFERENCE = "x-secret-reference"  # noqa: S105 - the key's name
+"""The key under which a field says that it refers to secrets."""
+
 
 class BlockModel(BaseModel):
     """Base of every block's model: unknown attributes are refused, values are not coerced silently, and it is frozen.
@@ -67,6 +70,11 @@ class SourceModel(BlockModel):
         return "://" in str(getattr(self, "path", ""))
 
     @property
+    def on_disk(self) -> str:
+        """The attribute that names files of the machine it is read on; empty where it reads none."""
+        return "path" if getattr(self, "path", "") and not self.in_bucket else ""
+
+    @property
     def asks(self) -> str:
         """Who is asked what, with whose credentials, where that is a server; told to people. It holds no secret."""
         return ""
@@ -111,6 +119,7 @@ def attribute(
     fingerprint: bool = True,
     sensitive: bool = False,
     exclusive: bool = False,
+    secret_reference: bool = False,
     **constraints: Any,
 ) -> Any:
     """Declare an attribute: what it means, its default (none = required), and pydantic constraints (`gt=0` ...).
@@ -118,9 +127,11 @@ def attribute(
     `fingerprint=False` marks what cannot change the result (a path, a port, a name): editing it makes nothing stale.
     `sensitive=True` marks a secret, which is never shown, whatever value it is given. `exclusive=True` marks what only
     one live endpoint can have at a time (a port): another takes it after it is given up. The default stands for none.
+    `secret_reference=True` marks what says where a secret is (`env:NAME`), or does so by name: that the backend can get
+    at it is checked before anything runs.
     """
-    extra: dict[str, Any] = {FINGERPRINT: fingerprint}
-    extra |= {name: True for name, on in (("x-sensitive", sensitive), ("x-exclusive", exclusive)) if on}
+    marks = (("x-sensitive", sensitive), ("x-exclusive", exclusive), (SECRET_REFERENCE, secret_reference))
+    extra: dict[str, Any] = {FINGERPRINT: fingerprint, **{name: True for name, on in marks if on}}
     return Field(default, description=description, json_schema_extra=extra, **constraints)
 
 
@@ -132,6 +143,11 @@ def is_sensitive(info: FieldInfo) -> bool:
 def is_exclusive(info: FieldInfo) -> bool:
     """Whether only one live endpoint can have a value of the attribute."""
     return _declared(info, "x-exclusive")
+
+
+def is_secret_reference(info: FieldInfo) -> bool:
+    """Whether an attribute says where a secret is, or where secrets are by name."""
+    return _declared(info, SECRET_REFERENCE)
 
 
 def _declared(info: FieldInfo, name: str) -> bool:

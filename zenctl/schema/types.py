@@ -146,7 +146,10 @@ class DatasourceType:
 class BackendType:
     """A backend type and the roles it can take: `orchestrator`, `processing`, `training`.
 
-    `images` says that its jobs run in the container image that their order names.
+    `images` says that its jobs run in the container image that their order names. `secrets` are the schemes of secret
+    references that its jobs can resolve, of `zenctl.jobs.secrets.references.SCHEMES`: `env` and `file` where they see
+    the environment and the files of the machine that zenctl runs on, others where they have an identity that the place
+    knows. `local_files` says that they can read a source that lies on that machine.
     """
 
     name: str
@@ -154,6 +157,8 @@ class BackendType:
     model: type[BlockModel]
     roles: tuple[str, ...]
     images: bool = False
+    secrets: tuple[str, ...] = ()
+    local_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +182,15 @@ class StoreType:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSchema:
-    """Everything a provider offers."""
+    """Everything a provider offers.
+
+    `secrets` are the schemes of secret references for which it lends the user's credentials to jobs on this machine
+    (see `zenctl.provider.Vouching`).
+    """
 
     name: str
     config: type[BlockModel]
     backends: Mapping[str, BackendType] = field(default_factory=dict)
     endpoints: Mapping[str, EndpointType] = field(default_factory=dict)
     stores: Mapping[str, StoreType] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """Names the moments of an apply between which something becomes lasting, and kills the apply at one of them.
 
 The moments are found by the code as it runs: before and after each write to the metadata store, each commit of an
-artifact (in zenctl or in a job), each call of a backend and of an endpoint. They have names that are equal in every
+artifact (in zenctl or in a job), each call of a backend, of a cloud's machines
+and of an endpoint. They have names that are equal in every
 run: WHO/WHAT#COUNT:before. ZENCTL_TEST_POINTS is a file that every moment is written to as it comes;
 ZENCTL_TEST_KILL_AT is the moment at which the apply is killed with SIGKILL.
 """
@@ -60,7 +61,10 @@ def install() -> None:
     points = Points()
     after_import("zenctl.metadata.mlmd.store", lambda module: _metadata(points, module))
     after_import("zenctl.jobs.storage", lambda module: _artifacts(points, module))
+    after_import("zenctl.jobs.stores.objects", lambda module: _stores(points, module.ObjectStorage))
     after_import("zenctl_local.compute", lambda module: _backend(points, module.LocalCompute))
+    after_import("zenctl_gcp.gce", lambda module: _machines_backend(points, module.GceCompute))
+    after_import("zenctl_gcp.compute_client", lambda module: _machines(points, module.ComputeClient))
     after_import("zenctl_local.endpoint", lambda module: _endpoints(points, module))
     after_import("zenctl.runner.main", lambda module: _jobs(points, module))
 
@@ -106,15 +110,24 @@ def _transition(transition: Any) -> str:
 
 
 def _artifacts(points: Points, module: Any) -> None:
-    _wrap(points, module.FolderStorage, "put", lambda _storage, path, *_, **__: f"artifact {_stored(path)}")
-    _wrap(points, module.FolderStorage, "delete", lambda _storage, path: f"artifact delete {_stored(path)}")
+    _stores(points, module.FolderStorage)
     _wrap(points, module, "_link", lambda _source, _target: "artifact link")
 
 
-def _stored(path: str) -> str:
-    """The kind of object, and the job that it is of."""
+def _stores(points: Points, owner: Any) -> None:
+    _wrap(points, owner, "put", lambda _storage, path, *_, **__: _stored("artifact", path))
+    _wrap(points, owner, "delete", lambda _storage, path: _stored("artifact delete", path))
+
+
+def _stored(what: str, path: str) -> str:
+    """The kind of object, and the job that it is of; empty for pieces of a log: how many there are, time decides."""
     parts = path.split("/")
-    return f"{_job(parts[1])} {parts[2]}" if parts[0] == "jobs" else parts[0]
+    if parts[0] == "queues":
+        job, _, kind = parts[2].rpartition(".")
+        return f"{what} {_job(job)} {kind}"
+    if parts[0] != "jobs":
+        return f"{what} {parts[0]}"
+    return f"{what} {_job(parts[1])} {parts[2]}" if len(parts) == 3 else ""
 
 
 def _job(job_id: str) -> str:
@@ -126,18 +139,36 @@ def _backend(points: Points, owner: Any) -> None:
     _wrap(points, owner, "submit", lambda _backend, request: f"backend submit {_job(request.spec.job_id)}")
     for name in ("cancel", "release"):
         _wrap(points, owner, name, lambda _backend, handle, name=name: f"backend {name} {_job(handle['job_id'])}")
+    for name in ("status", "logs"):
+        _wrap(points, owner, name, _first(lambda _, handle, *__, name=name: f"backend {name} {_job(handle['job_id'])}"))
+
+
+def _machines_backend(points: Points, owner: Any) -> None:
+    _backend(points, owner)
+    for name in ("sweep", "close"):
+        _wrap(points, owner, name, lambda *_, name=name, **__: f"backend {name}")
+
+
+def _machines(points: Points, owner: Any) -> None:
+    """The calls of the cloud itself; machines have no name here, for it holds the number of the apply."""
+    for name, what in (("create", "insert"), ("delete", "delete"), ("labeled", "list")):
+        _wrap(points, owner, name, lambda *_, what=what: f"machine {what}")
+    for name, what in (("problem", "operation"), ("get", "look")):
+        _wrap(points, owner, name, _first(lambda *_, what=what: f"machine {what}"))
+
+
+def _first(label: Callable[..., str]) -> Callable[..., str]:
+    """The label of the first call alone: it is asked again and again, how often time decides."""
     seen: set[str] = set()
 
-    def first(kind: str) -> Callable[..., str]:
-        def label(_backend: Any, handle: Any, *_: Any) -> str:
-            # It is asked for again and again until the job has ended: how often, time decides.
-            what = f"backend {kind} {_job(handle['job_id'])}"
-            return "" if what in seen else seen.add(what) or what
+    def once(*given: Any) -> str:
+        what = label(*given)
+        if what in seen:
+            return ""
+        seen.add(what)
+        return what
 
-        return label
-
-    for name in ("status", "logs"):
-        _wrap(points, owner, name, first(name))
+    return once
 
 
 def _endpoints(points: Points, module: Any) -> None:

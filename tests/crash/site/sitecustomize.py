@@ -18,7 +18,7 @@ if os.environ.get("ZENCTL_TEST_STANDIN_MODELS"):
     import standin_models
 
     standin_models.install()
-if any(name in os.environ for name in ("ZENCTL_TEST_HOST", "ZENCTL_TEST_LEASE", "ZENCTL_TEST_BUSY")):
+if any(f"ZENCTL_TEST_{name}" in os.environ for name in ("HOST", "LEASE", "BUSY", "PACE")):
     import other_conditions
 
     other_conditions.install()

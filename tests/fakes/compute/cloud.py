@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from tests.fakes.compute.guest import Guest
@@ -78,17 +80,20 @@ class FakeCompute:
     """The cloud. Tests say what it has (`zones`, `machine_types`, `quotas`) and what goes wrong.
 
     `stockouts` are zones without capacity, `looks` how often an operation must be looked at until it is done, `losing`
-    how many of the next operations cannot be found. `clock` counts seconds, which only `pass_time` moves.
+    how many of the next operations cannot be found. `clock` counts seconds, which only `pass_time` moves. `programs`
+    are what boot images bring, and `path` is where others are found, as a `Guest` has them.
     """
 
     zones: tuple[str, ...] = ("europe-west1-b", "europe-west1-c", "us-central1-a")
     machine_types: Mapping[str, int] = field(default_factory=lambda: {"e2-small": 2, "n1-standard-4": 4})
     quotas: dict[str, float] = field(default_factory=lambda: {"CPUS": 24.0, "GPUS_ALL_REGIONS": 1.0})
     stockouts: set[str] = field(default_factory=set)
+    path: str = str(Path(sys.executable).parent)
     looks: int = 2
     losing: int = 0
     clock: float = 0.0
     origin: str = ""
+    programs: dict[str, str] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     api: Discovery = field(default_factory=lambda: discovery("compute.v1"))
     seen: list[str] = field(default_factory=list)
@@ -144,7 +149,15 @@ class FakeCompute:
             number = str(4_000_000_000_000_000_000 + next(self._numbers))
             attributes = {item["key"]: item["value"] for item in wanted.get("metadata", {}).get("items", [])}
             facts = {"id": number, "name": name, "zone": f"projects/1/zones/{zone}"}
-            guest = Guest(facts, attributes, lambda: self._power_off(instance), bool(wanted.get("serviceAccounts")))
+            has_account = bool(wanted.get("serviceAccounts"))
+            guest = Guest(
+                facts,
+                attributes,
+                lambda: self._power_off(instance),
+                has_account,
+                programs=dict(self.programs),
+                path=self.path,
+            )
             instance = Instance(number, project, zone, wanted, guest, made=_now())
             error = self._shortage(zone, wanted)
             self.instances[zone, name] = instance

@@ -32,6 +32,8 @@ exec curl -sS -X POST -H 'Metadata-Flavor: Google' "http://$GCE_METADATA_HOST/po
 class Guest:
     """A machine that can be switched on once. `facts` are the instance's, `attributes` its metadata.
 
+    `path` is a folder with programs that it has besides the system's; `programs` are what its boot image brings:
+    shell scripts by their names.
     `on_power_off` is called from a thread when something inside shuts the machine down.
     """
 
@@ -40,6 +42,8 @@ class Guest:
     on_power_off: Callable[[], None]
     has_account: bool = True
     preempted: bool = False
+    path: str = ""
+    programs: Mapping[str, str] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     folder: Path | None = None
     _server: ThreadingHTTPServer | None = None
@@ -57,6 +61,8 @@ class Guest:
             (folder / name).mkdir()
         for name in ("shutdown", "poweroff"):
             _program(folder / "bin" / name, POWER_OFF)
+        for name, text in self.programs.items():
+            _program(folder / "bin" / name, text)
         self._server = MetadataServer(("127.0.0.1", 0), type("Bound", (MetadataHandler,), {"guest": self}))
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         serial = open(folder / "serial", "ab", buffering=0)  # noqa: SIM115 - closed below
@@ -67,7 +73,7 @@ class Guest:
             return
         program = _program(folder / "startup-script", script)
         environment = {
-            "PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{folder / 'bin'}:{self.path}:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(folder / "root"),
             "TMPDIR": str(folder / "tmp"),
             "LANG": "C.UTF-8",
@@ -81,14 +87,21 @@ class Guest:
             )  # fmt: skip
 
     def processes(self) -> list[int]:
-        """The ids of the processes that run on the machine."""
+        """The ids of the processes that run on the machine, those in its containers too."""
         wanted = f"{MARK}={self.mark}".encode()
-        found = []
+        found, parents = [], {}
         for entry in os.scandir("/proc"):
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
+                    pid = int(entry.name)
+                    parents[pid] = int(Path(entry.path, "stat").read_text().rpartition(")")[2].split()[1])
                     if wanted in Path(entry.path, "environ").read_bytes().split(b"\0"):
-                        found.append(int(entry.name))
+                        found.append(pid)
+        # What is contained has an environment of its own, and a parent that has the machine's.
+        known = set(found)
+        while more := [pid for pid, parent in parents.items() if parent in known and pid not in known]:
+            found += more
+            known.update(more)
         return found
 
     def switch_off(self) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.storage import Storage
 from zenctl.provider import (
     Compute,
@@ -17,6 +18,9 @@ from zenctl.provider import (
     EndpointRequest,
     EndpointState,
     ErrorKind,
+    MachinePool,
+    MachineTemplate,
+    PriceEstimate,
     Processing,
     ProviderContext,
     ProviderError,
@@ -54,10 +58,23 @@ class PlainBackend(BlockModel):
     """`backend "plain" "NAME" {}`."""
 
 
+class MachinesBackend(BlockModel):
+    """`backend "machines" "NAME" {}`."""
+
+    kind: str = attribute("What each machine is.", fingerprint=False)
+    scope: str = attribute("One for an apply, or one for a step.", default="apply", fingerprint=False)
+    price: float | None = attribute("What one costs an hour.", default=None, fingerprint=False)
+
+
 SCHEMA = ProviderSchema(
     "golden",
     GoldenBlock,
-    backends={"plain": BackendType("plain", "Runs steps, but in no images.", PlainBackend, ("orchestrator",))},
+    backends={
+        "plain": BackendType(
+            "plain", "Runs steps, but in no images.", PlainBackend, ("orchestrator",), local_files=True
+        ),
+        "machines": BackendType("machines", "Would make machines.", MachinesBackend, ("orchestrator",)),
+    },
     endpoints={"file": EndpointType("file", "A file that says what is served.", FileEndpoint)},
 )
 
@@ -102,6 +119,31 @@ class FileEndpoints:
         (self._root / f"{name}.json").unlink(missing_ok=True)
 
 
+class Machines:
+    """A backend that says which machines it would make, and can run nothing."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+
+    def pools(self, jobs: Sequence[Resources]) -> Sequence[MachinePool]:
+        kind, scope, price = (self._config[name] for name in ("kind", "scope", "price"))
+        known = PriceEstimate(price, "EUR", "the golden list", "2026-11-01") if price is not None else None
+        return [
+            MachinePool(
+                kind,
+                ("here", "there"),
+                scope=scope,
+                accelerators={"gpu-1": 2} if kind == "fast" else {},
+                spot=kind == "cheap",
+                price=known or PriceEstimate(note=f"nobody knows what {kind} costs"),
+                key=f"{kind}/{scope}" if scope == "apply" else "",
+            )
+        ]
+
+    def template(self) -> MachineTemplate:
+        return MachineTemplate()
+
+
 class GoldenProvider:
     """The provider `golden`."""
 
@@ -118,6 +160,8 @@ class GoldenProvider:
         self._root = context.data_dir / "endpoints"
 
     def compute(self, type: str, config: Mapping[str, Any]) -> Compute:
+        if type == "machines":
+            return cast(Compute, Machines(config))
         raise ProviderError(ErrorKind.INVALID, "golden has no backends")
 
     def processing(self, type: str, config: Mapping[str, Any]) -> Processing:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.fakes import compute as fake_compute
 from tests.fakes import gcs as fake_gcs
+from tests.fakes.compute.guest import TOKEN
+from tests.fakes.iam import Grant
 from zenctl.jobs.storage import Storage
 from zenctl.provider import ProviderContext
 from zenctl.runner.zipapp import build_runner
@@ -79,13 +81,15 @@ class Cloud:
 def cloud(machines: fake_compute.Running, buckets: fake_gcs.Running, runner: Path, tmp_path: Path) -> Iterator[Cloud]:
     provider = GcpProvider()
     config = {"bucket": buckets.fake.bucket(), "prefix": "some/where", "endpoint": buckets.endpoint}
+    # The machine's service account has what docs/backends/gce.md asks for, and no more.
+    buckets.fake.grants[TOKEN] = [Grant(str(config["bucket"]), "some/where/")]
     made = Cloud(machines, buckets, runner, tmp_path, provider, provider.storage("gcs", config))
     yield made
     fake = made.fake
     fake.faults.clear()
     fake.stockouts.clear()
     fake.close()
-    assert (fake.problems, buckets.fake.problems) == ([], [])
+    assert (fake.problems, buckets.fake.problems, buckets.fake.denied) == ([], [], [])
 
 
 def bare(name: str, zone: str = ZONE, **more: Any) -> dict[str, Any]:

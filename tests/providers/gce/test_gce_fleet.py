@@ -25,6 +25,13 @@ def fleet_of(cloud: Cloud) -> Fleet:
     return Fleet(cloud.client(), Pace(0.0, 0.0))
 
 
+def listening(cloud: Cloud) -> tuple[Fleet, list[tuple[str, str]]]:
+    """A fleet, and what it tells: each change and its zone."""
+    told: list[tuple[str, str]] = []
+    fleet = Fleet(cloud.client(), Pace(0.0, 0.0), tell=lambda event: told.append((event.change.value, event.location)))
+    return fleet, told
+
+
 def come(fleet: Fleet) -> Known:
     """Look until the machine is there or is not to come."""
     while (known := fleet.look("m", ())).state == MAKING:
@@ -179,3 +186,41 @@ def test_looks_grow_rarer(cloud: Cloud) -> None:
     looks = [number / 4 for number, was in enumerate(asked) if was]
     assert looks[:2] == [0.0, 1.0]
     assert max(b - a for a, b in pairwise(looks)) == 3.0
+
+
+def test_what_becomes_of_machines_is_told(cloud: Cloud) -> None:
+    cloud.fake.stockouts.add(ZONE)
+    fleet, told = listening(cloud)
+    fleet.ensure(WANTED)
+    come(fleet)
+    assert told == [("creating", ZONE), ("unavailable", ZONE), ("creating", OTHER), ("created", OTHER)]
+    told.clear()
+    cloud.fake.preempt("m")
+    assert fleet.look("m", (), now=True).state == GONE
+    assert fleet.again("m")
+    cloud.fake.stockouts.clear()
+    come(fleet)
+    assert told[0] == ("lost", OTHER)
+    assert [change for change, _ in told].count("created") == 1
+    told.clear()
+    fleet.close()
+    assert [change for change, _ in told] == ["deleted"]
+
+
+def test_of_a_machine_that_another_asked_for_only_its_end_is_told(cloud: Cloud) -> None:
+    first, _ = listening(cloud)
+    first.ensure(WANTED)
+    come(first)
+    # Another backend block that is configured alike: it uses the machine, and need not speak of it.
+    second, told = listening(cloud)
+    second.ensure(WANTED)
+    assert come(second).state == UP
+    second.close()
+    assert told == []
+    # An earlier command's machine, found again.
+    first.ensure(WANTED)
+    come(first)
+    later, told = listening(cloud)
+    later.look("m", (ZONE, OTHER))
+    later.delete("m", (ZONE, OTHER))
+    assert [change for change, _ in told] == ["deleted"]

@@ -6,19 +6,25 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 from pydantic import ValidationError
 
 from tests.fakes.compute.guest import TOKEN
 from tests.fakes.faults import Fault
-from zenctl.jobs.queue import JobQueue
+from zenctl.jobs.queue import Contained, JobQueue
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.spec import Entry, JobSpec, job_path
 from zenctl.jobs.wire import spec_to_json
-from zenctl.provider import ErrorKind, JobState, ProviderContext, ProviderError, SubmitRequest
+from zenctl.provider import ErrorKind, JobState, Packages, ProviderContext, ProviderError, Remote, SubmitRequest
 from zenctl.provider.testing.compute import ComputeBench
+from zenctl_gcp.gce import contained
 from zenctl_gcp.gce_machines import STARTUP, machine_name, wanted_machine
 from zenctl_gcp.provider import GcpProvider
 from zenctl_gcp.schema import GceBackend
@@ -94,13 +100,27 @@ def test_a_machine_is_one_applys_or_one_jobs() -> None:
         ({"zones": [OTHER]}, "give either `zone`, or several `zones`"),
         ({"max_run_time": "10s"}, "between 30s and 120d"),
         ({"max_idle": "soon"}, "give a duration"),
+        ({"index_url": "https://me:secret@i/simple"}, "index_url"),
+        ({"extra_index_urls": ["not a url"]}, "extra_index_urls"),
+        ({"packages": "some"}, "packages"),
         ({"labels": {"zenctl-owner": "x"}}, "the label zenctl-owner is zenctl's own"),
         ({"metadata": {"startup-script": "x"}}, "the metadata key startup-script is zenctl's own"),
+        ({"container_image": "python:3.11"}, "give the image by its digest"),
     ],
 )
 def test_a_block_that_makes_no_sense_is_refused(more: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         config(**more)
+
+
+def test_a_jobs_own_image_goes_before_the_backends() -> None:
+    backends, own = (f"{name}@sha256:{'0' * 64}" for name in ("backends", "own"))
+    spec = JobSpec("j", "step.python.x", Entry(), resources=Resources(memory=1 << 30))
+    gpus = {"type": "nvidia-tesla-t4", "count": 1}
+    assert contained(spec, config()) is None
+    assert contained(spec, config(container_image=backends)) == Contained(backends, 1 << 30)
+    assert contained(replace(spec, image=own), config(container_image=backends)) == Contained(own, 1 << 30)
+    assert contained(replace(spec, image=own), config(accelerator=gpus)) == Contained(own, 1 << 30, True)
 
 
 def test_artifacts_must_lie_in_a_bucket(cloud: Cloud) -> None:
@@ -114,8 +134,9 @@ def test_artifacts_must_lie_in_a_bucket(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"secrets": {"TOKEN": "env:TOKEN"}}, r"its secret TOKEN \(env:TOKEN\) is on this machine"),
+        ({"secrets": {"TOKEN": "env:TOKEN"}}, r"its secret TOKEN \(env:TOKEN\) is where a machine"),
         ({"locations": {"path": "/data/x.csv"}}, "its source /data/x.csv is on this machine"),
+        ({"image": "i@sha256:0", "variables": ("A", "B")}, r"its variables \(A, B\) are this machine's"),
     ],
 )
 def test_what_only_this_machine_has_is_not_looked_for_on_another(cloud: Cloud, more: dict[str, Any], said: str) -> None:
@@ -218,6 +239,37 @@ def test_a_job_whose_machine_is_taken_away_is_lost_and_the_next_one_gets_another
     assert cloud.fake.running() == []
 
 
+def test_the_time_that_an_environment_takes_is_not_the_step_s(cloud: Cloud) -> None:
+    compute = cloud.compute()
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    handle = compute.submit(order(cloud, "conformance-prepares", "ab12-3", "echo begun; sleep 1000"))
+    bench.wait_for_log(compute, handle, "begun")
+    queue = JobQueue(cloud.storage, handle["machine"])
+    queue.prepare("conformance-prepares", "preparing its environment (2 requirements)")
+    while (status := compute.status(handle)).state is JobState.RUNNING:
+        pass
+    assert (status.state, status.reason) == (JobState.PENDING, "preparing its environment (2 requirements)")
+    queue.prepare("conformance-prepares", "")
+    bench.wait(compute, handle, JobState.RUNNING)
+    compute.cancel(handle)
+    bench.wait(compute, handle)
+    compute.release(handle)
+    compute.close()
+
+
+def test_how_jobs_get_their_packages(cloud: Cloud) -> None:
+    assert isinstance(cloud.compute(), Remote)
+    assert cloud.compute().packages() == Packages(True, {})
+    assert not cloud.compute(packages="image").packages().install
+    found = cloud.compute(index_url="https://i/simple", extra_index_urls=["https://a", "https://b"]).packages()
+    assert found.settings == {
+        "UV_DEFAULT_INDEX": "https://i/simple",
+        "PIP_INDEX_URL": "https://i/simple",
+        "UV_INDEX": "https://a https://b",
+        "PIP_EXTRA_INDEX_URL": "https://a https://b",
+    }
+
+
 def test_an_idle_machine_shuts_down_and_another_takes_its_place(cloud: Cloud) -> None:
     compute = cloud.compute(max_idle="100ms")
     bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
@@ -262,3 +314,33 @@ def test_one_machine_serves_an_apply_and_the_next_apply_deletes_what_a_dead_one_
     last.close()
     assert cloud.fake.running() == []
     assert cloud.compute().sweep() == []
+
+
+def test_the_identity_of_a_machine_is_refused_all_else(cloud: Cloud) -> None:
+    fake, name = cloud.buckets.fake, "some/where/one"
+    assert cloud.storage.put("one", b"1")
+    bucket = urlsplit(cloud.storage.uri).netloc
+    upload = f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name="
+
+    def ask(method: str, path: str, data: bytes | None = None) -> int:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        request = Request(f"{cloud.buckets.endpoint}{path}", data, headers, method=method)
+        try:
+            with urlopen(request) as answer:
+                return int(answer.status)
+        except HTTPError as problem:
+            return problem.code
+
+    assert ask("GET", f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}?alt=media") == 200
+    assert ask("POST", f"{upload}some/where/two&ifGenerationMatch=0", b"2") == 200
+    assert ask("POST", f"{upload}{name}&ifGenerationMatch=0", b"2") == 412
+    assert ask("POST", f"{upload}{name}", b"2") == 403
+    assert ask("POST", f"{upload}elsewhere/one", b"2") == 403
+    assert ask("DELETE", f"/storage/v1/b/{bucket}/o/{quote(name, safe='')}") == 403
+    assert [said.split()[0] for said in fake.denied] == [
+        "storage.objects.delete",
+        "storage.objects.create",
+        "storage.objects.delete",
+    ]
+    assert fake.buckets[bucket][name].data == b"1"
+    fake.denied.clear()

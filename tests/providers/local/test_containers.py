@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.containers import Podman, own_podman
+from zenctl.jobs.containers import container_command
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.spec import Entry, JobSpec, job_path
+from zenctl.jobs.stores.opening import ACCESS
 from zenctl.jobs.wire import spec_to_json
 from zenctl.provider import ErrorKind, JobState, ProviderError, SubmitRequest
 from zenctl.provider.testing.compute import ComputeBench, ComputeConformance
-from zenctl_local.containers import container_command, find_engine
+from zenctl_local.containers import container_of, container_order
 from zenctl_local.launcher import Limits
 
 from .conftest import Project, eventually, start_elsewhere, wait
@@ -104,9 +105,17 @@ def test_values_are_in_no_command_line(project: Project, monkeypatch: pytest.Mon
     monkeypatch.setenv("TOKEN_HERE", "hush hush")
     spec = JobSpec("j", "step.python.fit", Entry(), secrets={"TOKEN": "env:TOKEN_HERE"}, image="i@sha256:0")
     request = SubmitRequest(spec, project.storage.uri, project.runner)
-    command = container_command("/usr/bin/podman", request, project.root / "work", project.root)
+    command = container_command("/usr/bin/podman", container_of(request, project.root / "work", project.root))
     assert "TOKEN_HERE" in command
     assert "hush" not in " ".join(command)
+
+
+@pytest.mark.parametrize(("reference", "told"), [("env:TOKEN_HERE", False), ("gcp-secret:token", True)])
+def test_a_container_that_asks_for_secrets_is_told_how(project: Project, reference: str, told: bool) -> None:
+    spec = JobSpec("j", "step.python.fit", Entry(), secrets={"TOKEN": reference}, image="i@sha256:0")
+    request = SubmitRequest(spec, project.storage.uri, project.runner)
+    command = container_command("/usr/bin/podman", request, project.root / "work", project.root)
+    assert (ACCESS in command) is told
 
 
 def test_kill_9_of_zenctl_leaves_no_container(project: Project, images: Images) -> None:
@@ -149,23 +158,22 @@ def test_an_image_that_is_nowhere_says_so(project: Project, images: Images) -> N
 
 def test_an_image_without_python_says_so(project: Project, images: Images, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("x")
-    with tarfile.open(tmp_path / "empty.tar", "w") as archive:
-        archive.add(tmp_path / "x", "x")
-    images.podman.run("import", "--quiet", str(tmp_path / "empty.tar"), "localhost/empty:latest")
-    digest = images.podman.run("image", "inspect", "--format", "{{.Digest}}", "localhost/empty")
-    request = project.request(SEEN, image=f"localhost/empty@{digest}")
+    request = project.request(SEEN, image=images.podman.small_image("empty", tmp_path / "x"))
     compute = project.compute()
     status = wait(compute, compute.submit(request))
     assert status.reason == "its image has no python3 on its PATH: steps need Python 3.9 or newer"
 
 
-def test_without_an_engine_it_is_told_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_engine_it_is_told_what_was_tried(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "docker"
     broken.write_text("#!/bin/sh\necho 'Cannot connect to the daemon' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    request = SubmitRequest(JobSpec("j", "a", Entry(), image="i@sha256:0"), project.storage.uri, project.runner)
     with pytest.raises(ProviderError) as caught:
-        find_engine()
+        container_order(request, tmp_path / "work", project.root)
     assert caught.value.kind is ErrorKind.INVALID
     message = "podman is not installed; docker does not work: Cannot connect to the daemon"
     assert caught.value.message == f"no container can be run here: {message}"
@@ -174,15 +182,13 @@ def test_without_an_engine_it_is_told_what_was_tried(tmp_path: Path, monkeypatch
 def test_a_path_that_cannot_be_mounted_is_refused(project: Project) -> None:
     request = SubmitRequest(JobSpec("j", "a", Entry(), image="i@sha256:0"), project.storage.uri, project.runner)
     with pytest.raises(ProviderError, match="comma"):
-        container_command("/usr/bin/podman", request, Path("/a,b/work"), project.root)
+        container_order(request, Path("/a,b/work"), project.root)
 
 
-def test_files_belong_to_the_user(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getuid", lambda: 1000)
-    monkeypatch.setattr(os, "getgid", lambda: 100)
-    request = SubmitRequest(JobSpec("j", "a", Entry(), image="i@sha256:0"), project.storage.uri, project.runner)
-    podman = container_command("/usr/bin/podman", request, project.root / "w", project.root)
-    docker = container_command("/usr/bin/docker", request, project.root / "w", project.root)
-    assert podman[podman.index("--user") + 1] == docker[docker.index("--user") + 1] == "1000:100"
-    assert "keep-id" in podman
-    assert "keep-id" not in docker
+def test_a_job_that_needs_more_memory_than_it_has_says_so(project: Project, images: Images) -> None:
+    source = "def step():\n    return len([bytearray(10**7) for _ in range(100)])\n"
+    request = project.request(source, image=images.name, resources=Resources(memory=64 << 20))
+    compute = project.compute()
+    status = wait(compute, compute.submit(request))
+    reason = "it was ended by the system because it ran out of memory, of which it may take 64 MiB"
+    assert status.reason == f"killed by signal 9 (SIGKILL): {reason}"

@@ -128,6 +128,12 @@ class StoreFaults:
         assert bench.storage.put("a", b"other") is False
         assert read(bench.storage, "a") == b"mine"
 
+    def test_an_answer_is_lost_on_a_connection_that_was_used_before(self, bench: Bench) -> None:
+        assert bench.storage.stat("a") is None
+        bench.fail(self.REQUESTS.write, lost=True)
+        assert bench.storage.put("a", b"mine") is True
+        assert bench.storage.put("a", b"other") is False
+
     def test_another_who_was_first_is_told_from_a_lost_answer(self, bench: Bench) -> None:
         assert bench.storage.put("a", b"theirs") is True
         bench.fail(self.REQUESTS.write, status=503)

@@ -112,7 +112,7 @@ def test_the_role_of_a_web_identity(tmp_path: Path) -> None:
 def test_without_any_it_says_how_to_sign_in() -> None:
     with (
         answering({}) as (url, _),
-        pytest.raises(StorageError, match="no credentials for S3") as caught,
+        pytest.raises(StorageError, match="no credentials for AWS") as caught,
     ):
         of_machine(quick(Clock()), {"AWS_EC2_METADATA_SERVICE_ENDPOINT": url})()
     assert caught.value.kind == "UNAUTHORIZED"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zenctl.jobs.storage import Distant
+from zenctl.jobs.stores.renewal import renewal
 from zenctl.provider import ErrorKind, ProviderContext, ProviderError
 from zenctl.provider.registry import discover
 from zenctl_aws.provider import AwsProvider
-from zenctl_gcp.provider import GcpProvider
+from zenctl_gcp.provider import SECRETS_ENDPOINT, GcpProvider
 
 PROVIDERS: list[tuple[Any, str, dict[str, Any]]] = [
     (GcpProvider, "gcs", {"bucket": "b", "endpoint": "http://127.0.0.1:1"}),
@@ -64,6 +66,74 @@ def test_what_a_job_elsewhere_is_told_holds_no_credentials(monkeypatch: pytest.M
     provider.close()
     assert (local["key_id"], local["secret"]) == ("key", "secret")
     assert local["renew"]["url"].startswith("http://127.0.0.1:")
+
+
+def configured(make: Any, root: Path, **config: Any) -> Any:
+    provider = make()
+    provider.configure(config, ProviderContext("p", "default", root, root))
+    return provider
+
+
+def test_who_reads_secrets_of_aws_is_lent_the_users_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
+    provider = configured(AwsProvider, tmp_path, region="eu-west-1", retry_seconds=7)
+    assert provider.secrets_access("aws-secret", False) == {"retry_seconds": 7}
+    lent = provider.secrets_access("aws-secret", True)
+    assert {**lent, "renew": None} == {
+        "retry_seconds": 7, "key_id": "key", "secret": "secret", "region": "eu-west-1",
+        "endpoint": "http://127.0.0.1:9", "renew": None,
+    }  # fmt: skip
+    assert provider.secrets_access("aws-secret", True)["renew"] == lent["renew"]
+    assert renewal(lent)() == {"key_id": "key", "secret": "secret"}  # type: ignore[misc]
+    provider.close()
+    with pytest.raises(ProviderError, match="no secrets of the form gcp-secret"):
+        provider.secrets_access("gcp-secret", False)
+
+
+def test_who_reads_secrets_of_google_is_lent_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import google.auth
+    from google.oauth2.credentials import Credentials
+
+    ends = datetime(2090, 1, 1)
+    monkeypatch.setattr(google.auth, "default", lambda scopes: (Credentials("tok", expiry=ends), "own"))
+    monkeypatch.delenv(SECRETS_ENDPOINT, raising=False)
+    provider = configured(GcpProvider, tmp_path)
+    assert provider.secrets_access("gcp-secret", False) == {}
+    lent = provider.secrets_access("gcp-secret", True)
+    assert (lent["token"], lent["project"], lent["ends"]) == (
+        "tok",
+        "own",
+        ends.replace(tzinfo=timezone.utc).timestamp(),
+    )
+    provider.close()
+    named = configured(GcpProvider, tmp_path, project="other", endpoint="https://storage.example")
+    # Where buckets are reached says nothing of secrets, so that it cannot aim a token elsewhere.
+    assert {k: v for k, v in named.secrets_access("gcp-secret", True).items() if k in ("project", "endpoint")} == {
+        "project": "other"
+    }
+    named.close()
+    monkeypatch.setenv(SECRETS_ENDPOINT, "http://127.0.0.1:9/")
+    emulated = named.secrets_access("gcp-secret", True)
+    assert emulated == {"endpoint": "http://127.0.0.1:9", "anonymous": True, "project": "other"}
+
+
+def test_without_credentials_of_google_a_job_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    def default(scopes: list[str]) -> None:
+        raise DefaultCredentialsError("none")  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(google.auth, "default", default)
+    monkeypatch.delenv(SECRETS_ENDPOINT, raising=False)
+    with pytest.raises(ProviderError, match="no credentials for Google Cloud") as caught:
+        configured(GcpProvider, tmp_path).secrets_access("gcp-secret", True)
+    assert caught.value.kind is ErrorKind.UNAUTHORIZED
+    assert "gcloud auth application-default login" in caught.value.hint
 
 
 def test_an_emulator_of_google_gets_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,9 @@ from zenctl.addrs import ModuleInstance, StepAddr
 from zenctl.cli import schemas
 from zenctl.diagnostics import Position, SourceRange, warning
 from zenctl.plans.actions import Action, Reason, ReasonCode
-from zenctl.plans.plan import Change, CheckResult, CodeDiff
+from zenctl.plans.plan import Change, CheckResult, CodeDiff, PlannedMachines
 from zenctl.plans.planjson import plan_document
+from zenctl.provider import MachinePool
 
 PLACE = SourceRange("main.zen.hcl", Position(1, 1, 0), Position(1, 4, 3))
 INNER = Change(
@@ -33,6 +34,9 @@ DOCUMENT = plan_document(
         PLAN,
         changes=(INNER, *CHANGES),
         drift=(CHANGES[0],),
+        machines=(
+            PlannedMachines(("backend.gce.vm",), MachinePool("n1", ("b",), accelerators={"gpu": 1}), ("step.a.b",)),
+        ),
         checks=(CheckResult("check", "sound", "fail", ("it is not",)),),
         code_diffs={INNER.address: CodeDiff({"steps/fit.py": "- a\n+ b\n"})},
         diagnostics=(warning("x", "X", "why", range=PLACE, address="step.python.inner"),),
@@ -56,6 +60,9 @@ WHOLE: tuple[Place, ...] = (
     ("output_changes", "url"),
     ("prior_state",),
     ("prior_state", "values"),
+    ("machines", 0),
+    ("machines", 0, "accelerators", 0),
+    ("machines", 0, "price"),
     ("checks", 0),
     ("checks", 0, "address"),
     ("checks", 0, "instances", 0),
@@ -184,3 +191,13 @@ def test_a_wrong_value_is_refused(place: Place, value: Any) -> None:
 def test_every_action_and_reason_fits(action: Action, code: ReasonCode) -> None:
     change = replace(INNER, action=action, reasons=(Reason(code, "why"),))
     VALIDATOR.validate(plan_document(replace(PLAN, changes=(change,))))
+
+
+def test_keys_that_are_added_later_fit_too() -> None:
+    """So `format_version`, which is Terraform's, need not be raised for them."""
+    later = copy.deepcopy(DOCUMENT)
+    later["provider_digests"] = {}
+    later["resource_changes"][0]["zenctl_more"] = 1
+    later["resource_changes"][0]["change"]["zenctl_more"] = 1
+    assert list(VALIDATOR.iter_errors(later)) == []
+    assert DOCUMENT["provider_versions"] == dict(PLAN.providers)

@@ -24,12 +24,14 @@ from zenctl.engine.events import (
     ChangeProgress,
     ChangeSkipped,
     ChangeStarted,
+    MachineChanged,
     Notice,
     RefreshEnded,
     RefreshStarted,
 )
 from zenctl.engine.requests import ApplyOutcome
 from zenctl.plans.actions import Action
+from zenctl.provider import MachineChange, MachineEvent
 
 TRAIN, DATA = "step.train.penguins", "datasource.csv.penguins"
 
@@ -156,6 +158,42 @@ def test_live_takes_one_line_a_step_however_narrow_it_is(width):
     assert "3 of 10 epochs" in lines[0]
     assert "running" in lines[1]
     assert all(line.rstrip().endswith("0.0s") for line in lines)
+
+
+MACHINE = MachineEvent("zenctl-1", MachineChange.CREATING, "n1-standard-4", "zone-b")
+MACHINES = [
+    (MACHINE, "backend.gce.vm: creating machine zenctl-1 (n1-standard-4, zone-b) ..."),
+    (
+        replace(MACHINE, change=MachineChange.CREATED),
+        "backend.gce.vm: machine zenctl-1 (n1-standard-4, zone-b) is up after 31s",
+    ),
+    (
+        replace(MACHINE, change=MachineChange.UNAVAILABLE, reason="full"),
+        "backend.gce.vm: no capacity for machine zenctl-1 (n1-standard-4, zone-b): full",
+    ),
+    (
+        replace(MACHINE, change=MachineChange.LOST, reason="it was taken"),
+        "backend.gce.vm: lost machine zenctl-1 (n1-standard-4, zone-b): it was taken",
+    ),
+    (MachineEvent("zenctl-1", MachineChange.DELETED), "backend.gce.vm: deleting machine zenctl-1"),
+]
+
+
+@pytest.mark.parametrize(("told", "line"), MACHINES)
+def test_machines_are_told(told, line):
+    event = MachineChanged("backend.gce.vm", told, 31.0)
+    terminal = screen()
+    with PlainProgress(terminal, background=False) as progress:
+        progress(event)
+    assert terminal.out.getvalue() == f"{line}\n"
+    out = io.StringIO()
+    JsonStream(out).event(event)
+    document = json.loads(out.getvalue())
+    jsonschema.validate(document, schemas.events_schema())
+    assert document["@message"] == line
+    assert document["type"] == "machine"
+    assert document["machine"]["change"] == told.change.value
+    assert document["machine"]["elapsed_seconds"] == 31
 
 
 def test_the_stream_of_events():

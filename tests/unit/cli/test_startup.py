@@ -64,6 +64,8 @@ def test_nothing_heavy_is_imported(words, heavy):
         ),
         ("zenctl workspace ", {"delete", "list", "new", "select", "show"}),
         ("zenctl providers ", {"list", "lock", "schema"}),
+        ("zenctl backend ", {"list", "show"}),
+        ("zenctl backend show -st", {"-startup-script"}),
         ("zenctl graph -fo", {"-format"}),
         ("zenctl -ch", {"-chdir"}),
     ],

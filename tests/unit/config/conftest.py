@@ -84,7 +84,9 @@ class FakeProvider:
             name="local",
             config=ProviderBlock,
             backends={
-                "local": BackendType("local", "Processes.", Machine, ("orchestrator",)),
+                "local": BackendType(
+                    "local", "Processes.", Machine, ("orchestrator",), secrets=("env", "file"), local_files=True
+                ),
                 "direct": BackendType("direct", "Beam.", Machine, ("processing",)),
             },
             endpoints={"local": EndpointType("local", "A server.", Endpoint)},

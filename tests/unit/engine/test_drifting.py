@@ -118,7 +118,7 @@ def test_recording_takes_what_is_there_and_touches_nothing(applied: Applied) -> 
     now = applied.state.results[SERVE]
     assert now.inputs["model"].digest == now.components["inputs"]["model"] == NEW
     assert now.attributes == {"name": "serve", "url": "http://two", "provider": "local", "port": 2}
-    assert applied.servers.calls == []
+    assert applied.servers.changes() == []
     assert planned(applied, endpoints=dict.fromkeys([SERVE], applied.servers.running["serve"]))[str(SERVE)][1] == []
 
 

@@ -9,10 +9,14 @@ from typing import Any, cast
 import pytest
 
 from zenctl.addrs import EndpointAddr, StepAddr
+from zenctl.diagnostics import DiagnosticError
+from zenctl.engine.execution import UNSETTLED
+from zenctl.engine.job_records import record_result
+from zenctl.engine.outages import Time
 from zenctl.engine.providers import Providers
 from zenctl.engine.removing import Configured, begun, gone, plan_destroy
 from zenctl.engine.settling import Settled, settle
-from zenctl.jobs.result import JobResult
+from zenctl.jobs.result import JobError, JobResult
 from zenctl.jobs.spec import Entry, JobSpec, result_path
 from zenctl.jobs.storage import FolderStorage
 from zenctl.jobs.wire import result_to_json
@@ -22,8 +26,9 @@ from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import read_state
 from zenctl.metadata.store import ExecutionState
 from zenctl.plans.actions import Action, Components
-from zenctl.provider import SubmitRequest
+from zenctl.provider import ErrorKind, ProviderError, SubmitRequest
 from zenctl.provider.testing.fakes import FakeBackend, FakeCompute, FakeRun
+from zenctl.provider.testing.faults import Clock
 
 FIT = StepAddr("python", "fit")
 
@@ -50,7 +55,8 @@ class Left:
     def settle(self, *wanted: StepAddr) -> Settled:
         state = read_state(self.store, "p", "default")
         providers = cast(Providers, OneBackend(self.backend))
-        return settle(state, self.recorder, providers, self.storage, lambda event: None, wanted)
+        time = Time(Clock(), lambda event, seconds: None)
+        return settle(state, self.recorder, providers, self.storage, lambda event: None, wanted, time)
 
     def state(self) -> ExecutionState:
         state = read_state(self.store, "p", "default")
@@ -63,7 +69,7 @@ def left(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     lock = acquire(store, "p", "default", Holder.here("zenctl apply"))
     recorder = Recorder(store, lock)
     execution = recorder.start(FIT, "job-1", "Train", Components(type="python/1"), "1" * 64, {}, repeated=request.param)
-    backend = FakeBackend(lambda request: FakeRun(looks=None))
+    backend = FakeBackend(lambda request: FakeRun(seconds=None))
     spec = JobSpec("job-1", str(FIT), Entry(file="fit.py", function="fit"))
     handle = FakeCompute(backend).submit(SubmitRequest(spec, "file:///x", tmp_path / "runner"))
     recorder.set_handle(execution, handle)
@@ -99,6 +105,39 @@ def test_one_of_two_runs_that_were_to_be_compared_is_not_kept(left: Left, finish
     assert (settled.adopted, settled.running, settled.ended) == ([], {}, [FIT])
     assert left.state() is ExecutionState.CANCELED
     assert left.backend.jobs == {}
+
+
+BLINK = ProviderError(ErrorKind.TRANSIENT, "connection reset")
+REFUSED = ProviderError(ErrorKind.UNAUTHORIZED, "the token has expired", "Log in again.")
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_backend_that_blinks_is_asked_again(left: Left, after: bool) -> None:
+    for method in ("status", "cancel", "release"):
+        left.backend.faults.fail(method, BLINK, times=3, after=after)
+    assert left.settle().ended == [FIT]
+    assert left.state() is ExecutionState.CANCELED
+    assert left.backend.jobs == {}
+
+
+@pytest.mark.parametrize("method", ["status", "cancel", "release"])
+@pytest.mark.parametrize("problem", [BLINK, REFUSED])
+def test_a_job_of_which_nobody_knows_stays_recorded(left: Left, method: str, problem: ProviderError) -> None:
+    left.backend.faults.fail(method, problem, times=None)
+    with pytest.raises(DiagnosticError, match=f"step.python.fit: {problem.message}"):
+        left.settle()
+    assert left.state() is ExecutionState.RUNNING
+    left.backend.faults.clear()
+    assert left.settle().ended == [FIT]
+    assert left.backend.jobs == {}
+
+
+def test_one_that_could_not_be_ended_is_found_by_the_next_apply(left: Left) -> None:
+    state = read_state(left.store, "p", "default")
+    error = JobError(UNSETTLED, "the token has expired")
+    record_result(left.recorder, state.attempts[FIT].execution_id, JobResult("job-1", error=error))
+    assert left.state() is ExecutionState.RUNNING
+    assert list(left.settle(FIT).running) == [FIT]
 
 
 # ---------------------------------------------------------------- endpoints

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -11,9 +10,9 @@ import pytest
 
 from zenctl.addrs import BackendAddr
 from zenctl.diagnostics import DiagnosticError
-from zenctl.engine import execution
 from zenctl.engine.events import Listener
 from zenctl.engine.execution import Services, attend
+from zenctl.engine.outages import Time
 from zenctl.engine.providers import Providers
 from zenctl.engine.requests import Stop
 from zenctl.engine.settling import sweep
@@ -22,6 +21,7 @@ from zenctl.jobs.spec import result_path
 from zenctl.jobs.storage import FolderStorage
 from zenctl.jobs.wire import result_to_json
 from zenctl.provider import ErrorKind, JobHandle, JobState, JobStatus, LogChunk, ProviderError
+from zenctl.provider.testing.faults import Clock
 
 REFUSED = ProviderError(ErrorKind.UNAUTHORIZED, "no longer yours", "Log in.")
 
@@ -67,33 +67,24 @@ def storage(tmp_path: Path) -> FolderStorage:
 def wait(storage: FolderStorage) -> Wait:
     """Wait for the job of a backend."""
 
-    def of(compute: ScriptedCompute, timeout: float | None = None) -> JobResult:
+    def of(compute: ScriptedCompute, timeout: float | None = None, tick: float = 0.0) -> JobResult:
         providers, runner = cast(Providers, None), Path("runner")
-        services = Services(storage, providers, runner, cast(Listener, lambda event: None), Stop())
+        time = Time(Clock(tick=tick))
+        services = Services(storage, providers, runner, cast(Listener, lambda event: None), Stop(), time=time)
         return attend("job", "step.python.fit", cast(Any, compute), {}, services, timeout)
 
     return of
 
 
-def test_what_comes_before_a_job_begins_does_not_count_as_its_time(wait: Wait, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Clock:
-        now = 0.0
-
-        def monotonic(self) -> float:
-            # An hour from look to look.
-            self.now += 3600.0
-            return self.now
-
-        sleep = staticmethod(time.sleep)
-
-    monkeypatch.setattr(execution, "time", Clock())
+def test_what_comes_before_a_job_begins_does_not_count_as_its_time(wait: Wait) -> None:
+    hour = 3600.0
     compute = ScriptedCompute(PENDING, PENDING, PENDING, ENDED)
-    result = wait(compute, timeout=5.0)
+    result = wait(compute, timeout=5.0, tick=hour)
     assert compute.calls == ["release"]
     assert result.error is not None
     assert result.error.kind == "lost"
     compute = ScriptedCompute(PENDING, RUNNING, RUNNING)
-    result = wait(compute, timeout=5.0)
+    result = wait(compute, timeout=5.0, tick=hour)
     assert compute.calls == ["cancel", "release"]
     assert result.error is not None
     assert result.error.kind == "timeout"
@@ -119,7 +110,7 @@ def test_a_result_counts_although_its_job_cannot_be_released(wait: Wait, storage
 
 
 class Swept(ScriptedCompute):
-    def sweep(self) -> list[str]:
+    def sweep(self, keep: Any = None) -> list[str]:
         status = self.status({})
         return [status.reason]
 

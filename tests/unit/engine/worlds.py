@@ -80,7 +80,11 @@ class FakeProvider:
         return ProviderSchema(
             name="local",
             config=Nothing,
-            backends={"local": BackendType("local", "Processes.", Nothing, ("orchestrator",))},
+            backends={
+                "local": BackendType(
+                    "local", "Processes.", Nothing, ("orchestrator",), secrets=("env", "file"), local_files=True
+                )
+            },
             endpoints={"local": EndpointType("local", "A server.", Server)},
             stores={"local": StoreType("local", "A folder.", Nothing, "file")},
         )

@@ -65,8 +65,7 @@ def test_artifacts_are_checked_together(storage: FakeStorage, tmp_path: Path) ->
     storage.delete(blob_path(own[gone.digest].sha256))
     storage.put(blob_path(own[cut.digest].sha256), b"", overwrite=True)
     storage.delete(tree_path(listless.digest))
-    calls: list[tuple[str, str]] = []
-    storage.fault = lambda method, path: calls.append((method, path))
+    storage.faults.calls.clear()
     found = check_trees(storage, [tree.digest for tree in digests] * 2)
     assert {digest: problem.missing for digest, problem in found.items()} == {
         gone.digest: True,
@@ -74,6 +73,6 @@ def test_artifacts_are_checked_together(storage: FakeStorage, tmp_path: Path) ->
         listless.digest: True,
     }
     # Each object is asked for once, whoever has it.
+    calls = list(storage.faults.calls)
     assert len(calls) == len(set(calls)) == 4 + 4
-    storage.fault = None
     assert fetch_tree(storage, whole.digest, tmp_path / "fetched").digest == whole.digest

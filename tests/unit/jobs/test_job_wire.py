@@ -34,7 +34,16 @@ SPECS = st.builds(
     processing=PARAMS,
     timeout=st.none() | st.integers(1, 10**6).map(float),
     virtual_environment=st.none()
-    | st.builds(VirtualEnvironment, TEXT, st.tuples(TEXT), st.lists(TEXT, max_size=2).map(tuple), STRINGS),
+    | st.builds(
+        VirtualEnvironment,
+        TEXT,
+        st.tuples(TEXT),
+        st.lists(TEXT, max_size=2).map(tuple),
+        STRINGS,
+        STRINGS,
+        st.booleans(),
+        st.booleans(),
+    ),
 )
 RESULTS = st.builds(
     JobResult,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zenctl.jobs.queue import LOG, PROGRESS, Ending, JobQueue
+from zenctl.jobs.queue import LOG, PROGRESS, Contained, Ending, JobQueue, Order
 from zenctl.jobs.spec import result_path
 from zenctl.provider.testing.fakes import FakeStorage
 
@@ -22,11 +22,27 @@ def test_orders_and_cancellations(storage: FakeStorage) -> None:
     JobQueue(storage, "m2").put("of-another", {"endpoint": "x"})
     assert queue.orders() == {"a": False, "b": True}
     assert (queue.has("a"), queue.has("of-another")) == (True, False)
-    assert queue.access("a") == {"endpoint": "x"}
+    assert queue.order("a") == Order({"endpoint": "x"})
     queue.forget("b")
     assert queue.orders() == {"a": False}
-    assert queue.access("b") == {}
+    assert queue.order("b") is None
     queue.forget("b")
+
+
+def test_an_order_names_a_container(storage: FakeStorage) -> None:
+    queue = JobQueue(storage, "m")
+    queue.put("a", {}, Contained("i@sha256:0", 1 << 30, True))
+    assert queue.order("a") == Order({}, Contained("i@sha256:0", 1 << 30, True))
+
+
+def test_what_a_job_runs_in_is_prepared_first(storage: FakeStorage) -> None:
+    queue = JobQueue(storage, "m")
+    assert not queue.look("a").preparing
+    queue.prepare("a", "fetching")
+    assert queue.preparing("a") == "fetching"
+    assert queue.look("a").preparing
+    queue.prepare("a", "")
+    assert not queue.look("a").preparing
 
 
 def test_a_job_is_claimed_once(storage: FakeStorage) -> None:
@@ -34,6 +50,8 @@ def test_a_job_is_claimed_once(storage: FakeStorage) -> None:
     assert queue.claimed("a") == ""
     assert queue.claim("a", "first")
     assert not queue.claim("a", "second")
+    # Who has not heard that it has the job asks again.
+    assert queue.claim("a", "first")
     assert queue.claimed("a") == "first"
     assert queue.look("a").begun
 
@@ -42,8 +60,8 @@ def test_how_a_job_ended(storage: FakeStorage) -> None:
     queue = JobQueue(storage, "m")
     assert queue.ending("a") is None
     queue.end("a", Ending(3))
-    queue.end("b", Ending(signal=9))
-    assert (queue.ending("a"), queue.ending("b")) == (Ending(3), Ending(None, 9))
+    queue.end("b", Ending(signal=9, reason="why"))
+    assert (queue.ending("a"), queue.ending("b")) == (Ending(3), Ending(None, 9, "why"))
     assert (queue.look("a").ended, queue.look("c").ended) == (True, False)
 
 
@@ -76,11 +94,7 @@ def test_forgetting_leaves_the_result_and_how_it_ended(storage: FakeStorage) -> 
 def test_a_store_that_refuses_is_not_an_answer(storage: FakeStorage) -> None:
     from zenctl.jobs.storage import StorageError
 
-    def refuse(method: str, path: str) -> None:
-        if method == "open":
-            raise StorageError("UNAUTHORIZED", "no")
-
     JobQueue(storage, "m").claim("a", "first")
-    storage.fault = refuse
+    storage.faults.fail("open", StorageError("UNAUTHORIZED", "no"))
     with pytest.raises(StorageError, match="no"):
         JobQueue(storage, "m").claimed("a")

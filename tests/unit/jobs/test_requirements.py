@@ -14,6 +14,7 @@ from zenctl.jobs.requirements import (
     local_path,
     placeholders,
     requirement_lines,
+    with_archive,
     without_secrets,
 )
 
@@ -137,3 +138,19 @@ def test_no_password_is_ever_kept(user: str, password: str, host: str) -> None:
     assert holds_secret(line)
     assert f"{password}-secret" not in without_secrets(line)
     assert host in without_secrets(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "other"),
+    [
+        ("./a-1.whl", "./b.whl"),
+        ("./a-1.whl ; python_version < '3.11'", "./b.whl ; python_version < '3.11'"),
+        ("../w/a-1.whl --hash=sha256:00", "./b.whl --hash=sha256:00"),
+        ("a @ file:///w/a-1.whl", "./b.whl"),
+        ("a[x,y] @ file:w/a-1.whl; extra", "./b.whl[x,y]; extra"),
+        ("file:///w/a-1.whl", "./b.whl"),
+    ],
+)
+def test_a_line_for_an_archive_at_another_place(line: str, other: str) -> None:
+    assert local_path(line)
+    assert with_archive(line, "./b.whl") == other

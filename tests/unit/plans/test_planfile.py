@@ -7,6 +7,7 @@ import json
 import stat
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,17 @@ from zenctl.diagnostics import DiagnosticError, Position, SourceRange, warning
 from zenctl.digests import sha256_bytes
 from zenctl.plans import planfile
 from zenctl.plans.actions import Action, Components, Reason, ReasonCode
-from zenctl.plans.plan import Change, CheckResult, CodeArchive, EndpointSeen, FilesRead, OutputChange, Plan
+from zenctl.plans.plan import (
+    Change,
+    CheckResult,
+    CodeArchive,
+    EndpointSeen,
+    FilesRead,
+    OutputChange,
+    Plan,
+    PlannedMachines,
+)
+from zenctl.provider import MachinePool, PriceEstimate
 
 
 def zipped(members: Mapping[str, bytes], *, mode: int = 0) -> bytes:
@@ -57,6 +68,16 @@ def example() -> Plan:
         timestamp="2026-11-24T00:00:00+00:00",
         zenctl_version="0.1.0",
         changes=(fit, serve),
+        machines=(
+            PlannedMachines(
+                ("backend.gce.vm", "backend.gce.twin"),
+                MachinePool(
+                    "n1-standard-4", ("b", "c"), 1, "apply", {"gpu": 2}, True, PriceEstimate(0.1, as_of="d"), "k"
+                ),
+                (fit.address,),
+                ("step.python.may",),
+            ),
+        ),
         outputs=(OutputChange("accuracy", 0.5, None, unknown=True),),
         files={"main.zen.hcl": "# héllo\n", "sub.zen.yaml": "a: 1\n"},
         variables={"epochs": 10},
@@ -133,13 +154,21 @@ def test_a_changed_member_is_noticed(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(("written", "code", "says"), [
     (planfile.FORMAT + 1, "plan_file_newer", "Update zenctl"),
-    (planfile.FORMAT - 1, "plan_file_older", "an older zenctl"),
+    (min(planfile.UPGRADES) - 1, "plan_file_older", "an older zenctl"),
 ])  # fmt: skip
 def test_another_format_is_refused_before_all_else(tmp_path: Path, written: int, code: str, says: str) -> None:
     data = zipped({"zenctl-plan.json": json.dumps({"format": written}).encode(), "surprise.bin": b""})
     found, text = refused(tmp_path, data)
     assert found == code
     assert says in text
+
+
+def test_a_plan_of_the_format_before_is_read(tmp_path: Path) -> None:
+    document = json.loads(members()["plan.json"])
+    assert document.pop("machines")
+    others = {name: data for name, data in members().items() if "/" in name}
+    (tmp_path / "p").write_bytes(resealed(json.dumps(document).encode(), others, format=2))
+    assert planfile.read(tmp_path / "p") == replace(example(), machines=())
 
 
 def test_a_truncated_file_says_so(tmp_path: Path) -> None:

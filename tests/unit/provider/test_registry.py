@@ -114,3 +114,78 @@ def test_discovers_what_is_installed_without_importing_it() -> None:
 
 def test_installed_types_load() -> None:
     assert discover().step_type("python").name == "python"
+
+
+# ---------------------------------------------------------------- mistakes of a provider
+
+
+def loading(make: Any) -> Any:
+    return Registry({"a": Entry(lambda: make, package="tests")})
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("boom\n" + "x" * 5000), SystemExit(7), OSError(2, "no file")])
+def test_what_a_provider_raises_is_its_mistake(problem: BaseException) -> None:
+    def make() -> Any:
+        raise problem
+
+    with pytest.raises(DiagnosticError) as found:
+        loading(make).provider("a")
+    said = message(found.value)
+    assert f'broken_provider: The provider "a" cannot be loaded: {type(problem).__name__}: ' in said
+    assert f"This is a mistake in tests ({__file__}:" in said
+    assert len(said) < 800
+    assert "\n" not in said
+
+
+def test_a_name_that_its_sdk_lacks_may_be_another_version() -> None:
+    registry = Registry({"a": Entry(failing(ImportError("cannot import name 'x'")), lambda: "Install it")})
+    with pytest.raises(DiagnosticError) as found:
+        registry.provider("a")
+    assert "cannot be loaded: ImportError: cannot import name 'x' | Install it. This is a mistake in" in message(
+        found.value
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "says"),
+    [
+        ({"name": "b"}, "its entry point is called a, and its attribute name is 'b'"),
+        ({"version": None}, "its attribute version is None, not a text such as '1.0'"),
+        ({"version": 3}, "its attribute version is 3, not"),
+        ({"schema": None}, "its entry point gives a Fake, which has no method schema"),
+        ({"schema": dict}, "its method schema gives a dict, not a ProviderSchema"),
+        ({"schema": lambda: ProviderSchema("b", Nothing)}, "its schema is that of a provider 'b'"),
+        ({"schema": lambda: ProviderSchema("a", dict)}, "the config of its schema is <class 'dict'>, not a BlockModel"),
+        (
+            {"schema": lambda: ProviderSchema("a", Nothing, {"vm": "machine"})},
+            'the backend type "vm" of its schema is a str, not a BackendType',
+        ),
+        (
+            {"schema": lambda: ProviderSchema("a", Nothing, {"vm": BackendType("pod", "d", Nothing, ())})},
+            "the backend type \"vm\" of its schema calls itself 'pod'",
+        ),
+        (
+            {"schema": lambda: ProviderSchema("a", Nothing, {"vm": BackendType("vm", "d", Nothing(), ())})},
+            'the model of the backend type "vm" of its schema is Nothing(), not a BlockModel',
+        ),
+    ],
+)
+def test_what_is_no_provider(attributes: dict[str, Any], says: str) -> None:
+    made = provider("a", "vm")
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    with pytest.raises(DiagnosticError) as found:
+        loading(lambda: made).schema("a")
+    assert f'broken_provider: The provider "a" cannot be used: {says}' in message(found.value)
+    assert "This is a mistake in tests, not in zenctl." in message(found.value)
+
+
+def test_a_provider_for_another_version_of_the_sdk() -> None:
+    made = provider("a")
+    made.sdk_version = 2
+    with pytest.raises(DiagnosticError) as found:
+        loading(lambda: made).provider("a")
+    assert message(found.value) == (
+        'provider_sdk_version: The provider "a" is written for version 2 of the provider SDK '
+        "| It comes from tests; this zenctl has version 1. Install versions of both that fit each other."
+    )

@@ -9,10 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from zenctl.jobs.queue import LOG, PROGRESS, Ending, JobQueue
+from zenctl.jobs.environments import PREPARING
+from zenctl.jobs.queue import LOG, PROGRESS, Contained, Ending, JobQueue
 from zenctl.jobs.storage import FolderStorage, StorageError
 from zenctl.jobs.stores.opening import ACCESS
-from zenctl.runner.attending import GIVEN_UP, IDLE, Attendant, Settings, main, serve
+from zenctl.runner.attending import GIVEN_UP, IDLE, LEFT_OVER, Attendant, Settings, main, serve
 
 RUNNER = """
 import os, sys, time
@@ -42,6 +43,8 @@ class Machine:
         self.queue = JobQueue(self.storage, "m")
         self.now = 0.0
         self.folder = root / "jobs"
+        self.engines = root / "engines"
+        self.engines.mkdir()
         settings = Settings("store", str(runner), slots=slots, idle=60.0, grace=10.0)
         self.attendant = Attendant(self.queue, "i1", settings, self.folder, lambda: self.now)
 
@@ -59,6 +62,20 @@ class Machine:
 
     def log(self, job: str) -> bytes:
         return self.queue.read(job, LOG, self.queue.look(job), 0, 1 << 20)
+
+    def have_docker(self, monkeypatch: pytest.MonkeyPatch, runs: str, removes: str) -> None:
+        """Have nothing but a docker that has every image, with scripts for `run` and `rm`."""
+        docker = self.engines / "docker"
+        docker.write_text(
+            f'#!/bin/sh\necho "$@" >> {self.engines}/asked\ncase $1 in run) {runs};; rm) {removes};; esac\n'
+        )
+        docker.chmod(0o755)
+        (self.engines / "sleep").symlink_to("/bin/sleep")
+        monkeypatch.setenv("PATH", str(self.engines))
+
+    def asked(self) -> list[str]:
+        """The subcommands of docker that were called."""
+        return [line.split()[0] for line in (self.engines / "asked").read_text().splitlines()]
 
     def children(self) -> list[psutil.Process]:
         return [p for p in psutil.Process().children() if str(self.folder) in " ".join(p.cmdline())]
@@ -82,6 +99,26 @@ def test_jobs_run_and_are_told_of(machine: Machine) -> None:
     # What a job has left on the disk is in the way of the next one.
     assert list(machine.folder.iterdir()) == []
     assert not machine.attendant.step(), "each is run once"
+
+
+def test_that_its_environment_is_made_is_told_and_that_it_is_there(machine: Machine) -> None:
+    machine.queue.put("hang", {})
+    machine.attendant.step()
+    machine.until_said("hang", "hangs")
+    assert not machine.queue.look("hang").preparing
+    mark = machine.folder / "hang" / PREPARING
+    mark.write_text("preparing its environment (2 requirements)")
+    machine.attendant.step()
+    assert machine.queue.look("hang").preparing
+    assert machine.queue.preparing("hang") == "preparing its environment (2 requirements)"
+    mark.unlink()
+    machine.attendant.step()
+    told = machine.queue.look("hang")
+    assert not told.preparing
+    machine.attendant.step()
+    assert machine.queue.look("hang") == told
+    machine.queue.cancel("hang")
+    machine.until_ended("hang")
 
 
 def test_a_job_that_another_incarnation_has_begun_is_left_alone(machine: Machine) -> None:
@@ -129,6 +166,87 @@ def test_slots(tmp_path: Path) -> None:
     machine.until_ended("hang-2")
 
 
+IMAGE = Contained("i@sha256:0", 1 << 20, True)
+
+
+def test_a_job_in_a_container(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.have_docker(monkeypatch, ': > "$PWD/alive"; echo $ZENCTL_STORE_ACCESS; read life', "exit 0")
+    machine.queue.put("contained", {"a": 1}, IMAGE)
+    machine.attendant.step()
+    assert machine.queue.look("contained").preparing
+    while machine.queue.look("contained").preparing:
+        machine.attendant.step()
+    # It waits at its standard input, which lasts as long as the attendant does.
+    machine.until_said("contained", '{"a": 1}')
+    life = machine.attendant._running["contained"].process.stdin
+    assert life is not None
+    life.close()
+    assert machine.until_ended("contained") == Ending(1)
+    run = (machine.engines / "asked").read_text().splitlines()[-1]
+    assert "--memory 1048576 --gpus all" in run
+    work = machine.folder / "contained"
+    assert run.endswith(f"--contained docker.io/library/{IMAGE.image} --work {work} --root {work}")
+    assert machine.asked() == ["version", "image", "run"], "it has ended by itself: there is nothing to remove"
+
+
+def test_what_the_store_fails_at_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.queue.put("works", {"a": 1}, IMAGE)
+    for name in ("order", "prepare"):
+        with monkeypatch.context() as patched:
+            patched.setattr(machine.queue, name, lambda job: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
+            with pytest.raises(StorageError):
+                machine.attendant.step()
+        assert machine.queue.claimed("works") == ""
+
+
+def test_what_is_forgotten_meanwhile_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.queue, "orders", lambda: {"works": False})
+    assert not machine.attendant.step()
+    assert machine.queue.claimed("works") == ""
+
+
+def test_a_container_that_heeds_nothing_is_removed_before_its_job_has_ended(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removes = f"test -e {machine.engines}/gone || exit 1"
+    machine.have_docker(monkeypatch, "trap '' TERM; echo hangs; sleep 1000", removes)
+    machine.queue.put("contained", {}, IMAGE)
+    machine.until_said("contained", "hangs")
+    machine.queue.cancel("contained")
+    machine.attendant.step()
+    machine.now += 11.0
+    while "rm" not in machine.asked():
+        machine.attendant.step()
+    assert machine.queue.ending("contained") is None
+    (machine.engines / "gone").touch()
+    assert machine.until_ended("contained") == Ending(None, signal.SIGKILL)
+    assert not machine.attendant.has_left_over
+
+
+def test_a_container_that_cannot_be_removed_ends_the_machine(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    machine.have_docker(monkeypatch, "echo hangs; kill -9 $$", "mv $0 $0.gone; echo stuck >&2; exit 1")
+    machine.queue.put("contained", {}, IMAGE)
+    assert serve(machine.attendant, lambda _: None) == LEFT_OVER
+    assert machine.queue.ending("contained") == Ending(None, 9, "the program that ran its container was killed")
+    said = capfd.readouterr()
+    assert "the container zenctl-contained may still run" in said.out
+    assert "zenctl: a job's container cannot be ended" in said.err
+
+
+def test_what_is_canceled_while_its_image_is_pulled(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.have_docker(monkeypatch, "exit 1", "exit 1")
+    docker = machine.engines / "docker"
+    docker.write_text(docker.read_text() + "case $1 in image) exit 1;; pull) sleep 1000;; esac\n")
+    machine.queue.put("contained", {}, IMAGE)
+    machine.until_said("contained", "zenctl: pulling docker.io/library/i@sha256:0 with docker")
+    assert machine.queue.look("contained").preparing
+    machine.queue.cancel("contained")
+    assert machine.until_ended("contained") == Ending(None, signal.SIGTERM)
+    assert "run" not in machine.asked()
+
+
 def test_it_is_idle_after_a_while_without_a_job(machine: Machine) -> None:
     machine.now = 59.0
     machine.attendant.step()
@@ -156,6 +274,25 @@ def test_a_store_that_is_away_is_waited_for_and_one_that_refuses_is_not(
     assert serve(machine.attendant, pauses.append) == GIVEN_UP
     assert len(pauses) == 1
     assert capsys.readouterr().err == "zenctl: away\nzenctl: refused\n"
+
+
+def test_a_job_is_begun_although_the_store_was_away_right_after_it_was_claimed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = machine.queue.access
+    answers = iter([StorageError("TRANSIENT", "away")])
+
+    def first_away(job_id: str) -> object:
+        for problem in answers:
+            raise problem
+        return access(job_id)
+
+    monkeypatch.setattr(machine.queue, "access", first_away)
+    machine.queue.put("works", {})
+    with pytest.raises(StorageError, match="away"):
+        machine.attendant.step()
+    assert machine.queue.claimed("works") == "i1"
+    assert machine.until_ended("works") == Ending(0)
 
 
 def test_a_store_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

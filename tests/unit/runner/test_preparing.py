@@ -8,12 +8,15 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.wheels import STRANGE, offline, wheel
+from tests.fakes import index as fake_index
+from tests.fakes.index import FakeIndex
+from tests.wheels import STRANGE, offline, uv_wheel, wheel
 from zenctl.jobs.environments import (
     COMPLETE,
     KEPT,
@@ -27,6 +30,7 @@ from zenctl.jobs.environments import (
 from zenctl.jobs.spec import VirtualEnvironment
 from zenctl.runner import interpreters, preparing
 from zenctl.runner.environment_errors import EnvironmentProblem, explain
+from zenctl.runner.fetching_uv import VERSION
 from zenctl.runner.preparing import prepare
 
 
@@ -162,7 +166,7 @@ class TestMaking:
 class TestFailures:
     def test_a_package_that_is_not_there(self, bench: Bench) -> None:
         problem = bench.fails("greet==9")
-        assert "no set of packages fits the requirements file" in problem.message
+        assert "no set of packages fits the requirements" in problem.message
         assert "greet==9" in problem.message
         assert "uv pip compile" in problem.hint
 
@@ -247,6 +251,66 @@ class TestFailures:
         problem = bench.fails("deep==2.0", python="./python3")
         assert "no uv here" in problem.message
         assert "pip install uv" in problem.hint
+
+    def test_on_a_machine_the_hints_are_about_the_backend(self) -> None:
+        output = "error: Request failed after 3 retries\n  Caused by: dns error"
+        at_home = explain("uv", output, 2, VirtualEnvironment())
+        away = explain("uv", output, 2, VirtualEnvironment(fetches=True))
+        assert at_home.message == away.message
+        assert "UV_INDEX_URL" in at_home.hint
+        assert "`index_url`" in away.hint
+
+    def test_a_set_that_the_step_has_not_asked_for_is_no_requirements_file(self) -> None:
+        problem = explain(
+            "uv", "  × No solution found when resolving dependencies:", 1, VirtualEnvironment(is_own=False)
+        )
+        assert problem.message.startswith("no set of packages fits what the step needs")
+        assert "environment { requirements = ... }" in problem.hint
+
+
+class TestWithoutTools:
+    """Where there is no uv, it is fetched if that is allowed."""
+
+    @pytest.fixture
+    def index(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeIndex]:
+        monkeypatch.setattr(preparing, "find_uv", lambda: "")
+        for name in offline(bench.wheels):
+            monkeypatch.delenv(name)
+        with fake_index.serving(bench.wheels) as fake:
+            yield fake
+
+    def wanted(self, index: FakeIndex, **more: object) -> VirtualEnvironment:
+        settings = {"UV_DEFAULT_INDEX": index.url, "PIP_INDEX_URL": index.url}
+        return replace(VirtualEnvironment("", ("greet==1.0",), settings=settings, fetches=True), **more)  # type: ignore[arg-type]
+
+    def make(self, bench: Bench, wanted: VirtualEnvironment) -> Path:
+        place = environment_place(bench.cache, wanted, sys.executable, str(bench.folder))
+        os.close(prepare(wanted, place, sys.executable, str(bench.folder), bench.said.append))
+        return place
+
+    def test_uv_is_fetched_once_and_knows_the_index(self, bench: Bench, index: FakeIndex) -> None:
+        uv_wheel(bench.wheels, VERSION, Path(sys.executable).parent / "uv")
+        place = self.make(bench, self.wanted(index))
+        assert packages(place) == {"greet": "1.0", "deep": "2.0"}
+        assert any("preparing an environment with uv" in line for line in bench.said)
+        self.make(bench, self.wanted(index, constraints=("deep==1.0",)))
+        assert sum(name.startswith("uv-") for name in index.fetched) == 1
+
+    @pytest.mark.benchmark
+    def test_pip_does_where_the_index_has_no_uv(self, bench: Bench, index: FakeIndex) -> None:
+        place = self.make(bench, self.wanted(index))
+        assert packages(place)["greet"] == "1.0"
+        assert any("preparing an environment with pip" in line for line in bench.said)
+
+    def test_where_there_is_neither_both_reasons_are_told(self, bench: Bench, index: FakeIndex) -> None:
+        bare = bench.folder / "python3"
+        bare.write_text('#!/bin/sh\n[ "$1" = -I ] && echo 3.11.0 && exit\necho "ensurepip is not available"\nexit 1\n')
+        bare.chmod(0o755)
+        with pytest.raises(EnvironmentProblem) as caught:
+            self.make(bench, self.wanted(index, python="./python3"))
+        assert "no uv here" in caught.value.message
+        assert f"uv cannot be fetched from {index.url}" in caught.value.message
+        assert "Debian's python3-venv" in caught.value.hint
 
 
 class TestKeeping:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zenctl.cli.views import machines as machines_view
 from zenctl.cli.views import plan as view
 from zenctl.cli.views.style import PLAIN, printable
 from zenctl.diagnostics import Diagnostic
@@ -27,6 +28,9 @@ MAX_REASON = 160
 MAX_PROBLEMS = 20
 """Errors and warnings that are told, errors first, each cut after a few lines."""
 
+MAX_MACHINES = 10
+"""Kinds of machines that are told one by one."""
+
 DANGEROUS = ("DELETE", "REPLACE", "FORGET")
 """Actions whose rows stay whatever has to be left out."""
 
@@ -40,6 +44,7 @@ def markdown(plan: Plan, limit: int = MAX_CHARACTERS) -> str:
     made = f"<sub>zenctl {code(plan.zenctl_version)}, made after apply {plan.serial} at {code(plan.timestamp)}.</sub>"
     foot = ["", made]
     head += _diagnostics(plan.diagnostics)
+    head += _machines(document["machines"])
     fixed = len("\n".join([*head, *foot])) + 400
     rows, left = _rows(changes, limit - fixed)
     if rows:
@@ -100,6 +105,14 @@ def _diagnostics(diagnostics: Sequence[Diagnostic]) -> list[str]:
     if len(diagnostics) > MAX_PROBLEMS:
         lines.append(f"- and {len(diagnostics) - MAX_PROBLEMS} more")
     return [*lines, ""] if lines else []
+
+
+def _machines(machines: Sequence[Document]) -> list[str]:
+    lines = [f"- {code(view.machine_lines([item], PLAIN)[1])}" for item in machines]
+    if len(lines) > MAX_MACHINES:
+        lines = [*lines[:MAX_MACHINES], f"- and {len(lines) - MAX_MACHINES} more"]
+    basis = [f"<sub>{code(line)}</sub>" for line in machines_view.basis(machines)[:MAX_MACHINES]]
+    return ["**Machines**", "", *lines, "", *basis, *([""] if basis else [])] if lines else []
 
 
 def _rows(changes: Sequence[Document], room: int) -> tuple[list[str], int]:

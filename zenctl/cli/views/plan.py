@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zenctl.cli.terminal import Terminal
+from zenctl.cli.views import machines as machines_view
 from zenctl.cli.views.attributes import UNKNOWN, AttributeLines, Side, text
 from zenctl.cli.views.code_diffs import CodeDiffs
 from zenctl.cli.views.drift import mover_lines
@@ -122,13 +123,14 @@ def lines(document: Document, style: Style, *, diff_code: bool = False) -> list[
         return ["", _no_changes(document, style), *kept]
     drawn: list[str] = []
     if changes:
-        drawn += ["", *_legend(changes, style)]
+        drawn += ["", *_legend([*map(symbol, changes), *map(machines_view.sign, document["machines"])], style)]
         verb = "planned this much before it met an error" if document["errored"] else "will do the following"
         where = "" if document["workspace"] == "default" else f" in workspace {document['workspace']}"
         drawn += [f"zenctl {verb}{where}:", ""]
         code = CodeDiffs(style) if diff_code else None
         for change in changes:
             drawn += [*change_lines(change, style), *(code.of(change) if code is not None else ()), ""]
+        drawn += machine_lines(document["machines"], style)
         drawn.append(style.bold(summary_line(document["zenctl_summary"])))
     if outputs:
         drawn += ["", "Changes to outputs:", *output_lines(outputs, style)]
@@ -146,6 +148,19 @@ def _kept_lines(changes: Sequence[Document]) -> list[str]:
         for reason in change["stale_because"]
     ]
     return ["", "Up to date in spite of a change:", *kept] if kept else []
+
+
+def machine_lines(machines: Sequence[Document], style: Style) -> list[str]:
+    """The machines that are made for the jobs, one line each, and where their prices are from."""
+    if not machines:
+        return []
+    width = max(len(machines_view.addresses(item)) for item in machines)
+    drawn = [
+        f"{coloured(machines_view.sign(item), style, 3)} {pad(machines_view.addresses(item), width)}  "
+        f"{machines_view.line(item)}"
+        for item in machines
+    ]
+    return ["Machines:", *drawn, *(style.dim(f"    {line}") for line in machines_view.basis(machines)), ""]
 
 
 def output_lines(outputs: Mapping[str, Document], style: Style) -> list[str]:
@@ -187,8 +202,7 @@ def _no_changes(document: Document, style: Style) -> str:
     return f"{head} Everything in the configuration is up to date{f' ({count} checked)' if count else ''}."
 
 
-def _legend(changes: Sequence[Document], style: Style) -> list[str]:
-    used = {symbol(change) for change in changes}
+def _legend(used: Sequence[str], style: Style) -> list[str]:
     signs = [f"{coloured(sign, style, 3)} {LEGEND[sign]}" for sign in LEGEND if sign in used]
     return ["Symbols used below:", *signs, ""] if signs else []
 

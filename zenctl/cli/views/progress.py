@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from zenctl.cli.terminal import Terminal
+from zenctl.cli.views.machines import happening
 from zenctl.cli.views.style import Style, duration, plural, printable, size
 from zenctl.engine.events import (
     ChangeEnded,
@@ -16,12 +17,14 @@ from zenctl.engine.events import (
     ChangeSkipped,
     ChangeStarted,
     Event,
+    MachineChanged,
     Notice,
     RefreshEnded,
     RefreshStarted,
 )
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action
+from zenctl.provider import MachineChange
 
 HEARTBEAT_SECONDS = 10.0
 """How often a running step is mentioned again."""
@@ -164,6 +167,8 @@ def line_of(event: Event, style: Style) -> str:
     """The line that stays for an event; empty for those that only move a display."""
     if isinstance(event, Notice):
         return printable(event.text)
+    if isinstance(event, MachineChanged):
+        return machine_line(event)
     if isinstance(event, RefreshEnded):
         note = f": {printable(event.note)}" if event.note else ""
         return f"{event.address}: checked{note}"
@@ -182,6 +187,16 @@ def line_of(event: Event, style: Style) -> str:
         reason = f"needs {event.because}" if event.because else "interrupted"
         return f"{style.bold(event.address)}: {style.yellow('skipped')} ({reason})"
     return ""
+
+
+def machine_line(event: MachineChanged) -> str:
+    """`backend.gce.vm: creating machine zenctl-1f0e (n1-standard-4, europe-west1-b) ...`."""
+    told = event.told
+    plain = {"name": told.name, "machine_type": told.machine_type, "location": told.location, "reason": told.reason}
+    said = happening({**plain, "change": told.change.value})
+    if told.change is MachineChange.CREATED:
+        said += f" after {duration(event.seconds)}"
+    return printable(f"{event.address}: {said}" + (" ..." if told.change is MachineChange.CREATING else ""))
 
 
 def amount(progress: ChangeProgress) -> str:

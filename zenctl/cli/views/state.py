@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zenctl.addrs import DatasourceAddr
 from zenctl.cli.views.attributes import Side, text
 from zenctl.cli.views.history import apply_document, who
+from zenctl.cli.views.machines import story
 from zenctl.cli.views.outputs import Outputs, output_block
 from zenctl.cli.views.style import Style, columns, duration, pad, plural, printable, short_digest, size
 from zenctl.config.selected import DEFAULT
@@ -102,6 +103,8 @@ def recorded_lines(
     for title, rows in sections.items():
         if rows:
             lines += ["", f"  {title} = {{", *_section(rows, style, 4), "  }"]
+    if recorded.attributes.get("machines"):
+        lines += ["", "  machines = {", *(f"    {line}" for line in story(recorded.attributes["machines"])), "  }"]
     if recorded.warnings:
         lines += ["", f"  {style.yellow('warnings')} = {{", *_warned(recorded.warnings), "  }"]
     return [*lines, "}"]

@@ -11,8 +11,10 @@ from typing import Any, TextIO
 
 from zenctl import __version__
 from zenctl.addrs import Address, AddressError, parse
+from zenctl.cli.views import machines as machines_view
 from zenctl.cli.views.diagnostics import Sources
 from zenctl.cli.views.plan import headline, summary_line
+from zenctl.cli.views.progress import machine_line
 from zenctl.diagnostics import Diagnostic
 from zenctl.engine.events import (
     ChangeEnded,
@@ -22,6 +24,7 @@ from zenctl.engine.events import (
     ChangeSkipped,
     ChangeStarted,
     Event,
+    MachineChanged,
     Notice,
     RefreshEnded,
     RefreshStarted,
@@ -125,6 +128,9 @@ class JsonStream:
         for change, item in zip(plan.changes, document["resource_changes"], strict=True):
             if not change.is_noop:
                 self.write("planned_change", headline(item), {"change": _planned_change(change, item)})
+        for machines in document["machines"]:
+            message = f"{machines_view.addresses(machines)}: {machines_view.line(machines)}"
+            self.write("planned_machines", message, {"machines": machines})
         self.summary("destroy" if plan.destroy else "plan", summary_line(document["zenctl_summary"]), document)
         if plan.outputs:
             outputs = {name: _output_change(output) for name, output in document["output_changes"].items()}
@@ -147,6 +153,9 @@ class JsonStream:
         """An event of the engine."""
         if isinstance(event, Notice):
             self.write("log", event.text, dict(event.data))
+            return
+        if isinstance(event, MachineChanged):
+            self.write("machine", machine_line(event), {"machine": _machine(event)})
             return
         type, message, hook, level = _HOOKS[event.__class__](event)
         hook = {**hook, **self._timed(event)}
@@ -251,6 +260,18 @@ _HOOKS: Mapping[type, Callable[[Any], Hook]] = {
     RefreshStarted: _refresh_started,
     RefreshEnded: _refresh_ended,
 }
+
+
+def _machine(event: MachineChanged) -> dict[str, Any]:
+    return {
+        "address": event.address,
+        "name": event.told.name,
+        "change": event.told.change.value,
+        "machine_type": event.told.machine_type,
+        "location": event.told.location,
+        "reason": event.told.reason,
+        "elapsed_seconds": int(event.seconds),
+    }
 
 
 def _word(actions: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Where a job's credentials for S3 come from: it was handed them, or from its environment, or its machine's role."""
+"""Where a job's credentials for AWS come from: it was handed them, or from its environment, or its machine's role."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _instance(environment: Mapping[str, str]) -> Credentials:
     except _Busy:
         raise
     except StorageError as error:
-        message = "there are no credentials for S3: none in the environment, and no role of this machine"
+        message = "there are no credentials for AWS: none in the environment, and no role of this machine"
         raise StorageError("UNAUTHORIZED", message, SIGN_IN) from error
     headers = {"X-aws-ec2-metadata-token": token}
     role = _asked(client, "GET", ROLES, headers, what).decode().split("\n")[0].strip()

@@ -60,7 +60,7 @@ class _Uploading:
         answer = self._bucket.send("POST", self._query("multipart"), headers, Slice(body, 0, len(body)))
         found = answer.read()
         if answer.status == 412:
-            return repeated and self._bucket.is_marked(self._key, self._mark)
+            return (repeated or answer.again) and self._bucket.is_marked(self._key, self._mark)
         if answer.status != 200:
             raise self._refused(answer, found)
         self._compare(json.loads(found), digest)

@@ -23,8 +23,7 @@ class MetadataToken:
     """The token of the machine's service account; GCE_METADATA_HOST names another server, as for Google's libraries."""
 
     def __init__(self, retry: Retrying, *, clock: Callable[[], float] = time.time) -> None:
-        host = os.environ.get("GCE_METADATA_HOST", METADATA_HOST)
-        self._client = HttpClient(f"http://{host}", timeout=10)
+        self._client = _metadata_server()
         self._retry = retry
         self._clock = clock
         self._lock = threading.Lock()
@@ -47,6 +46,27 @@ class MetadataToken:
             raise StorageError("UNAUTHORIZED", f"the metadata server gives no token ({answer.status})", LOG_IN)
         found = json.loads(body)
         return str(found["access_token"]), self._clock() + float(found.get("expires_in", 0))
+
+
+def machine_fact(path: str, retry: Retrying) -> str:
+    """What the metadata server says of this machine, such as `project/project-id`; StorageError if it says nothing."""
+    client = _metadata_server()
+
+    def ask() -> str:
+        answer = client.send("GET", f"/computeMetadata/v1/{path}", {"Metadata-Flavor": "Google"})
+        body = answer.read()
+        if answer.status >= 500 or answer.status == 429:
+            raise StorageError("TRANSIENT", f"the metadata server answered {answer.status}")
+        if answer.status != 200:
+            raise StorageError("NOT_FOUND", f"the metadata server does not tell {path} ({answer.status})")
+        return body.decode("utf-8").strip()
+
+    return retry(ask)
+
+
+def _metadata_server() -> HttpClient:
+    host = os.environ.get("GCE_METADATA_HOST", METADATA_HOST)
+    return HttpClient(f"http://{host}", timeout=10)
 
 
 class GivenToken:

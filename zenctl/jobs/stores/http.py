@@ -20,7 +20,10 @@ IDLE = 32
 
 
 class Answer:
-    """A server's answer. Read to its end, or closed, it gives its connection back."""
+    """A server's answer. Read to its end, or closed, it gives its connection back.
+
+    `again` says that the request was sent before on a connection that broke: it may have been carried out then.
+    """
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class Answer:
         self._connection = connection
         self._raw = raw
         self.status = raw.status
+        self.again = False
 
     def header(self, name: str) -> str:
         """A header's value, or the empty string."""
@@ -114,11 +118,12 @@ class HttpClient:
         """One exchange. Raises StorageError(TRANSIENT) if the server cannot be reached or breaks off."""
         with self._lock:
             connection = self._idle.pop() if self._idle else None
+        again = connection is not None
         if connection is not None:
             try:
                 return self._exchange(connection, method, target, headers, body)
             except (http.client.HTTPException, ConnectionError):
-                # The server has closed it since it was last used, which says nothing of the server.
+                # Most likely the server has closed it since it was last used, which says nothing of the server.
                 connection.close()
             except OSError as error:
                 connection.close()
@@ -128,7 +133,9 @@ class HttpClient:
                 raise
         connection = self._connect()
         try:
-            return self._exchange(connection, method, target, headers, body)
+            answer = self._exchange(connection, method, target, headers, body)
+            answer.again = again
+            return answer
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self._unreachable(error) from error

@@ -21,6 +21,10 @@ SOURCES = "sources"
 """In the same object, for a job that reads a source in buckets: how to reach each of these, by its URI."""
 
 
+SECRETS = "secrets"
+"""In the same object, for a job with secrets that a server keeps: how to reach each of these, by its scheme."""
+
+
 def open_store(place: str, told: Optional[Mapping[str, Any]] = None) -> Storage:
     """The store at a `file://`, `gs://` or `s3://` URI or in a folder; StorageError(INVALID) for any other."""
     access = told or {}

@@ -108,7 +108,7 @@ class S3Bucket:
         body = answer.read()
         if answer.status not in (200, 412):
             raise self.refused(answer, body)
-        return answer.status == 200
+        return answer.status == 200 or (answer.again and self.is_marked(key, mark))
 
     def begin(self, key: str, mark: str) -> str:
         headers = {**_metadata(mark), "x-amz-checksum-algorithm": "SHA256"}
@@ -135,6 +135,9 @@ class S3Bucket:
         document = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
         answer = self.send("POST", key, {"uploadId": upload_id}, _condition(overwrite), document)
         body = answer.read()
+        if answer.again and answer.status in (404, 412):
+            # It may have been done by the first time; whoever repeats this looks whose object it is.
+            raise StorageError("TRANSIENT", f"{self.uri} did not say whether it put the parts of {key} together")
         if answer.status == 412:
             return False
         if answer.status != 200:

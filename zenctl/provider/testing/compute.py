@@ -6,18 +6,24 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from zenctl.jobs.resources import Resources
 from zenctl.jobs.spec import Entry, JobSpec, job_path, result_path
 from zenctl.jobs.storage import Distant, Storage
 from zenctl.jobs.wire import spec_to_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.messages import JobHandle, JobState, JobStatus, SubmitRequest, no_access
-from zenctl.provider.protocol import Compute
+from zenctl.provider.protocol import Compute, Progressing, Sized, Sweeping
 
 HELLO = "hällo, wörld\nsecond line\n"
+
+LINE = "wörds without end"
+LINES = 150_000
+"""What a job prints that prints much, and how often: more than a backend should hand over, or hold, at once."""
 
 PROGRAMS = {
     "hello": f"printf '{HELLO}'".replace("\n", "\\n"),
@@ -25,6 +31,7 @@ PROGRAMS = {
     "hang": "echo begun; while :; do sleep 0.1; done",
     "stubborn": "trap '' TERM; echo begun; while :; do sleep 0.1; done",
     "killed": "kill -9 $PPID",
+    "chatty": f"yes '{LINE}' | head -n {LINES}; echo done",
 }
 """What the suite's jobs run, as shell commands: by their names, which are also the names in their addresses."""
 
@@ -130,6 +137,32 @@ class ComputeConformance:
         assert bench.wait_for_log(compute, first, "second line").count("second line") == 1
         compute.release(first)
 
+    def test_threads_that_submit_one_job_start_it_once(self, bench: ComputeBench) -> None:
+        request, computes = bench.request("hello"), [bench.open() for _ in range(4)]
+        with ThreadPoolExecutor(len(computes)) as pool:
+            handles = list(pool.map(lambda compute: compute.submit(request), computes))
+        assert handles == [handles[0]] * len(computes)
+        compute = computes[0]
+        assert bench.wait(compute, handles[0]).exit_code == 0
+        assert bench.wait_for_log(compute, handles[0], "second line").count("second line") == 1
+        compute.release(handles[0])
+
+    def test_jobs_side_by_side_do_not_know_each_other(self, bench: ComputeBench) -> None:
+        compute, programs = bench.open(), ("hang", "fail", "hello")
+        with ThreadPoolExecutor(len(programs)) as pool:
+            hang, fail, hello = pool.map(lambda program: compute.submit(bench.request(program)), programs)
+        assert bench.wait(compute, fail).exit_code != 0
+        assert bench.wait(compute, hello).exit_code == 0
+        assert "before" not in compute.logs(hello, 0).text
+        compute.release(hello)
+        assert "before" in compute.logs(fail, 0).text
+        compute.release(fail)
+        assert "begun" in bench.wait_for_log(compute, hang, "begun")
+        assert compute.status(hang).state is JobState.RUNNING
+        compute.cancel(hang)
+        bench.wait(compute, hang)
+        compute.release(hang)
+
     def test_a_failure_has_an_exit_code(self, bench: ComputeBench) -> None:
         compute = bench.open()
         handle = compute.submit(bench.request("fail"))
@@ -161,6 +194,18 @@ class ComputeConformance:
         assert part.next_offset == whole.next_offset
         end = compute.logs(handle, whole.next_offset)
         assert (end.text, end.next_offset) == ("", whole.next_offset)
+        compute.release(handle)
+
+    def test_a_long_log_arrives_whole(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        handle = compute.submit(bench.request("chatty"))
+        bench.wait(compute, handle)
+        text, offset = "", 0
+        while (chunk := compute.logs(handle, offset)).text:
+            assert chunk.next_offset > offset
+            text, offset = text + chunk.text, chunk.next_offset
+        assert text.count(f"{LINE}\n") == LINES
+        assert text.rstrip().endswith("done")
         compute.release(handle)
 
     @pytest.mark.parametrize("program", ["hang", "stubborn"])
@@ -201,6 +246,13 @@ class ComputeConformance:
         assert compute.status(handle).state in GONE
         assert bench.storage.stat(result_path(request.spec.job_id)) is not None
 
+    def test_release_of_a_job_that_runs_ends_it(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        handle = compute.submit(bench.request("hang"))
+        bench.wait_for_log(compute, handle, "begun")
+        compute.release(handle)
+        bench.wait(compute, handle)
+
     def test_a_job_that_nobody_submitted_is_lost(self, bench: ComputeBench) -> None:
         compute, request = bench.open(), bench.request("hello")
         handle = compute.submit(request)
@@ -225,3 +277,37 @@ class ComputeConformance:
         assert "begun" in later.logs(handle, 0).text
         later.release(handle)
         assert later.status(handle).state in GONE
+
+    def test_what_asks_for_nothing_fits(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        if not isinstance(compute, Sized):
+            pytest.skip("this backend does not know how much there is")
+        assert compute.misfit(Resources()) is None
+        misfit = compute.misfit(Resources(cpu=1e9))
+        assert misfit is not None
+        assert misfit.message
+        assert compute.misfit(Resources(cpu=1e9)) == misfit
+
+    def test_progress_of_a_job_that_told_none(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        if not isinstance(compute, Progressing):
+            pytest.skip("this backend leaves progress to the artifact store")
+        request = bench.request("hello")
+        assert compute.progress(compute.handle(request), 0) == b""
+        handle = compute.submit(request)
+        bench.wait(compute, handle)
+        assert compute.progress(handle, 0) == b""
+        compute.release(handle)
+
+    def test_what_was_left_is_swept_once(self, bench: ComputeBench) -> None:
+        compute = bench.open()
+        if not isinstance(compute, Sweeping):
+            pytest.skip("this backend makes nothing that could outlive a command")
+        handle = compute.submit(bench.request("hang"))
+        later = bench.open()
+        assert isinstance(later, Sweeping)
+        assert all(isinstance(name, str) and name for name in later.sweep())
+        assert list(later.sweep()) == []
+        later.cancel(handle)
+        bench.wait(later, handle)
+        later.release(handle)

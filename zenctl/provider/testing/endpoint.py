@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,13 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider.errors import ErrorKind, ProviderError
 from zenctl.provider.messages import EndpointAction, EndpointPlan, EndpointRequest, EndpointState
 from zenctl.provider.protocol import Endpoint, Importable
+from zenctl.provider.testing.faults import Faults
+
+LONGEST = 90
+"""Characters of the longest name but one: what zenctl makes of modules, keys and a workspace stays below that."""
+
+CHANGING = frozenset({"create", "update", "delete"})
+"""The methods of an Endpoint that change the world."""
 
 
 @dataclass
@@ -99,7 +107,7 @@ class EndpointConformance:
         assert still is not None
         assert (still.ready, still.model_digest) == (True, good.model_digest), "the model before must go on"
 
-    def test_one_that_vanished_is_made_again(self, bench: EndpointBench) -> None:
+    def test_one_that_vanished_is_made_again_or_deleted(self, bench: EndpointBench) -> None:
         name = bench.name()
         wanted = bench.request(name, bench.models[0])
         bench.open().create(wanted)
@@ -109,20 +117,33 @@ class EndpointConformance:
         assert bench.open().plan(seen, wanted).action is EndpointAction.CREATE
         again = bench.open().create(wanted)
         assert bench.open().read(name) == again
+        bench.vanish(name)
+        bench.open().delete(name)
+        assert bench.open().read(name) is None
 
     def test_create_takes_over_or_replaces_what_is_there(self, bench: EndpointBench) -> None:
         name = bench.name()
-        bench.open().create(bench.request(name, bench.models[0]))
-        made = bench.open().create(bench.request(name, bench.models[1]))
-        assert made.ready
+        first, second = (bench.request(name, model) for model in bench.models)
+        bench.open().create(first)
+        again = bench.open().create(first)
+        assert (again.ready, again.model_digest) == (True, first.model_digest), "an answer was lost, and asked for anew"
+        made = bench.open().create(second)
+        assert (made.ready, made.model_digest) == (True, second.model_digest)
         assert bench.open().read(name) == made
         bench.open().delete(name)
         assert bench.open().read(name) is None, "two were there"
 
     def test_endpoints_do_not_know_each_other(self, bench: EndpointBench) -> None:
-        one, two = bench.name(), bench.name()
-        first = bench.open().create(bench.request(one, bench.models[0]))
-        bench.open().create(bench.request(two, bench.models[1]))
+        """They are made at once, and the name of one begins that of the other, which is as long as zenctl's get."""
+        one = bench.name()
+        two = f"{one}-{'x' * (LONGEST - len(one))}"
+        bench.names.append(two)
+        type_ = bench.open()
+        with ThreadPoolExecutor(2) as pool:
+            wanted = (bench.request(one, bench.models[0]), bench.request(two, bench.models[1]))
+            first, second = pool.map(type_.create, wanted)
+        assert (first.name, second.name) == (one, two)
+        assert first.url != second.url
         bench.open().delete(two)
         assert bench.open().read(two) is None
         assert bench.open().read(one) == first
@@ -149,14 +170,14 @@ class EndpointConformance:
 
 @dataclass
 class FakeServers:
-    """The world behind FakeEndpoint: what serves now, by name, and every call that changed it, in order.
-
-    `fault` is called with a method's name and an endpoint's before it works; it raises what is to go wrong.
-    """
+    """The world behind FakeEndpoint: what serves now, by name, and what goes wrong with it."""
 
     running: dict[str, EndpointState] = field(default_factory=dict)
-    calls: list[tuple[str, str]] = field(default_factory=list)
-    fault: Callable[[str, str], None] | None = None
+    faults: Faults = field(default_factory=Faults)
+
+    def changes(self) -> list[tuple[str, str]]:
+        """Every call that was to change something, in order: the method's name and the endpoint's."""
+        return [(call.method, call.about) for call in self.faults.calls if call.method in CHANGING]
 
 
 class FakeEndpoint:
@@ -166,37 +187,40 @@ class FakeEndpoint:
         self._servers = servers
 
     def read(self, name: str) -> EndpointState | None:
-        self._before("read", name)
-        return self._servers.running.get(name)
+        with self._servers.faults.during("read", name):
+            return self._servers.running.get(name)
 
     def plan(self, prior: EndpointState | None, wanted: EndpointRequest) -> EndpointPlan:
-        if prior is None or not prior.ready:
-            return EndpointPlan(EndpointAction.CREATE, ("it is not there",))
-        if prior.attributes["config"] != dict(wanted.config):
-            return EndpointPlan(EndpointAction.REPLACE, ("it has another configuration",))
-        if prior.model_digest != wanted.model_digest:
-            return EndpointPlan(EndpointAction.UPDATE, ("it serves another model",))
-        return EndpointPlan(EndpointAction.NO_OP)
+        with self._servers.faults.during("plan", wanted.name):
+            if prior is None or not prior.ready:
+                return EndpointPlan(EndpointAction.CREATE, ("it is not there",))
+            if prior.attributes["config"] != dict(wanted.config):
+                return EndpointPlan(EndpointAction.REPLACE, ("it has another configuration",))
+            if prior.model_digest != wanted.model_digest:
+                return EndpointPlan(EndpointAction.UPDATE, ("it serves another model",))
+            return EndpointPlan(EndpointAction.NO_OP)
 
     def create(self, wanted: EndpointRequest) -> EndpointState:
-        return self._bring("create", wanted)
+        with self._servers.faults.during("create", wanted.name):
+            return self._bring("create", wanted)
 
     def update(self, prior: EndpointState, wanted: EndpointRequest) -> EndpointState:
-        return self._bring("update", replace(wanted, name=prior.name))
+        with self._servers.faults.during("update", prior.name):
+            return self._bring("update", replace(wanted, name=prior.name))
 
     def delete(self, name: str) -> None:
-        self._before("delete", name)
-        self._servers.running.pop(name, None)
+        with self._servers.faults.during("delete", name):
+            self._servers.running.pop(name, None)
 
     def find(self, id: str) -> EndpointState | None:
-        found = (state for state in self._servers.running.values() if id.rstrip("/") in (state.name, state.url))
-        return next(found, None)
+        with self._servers.faults.during("find", id):
+            running = self._servers.running.values()
+            return next((state for state in running if id.rstrip("/") in (state.name, state.url)), None)
 
     def config(self, state: EndpointState) -> Mapping[str, Any]:
         return dict(state.attributes["config"])
 
     def _bring(self, method: str, wanted: EndpointRequest) -> EndpointState:
-        self._before(method, wanted.name)
         assert wanted.model_path is not None, f"{method} is given the model's folder"
         if not any(path.is_file() for path in wanted.model_path.rglob("*")):
             raise ProviderError(ErrorKind.INVALID, f"{wanted.model_path} holds no model")
@@ -204,9 +228,3 @@ class FakeEndpoint:
         state = EndpointState(wanted.name, wanted.model_digest, True, f"fake://{wanted.name}", attributes)
         self._servers.running[wanted.name] = state
         return state
-
-    def _before(self, method: str, name: str) -> None:
-        if method != "read":
-            self._servers.calls.append((method, name))
-        if self._servers.fault is not None:
-            self._servers.fault(method, name)

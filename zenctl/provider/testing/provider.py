@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
+from zenctl.jobs.secrets.references import REMOTE, SCHEMES
 from zenctl.provider.errors import ErrorKind, ProviderError
 from zenctl.provider.messages import ProviderContext
-from zenctl.provider.protocol import Processing, Provider
+from zenctl.provider.protocol import Processing, Provider, Vouching
 
 ABSENT = "conformance-no-such-type"
 
@@ -52,6 +54,21 @@ class ProviderConformance:
             assert backend.roles
             assert set(backend.roles) <= {"orchestrator", "processing", "training"}
 
+    def test_schemes_of_secrets_are_ones_that_jobs_know(self, provider: Provider) -> None:
+        schema = provider.schema()
+        for backend in schema.backends.values():
+            assert set(backend.secrets) <= set(SCHEMES)
+        assert set(schema.secrets) <= set(REMOTE)
+        assert not schema.secrets or isinstance(provider, Vouching)
+
+    def test_what_a_job_elsewhere_is_told_of_secrets_is_plain(self, provider: Provider, tmp_path: Path) -> None:
+        self._configured(provider, tmp_path)
+        for scheme in provider.schema().secrets:
+            assert isinstance(provider, Vouching)
+            told = provider.secrets_access(scheme, False)
+            assert json.loads(json.dumps(told)) == told
+            assert not {"token", "key_id", "secret", "renew"} & set(told)
+
     def test_configuring_writes_nothing(self, provider: Provider, tmp_path: Path) -> None:
         self._configured(provider, tmp_path)
         assert list(tmp_path.iterdir()) == []
@@ -89,6 +106,24 @@ class ProcessingConformance:
         options = processing.options()
         assert json.loads(json.dumps(dict(options))) == dict(options)
         assert processing.options() == options
+
+    def test_what_is_given_is_the_callers(self, processing: Processing) -> None:
+        given = processing.options()
+        if isinstance(given, MutableMapping):
+            given["conformance"] = True
+        assert "conformance" not in processing.options()
+
+    def test_threads_get_the_same(self, processing: Processing) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: processing.options(), range(16)))
+        assert found == [found[0]] * len(found)
+
+    def test_beam_knows_every_option(self, processing: Processing) -> None:
+        """What Beam does not know it passes over in silence: a name that is written wrongly would change nothing."""
+        beam = pytest.importorskip("apache_beam.options.pipeline_options")
+        wanted = dict(processing.options())
+        taken = beam.PipelineOptions.from_dictionary(wanted).get_all_options()
+        assert {name: taken.get(name) for name in wanted} == wanted
 
     def test_it_names_a_runner(self, processing: Processing) -> None:
         assert isinstance(processing.options().get("runner"), str)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from zenctl.jobs.storage import Storage, StorageError
+from zenctl.jobs.storage import Distant, Staged, Storage, StorageError
 
 BAD_PATHS = ("", "/etc/passwd", "../outside", "a/../../b", "a//b", "a/./b", "a/", "a\\b", "a\0b")
 NAMES = ("with space/a b", "per%20cent", "plus+and&more=1", "a?b#c", "ünï/cödé", "~tilde'", "x" * 200, "a:b@c")
@@ -109,6 +110,42 @@ class StorageConformance:
         assert [info.path for info in storage.list("")] == ["a/1", "b-c/1", "b/1/x", "b/10", "b/2", "c"]
         assert list(storage.list("absent/")) == []
         assert [info.size for info in storage.list("c")] == [1]
+
+    def test_list_is_sorted_beyond_ascii_too(self, storage: Storage) -> None:
+        names = ["z", "é", "ａ", "𝒳", "Z"]
+        for name in names:
+            storage.put(f"u/{name}", b"x")
+        assert [info.path for info in storage.list("u/")] == sorted(f"u/{name}" for name in names)
+
+    def test_what_is_listed_may_be_deleted_meanwhile(self, storage: Storage) -> None:
+        paths = [f"many/{number:02}" for number in range(20)]
+        for path in paths:
+            storage.put(path, b"x")
+        listed = []
+        for info in storage.list("many/"):
+            listed.append(info.path)
+            storage.delete(info.path)
+        assert listed == paths
+        assert list(storage.list("many/")) == []
+
+    def test_nothing_is_left_over_of_what_was_written_whole(self, storage: Storage, tmp_path: Path) -> None:
+        if not isinstance(storage, Staged):
+            pytest.skip("what this store has written in part cannot be seen")
+        with pytest.raises((StorageError, OSError)):
+            storage.put("a/b", tmp_path / "absent")
+        storage.put("a/b", b"x")
+        storage.put("a/b", b"yy", overwrite=True)
+        assert list(storage.leftovers()) == []
+
+    def test_what_a_job_is_told_is_plain_and_holds_no_secret(self, storage: Storage) -> None:
+        if not isinstance(storage, Distant):
+            pytest.skip("a job reaches this store by its URI alone")
+        assert storage.workers >= 1
+        told = dict(storage.access(False))
+        assert json.loads(json.dumps(told)) == told
+        given = dict(storage.access(True))
+        assert json.loads(json.dumps(given)) == given
+        assert {name: given.get(name) for name in told} == told
 
     def test_delete(self, storage: Storage) -> None:
         storage.put("a/b", b"x")

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, WithJsonSchema, model_validator
 
-from zenctl.schema import ArtifactRef, BlockModel, OutputDecl, StepType, attribute
+from zenctl.schema import ArtifactRef, BlockModel, ImageReference, OutputDecl, StepType, attribute
+from zenctl.steps.secret_reference import SecretReference
 
 ArtifactType = Literal[
     "Anomalies",
@@ -23,38 +24,6 @@ ArtifactType = Literal[
     "Transform",
 ]
 """What an output can be."""
-
-
-_IMAGE = r"[A-Za-z0-9][A-Za-z0-9._:/-]*@sha256:[0-9a-f]{64}"
-
-
-def _pinned_image(text: str) -> str:
-    if not re.fullmatch(_IMAGE, text):
-        raise ValueError(
-            f'give the image by its digest, "NAME@sha256:...": "{text}" can be another one tomorrow. '
-            f"`docker buildx imagetools inspect {text}` tells it"
-        )
-    return text
-
-
-ImageReference = Annotated[
-    str, AfterValidator(_pinned_image), WithJsonSchema({"type": "string", "pattern": f"^{_IMAGE}$"})
-]
-"""A container image that cannot change: its name and its digest."""
-
-_REFERENCE = "env:[A-Za-z_][A-Za-z0-9_]*|file:.+"
-
-
-def _reference(text: str) -> str:
-    if not re.fullmatch(_REFERENCE, text):
-        raise ValueError('give where the secret is, not the secret: "env:NAME" or "file:PATH"')
-    return text
-
-
-SecretReference = Annotated[
-    str, AfterValidator(_reference), WithJsonSchema({"type": "string", "pattern": f"^({_REFERENCE})$"})
-]
-"""Where a secret is found on this machine."""
 
 
 _VERSION_OR_PATH = r"3\.[0-9]+|.*/.*"
@@ -154,10 +123,12 @@ class Python(BlockModel):
         default=[],
     )
     secrets: dict[str, SecretReference] = attribute(
-        'Environment variables of the step that hold secrets, by reference: { TOKEN = "env:TOKEN" } or '
-        '"file:PATH". The value is never written anywhere.',
+        'Environment variables of the step that hold secrets, by reference: { TOKEN = "env:TOKEN" } or "file:PATH" on '
+        'a backend of type local; "gcp-secret:projects/PROJECT/secrets/NAME[/versions/VERSION]" or '
+        '"aws-secret:NAME[#KEY]", which the job reads by its own identity. The value is never written anywhere.',
         default={},
         fingerprint=False,
+        secret_reference=True,
     )
     environment: Environment = attribute(
         'What the step runs in and what of it counts: environment { track = "lock", requirements = "lock.txt" }.',

@@ -29,6 +29,7 @@ class Sql(RowsModel):
         "job runs.",
         default="",
         fingerprint=False,
+        secret_reference=True,
         pattern="^(|env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$",
     )
     table: str = attribute("The table to read, with its schema if it needs one.", default="")
@@ -62,6 +63,10 @@ class Sql(RowsModel):
                 'a semicolon would begin another statement: give one SELECT; in a text write chr(59) for ";"'
             )
         return text
+
+    @property
+    def on_disk(self) -> str:
+        return "database" if self.dialect == "sqlite" else ""
 
     @property
     def asks(self) -> str:

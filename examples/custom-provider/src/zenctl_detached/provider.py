@@ -35,6 +35,9 @@ SCHEMA = ProviderSchema(
             description="Runs each step as a process of this machine that outlives zenctl.",
             model=DetachedBackend,
             roles=("orchestrator",),
+            # Its jobs see the files of this machine, and the environment that zenctl was started with.
+            secrets=("env", "file"),
+            local_files=True,
         )
     },
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -19,7 +20,8 @@ from zenctl.cli.views.style import columns
 from zenctl.diagnostics import Position, SourceRange
 from zenctl.engine.graphing import BlockGraph, GraphNode
 from zenctl.plans.actions import Action, Reason, ReasonCode
-from zenctl.plans.plan import Change
+from zenctl.plans.plan import Change, PlannedMachines
+from zenctl.provider import MachinePool, PriceEstimate
 from zenctl.schema import OutputDecl
 
 EVIL = "\"]; --> </script><script>alert(1)</script> & `#' \\ \u202e\x1b[31m\n<b>"
@@ -164,6 +166,19 @@ def test_the_page_tells_of_each_block() -> None:
     assert (fit["needs"], fit["needed_by"]) == ([0], [2])
     assert "\x1b" not in json.dumps(found, ensure_ascii=False)
     assert ["instances", "by for_each"] in data(html(graph()))["nodes"][0]["facts"]
+
+
+def test_the_page_tells_of_machines() -> None:
+    pool = MachinePool(f"n1 {EVIL}", ("zone-b",), price=PriceEstimate(0.19, source="a list"))
+    machines = PlannedMachines(("backend.gce.vm",), pool, (str(FIT),))
+    page = html(replace(graph(True), machines=(machines,)))
+    assert "backend.gce.vm: 1 x n1" in page
+    assert "about 0.19 USD an hour" in page
+    assert "Prices are estimates: a list." in page
+    assert all(tag not in ("img", "b") for tag, _ in Page(page).tags)
+    facts = {node["address"]: dict(node["facts"]) for node in data(page)["nodes"]}
+    assert [address for address, found in facts.items() if "machine" in found] == [str(FIT)]
+    assert "machines" not in html(graph(True)).partition("</header>")[0].partition("<header>")[2]
 
 
 def test_an_empty_graph_is_drawn() -> None:

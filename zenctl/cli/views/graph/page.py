@@ -9,12 +9,13 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from zenctl.cli.views import machines
 from zenctl.cli.views.graph.looks import legend, look
 from zenctl.cli.views.graph.svg import MARGIN, STYLE, draw, picture
 from zenctl.cli.views.plan import reason_line
 from zenctl.cli.views.style import printable
 from zenctl.engine.graphing import BlockGraph, GraphNode
-from zenctl.plans.planjson import resource_change
+from zenctl.plans.planjson import machines_json, pool_json, resource_change
 
 
 def html(graph: BlockGraph) -> str:
@@ -41,7 +42,7 @@ def html(graph: BlockGraph) -> str:
             f'<header><h1>{title}</h1><ul class="legend">{_legend(graph)}</ul><div class="tools">',
             '<input id="search" type="search" placeholder="Find an address (/)" aria-label="Find an address">',
             '<button id="in" aria-label="Zoom in">+</button><button id="out" aria-label="Zoom out">−</button>',
-            '<button id="fit">Fit</button></div></header>',
+            f'<button id="fit">Fit</button></div>{_machines(graph)}</header>',
             '<main><svg xmlns="http://www.w3.org/2000/svg"><g id="view">',
             *picture(graph, drawing),
             "</g></svg></main><aside hidden></aside>",
@@ -72,16 +73,29 @@ def _legend(graph: BlockGraph) -> str:
     return "".join(items)
 
 
+def _machines(graph: BlockGraph) -> str:
+    """The machines that a plan makes, below the legend; nothing where it makes none."""
+    found = [machines_json(item) for item in graph.machines]
+    lines = [f"{machines.sign(item)} {machines.addresses(item)}: {machines.line(item)}" for item in found]
+    items = "".join(f"<li>{escape(line)}</li>" for line in [*lines, *machines.basis(found)])
+    return f'<ul class="machines">{items}</ul>' if items else ""
+
+
 def _nodes(graph: BlockGraph) -> list[dict[str, Any]]:
     index = {node.addr: number for number, node in enumerate(graph.nodes)}
-    found = [_details(node) for node in graph.nodes]
+    places = {
+        address: f"{', '.join(item.backends)}: {machines.kind(pool_json(item.pool))}"
+        for item in graph.machines
+        for address in (*item.runs, *item.may_run)
+    }
+    found = [_details(node, places.get(str(node.addr), "")) for node in graph.nodes]
     for source, target in graph.edges:
         found[index[target]]["needs"].append(index[source])
         found[index[source]]["needed_by"].append(index[target])
     return found
 
 
-def _details(node: GraphNode) -> dict[str, Any]:
+def _details(node: GraphNode, machine: str) -> dict[str, Any]:
     facts = [("kind", node.addr.kind), ("type", node.addr.type)]
     if node.addr.module:
         facts.append(("module", ".".join(str(instance) for instance in node.addr.module)))
@@ -91,6 +105,8 @@ def _details(node: GraphNode) -> dict[str, Any]:
         facts.append(("declared", f"{node.range.filename}:{node.range.start.line}"))
     if node.code:
         facts.append(("code", node.code))
+    if machine:
+        facts.append(("machine", machine))
     outputs = [
         (name, f"{output.type}: {output.description}" if output.description else output.type)
         for name, output in node.outputs.items()

@@ -1,0 +1,7 @@
+zenctl {
+  project = "packages"
+}
+
+step "python" "use" {
+  code = "use.py:use"
+}

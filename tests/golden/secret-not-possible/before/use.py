@@ -1,0 +1,2 @@
+def use() -> int:
+    return 1
