@@ -280,8 +280,7 @@ def take(
             except AlreadyExists:
                 races += 1
                 continue
-            lock.recovered = tuple(recovered)
-            lock.after_unfinished = newest is not None and not has_completed(newest)
+            lock.recovered, lock.after_unfinished = tuple(recovered), bool(newest and not has_completed(newest))
             return lock
         dead, overdue = watch.look(newest)
         held = lock_held(newest, overdue=overdue)
@@ -325,7 +324,7 @@ def _insert(
     lease_seconds: float,
     renew: bool,
 ) -> ApplyLock:
-    """Begin the apply after the newest one; AlreadyExists where another did first."""
+    """Begin the apply after the newest, and note its serial for who looks next; AlreadyExists if another was first."""
     serial = int(newest.properties["serial"]) + 1 if newest else 1
     key = workspace_key(project, workspace)
     identity: dict[str, PropertyValue] = {"project": project, "workspace": workspace, "workspace_key": key}
@@ -348,7 +347,6 @@ def _insert(
         },
     )
     after = renewed(group, now_ms()) if group and renew else group or Context(WORKSPACE, name, identity)
-    # So the newest apply is found the next time, however many there are.
     after = replace(after, properties={**after.properties, "serial": serial})
     creating, changed = ((apply,), (after,)) if group else ((apply, after), ())
     try:
