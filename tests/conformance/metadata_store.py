@@ -6,9 +6,11 @@ import hashlib
 import math
 import threading
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
+from zenctl.metadata.state import newest_apply
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,
@@ -353,6 +355,31 @@ class MetadataStoreConformance:
         assert store.contexts("Workspace", {}) == []
         assert store.context("Apply", "p/w/99") is None
         assert store.context("Workspace", "p/w/1") is None
+
+    @pytest.mark.parametrize("known", [0, 1, 30, 77])
+    def test_the_newest_apply_is_found_by_few_names(self, store: MetadataStore, known: int) -> None:
+        """`known` is what the workspace's record says of 77 applies, of which an older zenctl made the later ones."""
+        group = Context("Workspace", "p/w", {"serial": known} if known else {})
+        applies = tuple(Context("Apply", f"p/w/{serial}", {"serial": serial}) for serial in range(1, 78))
+        other = Context("Apply", "p/x/1", {"serial": 1})
+        store.commit(Transition(create_contexts=(group, *applies, other)))
+        asked: list[str] = []
+
+        class Asked:
+            """Passes on what is asked by name; nothing else is."""
+
+            def context(self, type: str, name: str) -> Context | None:
+                asked.append(name)
+                return store.context(type, name)
+
+        found = newest_apply(cast(MetadataStore, Asked()), "p", "w")
+        assert found is not None
+        assert (found.name, found.properties["serial"]) == ("p/w/77", 77)
+        assert len(asked) <= (3 if known == 77 else 16)
+        asked.clear()
+        assert newest_apply(cast(MetadataStore, Asked()), "p", "w", since=77) == found
+        assert len(asked) == 2
+        assert newest_apply(cast(MetadataStore, Asked()), "p", "y") is None
 
     # ------------------------------------------------------------ hostile text
 

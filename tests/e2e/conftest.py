@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,10 +16,11 @@ from typing import IO, Any
 import jsonschema
 import pytest
 
+from tests import starting
 from tests.measuring import PATIENCE
+from tests.starting import ZENCTL
 
 ROOT = Path(__file__).parents[2]
-ZENCTL = Path(sys.executable).parent / "zenctl"
 
 SCHEMAS: dict[tuple[str, ...], str] = {
     ("compare",): "comparison",
@@ -50,16 +50,8 @@ class Project:
     environment: dict[str, str] = field(default_factory=clean_environment)
 
     def run(self, *words: str, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return subprocess.run(
-            [ZENCTL, *words],
-            cwd=self.root,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
+        """Run a command to its end, loaded beforehand."""
+        return starting.run(words, self.root, self.environment, timeout)
 
     def ok(self, *words: str, code: int = 0) -> str:
         """Run a command that must end with this code; gives what it printed."""

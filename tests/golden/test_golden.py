@@ -9,16 +9,20 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from tests import starting
+from tests.starting import ZENCTL
+from zenctl.digests import sha256_file, sha256_json
 from zenctl.plans import planfile
 from zenctl.plans.actions import Action, ReasonCode
 
 HERE = Path(__file__).parent
 CASES = sorted(p.name for p in HERE.iterdir() if (p / "before").is_dir())
-ZENCTL = Path(sys.executable).parent / "zenctl"
 REMOVED = "(removed)"
 SAVED = "saved.plan"
 
@@ -37,15 +41,7 @@ def environment(project: Path) -> dict[str, str]:
 
 
 def zenctl(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [ZENCTL, *words],
-        cwd=project,
-        env=environment(project),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
+    return starting.run(words, project, environment(project), timeout=240)
 
 
 def lay_over(project: Path, changes: Path) -> None:
@@ -87,12 +83,34 @@ def said(done: subprocess.CompletedProcess[str], project: Path) -> str:
     return steady(f"{done.stdout}{done.stderr}exit code {done.returncode}\n", project)
 
 
+@pytest.fixture(scope="session")
+def applied(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, Path], None]:
+    """Copies a case's project as its first apply leaves it. Half of the cases begin with the same one."""
+    shared = tmp_path_factory.getbasetemp()
+    # The workers of one run share what is beside their own folders.
+    made = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "golden"
+
+    def copy(folder: Path, project: Path) -> None:
+        before = folder / "before"
+        files = {str(p.relative_to(before)): sha256_file(p) for p in before.rglob("*") if p.is_file()}
+        fails = (folder / "apply-fails").exists()
+        place = made / sha256_json([files, fails])
+        made.mkdir(exist_ok=True)
+        with FileLock(f"{place}.lock"):
+            if not place.exists():
+                shutil.copytree(before, project)
+                done = zenctl(project, "apply", "-auto-approve")
+                assert (done.returncode != 0) == fails, done.stdout + done.stderr
+                project.rename(place)
+        shutil.copytree(place, project, symlinks=True)
+
+    return copy
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_plan_says(case: str, tmp_path: Path) -> None:
+def test_plan_says(case: str, tmp_path: Path, applied: Callable[[Path, Path], None]) -> None:
     folder, project = HERE / case, tmp_path / "project"
-    shutil.copytree(folder / "before", project)
-    applied = zenctl(project, "apply", "-auto-approve")
-    assert (applied.returncode != 0) == (folder / "apply-fails").exists(), applied.stdout + applied.stderr
+    applied(folder, project)
     script(project, folder / "between")
     if (folder / "apply-again").exists():
         done = zenctl(project, "apply", "-auto-approve", *words(folder / "apply-again"))

@@ -214,7 +214,7 @@ def write_past(database: Database, executions: int, copies: int) -> None:
     statements = [
         f"update Context set name = {database.join(repr(f'big/default/{last}'), 'substr(name, 14)')} "
         "where name like 'big/default/1%'",
-        f"update ContextProperty set int_value = {last} where name = 'serial'",
+        f"update ContextProperty set int_value = {last} where name in ('serial', 'outputs_serial')",
         f"update ExecutionProperty set int_value = {last} where name = 'serial'",
     ]
     for copy in range(copies, 0, -1):
@@ -265,7 +265,8 @@ def _copied_contexts(database: Database, past: int, before: int, serial: str) ->
     tenths = " union all ".join(f"select {number} as k" for number in range(EACH))
     apply, group, fence = CONTEXTS + 1, CONTEXTS + 2, CONTEXTS + 3
     applied = f"({before} + 1 + k)"
-    counted = _values(int_value=f"case p.name when 'serial' then {applied} else int_value end")
+    numbered = "p.name in ('serial', 'outputs_serial')"
+    counted = _values(int_value=f"case when {numbered} then {applied} else int_value end")
     token = database.join("'t'", f"(e.id - {past})")
     joined = [f"{APPLIES} - 1 + {serial}", str(group), f"e.id - {past}"]
     of_executions = " union all ".join(f"select {c}, e.id - {past} from Execution e where {_NEWEST}" for c in joined)

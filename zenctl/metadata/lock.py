@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from zenctl.metadata.encoding import clean_text, context_name, json_text, workspace_key
 from zenctl.metadata.held import LockHeld, Watch, lock_held
 from zenctl.metadata.holder import Holder, encode_holder
-from zenctl.metadata.state import has_completed, newest_apply
+from zenctl.metadata.state import has_completed, newest_apply, outputs_serial
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,
@@ -115,7 +115,7 @@ class ApplyLock:
         """End the apply and give the lock back. `outputs` None leaves those of an earlier apply in force."""
         changes: dict[str, PropertyValue] = {"state": FINISHED, "outcome": clean_text(outcome), "ended_ms": now_ms()}
         if outputs is not None:
-            changes |= {"outputs": json_text(outputs), "has_outputs": 1}
+            changes |= {"outputs": json_text(outputs), "has_outputs": 1, "outputs_serial": self.serial}
         try:
             with self._guard:
                 self._commit(Transition(), changes)
@@ -275,9 +275,8 @@ def take(
     while races < CONTESTED:
         newest = newest_apply(store, project, workspace)
         if newest is None or newest.properties.get("state") != ACTIVE:
-            serial = int(newest.properties["serial"]) + 1 if newest else 1
             try:
-                lock = _insert(store, project, workspace, serial, holder, lease_seconds, renew)
+                lock = _insert(store, project, workspace, newest, holder, lease_seconds, renew)
             except AlreadyExists:
                 races += 1
                 continue
@@ -310,23 +309,26 @@ def force_unlock(store: MetadataStore, project: str, workspace: str, serial: int
             raise StoreError(f"workspace {workspace} of {project} is not locked")
         held = lock_held(newest)
         if held.serial != serial:
-            raise StoreError(
-                f"apply {serial} does not hold the lock on workspace {workspace} of {project}",
-                f"It is held by apply {held.serial}: {held.holder}",
-            )
+            problem = f"apply {serial} does not hold the lock on workspace {workspace} of {project}"
+            raise StoreError(problem, f"It is held by apply {held.serial}: {held.holder}")
         if abandon(store, newest):
             return held.holder
     raise StoreError(f"apply {serial} records faster than its lock can be taken; stop it")
 
 
 def _insert(
-    store: MetadataStore, project: str, workspace: str, serial: int, holder: Holder, lease_seconds: float, renew: bool
+    store: MetadataStore,
+    project: str,
+    workspace: str,
+    newest: Context | None,
+    holder: Holder,
+    lease_seconds: float,
+    renew: bool,
 ) -> ApplyLock:
-    identity: dict[str, PropertyValue] = {
-        "project": project,
-        "workspace": workspace,
-        "workspace_key": workspace_key(project, workspace),
-    }
+    """Begin the apply after the newest one; AlreadyExists where another did first."""
+    serial = int(newest.properties["serial"]) + 1 if newest else 1
+    key = workspace_key(project, workspace)
+    identity: dict[str, PropertyValue] = {"project": project, "workspace": workspace, "workspace_key": key}
     name = context_name(project, workspace)
     group = store.context(WORKSPACE, name)
     token = secrets.token_hex(16)
@@ -338,15 +340,17 @@ def _insert(
             **encode_holder(holder),
             "serial": serial,
             "token": token,
+            "outputs_serial": outputs_serial(store, newest),
             "state": ACTIVE,
             "transitions": 0,
             "lease_seconds": float(lease_seconds),
             "lease_until_ms": now_ms() + int(lease_seconds * 1000),
         },
     )
-    after = renewed(group, now_ms()) if group and renew else group
-    creating = (apply,) if group else (apply, Context(WORKSPACE, name, identity))
-    changed = (after,) if after and after != group else ()
+    after = renewed(group, now_ms()) if group and renew else group or Context(WORKSPACE, name, identity)
+    # So the newest apply is found the next time, however many there are.
+    after = replace(after, properties={**after.properties, "serial": serial})
+    creating, changed = ((apply,), (after,)) if group else ((apply, after), ())
     try:
         store.commit(Transition(create_contexts=creating, update_contexts=changed))
     except AlreadyExists:

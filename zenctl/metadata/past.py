@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from zenctl.addrs import Address
 from zenctl.metadata.applies import Apply, decode_apply
-from zenctl.metadata.encoding import address_key, context_name, decode_object, workspace_key
+from zenctl.metadata.encoding import address_key, context_name, workspace_key
 from zenctl.metadata.records import Recorded, WorkspaceState
-from zenctl.metadata.state import by_address, read_recorded
-from zenctl.metadata.store import Context, Execution, ExecutionState, MetadataStore, Where
+from zenctl.metadata.state import by_address, outputs_until, read_recorded
+from zenctl.metadata.store import Execution, ExecutionState, MetadataStore, Where
 from zenctl.metadata.types import APPLY
 
 _RESULTS = (ExecutionState.COMPLETE, ExecutionState.CACHED)
@@ -42,21 +39,10 @@ def state_at(store: MetadataStore, project: str, workspace: str, serial: int, no
     current = [e for e in results.values() if _was_current(e, "head", ended_ms)]
     tried = [e for e in attempts.values() if _was_current(e, "attempt", ended_ms)]
     recorded = read_recorded(store, [*current, *tried])
-    outputs = _outputs(store, project, workspace, context)
+    outputs = outputs_until(store, context)
     return WorkspaceState(
         project, workspace, serial, by_address(recorded[: len(current)]), by_address(recorded[len(current) :]), outputs
     )
-
-
-def _outputs(store: MetadataStore, project: str, workspace: str, apply: Context) -> Mapping[str, Any]:
-    """The root outputs that an apply recorded, or else the newest one before it that recorded any."""
-    if "outputs" not in apply.properties:
-        found = store.contexts(APPLY, {"workspace_key": workspace_key(project, workspace), "has_outputs": 1})
-        before = [context for context in found if context.id < apply.id]
-        if not before:
-            return {}
-        apply = before[-1]
-    return decode_object(str(apply.properties["outputs"]))
 
 
 def _was_current(execution: Execution, mark: str, ended_ms: int) -> bool:

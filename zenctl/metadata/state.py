@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from zenctl.addrs import Address
-from zenctl.metadata.encoding import address_key, decode_executions, decode_object, workspace_key
+from zenctl.metadata.encoding import address_key, context_name, decode_executions, decode_object, workspace_key
 from zenctl.metadata.holder import is_dead
 from zenctl.metadata.records import Recorded, RecordedArtifact, WorkspaceState
 from zenctl.metadata.store import (
@@ -21,7 +22,7 @@ from zenctl.metadata.store import (
     MetadataStore,
     Where,
 )
-from zenctl.metadata.types import APPLY
+from zenctl.metadata.types import APPLY, WORKSPACE
 
 __all__ = [
     "Recorded",
@@ -33,6 +34,8 @@ __all__ = [
     "has_completed",
     "history",
     "newest_apply",
+    "outputs_serial",
+    "outputs_until",
     "read_heads",
     "read_recorded",
     "read_state",
@@ -44,17 +47,14 @@ READS = 5
 
 def read_state(store: MetadataStore, project: str, workspace: str) -> WorkspaceState:
     """What is recorded for a workspace, all of one moment; a constant number of queries, however long its history."""
-    key = workspace_key(project, workspace)
     apply = newest_apply(store, project, workspace)
     for _ in range(READS):
         state = _read(store, project, workspace, apply)
-        now = newest_apply(store, project, workspace)
+        now = newest_apply(store, project, workspace, since=state.serial)
         if _moment(now) == _moment(apply):
             break
         apply = now
-    outputs = store.contexts(APPLY, {"workspace_key": key, "has_outputs": 1}, newest=1)
-    found = decode_object(str(outputs[0].properties.get("outputs", ""))) if outputs else {}
-    return replace(state, outputs=found)
+    return replace(state, outputs=outputs_until(store, apply))
 
 
 def history(store: MetadataStore, project: str, workspace: str, addr: Address) -> list[Recorded]:
@@ -96,10 +96,53 @@ def artifacts_made(store: MetadataStore, artifacts: Collection[int]) -> set[int]
     return {event.artifact for event in events if event.type is EventType.OUTPUT}
 
 
-def newest_apply(store: MetadataStore, project: str, workspace: str) -> Context | None:
-    """The context of the workspace's newest apply; its property `serial` is the workspace's serial."""
-    found = store.contexts(APPLY, {"workspace_key": workspace_key(project, workspace)}, newest=1)
-    return found[0] if found else None
+def newest_apply(store: MetadataStore, project: str, workspace: str, *, since: int = 0) -> Context | None:
+    """The context of the workspace's newest apply; its property `serial` is the workspace's serial.
+
+    Serials have no gaps, so it is found by name: from `since`, the serial of an apply that is there, or else from what
+    the workspace's own record says, in three queries. Older versions of zenctl keep no such record, and do not move it
+    on: those that they began are looked for in doubling steps.
+    """
+
+    def named(serial: int) -> Context | None:
+        return store.context(APPLY, context_name(project, workspace, serial))
+
+    if not since:
+        group = store.context(WORKSPACE, context_name(project, workspace))
+        since = int(group.properties.get("serial", 0)) if group else 0
+    newest = named(since) if since else None
+    serial, step = since if newest else 0, 1
+    while (found := named(serial + step)) is not None:
+        newest, serial, step = found, serial + step, 2 * step
+    while step > 1:
+        step //= 2
+        if (found := named(serial + step)) is not None:
+            newest, serial = found, serial + step
+    return newest
+
+
+def outputs_until(store: MetadataStore, apply: Context | None) -> Mapping[str, Any]:
+    """The root outputs that an apply recorded, or else the newest one before it that recorded any."""
+    serial = outputs_serial(store, apply)
+    if apply is None or not serial:
+        return {}
+    project, workspace = str(apply.properties["project"]), str(apply.properties["workspace"])
+    if serial != apply.properties["serial"]:
+        apply = store.context(APPLY, context_name(project, workspace, serial))
+    return decode_object(str(apply.properties.get("outputs", ""))) if apply else {}
+
+
+def outputs_serial(store: MetadataStore, apply: Context | None) -> int:
+    """The serial of the newest apply, up to this one, that recorded root outputs; 0 if none did.
+
+    It is written with each apply. After one of an older zenctl, which does not, all that recorded any are read once.
+    """
+    if apply is None:
+        return 0
+    if "outputs_serial" in apply.properties:
+        return int(apply.properties["outputs_serial"])
+    found = store.contexts(APPLY, {"workspace_key": str(apply.properties["workspace_key"]), "has_outputs": 1})
+    return max((int(c.properties["serial"]) for c in found if c.id <= apply.id), default=0)
 
 
 def _artifacts_of(store: MetadataStore, executions: Sequence[Execution]) -> tuple[list[Event], list[Artifact]]:

@@ -50,6 +50,7 @@ _EXECUTION: PropertyKinds = {
     "producers": str,
     "produced_ms": int,
     "repeated": int,
+    "resumed": str,
     "started_ms": int,
     "ended_ms": int,
 }
@@ -66,6 +67,7 @@ _CONTEXTS: Mapping[str, PropertyKinds] = {
         "ttl_seconds": int,
         "expires_ms": int,
         "token": str,
+        "serial": int,
     },
     APPLY: {
         "project": str,
@@ -77,6 +79,7 @@ _CONTEXTS: Mapping[str, PropertyKinds] = {
         "outcome": str,
         "outputs": str,
         "has_outputs": int,
+        "outputs_serial": int,
         "transitions": int,
         "host": str,
         "user": str,

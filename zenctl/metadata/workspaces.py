@@ -74,7 +74,9 @@ def create_workspace(store: MetadataStore, project: str, name: str, ttl_seconds:
             if there is None or there.properties.get("token") != token:
                 raise
     elif _is_deleted(former):
-        store.commit(Transition(update_contexts=(replace(made, id=former.id),)))
+        # Its applies are there still.
+        kept = {**properties, "serial": former.properties.get("serial", 0)}
+        store.commit(Transition(update_contexts=(replace(made, properties=kept, id=former.id),)))
     else:
         raise AlreadyExists(f"workspace {name} of {project} exists already")
 

@@ -318,12 +318,16 @@ class DatasetOutput(Output[Dataset]):
     def discard(self) -> None:
         """Forget everything written so far, as if the output were new."""
         self._check_open()
-        if self._shards is not None:
-            self._shards.abandon()
+        self.abandon()
         shutil.rmtree(self.path / "shards", ignore_errors=True)
         self.references.clear()
         self.notes.clear()
         self._start()
+
+    def abandon(self) -> None:
+        """Leave off: close what is open, and finish nothing. For a step that failed in a process that goes on."""
+        if self._shards is not None:
+            self._shards.abandon()
 
     def close(self) -> None:
         """Finish the files. Nothing is made if nothing was written or declared; a second call does nothing."""

@@ -141,6 +141,9 @@ LOOP["itself"] = LOOP
         ("logs", ({}, 7), LogChunk("text", 3), "gives text at offset 7, and 3 as the offset to ask for next"),
         ("logs", ({}, 7), LogChunk("", 0), "gives text at offset 7, and 0"),
         ("misfit", (None,), "too big", "gives a str, not a Misfit or None"),
+        ("pools", ([],), "one", "gives a str, not a list or tuple of pools"),
+        ("pools", ([],), ["one"], "gives a str among its pools, not a MachinePool"),
+        ("template", (), None, "gives a NoneType, not a MachineTemplate"),
     ],
 )
 def test_what_it_gives_against_the_contract(method: str, arguments: Any, answer: Any, says: str) -> None:

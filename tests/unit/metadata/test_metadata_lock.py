@@ -20,7 +20,7 @@ from zenctl.metadata.lock import ApplyLock, LockHeld, LockLost, acquire, force_u
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import newest_apply
+from zenctl.metadata.state import newest_apply, read_state
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,
@@ -61,6 +61,25 @@ def until(condition: Callable[[], bool], seconds: float = 240.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         pause.wait(0.005)
+
+
+def test_what_did_not_complete_is_known_to_the_next_apply_and_to_readers(store: MetadataStore, take: Take) -> None:
+    assert read_state(store, "p", "w").unfinished == 0
+    first = take()
+    assert not first.after_unfinished
+    assert read_state(store, "p", "w").unfinished == 0, "it is under way"
+    for serial, outcome in enumerate(("failed", "interrupted", "refused"), start=2):
+        first.finish(outcome)
+        assert read_state(store, "p", "w").unfinished == serial - 1
+        first = take()
+        assert first.after_unfinished
+    force_unlock(store, "p", "w", first.serial)
+    assert read_state(store, "p", "w").unfinished == first.serial
+    last = take()
+    assert last.after_unfinished
+    last.finish("complete")
+    assert read_state(store, "p", "w").unfinished == 0
+    assert not take().after_unfinished
 
 
 def test_serials_count_up(store: MetadataStore, take: Take) -> None:
@@ -475,10 +494,13 @@ os.kill(os.getpid(), 9)
 
 def test_an_apply_that_is_not_understood_is_not_waited_for_for_ever() -> None:
     class Forgetful(MemoryStore):
-        def contexts(self, type: str, where: object, *, newest: int = 0) -> list[Context]:
-            return []
+        forgets = False
+
+        def context(self, type: str, name: str) -> Context | None:
+            return None if self.forgets and type == "Apply" else super().context(type, name)
 
     store = Forgetful()
     acquire(store, "p", "w", Holder.here()).close()
+    store.forgets = True
     with pytest.raises(StoreError, match="does not say who holds"):
         acquire(store, "p", "w", Holder.here())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from zenctl.metadata.lock import Holder, acquire
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import OutputRecord, Recorder
-from zenctl.metadata.state import find_results, history, read_state
+from zenctl.metadata.state import find_results, history, newest_apply, outputs_until, read_state
 from zenctl.metadata.store import (
     Artifact,
+    Context,
     Event,
     EventType,
     Execution,
@@ -29,6 +31,7 @@ from zenctl.metadata.store import (
     Transition,
     Where,
 )
+from zenctl.metadata.workspaces import MARKED_DELETED, create_workspace
 from zenctl.plans.actions import Components
 
 Begin = Callable[..., Recorder]
@@ -115,7 +118,69 @@ def test_reading_costs_the_same_however_long_the_history(store: MetadataStore, b
         assert (len(state.results), len(state.attempts)) == (3, 1)
         counts.append(counting.calls)
     assert counts[0] == counts[1] == counts[2]
-    assert counts[0].total() == 7
+    assert counts[0].total() == 9
+    assert counts[0]["contexts"] == 0, "a query for the contexts of a workspace reads every apply that it ever had"
+
+
+def test_taking_the_lock_costs_the_same_however_many_applies(store: MetadataStore) -> None:
+    costs = []
+    for _ in range(3):
+        for _ in range(5):
+            acquire(store, "p", "w", Holder.here()).finish("complete", {"n": 1})
+        counting = Counting(store)
+        lock = acquire(counting, "p", "w", Holder.here())
+        lock.finish("complete")
+        costs.append(counting.calls)
+    assert costs[0] == costs[1] == costs[2]
+    assert costs[0]["contexts"] == 0
+    assert (lock.serial, read_state(store, "p", "w").outputs) == (18, {"n": 1})
+
+
+def older(store: MetadataStore, apply: Context | None) -> None:
+    """Leave what this zenctl writes besides out of an apply and its workspace, as those before it did."""
+    assert apply is not None
+    group = store.context("Workspace", "p/w")
+    assert group is not None
+    for context, added in ((apply, "outputs_serial"), (group, "serial")):
+        kept = {name: value for name, value in context.properties.items() if name != added}
+        store.commit(Transition(update_contexts=(replace(context, properties=kept),)))
+
+
+def test_applies_of_an_older_zenctl_count(store: MetadataStore) -> None:
+    for number in range(1, 8):
+        acquire(store, "p", "w", Holder.here()).finish("complete", {"n": number} if number in (2, 3) else None)
+    for serial in range(1, 8):
+        older(store, store.context("Apply", f"p/w/{serial}"))
+    state = read_state(store, "p", "w")
+    assert (state.serial, state.outputs) == (7, {"n": 3})
+    assert outputs_until(store, store.context("Apply", "p/w/2")) == {"n": 2}
+    acquire(store, "p", "w", Holder.here()).finish("complete")
+    state = read_state(store, "p", "w")
+    assert (state.serial, state.outputs) == (8, {"n": 3})
+    older(store, newest_apply(store, "p", "w"))
+    lock = acquire(store, "p", "w", Holder.here())
+    lock.finish("complete", {"n": 9})
+    assert lock.serial == 9
+    older(store, newest_apply(store, "p", "w"))
+    counting = Counting(store)
+    state = read_state(counting, "p", "w")
+    assert (state.serial, state.outputs) == (9, {"n": 9})
+    assert counting.calls["contexts"] == 1
+
+
+def test_a_workspace_that_is_made_again_goes_on_with_its_serials(store: MetadataStore) -> None:
+    for _ in range(5):
+        lock = acquire(store, "p", "w", Holder.here())
+        lock.finish("complete")
+    lock = acquire(store, "p", "w", Holder.here())
+    lock.commit(Transition(), MARKED_DELETED)
+    lock.finish("complete")
+    create_workspace(store, "p", "w")
+    counting = Counting(store)
+    found = newest_apply(counting, "p", "w")
+    assert found is not None
+    assert found.properties["serial"] == 6
+    assert counting.calls.total() == 3
 
 
 def test_a_thousand_addresses_are_read_at_once(tmp_path: Path) -> None:

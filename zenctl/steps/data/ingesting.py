@@ -35,6 +35,14 @@ Kinds = dict[str, str]
 def ingest(job: Job, source: Source | Sifted) -> None:
     """Write the snapshot as output `data`. Raises StepError: bad_data for what cannot be read, or does not fit."""
     output: DatasetOutput = job.outputs["data"]
+    try:
+        _ingest(job, source, output)
+    except BaseException:
+        output.abandon()
+        raise
+
+
+def _ingest(job: Job, source: Source | Sifted, output: DatasetOutput) -> None:
     output.compress(job.params.get("compression", "none"))
     unknown = [name for name in source.declared if name not in source.names]
     if unknown:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pytest
 
@@ -101,6 +102,8 @@ def refusal(case: SourceCase, folder: Path) -> StepError:
     job = job_of(case, observed(case), folder)
     with pytest.raises(StepError) as caught:
         run(case, job)
+    left = [file.path for file in psutil.Process().open_files() if Path(file.path).is_relative_to(folder.resolve())]
+    assert left == [], "what a source has begun to write is closed when it is refused"
     job.outputs["data"].discard()
     return caught.value
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -328,6 +329,14 @@ def test_a_value_larger_than_a_block(tmp_path: Path, snapshot: Snapshot, monkeyp
     data = snapshot()
     assert data.num_rows == 5002
     assert list(data)[-1] == {"a": 3, "b": big}
+
+
+def test_a_file_that_is_refused_late_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingesting, "PART", PartSize(300, 200, 1500))
+    problem = refused(tmp_path, b"a,b\n" + b"1,2\n" * 4000 + b"3,x\n", types={"b": "int"})
+    assert "4002" in str(problem).replace(",", "")
+    assert (tmp_path / "out/shards").is_dir(), "a shard was begun"
+    assert [f.path for f in psutil.Process().open_files() if "/shards/" in f.path] == []
 
 
 def test_a_source_that_changed_since_plan_is_refused(tmp_path: Path) -> None:

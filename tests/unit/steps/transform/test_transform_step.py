@@ -123,7 +123,7 @@ TERM_RULES = st.builds(FeatureRule, method=st.sampled_from(["n_grams", "tf_idf"]
 TEXTS = st.one_of(st.none(), st.text(st.sampled_from("aB1 .-ü\n日\t"), max_size=9))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)  # a second each: layers are built for every one
 @given(
     st.lists(st.tuples(FLOATS, INTS, WORDS, WORDS, TEXTS), min_size=1, max_size=20),
     st.lists(st.tuples(FLOATS, INTS, WORDS, WORDS, TEXTS), min_size=1, max_size=20),
