@@ -48,7 +48,7 @@ scale: setup servers ## Plan and list with 1,000 past applies and 1,000,000 exec
 search: setup ## Compare the language with Go's at length, and try more random input
 	ZENCTL_TEST_EXAMPLES=5000 $(BIN)/python -m pytest -n 2 --dist worksteal tests/unit/lang -m "not benchmark"
 
-crash: setup ## Kill applies at every moment that counts, some 300 times, and print what came of it (half an hour)
+crash: setup ## Kill applies at every moment that counts, some 600 times, here and with machines, and print what came of it (hours)
 	$(BIN)/python -m pytest -m crash -s tests/crash
 
 peers: setup ## Changes of code that dvc, snakemake and redun miss, beside ours (they get a .venv-peers)

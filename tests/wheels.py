@@ -38,12 +38,12 @@ def repack(folder: Path, name: str) -> str:
     """Write the wheel that a distribution was installed from here, without its scripts; gives the file's name."""
     found = distribution(name)
     tags = [line.partition(":")[2].strip() for line in (found.read_text("WHEEL") or "").splitlines() if "Tag:" in line]
-    [python, abi] = {tuple(tag.split("-")[:2]) for tag in tags[:1]}.pop()
-    platforms = ".".join(dict.fromkeys(tag.rpartition("-")[2] for tag in tags))
+    # Of each part of the tags those that occur: py2.py3-none-any.
+    fits = "-".join(".".join(dict.fromkeys(several)) for several in zip(*(tag.split("-") for tag in tags), strict=True))
     files = [file for file in found.files or () if ".." not in file.parts and "__pycache__" not in file.parts]
     kept = [file for file in files if file.name not in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")]
     info = next(file.parts[0] for file in kept if file.name == "METADATA")
-    path = folder / f"{info.removesuffix('.dist-info')}-{python}-{abi}-{platforms}.whl"
+    path = folder / f"{info.removesuffix('.dist-info')}-{fits}.whl"
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for file in kept:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import ErrorKind, ProviderError
+from zenctl_gcp.gce_reasons import grant, look_up
 
 T = TypeVar("T")
 
@@ -250,11 +251,13 @@ def _provider_error(project: str, error: Exception) -> Exception:
         if not isinstance(error, api.GoogleAPICallError):
             return ProviderError(kind, f"there are no credentials for the project {project}: {said}", LOG_IN)
         switched_off = _reason(error) in ("accessNotConfigured", "SERVICE_DISABLED")
-        hint = ENABLE if switched_off else LOG_IN if error.code == 401 else PERMISSIONS
+        missing = f"{grant(project, said)} {PERMISSIONS}".strip()
+        hint = ENABLE if switched_off else LOG_IN if error.code == 401 else missing
         return ProviderError(kind, f"Compute Engine refuses in the project {project}: {said}", hint)
     if kind is ErrorKind.TRANSIENT:
         return ProviderError(kind, f"Compute Engine cannot be reached, or has trouble: {said}", REACH)
-    return ProviderError(kind, f"Compute Engine refuses in the project {project}: {said}")
+    hint = grant(project, said) or look_up("ZONE", said)
+    return ProviderError(kind, f"Compute Engine refuses in the project {project}: {said}", hint)
 
 
 def _of_operation(zone: str, code: str, message: str) -> ProviderError:
@@ -265,7 +268,7 @@ def _of_operation(zone: str, code: str, message: str) -> ProviderError:
         return ProviderError(ErrorKind.UNAUTHORIZED, f"{zone}: {message}", PERMISSIONS)
     if code in ("INTERNAL_ERROR", "INTERNAL", "UNAVAILABLE"):
         return ProviderError(ErrorKind.TRANSIENT, f"{zone}: {message}")
-    return ProviderError(ErrorKind.INVALID, f"{zone}: {message} ({code})")
+    return ProviderError(ErrorKind.INVALID, f"{zone}: {message} ({code})", look_up(zone, message))
 
 
 def _said(error: Any) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from zenctl.digests import sha256_bytes
 from zenctl.jobs.queue import LOG, PROGRESS, RUNNERS, Ending, JobQueue, Told
@@ -25,21 +26,27 @@ from zenctl.provider import (
     MachineEvent,
     MachinePool,
     MachineTemplate,
+    Misfit,
     Packages,
     ProviderContext,
     ProviderError,
     SubmitRequest,
 )
 from zenctl_gcp.compute_client import Machine
-from zenctl_gcp.gce_fleet import GONE, UP, Client, Fleet, Known, Pace, is_of, of_apply
+from zenctl_gcp.gce_fleet import GONE, SHUT_DOWN, UP, Client, Fleet, Known, Pace, is_of, of_apply
 from zenctl_gcp.gce_machines import is_shared, machine_name, machine_packages, owner, wanted_machine, zones_of
 from zenctl_gcp.gce_pools import pool, template
 from zenctl_gcp.gce_reach import check_reach, contained
+from zenctl_gcp.gce_reasons import last_words, not_served
+from zenctl_gcp.machine_sizes import lacks
 
 T = TypeVar("T")
 
 LOG_BYTES = 1 << 20
 """Bytes of a log after which one call reads no further piece."""
+
+LEFT = 6
+"""Exit code of a job that ended because its machine was about to go."""
 
 CANCEL_PATIENCE = 90.0
 """Seconds for a machine to end a job that is canceled; one that does not is deleted."""
@@ -157,13 +164,18 @@ class GceCompute:
             fleet.ensure(wanted)
         return handle
 
+    def misfit(self, needs: Resources) -> Misfit | None:
+        """Whether a machine of the backend's type has too little for a job, as far as its size is known."""
+        message = lacks(needs, self._config)
+        return Misfit(message) if message else None
+
     def status(self, handle: JobHandle) -> JobStatus:
         """Where the job is, by what its machine has told, and if that is not enough by whether there is a machine."""
         job, job_id = self._job(handle), handle["job_id"]
         with job.lock:
             told = self._look(job, job_id)
             if told.ended:
-                return self._ended(job, job_id)
+                return self._ended(job, handle, told)
             if not self._is_ordered(job, job_id):
                 return JobStatus(JobState.LOST, reason="no such job was ordered")
             known = self._fleet(handle).look(handle["machine"], handle["zones"])
@@ -176,8 +188,9 @@ class GceCompute:
                 self._insist(job, handle)
                 return self._at_work(job, job_id, told)
             # Its last words may have come since.
-            if self._look(job, job_id, now=True).ended:
-                return self._ended(job, job_id)
+            told = self._look(job, job_id, now=True)
+            if told.ended:
+                return self._ended(job, handle, told)
             return JobStatus(JobState.LOST, reason=known.why or f"its machine {known.name} was replaced by another")
 
     def logs(self, handle: JobHandle, offset: int) -> LogChunk:
@@ -254,9 +267,11 @@ class GceCompute:
             return JobStatus(JobState.PENDING)
         # What is gone has no log any more; what has shut down still has.
         text = self._fleet(handle).serial(known, 0)[0][-WORDS:]
-        said = [line for line in text.splitlines() if line.strip()]
-        words = f"; it said last: {said[-1].strip()}" if said else ""
-        return JobStatus(JobState.LOST, reason=f"{known.why}{words}")
+        bucket, account = urlsplit(handle["store"]).netloc, self._config.get("service_account") or ""
+        parts = [known.why, not_served(text, bucket, account) if known.ending == SHUT_DOWN else ""]
+        said = last_words(text)
+        parts.append(f"it said last: {said}" if said else "")
+        return JobStatus(JobState.LOST, reason="; ".join(part for part in parts if part))
 
     def _at_work(self, job: Watched, job_id: str, told: Told) -> JobStatus:
         """Of a job that runs, or whose environment is being made: the time for that is not the step's."""
@@ -271,10 +286,13 @@ class GceCompute:
         if job.canceled_at is not None and self._clock() - job.canceled_at > CANCEL_PATIENCE:
             self._fleet(handle).delete(handle["machine"], handle["zones"])
 
-    def _ended(self, job: Watched, job_id: str) -> JobStatus:
+    def _ended(self, job: Watched, handle: JobHandle, told: Told) -> JobStatus:
         if job.ending is None:
-            job.ending = self._ask(lambda: job.queue.ending(job_id))
+            job.ending = self._ask(lambda: job.queue.ending(handle["job_id"]))
         ending = job.ending or Ending()
+        if not told.has_result and (ending.leaving or ending.code == LEFT):
+            known = self._fleet(handle).look(handle["machine"], handle["zones"], now=True)
+            return JobStatus(JobState.LOST, reason=known.why or f"its machine {known.name} was about to shut down")
         if not ending.signal:
             reason = "its result could not be written; its log says why" if ending.code == 3 else ""
             return JobStatus(JobState.ENDED, ending.code, ending.reason or reason)

@@ -12,9 +12,10 @@ from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import ErrorKind, MachineChange, MachineEvent, ProviderError
 from zenctl_gcp.compute_client import Machine
 from zenctl_gcp.gce_machines import APPLY, OWNER, Wanted
+from zenctl_gcp.gce_reasons import QUOTA
 
-MAKING, UP, GONE = "making", "up", "gone"
-"""States of a machine: asked for, or about to be asked for again; there; not there (any more)."""
+MAKING, UP, LEAVING, GONE = "making", "up", "leaving", "gone"
+"""States of a machine: asked for, or about to be asked for again; there; about to be gone; not there (any more)."""
 
 RESTARTS = 3
 """How often a machine is made anew that went before it had begun a job."""
@@ -109,8 +110,10 @@ class Fleet:
             known = self._known.get(wanted.name)
             if known is None or known.wanted is None:
                 known = self._known[wanted.name] = Known(wanted.name, wanted.zones, wanted)
-            if known.state == UP:
+            if known.state in (UP, LEAVING):
                 self._look(known)
+            if known.state == LEAVING:
+                known.restarts = 0
             if known.state == GONE:
                 known.refused.clear()
                 known.restarts = 0
@@ -232,11 +235,13 @@ class Fleet:
             elif machine.status != "STOPPING":
                 self._client.delete(known.zone, known.name)
             return
-        known.state = GONE
-        known.ending = self._client.ending(known.zone, known.id) if known.id else ""
-        known.why = WHY.get(known.ending, "its machine {name} is gone").format(name=known.name)
-        if known.asked:
+        is_leaving = machine is not None and machine.status == "STOPPING" and machine.id == known.id
+        if known.state != LEAVING or not known.ending:
+            known.ending = self._client.ending(known.zone, known.id) if known.id else ""
+            known.why = WHY.get(known.ending, "its machine {name} is gone").format(name=known.name)
+        if known.asked and known.state != LEAVING:
             self._told(known, MachineChange.LOST, known.why.replace(f"its machine {known.name}", "it"))
+        known.state = LEAVING if is_leaving else GONE
 
     def _find(self, known: Known) -> None:
         for zone in known.zones:
@@ -256,7 +261,9 @@ class Fleet:
             self._begin(known, left[0])
             return
         known.state = GONE
-        known.why = f"there is no capacity for its machine: {'; '.join(known.refused)}"
+        is_quota = all("quota" in said.lower() for said in known.refused)
+        what, hint = ("quota", f"; {QUOTA}") if is_quota else ("capacity", "")
+        known.why = f"there is no {what} for its machine: {'; '.join(known.refused)}{hint}"
 
     def _told(self, known: Known, change: MachineChange, reason: str = "") -> None:
         kind = str(known.wanted.config["machine_type"]) if known.wanted is not None else ""

@@ -29,6 +29,7 @@ get() { curl -sSf --retry 8 --retry-connrefused "$@"; }
 ask() { get -H 'Metadata-Flavor: Google' "$instance/$1"; }
 cd "$(mktemp -d)"
 token=$(ask service-accounts/default/token | sed 's/.*"access_token" *: *"\\([^"]*\\)".*/\\1/')
+[ -n "$token" ] || { echo 'zenctl: no service account'; exit 1; }
 printf 'Authorization: Bearer %s\\n' "$token" | get -H @- -o runner.pyz "$(ask attributes/zenctl-runner)"
 unset token
 echo "$(ask attributes/zenctl-runner-sha256)  runner.pyz" | sha256sum -c --quiet -
@@ -36,7 +37,7 @@ ZENCTL_STORE_ACCESS=$(ask attributes/zenctl-access)
 export ZENCTL_STORE_ACCESS
 PYTHONPATH=runner.pyz "$(ask attributes/zenctl-python)" -m zenctl.runner.attending \\
   "$(ask attributes/zenctl-store)" "$(ask name)" "$(ask id)" --runner runner.pyz \\
-  --slots "$(ask attributes/zenctl-slots)" --idle "$(ask attributes/zenctl-idle)"
+  --slots "$(ask attributes/zenctl-slots)" --idle "$(ask attributes/zenctl-idle)" --notice "$instance/preempted"
 """
 """What a machine runs when it boots. Nothing in it differs from one machine to the next."""
 
@@ -96,6 +97,14 @@ class Wanted:
 
     def _scheduling(self, *, bound: bool) -> dict[str, Any]:
         spot = bool(self.config["spot"])
+        if self.config["preemptible"]:
+            # It takes no limit of its run time and no action at its end: it is stopped after 24 hours.
+            return {
+                "automaticRestart": False,
+                "onHostMaintenance": "TERMINATE",
+                "preemptible": True,
+                "provisioningModel": "STANDARD",
+            }
         return {
             "automaticRestart": False,
             "onHostMaintenance": "TERMINATE" if spot or bound else "MIGRATE",
@@ -121,14 +130,14 @@ def machine_name(request: SubmitRequest, config: Mapping[str, Any]) -> str:
 
 
 def machine_packages(config: Mapping[str, Any]) -> Packages:
-    """How jobs get what they import, and from where."""
+    """How jobs get what they import, and from where. A container image of the backend's has it, as one of a step's."""
     settings: dict[str, str] = {}
     if config["index_url"]:
         settings |= {"UV_DEFAULT_INDEX": config["index_url"], "PIP_INDEX_URL": config["index_url"]}
     if config["extra_index_urls"]:
         more = " ".join(config["extra_index_urls"])
         settings |= {"UV_INDEX": more, "PIP_EXTRA_INDEX_URL": more}
-    return Packages(config["packages"] == "install", settings)
+    return Packages(config["packages"] == "install" and not config["container_image"], settings)
 
 
 def likeness(config: Mapping[str, Any]) -> str:

@@ -135,6 +135,12 @@ class GceBackend(BlockModel):
         default=False,
         fingerprint=False,
     )
+    preemptible: bool = attribute(
+        "The older kind of `spot`: it ends after 24 hours at the latest, and is stopped instead of deleted when it is "
+        "taken away. Not together with `spot` or `max_run_time`.",
+        default=False,
+        fingerprint=False,
+    )
     service_account: str | None = attribute(
         "Email of the service account that the machine acts as; without it the project's default one. It must be able "
         "to read and create objects of the artifact store.",
@@ -215,6 +221,10 @@ class GceBackend(BlockModel):
             raise ValueError("give either `price_per_hour`, or a file of `prices`")
         if not LEAST_RUN_TIME <= (seconds(self.max_run_time) or 0) <= MOST_RUN_TIME:
             raise ValueError("max_run_time must be between 30s and 120d")
+        if self.spot and self.preemptible:
+            raise ValueError("give either `spot` or `preemptible`: the first is the newer of two kinds")
+        if self.preemptible and "max_run_time" in self.model_fields_set:
+            raise ValueError("a preemptible machine ends after 24 hours and has no `max_run_time`; one of `spot` has")
         for what, keys in (("label", self.labels), ("metadata key", self.metadata)):
             taken = next((k for k in keys if k.startswith(RESERVED) or k == "startup-script"), None)
             if taken is not None:

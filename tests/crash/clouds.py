@@ -146,7 +146,8 @@ class Cloud:
             bucket: str, described: Mapping[str, Any], query: Mapping[str, str], data: bytes, header: str = ""
         ) -> gcs.Stored:
             name = str(described.get("name") or query.get("name") or "")
-            what = self._of_machine(name)
+            # What is there already is refused, or replaced: neither makes anything.
+            what = "" if name in self.buckets.fake.buckets[bucket] else self._of_machine(name)
             if what:
                 self._reached(f"{what}:before")
             stored = insert(bucket, described, query, data, header)

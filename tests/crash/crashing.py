@@ -94,6 +94,13 @@ class Pipeline:
         self._run({}, None, moment, lambda instance: STRIKES[what](cloud.fake, instance))
         return Crash(f"{what} at {moment}") if cloud.acted else None
 
+    def refused(self, method: str) -> Crash | None:
+        """Apply to the end although a call of the cloud is refused once, of which the apply may fail."""
+        assert self.cloud is not None
+        self.cloud.fake.faults.add(Fault(method, status=403, reason="forbidden"))
+        self._run({}, None, "", lambda _: None)
+        return Crash(f"{method} refused") if self.cloud.nothing_waits else None
+
     def misheard(self, method: str, key: str = "") -> Crash | None:
         """Apply to the end although the answer to a call is lost, or (`operation`) what tells of the machine's making.
 

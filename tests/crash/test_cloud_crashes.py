@@ -11,6 +11,7 @@ import pytest
 from tests.crash.clouds import STRIKES, Cloud, cloud
 from tests.crash.crashing import Pipeline, note, recover
 from tests.crash.matrices import Case, Undisturbed, examined, kill_all, kills
+from tests.documented import expect_documented
 
 RANDOM_KILLS = 20
 
@@ -32,6 +33,9 @@ LOST = (
     ("objects.delete", "/queues/"),
 )
 """Calls whose answers are lost, and of which objects."""
+
+REFUSED = ("instances.insert", "zoneOperations.get", "instances.get", "instances.delete")
+"""Calls that are refused once."""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,7 @@ def test_killed_again_and_again_with_machines(undisturbed: Undisturbed, place: C
             note(pipeline, crash)
             crashes.append(crash)
         recover(pipeline, undisturbed.picture, crashes)
+        expect_documented("zenctl is killed before it has deleted its machine", crashes[-1].said)
     finally:
         pipeline.close()
 
@@ -85,3 +90,5 @@ def _struck(alone: Undisturbed) -> Iterator[Case]:
 def _lost() -> Iterator[Case]:
     for method, key in LOST:
         yield Case(f"lost answer of {method} {key}", partial(Pipeline.misheard, method=method, key=key))
+    for method in REFUSED:
+        yield Case(f"{method} refused", partial(Pipeline.refused, method=method))

@@ -133,6 +133,45 @@ def test_a_failure_and_a_lost_machine_are_told(slow: Project, cloud: Cloud) -> N
     assert cloud.names() == []
 
 
+CHECKPOINTING = """
+import time
+from pathlib import Path
+from zenctl.sdk import Checkpoints
+
+def fit(checkpoints: Checkpoints) -> list:
+    file = checkpoints.path / "turns"
+    done = file.read_text().split() if checkpoints.resumed else []
+    while len(done) < 3:
+        done.append(str(len(done)))
+        file.write_text(" ".join(done))
+        checkpoints.save()
+        if done == ["0", "1"]:
+            Path(STARTED).touch()
+            time.sleep(1000)
+    return done
+"""
+
+
+@pytest.mark.benchmark
+def test_a_step_on_a_machine_that_is_taken_away_goes_on_on_the_next(tiny: Project, cloud: Cloud) -> None:
+    tiny.write("fit.py", CHECKPOINTING.replace("STARTED", repr(str(tiny.root / "started"))))
+    tiny.write("fit.zen.hcl", 'step "python" "fit" {\n  code    = "fit.py:fit"\n  retries = 1\n}\n')
+    applying = tiny.start(*APPLY, "-target=step.python.fit")
+    wait_for(lambda: begun(tiny))
+    cloud.fake.preempt(cloud.names()[0])
+    said, _ = applying.communicate(timeout=PATIENCE)
+    assert applying.returncode == 0, said
+    assert "took its machine" in words(said)
+    assert "[resumed from a checkpoint]" in said
+    shown = tiny.json("state", "show", "-json", "step.python.fit")["values"]
+    assert shown["outputs"]["result"]["properties"]["value"] == ["0", "1", "2"]
+    assert shown["resumed_from_job_id"].startswith(shown["job_id"][:8])
+    assert len(cloud.fake.inserted) == 2
+    assert cloud.names() == []
+    left = [name for objects in cloud.buckets.fake.buckets.values() for name in objects]
+    assert [name for name in left if "/checkpoints/" in name] == []
+
+
 def test_a_machine_of_a_killed_apply_goes_on_and_is_found(slow: Project, cloud: Cloud) -> None:
     applying = slow.start(*APPLY)
     wait_for(lambda: begun(slow))

@@ -19,7 +19,7 @@ from tests.fakes import index as fake_index
 from tests.fakes.compute.guest import TOKEN
 from tests.fakes.iam import Grant
 from tests.wheels import repack, uv_wheel, wheel
-from zenctl.engine.provisioning import BUILT_IN
+from zenctl.engine.equipping import BUILT_IN
 from zenctl.fingerprint.environment import installed
 from zenctl.runner.fetching_uv import VERSION
 
@@ -120,7 +120,7 @@ def test_an_environment_is_made_there_once_and_what_is_on_this_machine_is_brough
     assert "zenctl: preparing an environment with uv" in log
     assert "There is no log of step.python.second" in steps.fails("logs", "step.python.second")
     assert {name.partition("-")[0] for name in index.fetched} == {"uv", "greet"}
-    assert steps.json("output")["told"]["value"] == {
+    assert steps.json("output", "-json")["told"]["value"] == {
         "versions": ["1.0", "3.0"],
         "same": True,
         "python": sys.version_info[1],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -59,7 +59,8 @@ class Handler(BaseHTTPRequestHandler):
             if self.command == "HEAD":
                 return
             self.fake.fetched.append(file.name)
-            with file.open("rb") as stream:
+            # uv leaves once it has read what it wants to know of a wheel.
+            with file.open("rb") as stream, suppress(BrokenPipeError, ConnectionResetError):
                 shutil.copyfileobj(stream, self.wfile, 1 << 20)
         else:
             self._send(404, "", b"not here")

@@ -169,6 +169,7 @@ def record() -> Schema:
         }
     )
     values["properties"]["imported_from"] = _by_name(TEXT)
+    values["properties"]["resumed_from_job_id"] = TEXT
     schema = fields(
         {
             "address": ADDRESS,

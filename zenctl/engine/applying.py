@@ -20,8 +20,15 @@ from zenctl.engine.evaluating import Evaluator
 from zenctl.engine.events import ChangeEnded, ChangeFailed, ChangeSkipped, ChangeStarted, Notice
 from zenctl.engine.execution import UNSETTLED, Order, Services, attend, execute, note
 from zenctl.engine.failures import failure_diagnostic, step_warnings
-from zenctl.engine.job_records import record_result
-from zenctl.engine.jobs import datasource_job, execution_type, input_records, new_job_id, step_job
+from zenctl.engine.job_records import discard_checkpoints, record_result
+from zenctl.engine.jobs import (
+    datasource_job,
+    execution_type,
+    from_the_beginning,
+    input_records,
+    new_job_id,
+    step_job,
+)
 from zenctl.engine.known import Known, produced_refs, recorded_refs
 from zenctl.engine.providers import provider_diagnostic
 from zenctl.engine.publishing import Publisher
@@ -30,9 +37,10 @@ from zenctl.engine.repeating import repeated
 from zenctl.engine.results import ResultFinder
 from zenctl.engine.settling import backend_of
 from zenctl.engine.virtual_environments import ordered_environment
-from zenctl.engine.walk import walk
+from zenctl.engine.walk import waits, walk
 from zenctl.fingerprint.digest import fingerprint, is_unknown
 from zenctl.jobs.artifacts import remove_damaged
+from zenctl.jobs.checkpoints import checkpoint_key
 from zenctl.jobs.result import JobResult
 from zenctl.jobs.spec import JobSpec
 from zenctl.lazy_dataclasses import dataclass
@@ -107,7 +115,6 @@ class _Applier:
         self.tried: dict[Address, list[tuple[Compute, JobHandle]]] = {}
         self.warned: dict[Address, tuple[Diagnostic, ...]] = {}
         self.changes = {change.addr: change for change in self.plan.changes}
-        self.by_text = {change.address: change for change in self.plan.changes}
 
     def run(self, parallelism: int) -> Applied:
         order = [change.addr for change in self.plan.changes]
@@ -117,7 +124,7 @@ class _Applier:
         pending = [addr for addr in order if self.changes[addr].action in CHANGING]
         walked = walk(
             pending,
-            self._dependencies(),
+            waits(self.plan.changes),
             self._visit,
             parallelism=parallelism,
             drain=self.context.services.stop.drain,
@@ -126,21 +133,6 @@ class _Applier:
         self.applied.failed = [str(addr) for addr in walked.failed if str(addr) not in self.applied.canceled]
         self.applied.skipped = [str(addr) for addr in walked.skipped]
         return self.applied
-
-    def _dependencies(self) -> dict[Address, list[Address]]:
-        """What each change waits for; in place of one that has nothing to do, what that waits for.
-
-        What instances a step has can follow from a result that is only reused now.
-        """
-        found: dict[str, dict[Address, None]] = {}
-        for change in self.plan.changes:
-            needed: dict[Address, None] = {}
-            for text in change.depends_on:
-                other = self.by_text.get(text)
-                if other is not None:
-                    needed.update({other.addr: None} if other.action in CHANGING else found.get(text, {}))
-            found[change.address] = needed
-        return {change.addr: list(found[change.address]) for change in self.plan.changes}
 
     def _keep(self, change: Change) -> None:
         recorded = self.context.state.results.get(change.addr)
@@ -273,14 +265,17 @@ class _Applier:
     ) -> JobResult:
         context = self.context
         addr = change.addr
+        saves = isinstance(desired, DesiredStep) and desired.checkpoints
+        key = checkpoint_key(self.plan.project, self.plan.workspace, digest) if saves else ""
         old = context.running.get(addr)
         if old is not None and old.fingerprint == digest and addr not in self.superseded:
             self.listener(ChangeStarted(change.address, change.action, old.job_id))
             self.listener(Notice(f"{addr}: still running since apply {old.serial}, waiting for it"))
             begun_on = context.services.providers.compute(backend_of(old))
-            result = attend(old.job_id, str(addr), begun_on, old.handle, context.services, desired.timeout)
+            result = attend(old.job_id, str(addr), begun_on, old.handle, context.services, desired.timeout, key)
             self.superseded.add(addr)
             record_result(context.recorder, old.execution_id, result)
+            discard_checkpoints(context.services.storage, key, result)
             if result.error is None or result.error.kind != "lost":
                 return result
             self.listener(Notice(f"{addr}: it was interrupted with apply {old.serial}, so it runs again"))
@@ -290,7 +285,7 @@ class _Applier:
         self.listener(ChangeStarted(change.address, change.action, job_id))
         repeats = isinstance(desired, DesiredStep) and desired.reproducible
         compute = context.services.providers.compute(backend)
-        spec = self._spec(desired, job_id, components)
+        spec = self._spec(desired, job_id, components, key)
         order = equip(Order(spec, compute, plan.code.get(str(addr))), components, context.cache_dir)
         handle = order.handle(context.services)
         self.tried.setdefault(addr, []).append((compute, handle))
@@ -311,6 +306,7 @@ class _Applier:
             result = self._repeat(execution_id, order, result)
         story = context.services.providers.machine_story(self.tried[addr])
         record_result(context.recorder, execution_id, result, story)
+        discard_checkpoints(context.services.storage, key, result)
         return result
 
     def _backend(self, desired: DesiredDatasource | DesiredStep) -> BackendAddr:
@@ -322,8 +318,8 @@ class _Applier:
         plan, spec, services = self.plan, order.spec, self.context.services
         self.listener(Notice(f"{spec.address}: running a second time, to compare"))
         job_id = new_job_id(plan.project, plan.workspace, self.context.recorder.serial, parse(spec.address))
-        again = replace(order, spec=replace(spec, job_id=job_id, notes={}), fresh=True)
-        self.context.recorder.set_handle(execution_id, again.handle(services))
+        again = replace(order, spec=replace(from_the_beginning(spec), job_id=job_id), fresh=True)
+        self.context.recorder.report(execution_id, "handle", again.handle(services))
         return repeated(services.storage, first, execute(again, services))
 
     def _end_running(self, addr: Address) -> None:
@@ -337,7 +333,7 @@ class _Applier:
         compute.release(old.handle)
         self.context.recorder.fail(old.execution_id, "its inputs have changed since it was begun", canceled=True)
 
-    def _spec(self, desired: DesiredDatasource | DesiredStep, job_id: str, components: Components) -> JobSpec:
+    def _spec(self, desired: DesiredDatasource | DesiredStep, job_id: str, components: Components, key: str) -> JobSpec:
         processing = self.context.services.providers.processing(desired.processing)
         notes = self.context.results.notes(desired.addr) if desired.config.type.implementation else {}
         if isinstance(desired, DesiredDatasource):
@@ -352,7 +348,7 @@ class _Applier:
         direct = environment.get("imports", environment.get("preload", sorted(environment.get("distributions", {}))))
         packages = tuple(direct) if desired.code else ()
         own = ordered_environment(self.context.root, desired, environment)
-        return replace(step_job(desired, job_id, code, packages, processing, own), notes=notes)
+        return replace(step_job(desired, job_id, code, packages, processing, own, key), notes=notes)
 
     def _failed(
         self, change: Change, desired: DesiredDatasource | DesiredStep, result: JobResult, *, last: bool

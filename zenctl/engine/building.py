@@ -119,6 +119,7 @@ class Builder:
             outputs=call.outputs,
             as_types=call.as_types,
             returned=call.returned,
+            checkpoints=call.checkpoints,
             params=params,
             fingerprint_params=shown,
             code=call.code,

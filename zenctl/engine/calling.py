@@ -54,6 +54,7 @@ class Call:
     as_types: Mapping[str, str] = field(default_factory=dict, hash=False)
     returned: str = ""
     files: tuple[str, ...] = ()
+    checkpoints: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def resolve_call(arguments: Arguments) -> tuple[Call, list[Diagnostic]]:
         as_types={name: takes.get(name, "Artifact") for name in arguments.inputs},
         returned=RESULT if signature.returned else "",
         files=tuple(str(f) for f in files) if isinstance(files, list) else (),
+        checkpoints=signature.checkpoints,
     )
     return call, diagnostics
 

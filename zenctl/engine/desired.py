@@ -74,9 +74,9 @@ class DesiredStep:
     `as_types` says what each input's parameter is annotated with (`Dataset`, `Path`, ...); empty for built-in steps.
     `cache_seconds` is how long a result counts, None for ever, 0 never; a `reproducible` step is run twice and its
     results compared. `triggers_replace` is a value whose change makes it run again, secrets in it by their digest.
-    `returned` is the output that is the function's return value, or ''. `code` is None for built-in steps; `files`
-    are glob patterns that belong to it. `secrets` are its references to secrets by where they stand, with words for
-    what is not known yet.
+    `returned` is the output that is the function's return value, or ''; `checkpoints` is its parameter for those.
+    `code` is None for built-in steps; `files` are glob patterns that belong to it. `secrets` are its references to
+    secrets by where they stand, with words for what is not known yet.
     """
 
     addr: StepAddr
@@ -86,6 +86,7 @@ class DesiredStep:
     outputs: Mapping[str, OutputDecl] = field(default_factory=dict, hash=False)
     as_types: Mapping[str, str] = field(default_factory=dict, hash=False)
     returned: str = ""
+    checkpoints: str = ""
     params: Mapping[str, Any] = field(default_factory=dict, hash=False)
     fingerprint_params: Mapping[str, Any] = field(default_factory=dict, hash=False)
     code: CodeRef | None = None

@@ -44,7 +44,7 @@ from zenctl.metadata.state import Recorded, WorkspaceState, history, read_state
 from zenctl.metadata.store import ExecutionState, MetadataStore
 from zenctl.metadata.workspaces import workspace, workspaces
 from zenctl.plans.actions import DATA_REASONS, Action, ReasonCode
-from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan, PlannedMachines
+from zenctl.plans.plan import INTERRUPTED, Change, CodeArchive, Plan
 
 DAMAGE_TOLD = 5
 """How many outputs that are gone or damaged a warning names; the plan names all."""
@@ -112,7 +112,7 @@ def _told(plan: Plan, state: WorkspaceState, providers: Providers) -> Plan:
     found = _interrupted(state)
     if not found and plan.is_empty and state.unfinished and providers.make_machines():
         detail = "All else is as it should be. The next apply, or destroy, removes machines that it may have left."
-        found = [warning(INTERRUPTED, f"Apply {state.unfinished} did not come to its end", detail)]
+        found = [warning(INTERRUPTED, f"Apply {state.unfinished} did not complete", detail)]
     return _with(plan, found)
 
 
@@ -259,7 +259,8 @@ def _planned(
     if options.targets or options.excludes:
         diagnostics.append(_targeted())
     changes, has_diffs = tuple(planned.changes), options.code_diffs or options.for_file
-    machines = () if has_errors(diagnostics) else _machines(changes, planned, request, providers, diagnostics)
+    machines, wrong = ((), []) if has_errors(diagnostics) else planned_machines(planned, request.observed, providers)
+    diagnostics += wrong
     if any(reason.code in DATA_REASONS for change in changes for reason in change.reasons):
         changes, told = _with_movers(world, request, planned, finder, listener, drift=options.drift)
         diagnostics += told
@@ -277,15 +278,6 @@ def _planned(
         providers={p.name: p.version for p in used_providers(configuration, opened.registry) if p.version},
         diagnostics=tuple(dict.fromkeys(diagnostics)),
     )
-
-
-def _machines(
-    changes: Sequence[Change], planned: Planned, request: Request, providers: Providers, diagnostics: list[Diagnostic]
-) -> tuple[PlannedMachines, ...]:
-    """The machines that the jobs of these changes would run on; what is wrong with backends is added."""
-    machines, wrong = planned_machines(changes, planned.desired, request.observed.sources, providers)
-    diagnostics += wrong
-    return machines
 
 
 def _with_movers(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from zenctl.diagnostics import Diagnostic
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action
-from zenctl.provider import MachineEvent
+
+if TYPE_CHECKING:
+    from zenctl.provider import MachineEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from zenctl.engine.events import Listener
 from zenctl.engine.following import Following
 from zenctl.engine.outages import OUTAGE, OUTAGE_CANCELED, Outage, Time, insist
 from zenctl.engine.providers import Providers
+from zenctl.engine.pruning import Pruner
 from zenctl.engine.requests import Stop
 from zenctl.jobs.artifacts import CorruptArtifact, archive_path, check_tree, code_path
 from zenctl.jobs.objects import buckets
@@ -116,19 +117,28 @@ def execute(order: Order, services: Services) -> JobResult:
         return _given_up(spec.job_id, order.compute, order.handle(services), services, "backend", problem)
     except StorageError as problem:
         return _failed(spec, "storage", f"the {problem.summary}", store_hint(problem))
-    return attend(spec.job_id, spec.address, order.compute, handle, services, spec.timeout)
+    key = spec.checkpoints.key if spec.checkpoints is not None else ""
+    return attend(spec.job_id, spec.address, order.compute, handle, services, spec.timeout, key)
 
 
 def attend(
-    job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
+    job_id: str,
+    address: str,
+    compute: Compute,
+    handle: JobHandle,
+    services: Services,
+    timeout: float | None,
+    checkpoints: str = "",
 ) -> JobResult:
     """Wait for a submitted job, passing on what it says, and give its verified result. Cancels it when told to.
 
+    Of its `checkpoints`, by their key, those that nobody will need any more are deleted meanwhile: it may not itself.
     A backend that cannot be asked any more ends the waiting: the job is canceled and released. Where that fails too the
     error's kind is UNSETTLED: the job may go on, and its record must stay open.
     """
+    pruner = Pruner(services.storage, checkpoints)
     try:
-        return _attend(job_id, address, compute, handle, services, timeout)
+        return _attend(job_id, address, compute, handle, services, timeout, pruner)
     except ProviderError as problem:
         return _given_up(job_id, compute, handle, services, "backend_lost", problem)
 
@@ -141,8 +151,10 @@ def _given_up(
     # A store that cannot be read now has no result that would count.
     with suppress(StorageError):
         result = read_result(services.storage, job_id)
-    with suppress(ProviderError):
-        compute.cancel(handle)
+    # What it has said goes with the release.
+    for end in (compute.cancel, partial(keep_log, services.storage, compute, job_id=job_id)):
+        with suppress(ProviderError):
+            end(handle)
     try:
         insist(lambda: compute.release(handle), services.stop.cancel, services.time)
     except ProviderError:
@@ -155,10 +167,16 @@ def _given_up(
 
 
 def _attend(
-    job_id: str, address: str, compute: Compute, handle: JobHandle, services: Services, timeout: float | None
+    job_id: str,
+    address: str,
+    compute: Compute,
+    handle: JobHandle,
+    services: Services,
+    timeout: float | None,
+    pruner: Pruner,
 ) -> JobResult:
     following = Following(job_id, address, compute, handle, services.storage, services.listener)
-    status, canceled = _wait_for_end(following, services, timeout)
+    status, canceled = _wait_for_end(following, services, timeout, pruner)
     following.pass_on()
     try:
         result = read_result(services.storage, job_id)
@@ -187,7 +205,9 @@ def _attend(
     return verified(services.storage, result)
 
 
-def _wait_for_end(following: Following, services: Services, timeout: float | None) -> tuple[JobStatus, bool]:
+def _wait_for_end(
+    following: Following, services: Services, timeout: float | None, pruner: Pruner
+) -> tuple[JobStatus, bool]:
     """How the job ended, and whether it was asked to here. Raises ProviderError if its backend is silent for too long.
 
     A job does not need its backend to answer in order to end: meanwhile its result is looked for.
@@ -208,6 +228,7 @@ def _wait_for_end(following: Following, services: Services, timeout: float | Non
         elif deadline is None and timeout:
             # The runner keeps the time limit itself; this one is for a runner that no longer can.
             deadline = now() + timeout * 1.1 + 60
+        pruner.prune()
         if answer is not None:
             following.pass_on()
         if status.state in (JobState.ENDED, JobState.LOST):
@@ -247,6 +268,9 @@ def keep_log(storage: Storage, compute: Compute, handle: JobHandle, job_id: str)
         with file.open("w", encoding="utf-8", newline="") as stream:
             while (chunk := compute.logs(handle, offset)).text:
                 stream.write(chunk.text)
+                if chunk.next_offset <= offset:
+                    # It is beside the log, and would come for ever from a backend that does not tell it only once.
+                    break
                 offset = chunk.next_offset
         # The result counts, and is there; a log is not worth failing for.
         with suppress(StorageError):
@@ -291,6 +315,8 @@ def note(result: JobResult) -> str:
         elif output.type == "Metrics":
             numbers = [(k, v) for k, v in output.properties.items() if isinstance(v, (int, float))][:3]
             parts += [f"{key} {value:.4g}" for key, value in numbers]
+    if result.resumed:
+        parts.append("resumed from a checkpoint")
     if reused:
         parts.append(f"{reused:,} of {shards:,} shards reused")
     return ", ".join(parts)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 
 from zenctl.jobs.artifacts import ARCHIVES, NOTES, Tree, blob_path, code_path, noted_artifact, tree_path
+from zenctl.jobs.checkpoints import CHECKPOINTS, checkpoint_key, key_of
 from zenctl.jobs.queue import QUEUES, RUNNERS
 from zenctl.jobs.storage import ObjectInfo
 from zenctl.lazy_dataclasses import dataclass
@@ -15,7 +16,7 @@ from zenctl.metadata.store import Artifact, ArtifactState
 TREES = "trees/"
 """Where the lists of artifacts' files lie."""
 
-PREFIXES = (ARCHIVES, "blobs/", "code/", "jobs/", NOTES, QUEUES, RUNNERS, TREES)
+PREFIXES = (ARCHIVES, "blobs/", CHECKPOINTS, "code/", "jobs/", NOTES, QUEUES, RUNNERS, TREES)
 """What zenctl writes in an artifact store; anything else there is not its own."""
 
 
@@ -109,6 +110,8 @@ def find_garbage(facts: Facts, policy: Policy, read: Callable[[Collection[str]],
     # A note is of use as long as the shards that it names are there: those of the artifact that it is about.
     notes = (path for path in facts.stored if path.startswith(NOTES))
     named |= {path for path in notes if noted_artifact(path) in trees}
+    awaited = _awaited(facts, policy)
+    named |= {path for path in facts.stored if path.startswith(CHECKPOINTS) and key_of(path) in awaited}
     unnamed, foreign = _unnamed(facts, named)
     since = facts.written_since
     held = tuple(info for info in unnamed if since is not None and info.modified >= since)
@@ -120,6 +123,21 @@ def find_garbage(facts: Facts, policy: Policy, read: Callable[[Collection[str]],
         groups=_groups(facts, dead, files),
         foreign=foreign,
     )
+
+
+def _awaited(facts: Facts, policy: Policy) -> set[str]:
+    """Keys of checkpoints from which an attempt may still go on: the newest one of an address gave no result.
+
+    Those of workspaces of the project that are gone are nobody's.
+    """
+    since = facts.now_ms - int(policy.older_than * 1000) if policy.older_than else None
+    return {
+        checkpoint_key(run.project, run.workspace, run.fingerprint)
+        for run in facts.inventory.runs
+        if run.fingerprint
+        and (run.project != facts.project or run.workspace in facts.workspaces)
+        and (run.attempted or (since is not None and not run.is_result and run.recorded_ms >= since))
+    }
 
 
 def _kept(facts: Facts, policy: Policy) -> set[int]:

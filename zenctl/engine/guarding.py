@@ -8,7 +8,18 @@ from typing import Any, TypeVar, cast
 
 from zenctl.diagnostics import DiagnosticError
 from zenctl.jobs.storage import FolderStorage, StorageError
-from zenctl.provider import EndpointPlan, EndpointState, ErrorKind, JobState, JobStatus, LogChunk, Misfit, ProviderError
+from zenctl.provider import (
+    EndpointPlan,
+    EndpointState,
+    ErrorKind,
+    JobState,
+    JobStatus,
+    LogChunk,
+    MachinePool,
+    MachineTemplate,
+    Misfit,
+    ProviderError,
+)
 from zenctl.provider.mistakes import Author, reason
 
 T = TypeVar("T")
@@ -29,6 +40,8 @@ GIVES: Mapping[str, tuple[type, ...]] = {
     "status": (JobStatus,),
     "logs": (LogChunk,),
     "misfit": (Misfit, type(None)),
+    "template": (MachineTemplate,),
+    "machine": (str,),
     "read": (EndpointState, type(None)),
     "find": (EndpointState, type(None)),
     "plan": (EndpointPlan,),
@@ -106,6 +119,10 @@ def _wrong(name: str, answer: Any) -> str:
     state: Any = getattr(answer, "state", None)
     if name == "status" and not isinstance(state, JobState):
         return f"a JobStatus whose state is {state!r}, not a JobState"
+    if name == "pools" and not isinstance(answer, (list, tuple)):
+        return f"a {type(answer).__name__}, not a list or tuple of pools"
+    if name == "pools" and (strange := [pool for pool in answer if not isinstance(pool, MachinePool)]):
+        return f"a {type(strange[0]).__name__} among its pools, not a MachinePool"
     if name in PLAIN:
         if not isinstance(answer, Mapping):
             return f"a {type(answer).__name__}, not a mapping"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from zenctl.engine.execution import UNSETTLED
 from zenctl.jobs.artifacts import tree_path
+from zenctl.jobs.checkpoints import discard
 from zenctl.jobs.result import JobResult
+from zenctl.jobs.storage import Storage, StorageError
 from zenctl.metadata.recording import OutputRecord, Recorder
 
 
@@ -22,10 +25,11 @@ def record_result(
     if result.error is not None and result.error.kind == UNSETTLED:
         return
     if machines:
-        recorder.report(execution_id, {"machines": list(machines)})
+        recorder.report(execution_id, "attributes", {"machines": list(machines)})
     if result.error is not None:
         canceled = result.error.kind == "canceled"
-        recorder.fail(execution_id, result.error.message, canceled=canceled, warnings=result.warnings)
+        message, resumed = result.error.message, result.resumed
+        recorder.fail(execution_id, message, canceled=canceled, warnings=result.warnings, resumed=resumed)
         return
     recorder.complete(
         execution_id,
@@ -33,7 +37,15 @@ def record_result(
         dict(result.environment),
         notes=_kept_notes(result),
         warnings=result.warnings,
+        resumed=result.resumed,
     )
+
+
+def discard_checkpoints(storage: Storage, key: str, result: JobResult) -> None:
+    """Delete the checkpoints of a job that has succeeded. What cannot be deleted now `state gc` frees."""
+    if result.ok and key:
+        with suppress(StorageError):
+            discard(storage, key)
 
 
 def output_records(result: JobResult) -> dict[str, OutputRecord]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from zenctl.addrs import Address
@@ -12,7 +13,7 @@ from zenctl.digests import sha256_text
 from zenctl.engine.components import plain
 from zenctl.engine.desired import DesiredDatasource, DesiredStep
 from zenctl.jobs.artifacts import tree_path
-from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec, VirtualEnvironment
+from zenctl.jobs.spec import Checkpointing, Entry, InputSpec, JobSpec, OutputSpec, VirtualEnvironment
 from zenctl.metadata.state import RecordedArtifact
 from zenctl.plans.plan import CodeArchive
 from zenctl.schema import ArtifactRef, SourceState
@@ -57,10 +58,11 @@ def step_job(
     imports: tuple[str, ...],
     processing: Mapping[str, Any],
     own: tuple[VirtualEnvironment | None, Mapping[str, str]] = (None, {}),
+    checkpoints: str = "",
 ) -> JobSpec:
     """The job that runs a step; every input's digest must be known.
 
-    `own` is its virtual environment, if it has one, and the locations that belong to it.
+    `own` is its virtual environment, if it has one, and the locations that belong to it. `checkpoints` is their key.
     """
     inputs = {}
     for name, ref in desired.inputs.items():
@@ -91,7 +93,14 @@ def step_job(
         image=(model.environment.image or "") if model else "",
         variables=tuple(sorted(set(model.environment.variables))) if model else (),
         virtual_environment=own[0],
+        checkpoints=Checkpointing(checkpoints, desired.checkpoints) if desired.checkpoints else None,
     )
+
+
+def from_the_beginning(spec: JobSpec) -> JobSpec:
+    """The same job, which starts from nothing that an earlier one has left, and leaves no checkpoint itself."""
+    own = spec.checkpoints
+    return replace(spec, notes={}, checkpoints=replace(own, key="") if own is not None else None)
 
 
 def _built_in(implementation: str) -> Entry:

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from zenctl.addrs import Address, BackendAddr
+from zenctl.addrs import BackendAddr
 from zenctl.diagnostics import Diagnostic
-from zenctl.engine.desired import Desired, DesiredDatasource, DesiredEndpoint, DesiredStep
+from zenctl.engine.desired import DesiredDatasource, DesiredEndpoint, DesiredStep
+from zenctl.engine.observed import Observed
+from zenctl.engine.planning import Planned
 from zenctl.engine.providers import Providers, provider_diagnostic
 from zenctl.plans.actions import Action
 from zenctl.plans.plan import Change, PlannedMachines
 from zenctl.provider import MachinePool, ProviderError, Provisioning
-from zenctl.schema import SourceState
 
 Job = tuple[Change, "DesiredDatasource | DesiredStep"]
 """What runs or may run, and what is asked for."""
 
 
 def planned_machines(
-    changes: Iterable[Change],
-    desired: Mapping[Address, Desired],
-    sources: Mapping[Address, SourceState],
-    providers: Providers,
+    planned: Planned, observed: Observed, providers: Providers
 ) -> tuple[tuple[PlannedMachines, ...], list[Diagnostic]]:
-    """The machines for the jobs of these changes, and what is wrong with backends that cannot tell.
+    """The machines for the jobs of what was planned, and what is wrong with backends that cannot tell.
 
-    Backends that share their machines, since they are configured alike, are one entry. `sources` are the datasources
-    as they were seen.
+    Backends that share their machines, since they are configured alike, are one entry.
     """
     placed: dict[BackendAddr, list[Job]] = {}
-    for change in changes:
-        node = desired.get(change.addr)
+    for change in planned.changes:
+        node = planned.desired.get(change.addr)
         if change.action not in (Action.RUN, Action.MAY_RUN) or node is None or isinstance(node, DesiredEndpoint):
             continue
-        source = sources.get(change.addr)
+        source = observed.sources.get(change.addr)
         where = providers.placed_job(node, source.locations if source is not None else {})
         placed.setdefault(where, []).append((change, node))
     shared: dict[tuple[str, str], list[tuple[BackendAddr, MachinePool]]] = {}

@@ -20,6 +20,7 @@ from zenctl.engine.comparing import FileDifference, OutputComparison, differing_
 from zenctl.engine.environments import FoundEnvironment, find_environment
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import Order, Services, execute
+from zenctl.engine.jobs import from_the_beginning
 from zenctl.engine.naming import find_recorded
 from zenctl.engine.requests import Stop
 from zenctl.engine.world import World
@@ -196,7 +197,8 @@ def _run(
 ) -> JobResult:
     registry = world.opened.registry
     provider, _ = registry.backend_type(RUNS_ON)
-    again = replace(spec, job_id=f"{spec.job_id}-again-{secrets.token_hex(4)}", processing={})
+    job_id = f"{spec.job_id}-again-{secrets.token_hex(4)}"
+    again = replace(from_the_beginning(spec), job_id=job_id, processing={})
     services = Services(
         storage=store,
         providers=world.providers,

@@ -12,9 +12,10 @@ from zenctl.addrs import Address, AddressError, BackendAddr, EndpointAddr, parse
 from zenctl.diagnostics import DiagnosticError
 from zenctl.engine.events import Listener, Notice
 from zenctl.engine.execution import keep_log, read_result, verified
-from zenctl.engine.job_records import record_result
+from zenctl.engine.job_records import discard_checkpoints, record_result
 from zenctl.engine.outages import Time, insist
 from zenctl.engine.providers import Providers, provider_diagnostic
+from zenctl.jobs.checkpoints import checkpoint_key
 from zenctl.jobs.storage import Storage
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.recording import Recorder
@@ -103,6 +104,8 @@ def _settle_job(found: Settled, job: _Job, recorder: Recorder, listener: Listene
     result = read_result(storage, attempt.job_id)
     if result is not None and not attempt.repeated and verified(storage, result).ok:
         record_result(recorder, attempt.execution_id, result)
+        key = checkpoint_key(attempt.project, attempt.workspace, attempt.fingerprint)
+        discard_checkpoints(storage, key, result)
         if attempt.handle:
             job.release()
         found.adopted.append(addr)

@@ -9,7 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import field
 from typing import Generic, TypeVar
 
+from zenctl.addrs import Address
 from zenctl.lazy_dataclasses import dataclass
+from zenctl.plans.plan import CHANGING, Change
 
 K = TypeVar("K")
 
@@ -83,3 +85,20 @@ def _skip_below(
             result.skipped[node] = failed
             skip(node, failed)
             queue.extend(below[node])
+
+
+def waits(changes: Sequence[Change]) -> dict[Address, list[Address]]:
+    """What each change of a plan waits for; in place of one that has nothing to do, what that waits for.
+
+    What instances a step has can follow from a result that is only reused now.
+    """
+    by_text = {change.address: change for change in changes}
+    found: dict[str, dict[Address, None]] = {}
+    for change in changes:
+        needed: dict[Address, None] = {}
+        for text in change.depends_on:
+            other = by_text.get(text)
+            if other is not None:
+                needed.update({other.addr: None} if other.action in CHANGING else found.get(text, {}))
+        found[change.address] = needed
+    return {change.addr: list(found[change.address]) for change in changes}

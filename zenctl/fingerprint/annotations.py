@@ -17,17 +17,19 @@ INPUTS = {
 
 OUTPUTS = frozenset({"zenctl.sdk.Output", "zenctl.sdk.artifacts.Output"})
 
+CHECKPOINTS = frozenset({"zenctl.sdk.Checkpoints", "zenctl.sdk.checkpoints.Checkpoints"})
+
 JSON_TYPES = frozenset({"bool", "dict", "float", "int", "list", "str"})
 _JSON_NAMES = {name: name for name in JSON_TYPES} | {"typing.Dict": "dict", "typing.List": "list"}
 
-_SIMPLE = {full.rpartition(".")[2]: full for full in (*INPUTS, *OUTPUTS) if full.count(".") < 3}
+_SIMPLE = {full.rpartition(".")[2]: full for full in (*INPUTS, *OUTPUTS, *CHECKPOINTS) if full.count(".") < 3}
 _TYPING = ("typing.", "typing_extensions.", "types.")
 _ALIAS_LIMIT = 20
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an annotation stands for: `kind` is "input", "output", "json", "none" or "" (unknown).
+    """What an annotation stands for: `kind` is "input", "output", "checkpoints", "json", "none" or "" (unknown).
 
     `type` is the SDK's name of an input (`Dataset`, `Path`, ...) or the artifact type of an output. `reason` says of an
     unknown one why it is not understood.
@@ -83,6 +85,8 @@ class Names:
             return Meaning("input", INPUTS[full])
         if full in OUTPUTS:
             return Meaning("output", "Artifact")
+        if full in CHECKPOINTS:
+            return Meaning("checkpoints")
         if full in _JSON_NAMES:
             return Meaning("json", _JSON_NAMES[full])
         return Meaning("", reason=self._why(node, full))

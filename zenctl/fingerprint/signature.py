@@ -41,8 +41,9 @@ class Signature:
 
     `inputs` maps each to what it is annotated with (`Dataset`, `Model`, `Metrics`, `Artifact`, `Path`); those in
     `optional` have a default and need not be given. `outputs` maps each to its artifact type; `returned` says that the
-    one named `result` is the return value. `range` is where the function is defined, `ranges` where each input and
-    output is. `has_var_keyword`: any further parameter is accepted.
+    one named `result` is the return value. `checkpoints` is the parameter that takes those, or empty. `range` is where
+    the function is defined, `ranges` where each input and output is. `has_var_keyword`: any further parameter is
+    accepted.
     """
 
     inputs: Mapping[str, str]
@@ -52,6 +53,7 @@ class Signature:
     range: SourceRange
     has_var_keyword: bool = False
     optional: frozenset[str] = frozenset()
+    checkpoints: str = ""
     ranges: Mapping[str, SourceRange] = field(default_factory=dict, compare=False)
 
 
@@ -226,6 +228,7 @@ def _signature(source: Source, node: ast.FunctionDef, names: Names, outputs: Map
             range=_head(source, node),
             has_var_keyword=node.args.kwarg is not None,
             optional=frozenset(found.optional),
+            checkpoints=found.checkpoints,
             ranges=found.ranges,
         ),
         [],
@@ -244,6 +247,7 @@ class _Parts:
         self.ranges: dict[str, SourceRange] = {}
         self.optional: set[str] = set()
         self.returned = False
+        self.checkpoints = ""
         self.diagnostics: list[Diagnostic] = []
 
     def positional(self) -> None:
@@ -260,6 +264,9 @@ class _Parts:
         for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
             text = ast.unparse(arg.annotation) if arg.annotation is not None else ""
             kind = self.names.meaning(arg.annotation).kind if arg.annotation is not None else ""
+            if kind == "checkpoints":
+                self._checkpoints(arg)
+                continue
             if kind in ("input", "output") and not self._is_path(arg):
                 summary = f"{arg.arg} is an {kind} and stands after the `*`, where parameters are"
                 self._report("code_parameter", summary, arg)
@@ -303,6 +310,8 @@ class _Parts:
                 self.optional.add(arg.arg)
         elif meaning.kind == "output":
             self.outputs[arg.arg] = meaning.type
+        elif meaning.kind == "checkpoints":
+            self._checkpoints(arg)
         elif meaning.kind == "json":
             summary = f"{arg.arg} is a parameter and stands before the `*`, where inputs and outputs are"
             self._report("code_parameter", summary, arg)
@@ -310,6 +319,12 @@ class _Parts:
             text = ast.unparse(arg.annotation)
             because = f" ({meaning.reason})" if meaning.reason else ""
             self._report("code_parameter", f"{arg.arg} is annotated with {text}, no input or output{because}", arg)
+
+    def _checkpoints(self, arg: ast.arg) -> None:
+        """On either side of the `*`: it is neither an input nor a parameter."""
+        if self.checkpoints:
+            self._report("code_parameter", f"{self.checkpoints} and {arg.arg} are both Checkpoints: one is enough", arg)
+        self.checkpoints = self.checkpoints or arg.arg
 
     def _is_path(self, arg: ast.arg) -> bool:
         return arg.annotation is not None and self.names.meaning(arg.annotation).type == "Path"

@@ -26,11 +26,15 @@ LOG, PROGRESS = "log", "progress"
 
 @dataclass(frozen=True)
 class Ending:
-    """How a job's process ended: with an exit code, or by a signal; `reason` says more where that is known."""
+    """How a job's process ended: with an exit code, or by a signal; `reason` says more where that is known.
+
+    `leaving` says that its machine was about to go.
+    """
 
     code: Optional[int] = None
     signal: int = 0
     reason: str = ""
+    leaving: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class JobQueue:
 
     def end(self, job_id: str, ending: Ending) -> None:
         """Say how the job's process ended; after its log, which is complete then."""
-        told = {"code": ending.code, "signal": ending.signal, "reason": ending.reason}
+        told = {"code": ending.code, "signal": ending.signal, "reason": ending.reason, "leaving": ending.leaving}
         self._storage.put(_ended(job_id), canonical_json(told))
 
     def ending(self, job_id: str) -> Optional[Ending]:
@@ -137,7 +141,8 @@ class JobQueue:
         found = self._read(_ended(job_id))
         if not found:
             return None
-        return Ending(found.get("code"), int(found.get("signal", 0)), str(found.get("reason", "")))
+        reason, leaving = str(found.get("reason", "")), bool(found.get("leaving"))
+        return Ending(found.get("code"), int(found.get("signal", 0)), reason, leaving)
 
     def prepare(self, job_id: str, words: str) -> None:
         """Say that what a job is to run in is being made, with a few words on it; once that is over, with none."""

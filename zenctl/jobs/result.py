@@ -61,7 +61,7 @@ class JobResult:
 
     `environment` is what the step really ran with: {"python": "3.11", "distributions": {"tensorflow": "2.19.1"}}.
     `started` and `ended` are Unix times. `warnings` are in the order they were given, also those of a job that failed;
-    their number and size are bounded.
+    their number and size are bounded. `resumed` is the job whose checkpoint it went on from; empty if it began anew.
     """
 
     job_id: str
@@ -71,6 +71,7 @@ class JobResult:
     started: float = 0.0
     ended: float = 0.0
     warnings: Tuple[JobWarning, ...] = ()
+    resumed: str = ""
     format: int = FORMAT
 
     @property

@@ -70,6 +70,17 @@ class VirtualEnvironment:
 
 
 @dataclass(frozen=True)
+class Checkpointing:
+    """That a job saves checkpoints, for the parameter of its function that takes them.
+
+    `key` is what its attempts have in common (`checkpoints.checkpoint_key`); without one nothing is kept or restored.
+    """
+
+    key: str = ""
+    parameter: str = ""
+
+
+@dataclass(frozen=True)
 class JobSpec:
     """The order for one job. Paths are relative to the artifact store unless they say otherwise.
 
@@ -85,6 +96,7 @@ class JobSpec:
     - `notes` are those of earlier jobs that this one may believe, by key, newest first: (digest of the artifact, digest
       of the note). A store may be written by others, so no other note counts.
     - `resources` are what it needs of a machine.
+    - `checkpoints` says that it saves some, and gets those of an earlier attempt back.
     - `timeout` is in seconds.
     """
 
@@ -107,6 +119,7 @@ class JobSpec:
     notes: Mapping[str, Tuple[Tuple[str, str], ...]] = field(default_factory=dict)
     virtual_environment: Optional[VirtualEnvironment] = None
     resources: Resources = Resources()
+    checkpoints: Optional[Checkpointing] = None
     format: int = FORMAT
 
     @property

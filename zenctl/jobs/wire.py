@@ -11,7 +11,7 @@ from zenctl.jobs.resources import Resources
 from zenctl.jobs.result import FORMAT as RESULT_FORMAT
 from zenctl.jobs.result import JobError, JobResult, JobWarning, OutputResult
 from zenctl.jobs.spec import FORMAT as SPEC_FORMAT
-from zenctl.jobs.spec import Entry, InputSpec, JobSpec, OutputSpec, VirtualEnvironment
+from zenctl.jobs.spec import Checkpointing, Entry, InputSpec, JobSpec, OutputSpec, VirtualEnvironment
 
 
 class WireError(ValueError):
@@ -37,6 +37,8 @@ def spec_from_json(data: bytes) -> JobSpec:
         own = raw.pop("virtual_environment", None)
         if own is not None:
             own = VirtualEnvironment(**{**own, **{name: tuple(own[name]) for name in ("requirements", "constraints")}})
+        if raw.get("checkpoints") is not None:
+            raw["checkpoints"] = Checkpointing(**raw["checkpoints"])
         raw["resources"] = Resources(**raw.get("resources", {}))
         return JobSpec(
             entry=Entry(**entry), inputs=inputs, outputs=outputs, notes=notes, virtual_environment=own, **raw

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any
 
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.encoding import json_text, present
 from zenctl.metadata.records import Recorded, RecordedArtifact
-from zenctl.metadata.store import Artifact, ArtifactState, Event, EventType, MetadataStore, PropertyValue, Where
+from zenctl.metadata.store import (
+    AlreadyExists,
+    Artifact,
+    ArtifactState,
+    Committed,
+    Event,
+    EventType,
+    Execution,
+    MetadataStore,
+    PropertyValue,
+    StoreError,
+    Transition,
+    Where,
+)
 
 Identity = tuple[str, str]
 """Artifact type and content digest."""
+
+RACES = 10
+"""How often another apply may record the same artifact first before that is taken for a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +102,24 @@ def _artifact(output: OutputRecord) -> Artifact:
         "properties": json_text(output.properties) if output.properties else None,
     }
     return Artifact(output.type, output.uri, ArtifactState.LIVE, present(properties), output.digest)
+
+
+def put_joined(
+    store: MetadataStore,
+    commit: Callable[[Transition], Committed],
+    executions: tuple[Execution, ...],
+    inputs: Mapping[str, RecordedArtifact],
+    outputs: Mapping[str, OutputRecord],
+) -> tuple[Committed, Joined]:
+    """Put executions in one transition, the first with its artifacts. Raises what `commit` raises."""
+    joined = join(store, inputs, outputs)
+    for _ in range(RACES):
+        try:
+            transition = Transition(executions=executions, artifacts=joined.artifacts, events=joined.events)
+            return commit(transition), joined
+        except AlreadyExists:
+            # Another workspace's apply may have recorded an artifact of the same content just now: use that one.
+            before, joined = joined, join(store, inputs, outputs)
+            if joined.known == before.known:
+                raise
+    raise StoreError("the metadata store does not keep the artifacts of other applies")

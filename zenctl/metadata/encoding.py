@@ -138,6 +138,7 @@ def decode_execution(
         ended_ms=_number(properties, "ended_ms"),
         produced_ms=_number(properties, "produced_ms") or _number(properties, "ended_ms"),
         repeated=bool(_number(properties, "repeated")),
+        resumed=_text(properties, "resumed"),
         environment=_object(properties, "environment"),
         notes=_object(properties, "notes"),
         producers=_object(properties, "producers"),
@@ -146,6 +147,18 @@ def decode_execution(
         project=_text(properties, "project"),
         workspace=_text(properties, "workspace"),
     )
+
+
+def taken_over(source: Recorded) -> dict[str, PropertyValue | None]:
+    """What an execution that stands for a result has of that: how it was made."""
+    return {
+        "imported_from": json_or_none(source.imported_from),
+        "environment": json_or_none(source.environment),
+        "notes": json_or_none(source.notes),
+        "warnings": encode_warnings(source.warnings),
+        "resumed": source.resumed,
+        "produced_ms": source.produced_ms,
+    }
 
 
 def key_of(execution: Execution) -> str:

@@ -17,6 +17,7 @@ READ_AT_ONCE = 5000
 class Run:
     """An execution. `current` says that it is its address's result now, `unsettled` that its job was never seen to end.
 
+    `attempted` says that it is its address's newest attempt and no result: the next may go on from its checkpoint.
     `recorded_ms` is when it was last written, in ms since 1970; `archive` the digest of its code archive, or empty;
     `inputs` and `outputs` are ids of artifacts.
     """
@@ -32,6 +33,8 @@ class Run:
     recorded_ms: int
     started_ms: int
     archive: str = ""
+    fingerprint: str = ""
+    attempted: bool = False
     inputs: tuple[int, ...] = ()
     outputs: tuple[int, ...] = ()
 
@@ -75,6 +78,8 @@ def _run(execution: Execution, inputs: list[int], outputs: list[int]) -> Run:
         recorded_ms=max(started, ended, execution.created_ms),
         started_ms=started or execution.created_ms,
         archive=str(code.get("archive", "")),
+        fingerprint=str(found.get("fingerprint", "")),
+        attempted=bool(found.get("attempt")),
         inputs=tuple(sorted(set(inputs))),
         outputs=tuple(sorted(set(outputs))),
     )

@@ -308,10 +308,8 @@ def force_unlock(store: MetadataStore, project: str, workspace: str, serial: int
             raise StoreError(f"workspace {workspace} of {project} is not locked")
         held = lock_held(newest)
         if held.serial != serial:
-            raise StoreError(
-                f"apply {serial} does not hold the lock on workspace {workspace} of {project}",
-                f"It is held by apply {held.serial}: {held.holder}",
-            )
+            problem = f"apply {serial} does not hold the lock on workspace {workspace} of {project}"
+            raise StoreError(problem, f"It is held by apply {held.serial}: {held.holder}")
         if abandon(store, newest):
             return held.holder
     raise StoreError(f"apply {serial} records faster than its lock can be taken; stop it")

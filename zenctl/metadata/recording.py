@@ -10,11 +10,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from zenctl.addrs import Address
 from zenctl.jobs.result import JobWarning
-from zenctl.metadata.artifacts import OutputRecord, join, recorded_outputs
+from zenctl.metadata.artifacts import OutputRecord, put_joined, recorded_outputs
 from zenctl.metadata.encoding import (
     address_key,
     altered,
@@ -25,27 +25,25 @@ from zenctl.metadata.encoding import (
     json_or_none,
     key_of,
     present,
+    taken_over,
     workspace_key,
 )
 from zenctl.metadata.lock import ApplyLock, now_ms
+from zenctl.metadata.marks import Marks
 from zenctl.metadata.records import Recorded, RecordedArtifact
 from zenctl.metadata.store import (
-    AlreadyExists,
     Execution,
     ExecutionState,
     MetadataStore,
     PropertyValue,
     StoreError,
     Transition,
-    Where,
 )
 from zenctl.metadata.workspaces import MARKED_DELETED
 from zenctl.plans.actions import Components
 
 __all__ = ["OutputRecord", "Recorder"]
 
-RACES = 10
-"""How often another apply may record the same artifact first before that is taken for a fault."""
 _NONE: Mapping[str, Any] = {}
 
 
@@ -62,8 +60,7 @@ class Recorder:
         self._lock = lock
         self._guard = threading.RLock()
         self._key = workspace_key(lock.project, lock.workspace)
-        self._heads: dict[str, Execution] = {}
-        self._attempts: dict[str, Execution] = {}
+        self._marks = Marks(self._key)
         self._loaded = False
 
     @property
@@ -95,8 +92,8 @@ class Recorder:
         `handle` is how its backend will know it. `repeated`: its job is run twice, so the first alone gives no result.
         """
         with self._consistent():
-            self._check_not_running(addr)
-            old = self._attempts.get(address_key(addr))
+            self._marks.check_not_running(addr)
+            old = self._marks.attempts.get(address_key(addr))
             new = self._new(addr, job_id, execution_type, ExecutionState.RUNNING, "run", inputs)
             new = altered(
                 new,
@@ -108,15 +105,10 @@ class Recorder:
             )
             return self._put(new, [old] if old else [], inputs)[0].id
 
-    def set_handle(self, execution_id: int, handle: Mapping[str, Any]) -> None:
-        """Record that a running execution has another job now, and how its backend knows that."""
+    def report(self, execution_id: int, what: Literal["handle", "attributes"], found: Mapping[str, Any]) -> None:
+        """Record of a running execution how its backend knows its job now, or what its provider has reported."""
         with self._consistent():
-            self._put(altered(self._running(execution_id), handle=json_or_none(handle)))
-
-    def report(self, execution_id: int, attributes: Mapping[str, Any]) -> None:
-        """Record what a provider has reported of a running execution."""
-        with self._consistent():
-            self._put(altered(self._running(execution_id), attributes=json_or_none(attributes)))
+            self._put(altered(self._marks.running(execution_id), **{what: json_or_none(found)}))
 
     def complete(
         self,
@@ -126,13 +118,14 @@ class Recorder:
         attributes: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
         warnings: Sequence[JobWarning] = (),
+        resumed: str = "",
     ) -> dict[str, RecordedArtifact]:
         """Record a running execution as COMPLETE: it becomes its address's head. Gives the outputs as recorded.
 
         `environment` is what the job ran with, `attributes` what the provider reported; for the rest see `Recorded`.
         """
         with self._consistent():
-            done = replace(self._running(execution_id), state=ExecutionState.COMPLETE)
+            done = replace(self._marks.running(execution_id), state=ExecutionState.COMPLETE)
             done = altered(
                 done,
                 head=self._key,
@@ -141,18 +134,26 @@ class Recorder:
                 environment=json_or_none(environment),
                 notes=json_or_none(notes),
                 warnings=encode_warnings(warnings),
+                resumed=resumed,
                 **({"attributes": json_or_none(attributes)} if attributes else {}),
             )
-            superseded = [old for old in self._marked(key_of(done)) if old.id != done.id]
+            superseded = [old for old in self._marks.of(key_of(done)) if old.id != done.id]
             return self._put(done, superseded, outputs=outputs)[1]
 
-    def fail(self, execution_id: int, error: str, canceled: bool = False, warnings: Sequence[JobWarning] = ()) -> None:
+    def fail(
+        self,
+        execution_id: int,
+        error: str,
+        canceled: bool = False,
+        warnings: Sequence[JobWarning] = (),
+        resumed: str = "",
+    ) -> None:
         """Record a running execution as FAILED or CANCELED. The head stays; this stays visible as the attempt."""
         with self._consistent():
             state = ExecutionState.CANCELED if canceled else ExecutionState.FAILED
-            failed = replace(self._running(execution_id), state=state)
-            told = encode_warnings(warnings)
-            self._put(altered(failed, error=clean_text(error), warnings=told, ended_ms=now_ms()))
+            failed = replace(self._marks.running(execution_id), state=state)
+            failed = altered(failed, error=clean_text(error), warnings=encode_warnings(warnings), resumed=resumed)
+            self._put(altered(failed, ended_ms=now_ms()))
 
     def reuse(
         self,
@@ -165,7 +166,7 @@ class Recorder:
     ) -> int:
         """Record that a recorded result stands for the address: a CACHED execution with its artifacts becomes head."""
         with self._consistent():
-            self._check_not_running(addr)
+            self._marks.check_not_running(addr)
             now = now_ms()
             # A chain of reuses names the execution that really ran.
             origin = source.source or source.execution_id
@@ -174,16 +175,12 @@ class Recorder:
                 new,
                 head=self._key,
                 source=origin,
-                imported_from=json_or_none(source.imported_from),
-                environment=json_or_none(source.environment),
-                notes=json_or_none(source.notes),
-                warnings=encode_warnings(source.warnings),
-                produced_ms=source.produced_ms,
                 started_ms=now,
                 ended_ms=now,
+                **taken_over(source),
                 **described(components, fingerprint, code_version),
             )
-            return self._put(new, self._marked(key_of(new)), inputs, recorded_outputs(source))[0].id
+            return self._put(new, self._marks.of(key_of(new)), inputs, recorded_outputs(source))[0].id
 
     def imported(
         self,
@@ -198,7 +195,7 @@ class Recorder:
     ) -> dict[str, RecordedArtifact]:
         """Record in one put what was made elsewhere, each output from a file or folder, as the address's result."""
         with self._consistent():
-            self._check_not_running(addr)
+            self._marks.check_not_running(addr)
             new = self._new(addr, self._name(addr, "import"), execution_type, ExecutionState.COMPLETE, "import", inputs)
             new = altered(
                 new,
@@ -207,18 +204,17 @@ class Recorder:
                 ended_ms=now_ms(),
                 **described(components, fingerprint, code_version),
             )
-            return self._put(new, self._marked(key_of(new)), inputs, outputs)[1]
+            return self._put(new, self._marks.of(key_of(new)), inputs, outputs)[1]
 
     def forget(self, addr: Address) -> None:
         """The address has no current result and no attempt any more. What is recorded of its past stays."""
         with self._consistent():
-            self._check_not_running(addr)
+            self._marks.check_not_running(addr)
             key = address_key(addr)
-            cleared = [altered(old, head=None, attempt=None) for old in self._marked(key)]
+            cleared = [altered(old, head=None, attempt=None) for old in self._marks.of(key)]
             if cleared:
                 self._lock.commit(Transition(executions=tuple(cleared)))
-                self._heads.pop(key, None)
-                self._attempts.pop(key, None)
+                self._marks.drop(key)
 
     def delete_workspace(self) -> None:
         """Record in one put that the workspace is gone: no address has a result or an attempt in it any more.
@@ -226,13 +222,13 @@ class Recorder:
         What was recorded stays. Raises ValueError if an attempt is recorded as running.
         """
         with self._consistent():
-            marked = {e.id: e for e in (*self._heads.values(), *self._attempts.values())}
-            for execution in marked.values():
+            marked = self._marks.everything()
+            for execution in marked:
                 if execution.state is ExecutionState.RUNNING:
                     raise ValueError(f"execution {execution.id} is recorded as running")
-            cleared = tuple(altered(old, head=None, attempt=None) for old in marked.values())
+            cleared = tuple(altered(old, head=None, attempt=None) for old in marked)
             self._lock.commit(Transition(executions=cleared), MARKED_DELETED)
-            self._heads, self._attempts = {}, {}
+            self._marks.clear()
 
     def move(self, recorded: Recorded, to: Address) -> int:
         """Record in one put that an address's current result stands at another address now; gives the execution's id.
@@ -241,9 +237,9 @@ class Recorder:
         """
         with self._consistent():
             for addr in (recorded.addr, to):
-                self._check_not_running(addr)
+                self._marks.check_not_running(addr)
             key = address_key(recorded.addr)
-            head = self._heads[key]
+            head = self._marks.heads[key]
             new = self._new(to, self._name(to, "move"), recorded.type, head.state, "move", recorded.inputs)
             kept = {name: value for name, value in head.properties.items() if name not in new.properties}
             new = replace(new, properties={**kept, **new.properties})
@@ -252,9 +248,8 @@ class Recorder:
                     replace(new, state=ExecutionState.CACHED), source=recorded.source or recorded.execution_id
                 )
             outputs = recorded_outputs(recorded)
-            written = self._put(new, [*self._marked(key), *self._marked(key_of(new))], recorded.inputs, outputs)[0]
-            self._heads.pop(key, None)
-            self._attempts.pop(key, None)
+            written = self._put(new, [*self._marks.of(key), *self._marks.of(key_of(new))], recorded.inputs, outputs)[0]
+            self._marks.drop(key)
             return written.id
 
     def endpoint(
@@ -274,7 +269,7 @@ class Recorder:
         """
         operation = "import" if imported_from else "publish"
         with self._consistent():
-            self._check_not_running(addr)
+            self._marks.check_not_running(addr)
             name = job_id or self._name(addr, operation)
             new = self._new(addr, name, "Deploy", ExecutionState.COMPLETE, operation, inputs)
             new = altered(
@@ -285,15 +280,15 @@ class Recorder:
                 ended_ms=now_ms(),
                 **described(components, "", code_version),
             )
-            return self._put(new, self._marked(key_of(new)), inputs)[0].id
+            return self._put(new, self._marks.of(key_of(new)), inputs)[0].id
 
     def endpoint_deleted(self, addr: Address) -> None:
         """Record that an endpoint is gone: its history shows when, and the address has no record any more."""
         with self._consistent():
-            self._check_not_running(addr)
+            self._marks.check_not_running(addr)
             new = self._new(addr, self._name(addr, "delete"), "Deploy", ExecutionState.COMPLETE, "delete", {})
             new = altered(new, ended_ms=now_ms())
-            self._put(new, self._marked(key_of(new)))
+            self._put(new, self._marks.of(key_of(new)))
 
     def finish(self, outcome: str, outputs: Mapping[str, Any] | None = None) -> None:
         """End the apply and give the lock back. `outputs` are the root outputs; None leaves the earlier ones."""
@@ -307,17 +302,13 @@ class Recorder:
         """
         with self._guard:
             if not self._loaded:
-                self._heads = self._by_address("head")
-                self._attempts = self._by_address("attempt")
+                self._marks.read(self._store)
                 self._loaded = True
             try:
                 yield
             except StoreError:
                 self._loaded = False
                 raise
-
-    def _by_address(self, mark: str) -> dict[str, Execution]:
-        return {key_of(found): found for found in self._store.executions(Where(properties={mark: self._key}))}
 
     def _new(
         self,
@@ -328,7 +319,7 @@ class Recorder:
         operation: str,
         inputs: Mapping[str, RecordedArtifact],
     ) -> Execution:
-        heads = {n: self._heads.get(address_key(a.address)) for n, a in inputs.items() if a.address is not None}
+        heads = {n: self._marks.heads.get(address_key(a.address)) for n, a in inputs.items() if a.address is not None}
         producers = {input_name: head.id for input_name, head in heads.items() if head is not None}
         properties: dict[str, PropertyValue | None] = {
             "project": self._lock.project,
@@ -347,22 +338,7 @@ class Recorder:
         """A unique name for an execution that has no job."""
         return f"{self._key[:12]}-{self.serial}-{operation}-{address_key(addr)[:12]}-{secrets.token_hex(4)}"
 
-    def _running(self, execution_id: int) -> Execution:
-        for execution in self._attempts.values():
-            if execution.id == execution_id and execution.state is ExecutionState.RUNNING:
-                return execution
-        raise ValueError(f"execution {execution_id} is not recorded as running in workspace {self._lock.workspace}")
-
-    def _check_not_running(self, addr: Address) -> None:
-        attempt = self._attempts.get(address_key(addr))
-        if attempt is not None and attempt.state is ExecutionState.RUNNING:
-            raise ValueError(f"{addr} is recorded as running (execution {attempt.id})")
-
     # ---------------------------------------------------------------- putting
-
-    def _marked(self, key: str) -> list[Execution]:
-        """The head and the attempt of an address, as far as there are any."""
-        return [marked[key] for marked in (self._heads, self._attempts) if key in marked]
 
     def _put(
         self,
@@ -373,33 +349,11 @@ class Recorder:
     ) -> tuple[Execution, dict[str, RecordedArtifact]]:
         """Put one execution with its events in one transition; those that it supersedes are no head or attempt then."""
         cleared = [altered(old, head=None, attempt=None) for old in superseded]
-        joined = join(self._store, inputs, outputs)
-        for _ in range(RACES):
-            try:
-                committed = self._lock.commit(
-                    Transition(executions=(execution, *cleared), artifacts=joined.artifacts, events=joined.events)
-                )
-                break
-            except AlreadyExists:
-                # Another workspace's apply may have recorded an artifact of the same content just now: use that one.
-                before, joined = joined, join(self._store, inputs, outputs)
-                if joined.known == before.known:
-                    raise
-        else:
-            raise StoreError("the metadata store does not keep the artifacts of other applies")
+        committed, joined = put_joined(self._store, self._lock.commit, (execution, *cleared), inputs, outputs)
         written = replace(execution, id=committed.execution_ids[0])
-        self._remember(written, cleared)
+        self._marks.remember(written, cleared)
         found = {
             name: decode_artifact(replace(joined.artifacts[i], id=committed.artifact_ids[i]))
             for name, i in joined.output_index.items()
         }
         return written, found
-
-    def _remember(self, written: Execution, cleared: Sequence[Execution]) -> None:
-        key = key_of(written)
-        changed = {written.id, *(execution.id for execution in cleared)}
-        for marked, mark in ((self._heads, "head"), (self._attempts, "attempt")):
-            if mark in written.properties:
-                marked[key] = written
-            elif key in marked and marked[key].id in changed:
-                del marked[key]

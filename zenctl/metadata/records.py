@@ -42,8 +42,8 @@ class Recorded:
     where known. `operation` is `run`, `reuse`, `move`, `import`, `publish` or `delete` (of an endpoint);
     `imported_from` says of an imported result which file or folder each output was. `produced_ms` is when its outputs
     were made: of a CACHED one, when that execution ended. `repeated` is an attempt whose job is run twice, so that the
-    first's result alone does not complete it. `warnings` are the job's, of a CACHED one those of the job that made its
-    outputs.
+    first's result alone does not complete it. `resumed` is the job whose checkpoint it went on from. `warnings` are the
+    job's, of a CACHED one those of the job that made its outputs.
     """
 
     addr: Address
@@ -67,6 +67,7 @@ class Recorded:
     ended_ms: int = 0
     produced_ms: int = 0
     repeated: bool = False
+    resumed: str = ""
     environment: Mapping[str, Any] = field(default_factory=dict, hash=False)
     notes: Mapping[str, Any] = field(default_factory=dict, hash=False)
     producers: Mapping[str, int] = field(default_factory=dict, hash=False)

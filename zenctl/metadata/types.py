@@ -50,6 +50,7 @@ _EXECUTION: PropertyKinds = {
     "producers": str,
     "produced_ms": int,
     "repeated": int,
+    "resumed": str,
     "started_ms": int,
     "ended_ms": int,
 }

@@ -13,7 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
@@ -24,6 +26,8 @@ from zenctl.jobs.storage import Storage, StorageError
 from zenctl.jobs.stores.opening import ACCESS, open_store
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner.containing import ENDING
+from zenctl.runner.lifetime import CANCELED, MACHINE
+from zenctl.runner.notices import watch
 
 PAUSE_FIRST, PAUSE_MOST = 0.1, 2.0
 """Seconds between two looks at the queue: short while something happens, longer while nothing does."""
@@ -42,9 +46,10 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a machine serves. `slots` is how many jobs run at a time, 0 for any number; `idle` and `grace` are seconds.
+    """How a machine serves. `slots` is how many jobs run at a time, 0 for any number.
 
-    `runner` is the zipapp, `store` the URI of the store.
+    `idle`, `grace` (of a job that is canceled) and `last` (of one whose machine goes) are seconds. `runner` is the
+    zipapp, `store` the URI of the store.
     """
 
     store: str
@@ -52,6 +57,7 @@ class Settings:
     slots: int = 0
     idle: float = 600.0
     grace: float = 10.0
+    last: float = 25.0
 
 
 class Tail:
@@ -137,24 +143,35 @@ class Attendant:
         self._clock = clock
         self._running: Dict[str, Job] = {}
         self._done: Dict[str, None] = {}
+        self._leaving = False
         self._busy_at = clock()
         self.has_left_over = False
 
     @property
     def is_idle(self) -> bool:
-        """Whether there was nothing to do for so long that the machine should go."""
-        return not self._running and self._clock() - self._busy_at >= self._settings.idle
+        """Whether there was nothing to do for so long that the machine should go, or it goes anyway."""
+        idle = self._clock() - self._busy_at >= self._settings.idle
+        return not self._running and (idle or self._leaving)
+
+    def leave(self) -> None:
+        """The machine is going to be gone: begin no job, and have those that run save what they have. Any thread."""
+        self._leaving = True
 
     def step(self) -> bool:
         """Start, cancel, pass on; whether anything has happened."""
         happened = False
+        for job in self._running.values() if self._leaving else ():
+            # The store may be out of reach already: what the jobs have is saved first.
+            if job.kill_at is None:
+                job.kill_at = self._clock() + self._settings.last
+                job.signal(signal.SIGTERM)
         for job_id, canceled in sorted(self._queue.orders().items()):
             if job_id in self._done:
                 continue
             if job_id in self._running:
                 if canceled:
                     happened |= self._cancel(self._running[job_id])
-            elif canceled or self._has_room():
+            elif not self._leaving and (canceled or self._has_room()):
                 happened |= self._take(job_id, canceled)
         for job in list(self._running.values()):
             happened |= self._attend(job)
@@ -179,10 +196,10 @@ class Attendant:
             self._done[job_id] = None
             return True
         work = self._folder / job_id
-        # It may be there: a store that went away right after the claim has it taken again.
-        work.mkdir(parents=True, exist_ok=True)
+        work.mkdir(parents=True)
         environment = {**os.environ, ACCESS: json.dumps(order.access)}
         environment.pop("PYTHONPATH", None)
+        environment[MACHINE] = "1"
         command = [sys.executable, self._settings.runner, self._settings.store, job_id, "--work", str(work)]
         if order.container is not None:
             (work / PREPARING).write_text("preparing its container", encoding="utf-8")
@@ -214,6 +231,7 @@ class Attendant:
     def _cancel(self, job: Job) -> bool:
         if job.kill_at is not None:
             return False
+        (self._folder / job.job_id / CANCELED).touch()
         job.kill_at = self._clock() + self._settings.grace
         job.signal(signal.SIGTERM)
         return True
@@ -234,7 +252,7 @@ class Attendant:
             job.process.stdin.close()
         if not self._is_cleared(job):
             return any(sent)
-        self._queue.end(job.job_id, _ending(job.work, code))
+        self._queue.end(job.job_id, replace(_ending(job.work, code), leaving=self._leaving))
         shutil.rmtree(self._folder / job.job_id, ignore_errors=True)
         del self._running[job.job_id]
         self._done[job.job_id] = None
@@ -288,6 +306,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--runner", required=True, help="path of the runner's zipapp")
     parser.add_argument("--slots", type=int, default=0, help="how many jobs run at a time; 0 for any number")
     parser.add_argument("--idle", type=float, default=600.0, help="seconds without a job after which to end")
+    parser.add_argument("--notice", default="", help="URL that says TRUE when the machine is about to be taken away")
     arguments = parser.parse_args(argv)
     access = os.environ.pop(ACCESS, "{}")
     settings = Settings(arguments.store, os.path.abspath(arguments.runner), slots=arguments.slots, idle=arguments.idle)
@@ -299,7 +318,24 @@ def main(argv: Optional[List[str]] = None) -> int:
     print(f"zenctl: serves {arguments.store} as {arguments.machine}", flush=True)  # noqa: T201 - the machine's log
     with tempfile.TemporaryDirectory(prefix="zenctl-jobs-") as folder:
         queue = JobQueue(storage, arguments.machine)
-        return serve(Attendant(queue, arguments.incarnation, settings, Path(folder)))
+        attendant = Attendant(queue, arguments.incarnation, settings, Path(folder))
+        awake = threading.Event()
+
+        def taken() -> None:
+            print("zenctl: this machine is about to be taken away", flush=True)  # noqa: T201 - the machine's log
+            attendant.leave()
+            awake.set()
+
+        # A machine that shuts down for another reason says it with a signal only.
+        signal.signal(signal.SIGTERM, lambda *_: attendant.leave())
+        if arguments.notice:
+            watch(arguments.notice, taken)
+
+        def sleep(seconds: float) -> None:
+            if awake.wait(seconds):
+                time.sleep(PAUSE_FIRST)
+
+        return serve(attendant, sleep)
 
 
 def _opened(store: str, access: str) -> Storage:

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, Optional
 
 from zenctl.jobs.spec import JobSpec
 from zenctl.runner.inputs import Input
 from zenctl.runner.lifetime import Interrupted
 from zenctl.runner.outputs import ReturnedOutput, variable
 from zenctl.sdk.artifacts import Output
+from zenctl.sdk.checkpoints import Checkpoints
 from zenctl.sdk.errors import StepError
 from zenctl.sdk.job import Job, progress, warn
 from zenctl.sdk.memory import Memory
@@ -31,10 +32,18 @@ def call_job(function: Callable[..., Any], spec: JobSpec, job: Job, writers: Wri
     _keep(function(job), spec, writers)
 
 
-def call_keywords(function: Callable[..., Any], spec: JobSpec, inputs: Mapping[str, Input], writers: Writers) -> None:
+def call_keywords(
+    function: Callable[..., Any],
+    spec: JobSpec,
+    inputs: Mapping[str, Input],
+    writers: Writers,
+    checkpoints: Optional[Checkpoints] = None,
+) -> None:
     """Call a user's function: inputs, outputs and parameters by name. Raises StepError if they do not fit it."""
     arguments: Dict[str, Any] = {name: item.value(by_type=False) for name, item in inputs.items()}
     arguments.update({name: writer for name, writer in writers.items() if not isinstance(writer, ReturnedOutput)})
+    if checkpoints is not None and spec.checkpoints is not None:
+        arguments[spec.checkpoints.parameter] = checkpoints
     arguments.update(spec.params)
     try:
         signature = inspect.signature(function)
@@ -74,17 +83,26 @@ def make_job(spec: JobSpec, inputs: Mapping[str, Input], writers: Writers, scrat
     )
 
 
-def run_command(spec: JobSpec, inputs: Mapping[str, Input], writers: Writers, scratch: Path) -> None:
+def run_command(
+    spec: JobSpec,
+    inputs: Mapping[str, Input],
+    writers: Writers,
+    scratch: Path,
+    checkpoints: Optional[Checkpoints] = None,
+) -> None:
     """Run a command in the code's folder. It learns its paths and parameters from ZENCTL_* environment variables.
 
     `ZENCTL_INPUT_<NAME>` and `ZENCTL_OUTPUT_<NAME>` are folders, `ZENCTL_PARAM_<NAME>` a value (strings as they are,
-    all else as JSON), `ZENCTL_PARAMS` all parameters as one JSON object.
+    all else as JSON), `ZENCTL_PARAMS` all parameters as one JSON object; `ZENCTL_CHECKPOINTS` is the folder that
+    attempts have in common, if it has one.
     """
     environment = dict(os.environ, ZENCTL_PARAMS=json.dumps(spec.params, sort_keys=True), ZENCTL_SCRATCH=str(scratch))
     environment.update({variable("INPUT", name): str(item.folder) for name, item in inputs.items()})
     environment.update({variable("OUTPUT", name): str(writer.path) for name, writer in writers.items()})
     for name, value in spec.params.items():
         environment[variable("PARAM", name)] = value if isinstance(value, str) else json.dumps(value)
+    if checkpoints is not None:
+        environment["ZENCTL_CHECKPOINTS"] = str(checkpoints.path)
     program = spec.entry.command[0]
     sys.stdout.flush()
     sys.stderr.flush()

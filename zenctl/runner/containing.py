@@ -36,13 +36,13 @@ from zenctl.jobs.stores.opening import ACCESS, open_store
 from zenctl.jobs.stores.retrying import Retrying
 from zenctl.jobs.wire import result_to_json
 from zenctl.runner.engines import have_engine
-from zenctl.runner.lifetime import die_with
+from zenctl.runner.lifetime import MACHINE, die_with
 from zenctl.runner.registries import is_there, pull, qualified
 
 ENDING = "ending.json"
 """File in the work folder, written last: how the job ended."""
 
-PASSED_ON = (ACCESS, "GCE_METADATA_HOST", "STORAGE_EMULATOR_HOST")
+PASSED_ON = (ACCESS, MACHINE, "GCE_METADATA_HOST", "STORAGE_EMULATOR_HOST")
 """What a job reads of its machine's environment to reach its store."""
 
 FAILED, NO_RESULT, NOT_REMOVED = 1, 3, 1

@@ -12,6 +12,12 @@ from typing import Any, Callable, Dict, Optional, Type
 OVERDUE = 10.0
 """Seconds the code has to react to its time limit before the process is ended under it."""
 
+CANCELED = "canceled"
+"""File in the work folder by which a machine's attendant says that it is the job that is to end, not the machine."""
+
+MACHINE = "ZENCTL_MACHINE"
+"""Variable that says to a job that it runs on a machine that may go: SIGTERM means that, without the file above."""
+
 _PR_SET_PDEATHSIG = 1
 
 

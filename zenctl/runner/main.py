@@ -23,12 +23,13 @@ from zenctl.jobs.stores.opening import ACCESS, SECRETS, SOURCES, open_store
 from zenctl.jobs.wire import WireError, result_from_json, result_to_json, spec_from_json
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.runner import calling, code
+from zenctl.runner.checkpointing import keeper
 from zenctl.runner.contained import attend
 from zenctl.runner.environment import everything, recorded
 from zenctl.runner.environment_errors import EnvironmentProblem
 from zenctl.runner.failures import Place, describe
 from zenctl.runner.inputs import check_unchanged, fetch_inputs
-from zenctl.runner.lifetime import Guard, Interrupted, die_with
+from zenctl.runner.lifetime import CANCELED, MACHINE, Guard, Interrupted, die_with
 from zenctl.runner.limits import limited
 from zenctl.runner.masking import masked
 from zenctl.runner.memory import StoreMemory
@@ -37,13 +38,15 @@ from zenctl.runner.progress import ProgressFile
 from zenctl.runner.secrets import redact, resolve
 from zenctl.runner.settling import SETTLED, Settling
 from zenctl.runner.warned import Warned
+from zenctl.sdk.checkpoints import Checkpoints
 from zenctl.sdk.job import listen, progress
 
 if TYPE_CHECKING:
     from zenctl.runner.objects import Fetched
 
-DONE, FAILED, NO_RESULT, NO_SPACE = 0, 1, 3, 5
-"""Exit codes: the outputs are there; result.json says what went wrong; not even that could be written; it had no space.
+DONE, FAILED, NO_RESULT, NO_SPACE, LEFT = 0, 1, 3, 5, 6
+"""Exit codes: the outputs are there; result.json says what went wrong; not even that could be written; it had no space;
+its machine goes, so that whoever knows why is to say what became of it.
 
 Where a log lies beside the result it has no space either: the last of them is all that can be told then.
 """
@@ -81,6 +84,10 @@ class Folders:
     def scratch(self) -> Path:
         return self.work / "scratch"
 
+    @property
+    def checkpoints(self) -> Path:
+        return self.work / "checkpoints"
+
     def make(self) -> None:
         """Make them anew: an interrupted run may have left something there."""
         for folder in (self.code, self.inputs, self.outputs, self.scratch):
@@ -89,7 +96,7 @@ class Folders:
 
     def free(self) -> None:
         """Remove what a failed job no longer needs, which on a full disk makes room for its result."""
-        for folder in (self.inputs, self.outputs, self.scratch):
+        for folder in (self.inputs, self.outputs, self.scratch, self.checkpoints):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -112,7 +119,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         die_with(arguments.parent)
     _open_log()
     words = tuple(sys.argv[1:] if argv is None else argv)
-    variables = {name: os.environ[name] for name in (ACCESS,) if name in os.environ}
+    variables = {name: os.environ[name] for name in (ACCESS, MACHINE) if name in os.environ}
     access = _access()
     try:
         storage = open_store(arguments.store, access)
@@ -123,6 +130,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     more: Dict[str, Any] = {"settling": settling, "memory": arguments.memory, "sources": access.get(SOURCES, {})}
     more["keepers"] = access.get(SECRETS, {})
     more["image"] = arguments.contained
+    more["machine"] = bool(os.environ.pop(MACHINE, ""))
     if arguments.work:
         return run(storage, arguments.job_id, Path(arguments.work), arguments.root, **more)
     with tempfile.TemporaryDirectory(prefix="zenctl-job-") as work:
@@ -144,13 +152,14 @@ def run(
     memory: int = 0,
     keepers: Optional[Mapping[str, Mapping[str, Any]]] = None,
     image: str = "",
+    machine: bool = False,
 ) -> int:
     """Run one job in the folder `work`. A job that has a result already is not run again.
 
     Relative paths of its secrets start at `root`. `sources` says how to reach the buckets of its source, by URI;
     `keepers` what keeps its secrets, by scheme. `memory` limits the step's code, in bytes. `image` is the one that
-    this is a container of. A job with a virtual environment of its own goes on in that, in the same process: then this
-    does not return.
+    this is a container of. `machine` says that it ends with its machine, unless it is canceled. A job with a virtual
+    environment of its own goes on in that, in the same process: then this does not return.
     """
     started = time.time()
     before = _earlier(storage, job_id)
@@ -179,7 +188,14 @@ def run(
         _say(f"zenctl: {problem}\n{problem.hint}".rstrip())
         failure = JobError("storage", f"its environment cannot be made: {problem}", hint=problem.hint)
         return _write(storage, JobResult(job_id, error=failure, started=started, ended=time.time()))
-    return _write(storage, _Run(storage, spec, folders, started, root, sources or {}, memory, keepers or {}).result())
+    if machine and not image:
+        # A container has its limit around it.
+        memory = memory or spec.resources.memory
+    result = _Run(storage, spec, folders, started, root, sources or {}, memory, keepers or {}).result()
+    ended_early = result.error is not None and result.error.kind == "canceled"
+    if machine and ended_early and not (folders.work / CANCELED).exists():
+        return LEFT
+    return _write(storage, result)
 
 
 class _Run:
@@ -208,6 +224,8 @@ class _Run:
         self._warned = Warned()
         self._place = Place(str(folders.code), builtin=spec.entry.arguments == "job", memory=memory)
         self._guard = Guard(spec.timeout, self._expire)
+        self._keeper = keeper(storage, spec, folders.checkpoints, _say)
+        self._checkpoints: Optional[Checkpoints] = None
 
     def result(self) -> JobResult:
         """Run it; whatever happens is in the result."""
@@ -245,7 +263,9 @@ class _Run:
         os.chdir(folders.code)
         progress = self._progress()
         try:
-            with masked(self._secrets.values()), limited(self._place.memory):
+            if spec.checkpoints is not None:
+                self._checkpoints = self._keeper.checkpoints()
+            with self._keeper, masked(self._secrets.values()), limited(self._place.memory):
                 self._call(inputs, writers, progress)
         finally:
             listen(None)
@@ -262,7 +282,7 @@ class _Run:
         listen(progress, self._warned)
         if spec.entry.command:
             code.set_path(self._folders.code)
-            calling.run_command(spec, inputs, writers, self._folders.scratch)
+            calling.run_command(spec, inputs, writers, self._folders.scratch, self._checkpoints)
             return
         sys.argv = [spec.entry.file or spec.entry.module]
         try:
@@ -273,7 +293,7 @@ class _Run:
                 job = calling.make_job(spec, inputs, writers, self._folders.scratch, memory)
                 calling.call_job(function, spec, job, writers)
             else:
-                calling.call_keywords(function, spec, inputs, writers)
+                calling.call_keywords(function, spec, inputs, writers, self._checkpoints)
         except SystemExit as error:
             # sys.exit() at the end of a step means what it says: done. What it left unwritten is seen afterwards.
             if error.code not in (None, 0):
@@ -305,7 +325,9 @@ class _Run:
         if self._spec.image:
             environment["image"] = self._spec.image
         job_id, warnings = self._spec.job_id, self._warned.all()
-        return JobResult(job_id, outputs or {}, error, environment, self._started, time.time(), warnings)
+        restored = self._keeper.restored
+        resumed = restored.job_id if restored is not None else ""
+        return JobResult(job_id, outputs or {}, error, environment, self._started, time.time(), warnings, resumed)
 
     def _redacted(self, error: JobError) -> Dict[str, str]:
         values = list(self._secrets.values())

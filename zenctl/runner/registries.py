@@ -152,6 +152,9 @@ def explain_pull(image: str, output: str) -> ContainerProblem:
     host = registry_of(image)
     lines: List[str] = [line.strip() for line in output.splitlines() if line.strip()]
     said = lines[-1] if lines else "nothing was said"
+    for name in (image, image.partition("@")[0]):
+        # What comes before tells no more than the message will.
+        said = said.rpartition(f"{name}: ")[2]
     login = ROLE if GOOGLE.fullmatch(host) else "Make it public, or copy it to Artifact Registry."
     # Names are not what was said: they may hold any word.
     told = output.replace(image, "").replace(image.partition("@")[0], "")

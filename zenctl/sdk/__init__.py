@@ -6,13 +6,14 @@ Importing it loads the standard library only; what a Dataset needs (numpy, pyarr
 from typing import TYPE_CHECKING, Any
 
 from zenctl.sdk.artifacts import Artifact, Metrics, Model, Output
+from zenctl.sdk.checkpoints import Checkpoints
 from zenctl.sdk.errors import StepError
 from zenctl.sdk.job import Job, progress, warn
 
 if TYPE_CHECKING:
     from zenctl.sdk.dataset import Dataset
 
-__all__ = ["Artifact", "Dataset", "Job", "Metrics", "Model", "Output", "StepError", "progress", "warn"]
+__all__ = ["Artifact", "Checkpoints", "Dataset", "Job", "Metrics", "Model", "Output", "StepError", "progress", "warn"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,9 @@ STOCKOUT = "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS"
 
 GONE = ("STOPPING", "TERMINATED")
 
+NOTICE = 30.0
+"""Seconds between the notice that a machine is taken away and the cut of its power."""
+
 
 class Refused(Exception):
     """An error answer."""
@@ -42,6 +45,7 @@ class Instance:
     status: str = "PROVISIONING"
     made: str = ""
     began: float = 0.0
+    off_at: float | None = None
 
     @property
     def name(self) -> str:
@@ -68,6 +72,7 @@ class Operation:
     effect: Callable[[], None]
     status: str = "PENDING"
     error: tuple[str, str, int] | None = None
+    held: Callable[[], bool] = lambda: False
     is_lost: bool = False
 
 
@@ -194,12 +199,20 @@ class FakeCompute:
             raise Refused(404, "notFound", f"The resource '{path}' was not found")
         return found
 
-    def preempt(self, name: str) -> None:
-        """Take a machine away, as the cloud does with spot machines."""
+    def preempt(self, name: str, *, notice: bool = True) -> None:
+        """Take a machine away, as the cloud does with spot machines: it says so, asks the system to shut down, and cuts
+        the power when that has happened or after `NOTICE` seconds. `notice` is best effort: without it, at once.
+        """
         with self.lock:
             instance = self.instance(name)
-            instance.guest.preempted = True
-            self._end(instance, "compute.instances.preempted")
+            if not notice:
+                self._end(instance, "compute.instances.preempted")
+                return
+            instance.status = "STOPPING"
+            instance.off_at = self.clock + NOTICE
+            operation = self._begin("compute.instances.preempted", instance, lambda: self._gone(instance))
+            operation.held = lambda: instance.guest.is_on
+        instance.guest.take_away()
 
     def crash(self, name: str) -> None:
         """A machine's host fails: it stops, and nobody has asked for it."""
@@ -210,8 +223,15 @@ class FakeCompute:
         """Move the clock; machines whose time is up are ended."""
         with self.lock:
             self.clock += seconds
+            for instance in self.instances.values():
+                if instance.off_at is not None and self.clock >= instance.off_at:
+                    instance.guest.switch_off()
             for instance in self.running():
                 limit = instance.scheduling.get("maxRunDuration", {}).get("seconds")
+                is_old = instance.scheduling.get("preemptible") and instance.scheduling["provisioningModel"] != "SPOT"
+                if is_old and self.clock - instance.began >= 86400.0:
+                    self._end(instance, "compute.instances.preempted")
+                    continue
                 if limit is not None and self.clock - instance.began >= float(limit):
                     self._end(instance, "compute.instances.scheduledVMTermination")
 
@@ -254,6 +274,8 @@ class FakeCompute:
         return self._requests.get((what, request_id))
 
     def _advance(self, operation: Operation) -> None:
+        if operation.held():
+            return
         operation.looks -= 1
         if operation.looks > 0:
             operation.status = "RUNNING"
@@ -286,12 +308,20 @@ class FakeCompute:
         """The cloud itself ends a machine: it is deleted if it is scheduled so, else stopped."""
         instance.status = "STOPPING"
         instance.guest.switch_off()
-        deletes = (action or instance.scheduling.get("instanceTerminationAction")) == "DELETE"
-        effect = (lambda: self._remove(instance)) if deletes else (lambda: self._set(instance, "TERMINATED"))
-        self._begin(what, instance, effect)
+        self._begin(what, instance, lambda: self._gone(instance, action))
+
+    def _gone(self, instance: Instance, action: str = "") -> None:
+        if (action or instance.scheduling.get("instanceTerminationAction")) == "DELETE":
+            self._remove(instance)
+        else:
+            self._set(instance, "TERMINATED")
 
     def _power_off(self, instance: Instance) -> None:
         """Something inside has shut the machine down: it is stopped, never deleted, and its disk goes on costing."""
+        if instance.status == "STOPPING":
+            # Its shutdown is over, which whoever waits for that with the lock is to see.
+            instance.guest.switch_off()
+            return
         with self.lock:
             if instance.status == "RUNNING":
                 instance.guest.switch_off()
@@ -350,7 +380,14 @@ def _invalid(wanted: Mapping[str, Any]) -> list[str]:
         "automaticRestart", True
     ):
         found.append("'resource.scheduling.automaticRestart': 'true'. It must be false.")
-    is_bound = scheduling.get("provisioningModel") == "SPOT" or wanted.get("guestAccelerators")
+    is_spot, is_old = scheduling.get("provisioningModel") == "SPOT", bool(scheduling.get("preemptible"))
+    if is_old and scheduling.get("automaticRestart", True):
+        found.append("'resource.scheduling.automaticRestart': 'true'. Preemptible instances cannot be restarted.")
+    if is_old and not is_spot and limit is not None:
+        found.append("'resource.scheduling.maxRunDuration': legacy preemptible VMs cannot have a time limit.")
+    if scheduling.get("instanceTerminationAction") and not is_spot and limit is None:
+        found.append("'resource.scheduling.instanceTerminationAction': not with the standard provisioning model.")
+    is_bound = is_spot or is_old or wanted.get("guestAccelerators")
     if is_bound and scheduling.get("onHostMaintenance") != "TERMINATE":
         found.append("'resource.scheduling.onHostMaintenance': it must be TERMINATE.")
     keys = [item["key"] for item in wanted.get("metadata", {}).get("items", [])]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 MARK = "ZENCTL_FAKE_MACHINE"
 """The variable by which every process of a machine is found, whatever group or session it has moved to."""
@@ -41,7 +42,7 @@ class Guest:
     attributes: Mapping[str, str]
     on_power_off: Callable[[], None]
     has_account: bool = True
-    preempted: bool = False
+    preempted: threading.Event = field(default_factory=threading.Event)
     path: str = ""
     programs: Mapping[str, str] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -85,6 +86,24 @@ class Guest:
                 [program], cwd=folder / "root", env=environment, stdin=subprocess.DEVNULL, stdout=serial, stderr=serial,
                 start_new_session=True,
             )  # fmt: skip
+
+    @property
+    def is_on(self) -> bool:
+        return self._server is not None
+
+    def take_away(self) -> None:
+        """The metadata server gives notice, and the button for power is pressed: the system stops its services, of the
+        startup script the first process only, and is off when nothing runs any more.
+        """
+        self.preempted.set()
+        if self._script is not None:
+            self._script.terminate()
+        threading.Thread(target=self._shut_down, daemon=True).start()
+
+    def _shut_down(self) -> None:
+        while self.is_on and self.processes():
+            threading.Event().wait(0.05)
+        self.on_power_off()
 
     def processes(self) -> list[int]:
         """The ids of the processes that run on the machine, those in its containers too."""
@@ -145,7 +164,11 @@ class MetadataHandler(BaseHTTPRequestHandler):
         if self.headers.get("Metadata-Flavor") != "Google":
             self._answer(403, "Missing Metadata-Flavor:Google header.")
             return
-        path = self.path.partition("?")[0].removeprefix("/computeMetadata/v1/instance/")
+        path, _, query = self.path.partition("?")
+        path = path.removeprefix("/computeMetadata/v1/instance/")
+        asked = dict(parse_qsl(query))
+        if path == "preempted" and asked.get("wait_for_change") == "true" and asked.get("last_etag") == "FALSE":
+            self.guest.preempted.wait(float(asked["timeout_sec"]))
         value = self._value(path)
         self._answer(200 if value is not None else 404, value or "")
 
@@ -161,7 +184,7 @@ class MetadataHandler(BaseHTTPRequestHandler):
         if path == "service-accounts/default/token" and guest.has_account:
             return json.dumps({"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"})
         if path == "preempted":
-            return "TRUE" if guest.preempted else "FALSE"
+            return "TRUE" if guest.preempted.is_set() else "FALSE"
         if path == "maintenance-event":
             return "NONE"
         return guest.facts.get(path)
@@ -170,6 +193,8 @@ class MetadataHandler(BaseHTTPRequestHandler):
         data = text.encode()
         self.send_response(status)
         self.send_header("Metadata-Flavor", "Google")
+        # The real one gives a digest of the value.
+        self.send_header("ETag", text if text in ("TRUE", "FALSE") else "x")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

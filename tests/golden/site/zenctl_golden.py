@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from zenctl.jobs.resources import Resources
 from zenctl.jobs.storage import Storage
@@ -119,8 +119,14 @@ class FileEndpoints:
         (self._root / f"{name}.json").unlink(missing_ok=True)
 
 
+def _runs_nothing(*_: object) -> Any:
+    raise ProviderError(ErrorKind.INVALID, "golden runs nothing")
+
+
 class Machines:
     """A backend that says which machines it would make, and can run nothing."""
+
+    handle = submit = status = logs = cancel = release = _runs_nothing
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._config = config
@@ -161,7 +167,7 @@ class GoldenProvider:
 
     def compute(self, type: str, config: Mapping[str, Any]) -> Compute:
         if type == "machines":
-            return cast(Compute, Machines(config))
+            return Machines(config)
         raise ProviderError(ErrorKind.INVALID, "golden has no backends")
 
     def processing(self, type: str, config: Mapping[str, Any]) -> Processing:

@@ -14,6 +14,12 @@ from zenctl_gcp.compute_client import ComputeClient
 
 from .conftest import OTHER, ZONE, Cloud, bare
 
+OLD = {
+    "preemptible": True,
+    "provisioningModel": "STANDARD",
+    "automaticRestart": False,
+    "onHostMaintenance": "TERMINATE",
+}
 SPOT = {"automaticRestart": False, "onHostMaintenance": "TERMINATE", "provisioningModel": "SPOT"}
 
 
@@ -124,6 +130,9 @@ def test_a_server_that_is_not_there(cloud: Cloud) -> None:
         ({"labels": {"Upper": "Case"}}, ErrorKind.INVALID, "Labels are lower case"),
         ({"machineType": f"zones/{ZONE}/machineTypes/no-such"}, ErrorKind.INVALID, "does not exist"),
         ({"scheduling": {**SPOT, "onHostMaintenance": "MIGRATE"}}, ErrorKind.INVALID, "onHostMaintenance"),
+        ({"scheduling": {**OLD, "onHostMaintenance": "MIGRATE"}}, ErrorKind.INVALID, "onHostMaintenance"),
+        ({"scheduling": {**OLD, "maxRunDuration": {"seconds": "60"}}}, ErrorKind.INVALID, "cannot have a time limit"),
+        ({"scheduling": {**OLD, "instanceTerminationAction": "DELETE"}}, ErrorKind.INVALID, "standard provisioning"),
     ],
 )
 def test_what_the_service_refuses_at_once(cloud: Cloud, more: dict[str, Any], kind: ErrorKind, said: str) -> None:
@@ -156,6 +165,7 @@ def test_who_has_ended_a_machine(cloud: Cloud) -> None:
     limit = {"automaticRestart": False, "maxRunDuration": {"seconds": "60"}, "instanceTerminationAction": "DELETE"}
     endings = {
         "spot": ({**SPOT, "instanceTerminationAction": "DELETE"}, lambda: fake.preempt("spot")),
+        "old": (OLD, lambda: fake.pass_time(86400)),
         "long": (limit, lambda: fake.pass_time(61)),
         "bad": ({}, lambda: fake.crash("bad")),
     }
@@ -171,6 +181,7 @@ def test_who_has_ended_a_machine(cloud: Cloud) -> None:
         found[name] = client.ending(ZONE, machine.id), left.status if left else None
     assert found == {
         "spot": ("compute.instances.preempted", None),
+        "old": ("compute.instances.preempted", "TERMINATED"),
         "long": ("compute.instances.scheduledVMTermination", None),
         "bad": ("compute.instances.hostError", "TERMINATED"),
     }

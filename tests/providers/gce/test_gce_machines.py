@@ -18,14 +18,16 @@ from pydantic import ValidationError
 
 from tests.fakes.compute.guest import TOKEN
 from tests.fakes.faults import Fault
+from zenctl.engine.execution import read_result
+from zenctl.jobs.checkpoints import checkpoint_key
 from zenctl.jobs.queue import Contained, JobQueue
 from zenctl.jobs.resources import Resources
-from zenctl.jobs.spec import Entry, JobSpec, job_path
+from zenctl.jobs.spec import Checkpointing, Entry, JobSpec, job_path
 from zenctl.jobs.wire import spec_to_json
 from zenctl.provider import ErrorKind, JobState, Packages, ProviderContext, ProviderError, Remote, SubmitRequest
 from zenctl.provider.testing.compute import ComputeBench
-from zenctl_gcp.gce import contained
-from zenctl_gcp.gce_machines import STARTUP, machine_name, wanted_machine
+from zenctl_gcp.gce_machines import STARTUP, machine_name, machine_packages, wanted_machine
+from zenctl_gcp.gce_reach import contained
 from zenctl_gcp.provider import GcpProvider
 from zenctl_gcp.schema import GceBackend
 
@@ -63,6 +65,7 @@ def test_the_startup_script_passes_shellcheck(tmp_path: Path) -> None:
     [
         {},
         {"spot": True, "network": "jobs", "external_ip": False},
+        {"preemptible": True},
         {"accelerator": {"type": "nvidia-tesla-t4", "count": 1}, "subnetwork": "regions/r/subnetworks/s", "slots": 2},
         {"labels": {"team": "a"}, "metadata": {"proxy": "p"}, "service_account": "x@y.iam", "max_run_time": "2h"},
     ],
@@ -72,8 +75,11 @@ def test_compute_engine_takes_what_is_asked_for(cloud: Cloud, more: dict[str, An
     cloud.client().create(ZONE, wanted.resource(ZONE))
     [made] = cloud.fake.inserted[-1:]
     scheduling = made["scheduling"]
-    assert scheduling["instanceTerminationAction"] == "DELETE"
-    assert scheduling["maxRunDuration"]["seconds"] == ("7200" if "max_run_time" in more else "86400")
+    if "preemptible" in more:
+        assert (scheduling["preemptible"], "maxRunDuration" in scheduling) == (True, False)
+    else:
+        assert scheduling["instanceTerminationAction"] == "DELETE"
+        assert scheduling["maxRunDuration"]["seconds"] == ("7200" if "max_run_time" in more else "86400")
     assert made["shieldedInstanceConfig"]["enableVtpm"] is True
     assert made["labels"]["zenctl-project"] == "my-project"
     metadata = {item["key"]: item["value"] for item in made["metadata"]["items"]}
@@ -99,6 +105,8 @@ def test_a_machine_is_one_applys_or_one_jobs() -> None:
         ({"zone": None}, "give either `zone`, or several `zones`"),
         ({"zones": [OTHER]}, "give either `zone`, or several `zones`"),
         ({"max_run_time": "10s"}, "between 30s and 120d"),
+        ({"spot": True, "preemptible": True}, "give either `spot` or `preemptible`"),
+        ({"preemptible": True, "max_run_time": "2h"}, "a preemptible machine ends after 24 hours"),
         ({"max_idle": "soon"}, "give a duration"),
         ({"index_url": "https://me:secret@i/simple"}, "index_url"),
         ({"extra_index_urls": ["not a url"]}, "extra_index_urls"),
@@ -121,6 +129,13 @@ def test_a_jobs_own_image_goes_before_the_backends() -> None:
     assert contained(spec, config(container_image=backends)) == Contained(backends, 1 << 30)
     assert contained(replace(spec, image=own), config(container_image=backends)) == Contained(own, 1 << 30)
     assert contained(replace(spec, image=own), config(accelerator=gpus)) == Contained(own, 1 << 30, True)
+
+
+def test_nothing_is_installed_in_a_container_image() -> None:
+    assert machine_packages(config()).install
+    assert not machine_packages(config(packages="image")).install
+    image = f"steps@sha256:{'0' * 64}"
+    assert not machine_packages(config(container_image=image)).install
 
 
 def test_artifacts_must_lie_in_a_bucket(cloud: Cloud) -> None:
@@ -225,7 +240,7 @@ def test_a_job_whose_machine_is_taken_away_is_lost_and_the_next_one_gets_another
     bench.wait_for_log(compute, handle, "begun")
     [instance] = cloud.fake.running()
     assert len(instance.guest.processes()) > 2
-    cloud.fake.preempt(instance.name)
+    cloud.fake.preempt(instance.name, notice=False)
     assert instance.guest.processes() == []
     status = bench.wait(compute, handle)
     assert (status.state, status.exit_code) == (JobState.LOST, None)
@@ -237,6 +252,57 @@ def test_a_job_whose_machine_is_taken_away_is_lost_and_the_next_one_gets_another
     assert bench.wait(compute, again).exit_code == 0
     compute.close()
     assert cloud.fake.running() == []
+
+
+def test_a_machine_that_is_taken_away_lets_its_job_save_a_last_checkpoint(cloud: Cloud) -> None:
+    """Notice first, then the job's checkpoint, then the power is off: the next attempt on the next machine goes on."""
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    compute = cloud.compute()
+    words = 'echo 7 > "$ZENCTL_CHECKPOINTS/at"; touch -d 2020-01-01 "$ZENCTL_CHECKPOINTS" "$ZENCTL_CHECKPOINTS/at"'
+    script = f'if [ -e "$ZENCTL_CHECKPOINTS/at" ]; then echo goes on; else {words}; echo begun; exec sleep 1000; fi'
+    key = checkpoint_key("p", "default", "f" * 64)
+
+    def asked(job: str) -> SubmitRequest:
+        made = order(cloud, job, "ab12-3", script)
+        spec = replace(made.spec, checkpoints=Checkpointing(key, ""))
+        cloud.storage.put(job_path(job), spec_to_json(spec), overwrite=True)
+        return replace(made, spec=spec)
+
+    handle = compute.submit(asked("conformance-1"))
+    bench.wait_for_log(compute, handle, "begun")
+    [instance] = cloud.fake.running()
+    cloud.fake.preempt(instance.name)
+    status = bench.wait(compute, handle)
+    assert status.state is JobState.LOST
+    assert status.reason == f"Compute Engine took its machine {instance.name} away (preempted)"
+    assert read_result(cloud.storage, "conformance-1") is None
+    compute.release(handle)
+    again = compute.submit(asked("conformance-2"))
+    assert bench.wait(compute, again).exit_code == 0
+    assert "goes on from the checkpoint of conformance-1 (1 file, 2 bytes)" in compute.logs(again, 0).text
+    assert "\ngoes on\n" in compute.logs(again, 0).text
+    assert len({i["name"] for i in cloud.fake.inserted[-2:]}) == 1
+    compute.close()
+    assert cloud.fake.running() == []
+
+
+def test_a_job_that_does_not_heed_the_notice_is_cut_off(cloud: Cloud) -> None:
+    bench = ComputeBench(cloud.compute, cloud.storage, cloud.runner)
+    compute = cloud.compute()
+    handle = compute.submit(
+        order(cloud, "conformance-1", "ab12-3", "trap '' TERM; echo begun; while :; do sleep 1; done")
+    )
+    bench.wait_for_log(compute, handle, "begun")
+    [instance] = cloud.fake.instances.values()
+    cloud.fake.preempt(instance.name)
+    assert compute.status(handle).state is JobState.RUNNING, "it may have something to save"
+    cloud.fake.pass_time(30.0)
+    status = bench.wait(compute, handle)
+    assert (status.state, status.reason) == (
+        JobState.LOST,
+        f"Compute Engine took its machine {instance.name} away (preempted)",
+    )
+    compute.close()
 
 
 def test_the_time_that_an_environment_takes_is_not_the_step_s(cloud: Cloud) -> None:
@@ -261,6 +327,7 @@ def test_how_jobs_get_their_packages(cloud: Cloud) -> None:
     assert isinstance(cloud.compute(), Remote)
     assert cloud.compute().packages() == Packages(True, {})
     assert not cloud.compute(packages="image").packages().install
+    assert not cloud.compute(container_image=f"steps@sha256:{'0' * 64}").packages().install
     found = cloud.compute(index_url="https://i/simple", extra_index_urls=["https://a", "https://b"]).packages()
     assert found.settings == {
         "UV_DEFAULT_INDEX": "https://i/simple",
@@ -314,6 +381,20 @@ def test_one_machine_serves_an_apply_and_the_next_apply_deletes_what_a_dead_one_
     last.close()
     assert cloud.fake.running() == []
     assert cloud.compute().sweep() == []
+
+
+def test_what_applies_left_goes_and_the_machine_of_another_job_stays(cloud: Cloud) -> None:
+    dead = cloud.compute()
+    kept, _, alone = [
+        dead.submit(order(cloud, f"conformance-{n}", apply)) for n, apply in enumerate(("a-1", "a-2", ""))
+    ]
+    later = cloud.compute()
+    assert len(cloud.fake.running()) == 3
+    assert len(later.sweep([kept])) == 1
+    assert {i.name for i in cloud.fake.running()} == {kept["machine"], alone["machine"]}
+    assert later.sweep([]) == [kept["machine"]]
+    assert later.sweep() == [alone["machine"]]
+    assert cloud.fake.running() == []
 
 
 def test_the_identity_of_a_machine_is_refused_all_else(cloud: Cloud) -> None:

@@ -114,7 +114,7 @@ def test_values_are_in_no_command_line(project: Project, monkeypatch: pytest.Mon
 def test_a_container_that_asks_for_secrets_is_told_how(project: Project, reference: str, told: bool) -> None:
     spec = JobSpec("j", "step.python.fit", Entry(), secrets={"TOKEN": reference}, image="i@sha256:0")
     request = SubmitRequest(spec, project.storage.uri, project.runner)
-    command = container_command("/usr/bin/podman", request, project.root / "work", project.root)
+    command = container_command("/usr/bin/podman", container_of(request, project.root / "work", project.root))
     assert (ACCESS in command) is told
 
 

@@ -19,7 +19,7 @@ from zenctl.jobs.result import JobResult
 from zenctl.jobs.spec import Entry, JobSpec, log_path, result_path
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.wire import result_to_json
-from zenctl.provider import ErrorKind, JobState, JobStatus, ProviderError, SubmitRequest
+from zenctl.provider import ErrorKind, JobState, JobStatus, LogChunk, ProviderError, SubmitRequest
 from zenctl.provider.testing.fakes import FakeBackend, FakeCompute, FakeRun, FakeStorage
 from zenctl.provider.testing.faults import Clock
 
@@ -209,6 +209,13 @@ def test_a_log_that_cannot_be_kept_does_not_keep_the_job() -> None:
     bench.fail("logs", REFUSED, times=None)
     assert bench.execute().ok
     assert bench.storage.stat(log_path("job-1")) is None
+    assert bench.backend.jobs == {}
+
+
+def test_text_beside_the_log_that_never_ends_does_not_keep_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(storage=FarStorage())
+    monkeypatch.setattr(FakeCompute, "logs", lambda self, handle, offset: LogChunk("booting\n", offset))
+    assert bench.execute().ok
     assert bench.backend.jobs == {}
 
 

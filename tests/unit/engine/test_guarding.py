@@ -60,6 +60,8 @@ def test_what_keeps_the_contract_passes() -> None:
     assert backend.status(handle) == JobStatus(JobState.PENDING, reason="waiting for a machine")
     assert backend.logs(handle, 0) == LogChunk("hello\n", 6)
     assert backend.logs(handle, 6) == LogChunk("", 6)
+    # What a machine says while it boots is beside the log.
+    assert compute(logs=lambda *_: LogChunk("booting", 6)).logs(handle, 6) == LogChunk("booting", 6)
     backend.cancel(handle)
     backend.release(handle)
     assert guarded(FakeProcessing(), "processing backend", "odd", AUTHOR).options() == {"runner": "DirectRunner"}
@@ -136,9 +138,12 @@ LOOP["itself"] = LOOP
         ("submit", (REQUEST,), None, "gives a NoneType, not a mapping"),
         ("logs", ({}, 0), ("text", 4), "gives a tuple, not a LogChunk"),
         ("logs", ({}, 0), LogChunk(b"text", 4), "gives a LogChunk of bytes and int"),  # type: ignore[arg-type]
-        ("logs", ({}, 7), LogChunk("text", 7), "gives text at offset 7, and 7 as the offset to ask for next"),
+        ("logs", ({}, 7), LogChunk("text", 3), "gives text at offset 7, and 3 as the offset to ask for next"),
         ("logs", ({}, 7), LogChunk("", 0), "gives text at offset 7, and 0"),
         ("misfit", (None,), "too big", "gives a str, not a Misfit or None"),
+        ("pools", ([],), "one", "gives a str, not a list or tuple of pools"),
+        ("pools", ([],), ["one"], "gives a str among its pools, not a MachinePool"),
+        ("template", (), None, "gives a NoneType, not a MachineTemplate"),
     ],
 )
 def test_what_it_gives_against_the_contract(method: str, arguments: Any, answer: Any, says: str) -> None:

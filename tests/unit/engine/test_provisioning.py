@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from zenctl.addrs import Address, BackendAddr, DatasourceAddr, StepAddr
 from zenctl.diagnostics import Position, SourceRange
+from zenctl.engine.observed import Observed
+from zenctl.engine.planning import Planned
 from zenctl.engine.providers import Providers
 from zenctl.engine.provisioning import planned_machines
 from zenctl.jobs.resources import Resources
@@ -64,7 +66,8 @@ def planned(
         for addr, *_ in jobs
         if addr.name in sources
     }
-    return planned_machines(changes, cast(Any, desired), cast(Any, seen), cast(Providers, Known(computes)))
+    found = Planned(changes, desired=cast(Any, desired))
+    return planned_machines(found, Observed(sources=seen), cast(Providers, Known(computes)))
 
 
 def step(name: str) -> StepAddr:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from zenctl.addrs import EndpointAddr, StepAddr
+from zenctl.addrs import BackendAddr, EndpointAddr, StepAddr
 from zenctl.diagnostics import DiagnosticError
 from zenctl.engine.execution import UNSETTLED
 from zenctl.engine.job_records import record_result
@@ -72,7 +72,7 @@ def left(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     backend = FakeBackend(lambda request: FakeRun(seconds=None))
     spec = JobSpec("job-1", str(FIT), Entry(file="fit.py", function="fit"))
     handle = FakeCompute(backend).submit(SubmitRequest(spec, "file:///x", tmp_path / "runner"))
-    recorder.set_handle(execution, handle)
+    recorder.report(execution, "handle", handle)
     yield Left(recorder, store, FolderStorage(tmp_path / "artifacts"), backend)
     lock.close()
 
@@ -138,6 +138,40 @@ def test_one_that_could_not_be_ended_is_found_by_the_next_apply(left: Left) -> N
     record_result(left.recorder, state.attempts[FIT].execution_id, JobResult("job-1", error=error))
     assert left.state() is ExecutionState.RUNNING
     assert list(left.settle(FIT).running) == [FIT]
+
+
+@dataclass
+class Machines:
+    """Providers with one backend that makes machines."""
+
+    swept: list[object]
+
+    def backends(self) -> list[BackendAddr]:
+        return [BackendAddr("gce", "vm")]
+
+    def compute(self, addr: object) -> Machines:
+        return self
+
+    submit = status = logs = cancel = release = handle = None
+
+    def sweep(self, keep: object = None) -> list[str]:
+        self.swept.append(keep)
+        return ["zenctl-1"]
+
+
+@pytest.mark.parametrize(("outcome", "swept"), [("complete", []), ("failed", [[]]), ("interrupted", [[]])])
+def test_machines_are_looked_for_after_an_apply_that_did_not_complete(
+    tmp_path: Path, outcome: str, swept: list[object]
+) -> None:
+    store, machines, told = MemoryStore(), Machines([]), list[Any]()
+    acquire(store, "p", "default", Holder.here("zenctl apply")).finish(outcome)
+    lock = acquire(store, "p", "default", Holder.here("zenctl apply"))
+    state = read_state(store, "p", "default")
+    storage = FolderStorage(tmp_path / "artifacts")
+    settle(state, Recorder(store, lock), cast(Providers, machines), storage, told.append, ())
+    lock.close()
+    assert machines.swept == swept
+    assert len(told) == len(swept)
 
 
 # ---------------------------------------------------------------- endpoints

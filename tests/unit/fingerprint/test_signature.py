@@ -319,3 +319,28 @@ def test_nothing_is_imported(tmp_path: Path) -> None:
     found, _ = read_signature(project(tmp_path / "p", {"fit.py": text}), "fit.py", "fit")
     assert found is not None
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("imports", "parameters"),
+    [
+        (
+            "from zenctl.sdk import Artifact, Checkpoints, Output\n",
+            "a: Output[Artifact], kept: Checkpoints, *, epochs=5",
+        ),
+        (
+            "from zenctl.sdk import Artifact, Checkpoints, Output\n",
+            "a: Output[Artifact], *, kept: Checkpoints, epochs=5",
+        ),
+        ("from zenctl import sdk\n", "a: sdk.Output[sdk.Artifact], kept: 'sdk.Checkpoints', *, epochs=5"),
+    ],
+)
+def test_checkpoints_are_neither_input_nor_parameter(imports: str, parameters: str) -> None:
+    found = good(f"{imports}def fit({parameters}): ...")
+    assert (found.checkpoints, found.inputs, list(found.params)) == ("kept", {}, ["epochs"])
+    assert good("def fit(): ...").checkpoints == ""
+
+
+def test_one_folder_for_checkpoints_is_enough() -> None:
+    [problem] = bad("from zenctl.sdk import Checkpoints\ndef fit(a: Checkpoints, *, b: Checkpoints): ...")
+    assert problem.summary == "a and b are both Checkpoints: one is enough"

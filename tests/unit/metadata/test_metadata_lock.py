@@ -20,7 +20,7 @@ from zenctl.metadata.lock import ApplyLock, LockHeld, LockLost, acquire, force_u
 from zenctl.metadata.memory import MemoryStore
 from zenctl.metadata.mlmd import MlmdStore, SqliteConnection
 from zenctl.metadata.recording import Recorder
-from zenctl.metadata.state import newest_apply
+from zenctl.metadata.state import newest_apply, read_state
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,
@@ -61,6 +61,25 @@ def until(condition: Callable[[], bool], seconds: float = 240.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         pause.wait(0.005)
+
+
+def test_what_did_not_complete_is_known_to_the_next_apply_and_to_readers(store: MetadataStore, take: Take) -> None:
+    assert read_state(store, "p", "w").unfinished == 0
+    first = take()
+    assert not first.after_unfinished
+    assert read_state(store, "p", "w").unfinished == 0, "it is under way"
+    for serial, outcome in enumerate(("failed", "interrupted", "refused"), start=2):
+        first.finish(outcome)
+        assert read_state(store, "p", "w").unfinished == serial - 1
+        first = take()
+        assert first.after_unfinished
+    force_unlock(store, "p", "w", first.serial)
+    assert read_state(store, "p", "w").unfinished == first.serial
+    last = take()
+    assert last.after_unfinished
+    last.finish("complete")
+    assert read_state(store, "p", "w").unfinished == 0
+    assert not take().after_unfinished
 
 
 def test_serials_count_up(store: MetadataStore, take: Take) -> None:

@@ -80,7 +80,7 @@ def test_a_run_from_start_to_head(store: MetadataStore, begin: Begin) -> None:
     assert running.attempts[FIT].state is ExecutionState.RUNNING
     assert running.attempts[FIT].execution_id == execution_id
 
-    recorder.set_handle(execution_id, {"pid": 7, "started": 1.25})
+    recorder.report(execution_id, "handle", {"pid": 7, "started": 1.25})
     assert read_state(store, "penguins", "default").attempts[FIT].handle == {"pid": 7, "started": 1.25}
 
     outputs = {"model": output("a"), "metrics": output("b", "Metrics", accuracy=0.98, loss=math.inf)}
@@ -171,6 +171,16 @@ def test_after_reuse_the_cached_execution_is_head(store: MetadataStore, begin: B
     assert read_state(store, "penguins", "default").results[FIT].execution_id == again
     assert read_state(store, "penguins", "default").results[FIT].source == source.execution_id
     assert len(heads(store)) == 2
+
+
+def test_what_is_reported_of_a_job_stays_when_it_ends(store: MetadataStore, begin: Begin) -> None:
+    recorder = begin("default")
+    for name in ("done", "failed"):
+        recorder.report(start(recorder, name), "attributes", {"machines": [name]})
+        now = read_state(store, "penguins", "default").attempts[FIT].execution_id
+        recorder.complete(now, {"model": output("a")}) if name == "done" else recorder.fail(now, "no")
+    state = read_state(store, "penguins", "default")
+    assert [r[FIT].attributes["machines"] for r in (state.results, state.attempts)] == [["done"], ["failed"]]
 
 
 def test_warnings_stay_with_a_result_wherever_it_is_taken(store: MetadataStore, begin: Begin) -> None:
@@ -356,7 +366,7 @@ def test_only_what_runs_can_be_completed(store: MetadataStore, begin: Begin) -> 
     for act in (
         lambda: recorder.complete(execution_id, {}),
         lambda: recorder.fail(execution_id, "x"),
-        lambda: recorder.set_handle(execution_id, {}),
+        lambda: recorder.report(execution_id, "handle", {}),
         lambda: recorder.complete(4711, {}),
     ):
         with pytest.raises(ValueError, match="not recorded as running"):
@@ -416,7 +426,7 @@ def test_eight_threads_record(store: MetadataStore, begin: Begin) -> None:
             for i in range(5):
                 addr = StepAddr("python", f"s{number}")
                 execution_id = start(recorder, f"job-{number}-{i}", addr=addr)
-                recorder.set_handle(execution_id, {"i": i})
+                recorder.report(execution_id, "handle", {"i": i})
                 recorder.complete(execution_id, {"model": output("a")})
         except BaseException as problem:  # noqa: BLE001 - shown by the assertion below
             errors.append(problem)
@@ -440,7 +450,7 @@ def test_a_zombie_records_nothing(store: MetadataStore, begin: Begin) -> None:
     acts: list[Callable[[], object]] = [
         lambda: zombie.complete(execution_id, {"model": output("a")}),
         lambda: zombie.fail(execution_id, "x"),
-        lambda: zombie.set_handle(execution_id, {"pid": 1}),
+        lambda: zombie.report(execution_id, "handle", {"pid": 1}),
         lambda: start(zombie, "job-2", addr=CSV),
         lambda: zombie.finish("complete", {"a": {"value": 1}}),
     ]

@@ -18,6 +18,7 @@ from zenctl.runner.attending import GIVEN_UP, IDLE, LEFT_OVER, Attendant, Settin
 RUNNER = """
 import os, sys, time
 store, job, _, work, _, parent = sys.argv[1:]
+assert os.environ["ZENCTL_MACHINE"]
 assert os.getppid() == int(parent)
 print(job, os.environ["ZENCTL_STORE_ACCESS"], "PYTHONPATH" in os.environ, flush=True)
 open(os.path.join(work, "progress.jsonl"), "w").write("{}")
@@ -152,6 +153,31 @@ def test_what_is_canceled_before_it_begins_never_begins(machine: Machine) -> Non
     assert not machine.folder.exists()
 
 
+@pytest.mark.parametrize(("job", "number"), [("hang", signal.SIGTERM), ("hang-stubborn", signal.SIGKILL)])
+def test_a_machine_that_goes_ends_its_jobs_and_begins_none(
+    machine: Machine, job: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.queue.put(job, {"a": 1})
+    machine.until_said(job, "hangs")
+    machine.queue.put("works", {"a": 1})
+    machine.attendant.leave()
+    orders = machine.queue.orders
+    monkeypatch.setattr(machine.queue, "orders", lambda: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
+    with pytest.raises(StorageError):
+        machine.attendant.step()
+    monkeypatch.setattr(machine.queue, "orders", orders)
+    assert not machine.attendant.is_idle
+    machine.now += 24.0
+    machine.attendant.step()
+    if number == signal.SIGKILL:
+        assert [child.status() != psutil.STATUS_ZOMBIE for child in machine.children()] == [True]
+        machine.now += 2.0
+    assert machine.until_ended(job) == Ending(None, number, leaving=True)
+    assert machine.attendant.is_idle
+    assert serve(machine.attendant) == IDLE
+    assert machine.queue.claimed("works") == "", "it is for the next machine"
+
+
 def test_slots(tmp_path: Path) -> None:
     machine = Machine(tmp_path, slots=1)
     for job in ("hang-1", "hang-2"):
@@ -191,12 +217,11 @@ def test_a_job_in_a_container(machine: Machine, monkeypatch: pytest.MonkeyPatch)
 
 def test_what_the_store_fails_at_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.queue.put("works", {"a": 1}, IMAGE)
-    for name in ("order", "prepare"):
-        with monkeypatch.context() as patched:
-            patched.setattr(machine.queue, name, lambda job: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
-            with pytest.raises(StorageError):
-                machine.attendant.step()
-        assert machine.queue.claimed("works") == ""
+    with monkeypatch.context() as patched:
+        patched.setattr(machine.queue, "order", lambda job: (_ for _ in ()).throw(StorageError("TRANSIENT", "away")))
+        with pytest.raises(StorageError):
+            machine.attendant.step()
+    assert machine.queue.claimed("works") == ""
 
 
 def test_what_is_forgotten_meanwhile_is_not_begun(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,23 +301,26 @@ def test_a_store_that_is_away_is_waited_for_and_one_that_refuses_is_not(
     assert capsys.readouterr().err == "zenctl: away\nzenctl: refused\n"
 
 
-def test_a_job_is_begun_although_the_store_was_away_right_after_it_was_claimed(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["claim", "prepare"])
+def test_a_job_goes_on_although_the_store_was_away_when_it_was_claimed_or_told_of(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    access = machine.queue.access
+    call = getattr(machine.queue, name)
     answers = iter([StorageError("TRANSIENT", "away")])
 
-    def first_away(job_id: str) -> object:
+    def unheard(*given: object) -> object:
+        answer = call(*given)
         for problem in answers:
             raise problem
-        return access(job_id)
+        return answer
 
-    monkeypatch.setattr(machine.queue, "access", first_away)
-    machine.queue.put("works", {})
+    monkeypatch.setattr(machine.queue, name, unheard)
+    machine.have_docker(monkeypatch, "exit 0", "exit 1")
+    machine.queue.put("works", {}, IMAGE if name == "prepare" else None)
     with pytest.raises(StorageError, match="away"):
-        machine.attendant.step()
+        machine.until_ended("works")
     assert machine.queue.claimed("works") == "i1"
-    assert machine.until_ended("works") == Ending(0)
+    assert machine.until_ended("works").code == 0
 
 
 def test_a_store_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,8 +64,8 @@ def test_a_machine_that_may_not_pull_is_told_what_it_lacks(served: Registry, tmp
             pull(served.engine, image, tmp_path, lambda: TOKEN, said.append)
     finally:
         served.fake.is_open = True
-    assert caught.value.message.startswith(f"the registry {registry.HOST} refuses this machine the image {image}: ")
-    assert "downloadArtifacts" in caught.value.message
+    told = f"the registry {registry.HOST} refuses this machine the image {image}: denied: Permission"
+    assert caught.value.message.startswith(told)
     assert "roles/artifactregistry.reader" in caught.value.hint
     assert TOKEN not in caught.value.message + "".join(said)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from zenctl.cli import exits
 from zenctl.cli.arguments.options import JsonFlag, NoColor, WorkspaceFlag
 from zenctl.cli.arguments.state import AddressArguments, address_arguments
 from zenctl.cli.invocation import Invocation, invocation
-from zenctl.diagnostics import Diagnostic
+from zenctl.diagnostics import Diagnostic, DiagnosticError
 
 EPILOG = """
 Examples:
@@ -56,15 +57,25 @@ def run(run: Invocation, given: AddressArguments) -> int:
     code = run.report(outcome.diagnostics, outcome.sources)
     if outcome.chunks is None:
         return code or exits.ERROR
-    if given.json:
-        for chunk in outcome.chunks:
-            run.terminal.write(jsonlib.dumps({"address": given.address, "text": chunk}, ensure_ascii=False))
-        return code
-    last = "\n"
-    for chunk in outcome.chunks:
-        run.terminal.out.write(chunk)
-        run.terminal.out.flush()
-        last = chunk[-1:] or last
-    if last != "\n":
-        run.terminal.write()
+    try:
+        _show(run, given, outcome.chunks)
+    except DiagnosticError as problem:
+        # Its backend failed while the log was followed.
+        return run.report(problem.diagnostics) or exits.ERROR
     return code
+
+
+def _show(run: Invocation, given: AddressArguments, chunks: Iterable[str]) -> None:
+    if given.json:
+        for chunk in chunks:
+            run.terminal.write(jsonlib.dumps({"address": given.address, "text": chunk}, ensure_ascii=False))
+        return
+    last = "\n"
+    try:
+        for chunk in chunks:
+            run.terminal.out.write(chunk)
+            run.terminal.out.flush()
+            last = chunk[-1:] or last
+    finally:
+        if last != "\n":
+            run.terminal.write()

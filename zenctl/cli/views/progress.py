@@ -24,7 +24,6 @@ from zenctl.engine.events import (
 )
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.plans.actions import Action
-from zenctl.provider import MachineChange
 
 HEARTBEAT_SECONDS = 10.0
 """How often a running step is mentioned again."""
@@ -194,9 +193,9 @@ def machine_line(event: MachineChanged) -> str:
     told = event.told
     plain = {"name": told.name, "machine_type": told.machine_type, "location": told.location, "reason": told.reason}
     said = happening({**plain, "change": told.change.value})
-    if told.change is MachineChange.CREATED:
-        said += f" after {duration(event.seconds)}"
-    return printable(f"{event.address}: {said}" + (" ..." if told.change is MachineChange.CREATING else ""))
+    # By their values: what only prints need not load the provider SDK.
+    said += {"created": f" after {duration(event.seconds)}", "creating": " ..."}.get(told.change.value, "")
+    return printable(f"{event.address}: {said}")
 
 
 def amount(progress: ChangeProgress) -> str:

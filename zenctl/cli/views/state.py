@@ -148,6 +148,8 @@ def _facts(recorded: Recorded, apply: Apply | None) -> Iterator[tuple[str, str]]
             yield "workspace", recorded.workspace
     if recorded.source:
         yield "result of", f"execution {recorded.source}, produced {moment(recorded.produced_ms)}"
+    if recorded.resumed:
+        yield "resumed", f"from the checkpoint of {recorded.resumed}"
     for name, place in sorted(recorded.imported_from.items()):
         yield "imported", f"{name} from {printable(place)}"
     if recorded.backend:
@@ -268,6 +270,7 @@ def recorded_document(recorded: Recorded) -> dict[str, Any]:
             "error": recorded.error,
             "warnings": [{"summary": said.summary, "detail": said.detail} for said in recorded.warnings],
             "reused_execution_id": recorded.source or None,
+            **({"resumed_from_job_id": recorded.resumed} if recorded.resumed else {}),
             **({"imported_from": dict(recorded.imported_from)} if recorded.imported_from else {}),
         },
     }

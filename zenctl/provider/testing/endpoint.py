@@ -80,7 +80,13 @@ class EndpointConformance:
         assert proposal.action is EndpointAction.UPDATE
         assert proposal.reasons
         assert bench.open().read(name) == made, "plan changed something"
-        updated = bench.open().update(made, other)
+        with ThreadPoolExecutor(1) as pool:
+            updating = pool.submit(bench.open().update, made, other)
+            meanwhile = [bench.open().read(name)]
+            while not updating.done():
+                meanwhile.append(bench.open().read(name))
+        updated = updating.result()
+        assert all(seen is not None and seen.ready for seen in meanwhile), "its service was interrupted"
         assert (updated.ready, updated.model_digest) == (True, other.model_digest)
         assert bench.open().read(name) == updated
         assert bench.open().plan(updated, other).action is EndpointAction.NO_OP
