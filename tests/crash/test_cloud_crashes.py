@@ -15,7 +15,11 @@ from tests.documented import expect_documented
 
 RANDOM_KILLS = 20
 
-MOMENTS = ("apply/machine insert#1:after", "machine step-python-fit/result#1:before", "apply/machine delete#1:before")
+MOMENTS = (
+    "apply/machine insert#1:after",
+    "machine step-python-fit/result#1:before",
+    "apply/metadata run COMPLETE step.python.score#1:after",
+)
 """Where the ordinary test kills zenctl, one apply after the other."""
 
 LOST = (
