@@ -24,7 +24,6 @@ from zenctl.metadata.state import newest_apply, read_state
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,
-    Context,
     Execution,
     ExecutionState,
     MetadataStore,
@@ -490,17 +489,3 @@ os.kill(os.getpid(), 9)
     Recorder(store, lock).fail(execution.id, "its apply was interrupted", canceled=True)
     lock.finish("complete")
     store.close()
-
-
-def test_an_apply_that_is_not_understood_is_not_waited_for_for_ever() -> None:
-    class Forgetful(MemoryStore):
-        forgets = False
-
-        def context(self, type: str, name: str) -> Context | None:
-            return None if self.forgets and type == "Apply" else super().context(type, name)
-
-    store = Forgetful()
-    acquire(store, "p", "w", Holder.here()).close()
-    store.forgets = True
-    with pytest.raises(StoreError, match="does not say who holds"):
-        acquire(store, "p", "w", Holder.here())
