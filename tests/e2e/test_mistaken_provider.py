@@ -19,7 +19,9 @@ class Nothing(BlockModel):
 class Compute:
     def handle(self, request):
         return {"job": request.spec.job_id}
-    submit = handle
+    def submit(self, request):
+        OddProvider.began = True
+        return self.handle(request)
     def status(self, handle):
         return {}["region"]
     def logs(self, handle, offset):
@@ -28,7 +30,7 @@ class Compute:
         print("canceled")
     release = cancel
 class OddProvider:
-    name, version = "odd", "0.1"
+    name, version, began = "odd", "0.1", False
     def schema(self):
         print("the schema is asked for")
         return ProviderSchema("odd", Nothing, {"odd": BackendType("odd", "Odd.", Nothing, ("orchestrator",))})
@@ -83,6 +85,8 @@ def test_what_it_raises_while_a_job_runs(odd: Project, tmp_path: Path) -> None:
     assert "The backend of step.python.square could not be asked any more" in said
     assert "the odd provider's method status failed with KeyError: 'region'" in said
     assert f"This is a mistake in odd-provider 0.1 ({tmp_path}/site/odd_provider.py:{LINE}), not in zenctl." in said
+    # What was applied is told although it does not close.
+    assert "the odd provider's method close failed with RuntimeError: it does not close" in said
     # What was applied is told although it does not close.
     assert "the odd provider's method close failed with RuntimeError: it does not close" in said
     assert "Apply ended with errors: 1 failed." in said

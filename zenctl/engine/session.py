@@ -47,36 +47,53 @@ def run_apply(
     renew = not (plan.destroy or plan.refresh_only)
     doing = counted({**summary(plan.changes), "no_op": 0}) or "outputs only"
     claim = Claim(plan.project, f"destroy, {doing}" if plan.destroy else doing, lock_timeout, renew, stop)
-    with locked_apply(world.store, world.inputs, listener, claim) as held, _closing(world.providers, held):
-        held.outcome = "refused"
-        state = read_state(world.store, plan.project, plan.workspace)
-        check_state(plan, state)
-        check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))
-        locations = check_world(world, plan, state, listener)
-        held.outcome = "failed"
-        applied, state = _apply(world, plan, state, held.recorder, listener, stop, parallelism, locations)
-        held.outputs, problems = root_outputs(world.opened, plan, applied, state)
-        applied.diagnostics += problems
-        applied.diagnostics += (
-            [] if plan.destroy or plan.refresh_only else checks(world.opened.evaluator, applied.known)
-        )
-        interrupted = stop.drain.is_set()
-        held.outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
+    with locked_apply(world.store, world.inputs, listener, claim) as held:
+        with _closing(world.providers, held) as left:
+            held.outcome = "refused"
+            state = read_state(world.store, plan.project, plan.workspace)
+            check_state(plan, state)
+            check_results(plan, ResultFinder(world.store, world.storage, state, world.opened.trusted))
+            locations = check_world(world, plan, state, listener)
+            held.outcome = "failed"
+            applied, state = _apply(world, plan, state, held.recorder, listener, stop, parallelism, locations)
+            held.outputs, problems = root_outputs(world.opened, plan, applied, state)
+            applied.diagnostics += problems
+            if not (plan.destroy or plan.refresh_only):
+                applied.diagnostics += checks(world.opened.evaluator, applied.known)
+            interrupted = stop.drain.is_set()
+            held.outcome = "interrupted" if interrupted else "failed" if applied.failed else "complete"
+        applied.diagnostics += left
         return _outcome(world.opened, held.recorder.serial, plan, applied, held.outputs, interrupted=interrupted)
 
 
 @contextmanager
-def _closing(providers: Providers, held: LockedApply) -> Iterator[None]:
+def _closing(providers: Providers, held: LockedApply) -> Iterator[list[Diagnostic]]:
     """Close the providers under the lock: what they have made for an apply, such as machines, goes before it completes.
 
-    Where one refuses, the apply has failed: the next one looks for what was left.
+    Where one refuses, the apply has failed, and the next one looks for what was left; what was done stays done, so the
+    refusal is in the list that is given.
     """
+    left: list[Diagnostic] = []
     try:
-        yield
-    finally:
-        outcome, held.outcome = held.outcome, "failed"
-        providers.close()
+        yield left
+    except DiagnosticError as problem:
+        raise DiagnosticError(*problem.diagnostics, *_refusals(providers)) from problem
+    except BaseException:
+        _refusals(providers)
+        raise
+    outcome, held.outcome = held.outcome, "failed"
+    left += _refusals(providers)
+    if not left:
         held.outcome = outcome
+
+
+def _refusals(providers: Providers) -> tuple[Diagnostic, ...]:
+    """Close the providers; gives what some of them say against it."""
+    try:
+        providers.close()
+    except DiagnosticError as problem:
+        return problem.diagnostics
+    return ()
 
 
 def _apply(

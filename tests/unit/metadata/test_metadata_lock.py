@@ -21,7 +21,6 @@ from zenctl.metadata.state import newest_apply, read_state
 from zenctl.metadata.store import (
     AlreadyExists,
     Artifact,
-    Context,
     Execution,
     ExecutionState,
     MetadataStore,
@@ -377,17 +376,3 @@ def test_a_number_of_another_container_says_nothing_here() -> None:
     assert not is_gone(holder, 10**15, 1)
     assert not is_gone(holder, 2, 1)
     assert is_gone(holder, 2, 2)
-
-
-def test_an_apply_that_is_not_understood_is_not_waited_for_for_ever() -> None:
-    class Forgetful(MemoryStore):
-        forgets = False
-
-        def context(self, type: str, name: str) -> Context | None:
-            return None if self.forgets and type == "Apply" else super().context(type, name)
-
-    store = Forgetful()
-    acquire(store, "p", "w", Holder.here()).close()
-    store.forgets = True
-    with pytest.raises(StoreError, match="does not say who holds"):
-        acquire(store, "p", "w", Holder.here())

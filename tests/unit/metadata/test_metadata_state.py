@@ -168,6 +168,20 @@ def test_applies_of_an_older_zenctl_count(store: MetadataStore) -> None:
     assert counting.calls["contexts"] == 1
 
 
+def test_an_apply_that_is_not_understood_is_not_waited_for_for_ever() -> None:
+    class Forgetful(MemoryStore):
+        forgets = False
+
+        def context(self, type: str, name: str) -> Context | None:
+            return None if self.forgets and type == "Apply" else super().context(type, name)
+
+    store = Forgetful()
+    acquire(store, "p", "w", Holder.here()).close()
+    store.forgets = True
+    with pytest.raises(StoreError, match="does not say who holds"):
+        acquire(store, "p", "w", Holder.here())
+
+
 def test_a_workspace_that_is_made_again_goes_on_with_its_serials(store: MetadataStore) -> None:
     for _ in range(5):
         lock = acquire(store, "p", "w", Holder.here())
