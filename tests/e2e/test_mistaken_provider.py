@@ -19,7 +19,9 @@ class Nothing(BlockModel):
 class Compute:
     def handle(self, request):
         return {"job": request.spec.job_id}
-    submit = handle
+    def submit(self, request):
+        OddProvider.began = True
+        return self.handle(request)
     def status(self, handle):
         return {}["region"]
     def logs(self, handle, offset):
@@ -28,7 +30,7 @@ class Compute:
         print("canceled")
     release = cancel
 class OddProvider:
-    name, version = "odd", "0.1"
+    name, version, began = "odd", "0.1", False
     def schema(self):
         print("the schema is asked for")
         return ProviderSchema("odd", Nothing, {"odd": BackendType("odd", "Odd.", Nothing, ("orchestrator",))})
@@ -40,7 +42,8 @@ class OddProvider:
         return None
     endpoint = storage = processing
     def close(self):
-        raise RuntimeError("it does not close")
+        if self.began:
+            raise RuntimeError("it does not close")
 """
 LINE = PROVIDER.splitlines().index('        return {}["region"]') + 1
 
