@@ -19,9 +19,7 @@ class Nothing(BlockModel):
 class Compute:
     def handle(self, request):
         return {"job": request.spec.job_id}
-    def submit(self, request):
-        OddProvider.began = True
-        return self.handle(request)
+    submit = handle
     def status(self, handle):
         return {}["region"]
     def logs(self, handle, offset):
@@ -30,7 +28,7 @@ class Compute:
         print("canceled")
     release = cancel
 class OddProvider:
-    name, version, began = "odd", "0.1", False
+    name, version = "odd", "0.1"
     def schema(self):
         print("the schema is asked for")
         return ProviderSchema("odd", Nothing, {"odd": BackendType("odd", "Odd.", Nothing, ("orchestrator",))})
@@ -42,8 +40,7 @@ class OddProvider:
         return None
     endpoint = storage = processing
     def close(self):
-        if self.began:
-            raise RuntimeError("it does not close")
+        print("it is closed")
 """
 LINE = PROVIDER.splitlines().index('        return {}["region"]') + 1
 
@@ -86,7 +83,5 @@ def test_what_it_raises_while_a_job_runs(odd: Project, tmp_path: Path) -> None:
     assert "The backend of step.python.square could not be asked any more" in said
     assert "the odd provider's method status failed with KeyError: 'region'" in said
     assert f"This is a mistake in odd-provider 0.1 ({tmp_path}/site/odd_provider.py:{LINE}), not in zenctl." in said
-    # What was applied is told although it does not close.
-    assert "the odd provider's method close failed with RuntimeError: it does not close" in said
     assert "Apply ended with errors: 1 failed." in said
     assert not list((odd.root / ".zenctl").glob("crash-*"))
