@@ -42,7 +42,8 @@ class OddProvider:
         return None
     endpoint = storage = processing
     def close(self):
-        raise RuntimeError("it does not close")
+        if self.began:
+            raise RuntimeError("it does not close")
 """
 LINE = PROVIDER.splitlines().index('        return {}["region"]') + 1
 
@@ -85,8 +86,6 @@ def test_what_it_raises_while_a_job_runs(odd: Project, tmp_path: Path) -> None:
     assert "The backend of step.python.square could not be asked any more" in said
     assert "the odd provider's method status failed with KeyError: 'region'" in said
     assert f"This is a mistake in odd-provider 0.1 ({tmp_path}/site/odd_provider.py:{LINE}), not in zenctl." in said
-    # What was applied is told although it does not close.
-    assert "the odd provider's method close failed with RuntimeError: it does not close" in said
     # What was applied is told although it does not close.
     assert "the odd provider's method close failed with RuntimeError: it does not close" in said
     assert "Apply ended with errors: 1 failed." in said
