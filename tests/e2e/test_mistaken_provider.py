@@ -19,9 +19,7 @@ class Nothing(BlockModel):
 class Compute:
     def handle(self, request):
         return {"job": request.spec.job_id}
-    def submit(self, request):
-        OddProvider.began = True
-        return self.handle(request)
+    submit = handle
     def status(self, handle):
         return {}["region"]
     def logs(self, handle, offset):
@@ -30,7 +28,7 @@ class Compute:
         print("canceled")
     release = cancel
 class OddProvider:
-    name, version, began = "odd", "0.1", False
+    name, version = "odd", "0.1"
     def schema(self):
         print("the schema is asked for")
         return ProviderSchema("odd", Nothing, {"odd": BackendType("odd", "Odd.", Nothing, ("orchestrator",))})
@@ -42,8 +40,7 @@ class OddProvider:
         return None
     endpoint = storage = processing
     def close(self):
-        if self.began:
-            raise RuntimeError("it does not close")
+        raise RuntimeError("it does not close")
 """
 LINE = PROVIDER.splitlines().index('        return {}["region"]') + 1
 
@@ -77,7 +74,11 @@ step "python" "square" {
 def test_what_it_prints_is_not_in_what_programs_read(odd: Project) -> None:
     done = odd.run("plan", "-json")
     assert done.returncode == 0
-    assert [json.loads(line)["type"] for line in done.stdout.splitlines()][-1] == "change_summary"
+    # That it does not close is no reason to withhold the plan.
+    *events, summed, left = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["type"] for event in (summed, left)] == ["change_summary", "diagnostic"]
+    assert left["diagnostic"]["severity"] == "warning"
+    assert "method close failed with RuntimeError: it does not close" in left["@message"]
     assert "the module is loaded\nthe schema is asked for\n" in done.stderr
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from zenctl.addrs import EndpointAddr
 from zenctl.config.files import SUFFIXES
-from zenctl.diagnostics import Diagnostic, DiagnosticError, error, has_errors, raise_errors
+from zenctl.diagnostics import Diagnostic, DiagnosticError, Severity, error, has_errors, raise_errors
 from zenctl.engine.drafting import draft
 from zenctl.engine.events import Listener
 from zenctl.engine.holding import check_versions
@@ -114,13 +114,18 @@ def _fetch(options: PlanOptions) -> Fetch:
 def _make_plan(
     opened: Opened, inputs: Inputs, options: PlanOptions, listener: Listener, trusted: Trust | None
 ) -> PlanOutcome:
+    made: Plan | None = None
     try:
         # Before a store is opened or a provider asked for anything.
         raise_errors(trusted.differences(opened) if trusted is not None else [])
         with open_world(opened, inputs, create=False) as world:
             made = draft(world, options, listener, trusted)
     except DiagnosticError as problem:
-        return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
+        if made is None:
+            return PlanOutcome(None, (*opened.diagnostics, *problem.diagnostics), opened.sources)
+        # A provider that cannot be closed has made nothing for a plan.
+        left = [replace(diagnostic, severity=Severity.WARNING) for diagnostic in problem.diagnostics]
+        made = replace(made, diagnostics=(*made.diagnostics, *left))
     texts = {**opened.sources, **code_texts(opened, made.diagnostics)}
     return PlanOutcome(None if has_errors(made.diagnostics) else made, made.diagnostics, texts)
 
