@@ -75,7 +75,7 @@ def test_what_it_prints_is_not_in_what_programs_read(odd: Project) -> None:
     done = odd.run("plan", "-json")
     assert done.returncode == 0
     # That it does not close is no reason to withhold the plan.
-    *events, summed, left = [json.loads(line) for line in done.stdout.splitlines()]
+    *_, summed, left = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["type"] for event in (summed, left)] == ["change_summary", "diagnostic"]
     assert left["diagnostic"]["severity"] == "warning"
     assert "method close failed with RuntimeError: it does not close" in left["@message"]
