@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[2]
 
 SCHEMAS: dict[tuple[str, ...], str] = {
     ("compare",): "comparison",
-    ("history",): "history",
+    ("history", "-json"): "history",
+    ("history", "step.python.count"): "runs",
     ("state", "diff"): "state-diff",
     ("state", "gc"): "garbage",
     ("state", "list"): "addresses",

@@ -131,6 +131,9 @@ def test_a_failure_and_a_lost_machine_are_told(slow: Project, cloud: Cloud) -> N
     assert "ValueError: too few" in words(said)
     assert len(cloud.fake.inserted) == 2
     assert cloud.names() == []
+    told = words(slow.ok("history", "step.python.tallest"))
+    assert "failed backend.gce.vm" in told
+    assert "lost machine zenctl-" in told
 
 
 CHECKPOINTING = """

@@ -50,6 +50,20 @@ def test_history_and_force_unlock(held: Project) -> None:
     assert held.json("history", "-json")["applies"][0]["serial"] == 3
 
 
+def test_the_runs_of_an_address(tiny: Project) -> None:
+    tiny.ok("apply", "-auto-approve")
+    tiny.edit("steps/size.py", "    return len", '    raise ValueError("too few")\n    return len')
+    tiny.fails("apply", "-auto-approve")
+    rows = [row.split() for row in tiny.ok("history", "step.python.count").splitlines()]
+    assert [(row[0], row[5]) for row in rows[1:]] == [("2", "failed"), ("1", "complete")]
+    assert "ValueError: too few" in " ".join(rows[1])
+    assert len(tiny.ok("history", "step.python.count", "-last=1").splitlines()) == 2
+    runs = tiny.json("history", "step.python.count", "-json")["runs"]
+    assert [run["values"]["serial"] for run in runs] == [2, 1]
+    assert "Nothing is recorded of step.python.other" in tiny.fails("history", "step.python.other")
+    assert "names no address" in tiny.fails("history", "nothing")
+
+
 def test_before_the_first_apply(tiny: Project) -> None:
     assert tiny.ok("history") == "Nothing has been applied yet.\n"
     assert tiny.json("history", "-json")["applies"] == []

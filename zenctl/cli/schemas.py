@@ -23,7 +23,7 @@ from zenctl.cli.schema_parts import (
     machines,
     reason,
 )
-from zenctl.cli.state_schemas import comparison_schema, lineage_schema, state_diff_schema, state_schema
+from zenctl.cli.state_schemas import comparison_schema, lineage_schema, runs_schema, state_diff_schema, state_schema
 from zenctl.cli.upkeep_schemas import addresses_schema, garbage_schema, history_schema, verification_schema
 from zenctl.config.settings import ROLES
 from zenctl.plans.actions import Action
@@ -204,6 +204,7 @@ SCHEMAS = {
     "comparison.v1.schema.json": comparison_schema,
     "addresses.v1.schema.json": addresses_schema,
     "history.v1.schema.json": history_schema,
+    "runs.v1.schema.json": runs_schema,
     "verification.v1.schema.json": verification_schema,
     "garbage.v1.schema.json": garbage_schema,
     "backends.v1.schema.json": backends_schema,

@@ -142,6 +142,13 @@ def comparison_schema() -> Schema:
     return document("comparison", "Runs side by side, format 1", properties, {})
 
 
+def runs_schema() -> Schema:
+    """Of `zenctl history ADDRESS -json`."""
+    runs = {"description": "The newest first", **_RECORDS}
+    properties = {"format_version": FORMAT, "workspace": TEXT, "address": ADDRESS, "runs": runs}
+    return document("runs", "The runs of an address, format 1", properties, _definitions(*_PARTS))
+
+
 def record() -> Schema:
     """One execution, as `recorded_document` writes it."""
     artifacts = _by_name({"$ref": "#/$defs/artifact"})

@@ -1,4 +1,4 @@
-"""The operations behind `zenctl history` and `zenctl force-unlock`: reads the applies, and takes a lock away."""
+"""The operations behind `zenctl history` and `zenctl force-unlock`: reads applies and runs, and takes a lock away."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import field
 
+from zenctl.addrs import parse
 from zenctl.diagnostics import Diagnostic, DiagnosticError, error
 from zenctl.engine.opening import OpeningError, open_settings, opened_store, store_failure
 from zenctl.engine.requests import Inputs
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.metadata.applies import Apply, applies
 from zenctl.metadata.lock import force_unlock
+from zenctl.metadata.records import Recorded
+from zenctl.metadata.state import history
 from zenctl.metadata.store import StoreError
 
 __all__ = ["Apply"]
@@ -38,6 +41,33 @@ def list_applies(inputs: Inputs, *, newest: int = 0) -> AppliesOutcome:
     except DiagnosticError as problem:
         return AppliesOutcome(None, problem.diagnostics, sources)
     return AppliesOutcome(tuple(found), (), sources)
+
+
+@dataclass(frozen=True, slots=True)
+class RunsOutcome:
+    """All that is recorded of an address in the workspace, newest first, or only diagnostics."""
+
+    runs: tuple[Recorded, ...] | None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def list_runs(inputs: Inputs, address: str, *, newest: int = 0) -> RunsOutcome:
+    """The runs of an address; only so many if `newest` is not 0. One that nothing is recorded of is a diagnostic."""
+    try:
+        settings, sources = open_settings(inputs)
+    except OpeningError as problem:
+        return RunsOutcome(None, problem.diagnostics, problem.sources)
+    try:
+        with opened_store(settings, inputs, create=False) as store:
+            found = history(store, settings.project, inputs.workspace, parse(address), newest=newest)
+    except DiagnosticError as problem:
+        return RunsOutcome(None, problem.diagnostics, sources)
+    if not found:
+        summary = f"Nothing is recorded of {address} in workspace {inputs.workspace}"
+        missing = error("not_recorded", summary, "`zenctl state list` lists the addresses that have a result.")
+        return RunsOutcome(None, (missing,), sources)
+    return RunsOutcome(tuple(found), (), sources)
 
 
 def lock_holder(inputs: Inputs, serial: int) -> AppliesOutcome:

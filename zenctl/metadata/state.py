@@ -57,10 +57,11 @@ def read_state(store: MetadataStore, project: str, workspace: str) -> WorkspaceS
     return replace(state, outputs=outputs_until(store, apply))
 
 
-def history(store: MetadataStore, project: str, workspace: str, addr: Address) -> list[Recorded]:
-    """Every execution of an address in a workspace, newest first."""
-    where = Where(properties={"workspace_key": workspace_key(project, workspace), "address_key": address_key(addr)})
-    return read_recorded(store, store.executions(where)[::-1])
+def history(store: MetadataStore, project: str, workspace: str, addr: Address, *, newest: int = 0) -> list[Recorded]:
+    """The executions of an address in a workspace, newest first; only so many if `newest` is not 0."""
+    of = {"workspace_key": workspace_key(project, workspace), "address_key": address_key(addr)}
+    found = store.executions(Where(properties=of, newest=newest))
+    return read_recorded(store, sorted(found, key=lambda execution: -execution.id))
 
 
 def find_results(store: MetadataStore, fingerprint: str, allowed: Callable[[str, str], bool]) -> list[Recorded]:

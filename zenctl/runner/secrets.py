@@ -34,9 +34,9 @@ def resolve(secrets: Mapping[str, str], root: Path = Path(), keepers: Optional[K
     for name, reference in secrets.items():
         scheme, place = split(reference)
         if reference not in known:
-            if scheme not in ask:
-                ask[scheme] = _keeper(scheme, (keepers or {}).get(scheme, {}))
             try:
+                if scheme not in ask:
+                    ask[scheme] = _keeper(scheme, (keepers or {}).get(scheme, {}))
                 known[reference] = ask[scheme](place)
             except StorageError as problem:
                 message = f"the secret {name} ({reference}) cannot be read: {problem}"
@@ -100,4 +100,4 @@ def _keeper(scheme: str, access: Mapping[str, Any]) -> Callable[[str], str]:
         from zenctl.jobs.secrets.amazon import AmazonSecrets
 
         return AmazonSecrets(access).value
-    raise StepError(f"this zenctl's runner does not know secrets of the form {scheme}:...", kind="user_error")
+    raise StorageError("INVALID", f"this zenctl's runner does not know secrets of the form {scheme}:...")

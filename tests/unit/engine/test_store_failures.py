@@ -25,6 +25,7 @@ OPERATIONS: dict[str, Callable[[Inputs], Any]] = {
     "diff": lambda inputs: workflow.diff_states(inputs, "1", ""),
     "compare": lambda inputs: workflow.compare_results(inputs, Wanted(workspaces=("default",))),
     "history": applies.list_applies,
+    "history of an address": lambda inputs: applies.list_runs(inputs, "step.python.fit"),
     "logs": lambda inputs: workflow.logs(inputs, "step.python.fit"),
 }
 

@@ -278,7 +278,9 @@ class TestSurroundings:
 
     @pytest.mark.parametrize("reference", ["env:NOT_SET_ANYWHERE", "file:not/there", "gcp-secret:x", "plain"])
     def test_a_secret_that_cannot_be_resolved(self, bench: RunnerBench, reference: str) -> None:
-        error = bench.fail(bench.order("def step(): pass\n", secrets={"TOKEN": reference}))
+        # No metadata server answers there.
+        env = {"GCE_METADATA_HOST": "127.0.0.1:9"}
+        error = bench.fail(bench.order("def step(): pass\n", secrets={"TOKEN": reference}), env=env)
         assert "TOKEN" in error.message
         assert error.kind == "user_error"
 

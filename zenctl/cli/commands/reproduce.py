@@ -18,7 +18,7 @@ EPILOG = """
 What is run is the recorded order: its code, parameters and inputs as they are
 in the artifact store, on this machine, in a folder of its own. Nothing is
 recorded. Where packages are not as recorded, an environment with the recorded
-ones is built with pip below .zenctl/cache and kept; where that fails, or with
+ones is built below .zenctl/cache and kept; where that fails, or with
 -build=false, the job runs with what is here, and what differs is said.
 
 Examples:

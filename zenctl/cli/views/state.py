@@ -52,6 +52,11 @@ def workspace_lines(state: WorkspaceState, style: Style) -> list[str]:
     return lines
 
 
+def state_word(recorded: Recorded) -> str:
+    """How it ended, or that it runs: `complete`, `reused`, `failed`, `canceled`, `running`."""
+    return _DONE.get(recorded.state, recorded.state.value.lower())
+
+
 def artifacts_note(recorded: Recorded) -> str:
     """What is most worth knowing in few words: an error, rows, metrics, a URL."""
     if recorded.error and not recorded.is_result:
@@ -136,7 +141,7 @@ def artifact_text(artifact: RecordedArtifact, *, values: bool = True) -> str:
 
 
 def _facts(recorded: Recorded, apply: Apply | None) -> Iterator[tuple[str, str]]:
-    yield "state", _DONE.get(recorded.state, recorded.state.value.lower())
+    yield "state", state_word(recorded)
     if recorded.started_ms:
         yield "started", moment(recorded.started_ms)
     if recorded.ended_ms and recorded.started_ms and not recorded.imported_from:
