@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.certificates import Certificates
+
+
+class JsonHandler(BaseHTTPRequestHandler):
+    """Answers with JSON, and is quiet about it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def _send(self, status: int, value: Any, headers: Mapping[str, str]) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in headers.items():
+            self.send_header(name, text)
+        self.send_header("Content-Type", "application/json; charset=UTF-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
 
 
 @contextmanager

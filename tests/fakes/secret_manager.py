@@ -6,12 +6,10 @@ Every request and response is held to Google's secretmanager.v1 discovery docume
 from __future__ import annotations
 
 import base64
-import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,7 +17,7 @@ import google_crc32c
 
 from tests.fakes.discovery import Discovery, discovery
 from tests.fakes.faults import Faults
-from tests.fakes.loopback import loopback
+from tests.fakes.loopback import JsonHandler, loopback
 
 STATES = {400: "FAILED_PRECONDITION", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
 STATES |= {429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"}
@@ -89,10 +87,9 @@ class FakeSecretManager:
         return {"name": exact, "payload": {"data": base64.b64encode(data).decode(), "dataCrc32c": str(checksum)}}
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     """Answers one connection."""
 
-    protocol_version = "HTTP/1.1"
     fake: FakeSecretManager
 
     def do(self) -> None:
@@ -128,19 +125,6 @@ class Handler(BaseHTTPRequestHandler):
         answer = fake.access(found["name"], self.headers.get("Authorization", "").removeprefix("Bearer "))
         fake.api.check_body(method, "response", answer)
         return answer
-
-    def _send(self, status: int, value: Any, headers: Mapping[str, str]) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        for name, text in headers.items():
-            self.send_header(name, text)
-        self.send_header("Content-Type", "application/json; charset=UTF-8")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import functools
-import io
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import zenctl
+from zenctl.runner.zipapp import packed, sources
 
 MODULES = ("__init__.py", "addrs.py", "diagnostics.py", "digests.py", "lazy_dataclasses.py")
 PACKAGES = ("jobs", "schema", "sdk", "steps")
@@ -25,25 +22,9 @@ def zenctl_wheel() -> bytes:
     It requires nothing: what the steps need depends on the step, and is asked for beside it.
     """
     info = f"zenctl-{zenctl.__version__}.dist-info"
-    files = dict(_sources())
+    files = dict(sources(MODULES, PACKAGES))
     files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: zenctl\nVersion: {zenctl.__version__}\n".encode()
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: zenctl\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     # Without digests, which the format allows: the wheel as a whole is checked by its own.
     files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"]).encode()
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in files.items():
-            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, data)
-    return buffer.getvalue()
-
-
-def _sources() -> Iterator[tuple[str, bytes]]:
-    root = Path(zenctl.__file__).parent
-    for module in MODULES:
-        yield f"zenctl/{module}", (root / module).read_bytes()
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            yield f"zenctl/{path.relative_to(root).as_posix()}", path.read_bytes()
+    return packed(files.items())

@@ -8,7 +8,7 @@ import os
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Iterable, Iterator, Tuple
 
 import zenctl
 from zenctl.digests import sha256_bytes
@@ -44,9 +44,14 @@ def build_runner(target: Path) -> Path:
 
 @functools.lru_cache(maxsize=1)
 def _pack() -> bytes:
+    return packed((("__main__.py", MAIN), *sources(MODULES, PACKAGES)))
+
+
+def packed(files: Iterable[Tuple[str, bytes]]) -> bytes:
+    """A zip archive of these files, by their names: equal for equal files, on any machine."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in (("__main__.py", MAIN), *_sources()):
+        for name, data in files:
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.create_system = 3
             info.external_attr = 0o644 << 16
@@ -54,10 +59,11 @@ def _pack() -> bytes:
     return buffer.getvalue()
 
 
-def _sources() -> Iterator[Tuple[str, bytes]]:
+def sources(modules: Iterable[str], packages: Iterable[str]) -> Iterator[Tuple[str, bytes]]:
+    """Modules of zenctl, and all in packages of it: their names in an archive, and their text."""
     root = Path(zenctl.__file__).parent
-    for module in MODULES:
+    for module in modules:
         yield f"zenctl/{module}", (root / module).read_bytes()
-    for package in PACKAGES:
+    for package in packages:
         for path in sorted((root / package).rglob("*.py")):
             yield f"zenctl/{path.relative_to(root).as_posix()}", path.read_bytes()

@@ -6,19 +6,17 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.fakes.compute.cloud import FakeCompute, Instance, Operation, Refused
 from tests.fakes.compute.filters import matches
-from tests.fakes.loopback import loopback
+from tests.fakes.loopback import JsonHandler, loopback
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler):
     """Answers one connection."""
 
-    protocol_version = "HTTP/1.1"
     fake: FakeCompute
 
     def do(self) -> None:
@@ -164,19 +162,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def _link(self, path: str) -> str:
         return f"https://www.googleapis.com/compute/v1/{path}"
-
-    def _send(self, status: int, value: Any, headers: Mapping[str, str]) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        for name, text in headers.items():
-            self.send_header(name, text)
-        self.send_header("Content-Type", "application/json; charset=UTF-8")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
 
 
 @dataclass(frozen=True)
