@@ -31,9 +31,9 @@ PROGRAMS = {
     "hang": "echo begun; while :; do sleep 0.1; done",
     "stubborn": "trap '' TERM; echo begun; while :; do sleep 0.1; done",
     "killed": "kill -9 $PPID",
-    "chatty": f"yes '{LINE}' | head -n {LINES}; echo done",
+    "chatty": f"i=0; while [ $i -lt {LINES} ]; do echo '{LINE}'; i=$((i+1)); done; echo done",
 }
-"""What the suite's jobs run, as shell commands: by their names, which are also the names in their addresses."""
+"""What the suite's jobs run, by what any shell has built in: by their names, which are also the names in their addresses."""
 
 GONE = (JobState.ENDED, JobState.LOST)
 
