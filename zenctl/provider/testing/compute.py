@@ -33,7 +33,7 @@ PROGRAMS = {
     "killed": "kill -9 $PPID",
     "chatty": f"i=0; while [ $i -lt {LINES} ]; do echo '{LINE}'; i=$((i+1)); done; echo done",
 }
-"""What the suite's jobs run, by what any shell has built in: by their names, which are also the names in their addresses."""
+"""What the suite's jobs run, with a shell's own commands: by their names, which are those in their addresses, too."""
 
 GONE = (JobState.ENDED, JobState.LOST)
 
