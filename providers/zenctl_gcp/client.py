@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
+from zenctl.jobs.causes import innermost_reason
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.checksums import google_checksum
 from zenctl.jobs.stores.objects import MARK, Checksum, Found, Piece
@@ -286,7 +287,7 @@ def _storage_error(bucket: str, error: Exception, timeout: float) -> StorageErro
     if isinstance(error, network) and timed_out(error):
         return silent(f"gs://{bucket}", timeout)
     if isinstance(error, network):
-        return StorageError("TRANSIENT", f"gs://{bucket} cannot be reached: {_short(error)}", REACH)
+        return StorageError("TRANSIENT", f"gs://{bucket} cannot be reached: {innermost_reason(error)}", REACH)
     raise error
 
 
@@ -305,10 +306,3 @@ def _said(error: Any) -> str:
         return str(error.response.json()["error"]["message"])
     except (AttributeError, ValueError, KeyError, TypeError):
         return str(error.message).rpartition(": ")[2]
-
-
-def _short(error: Exception) -> str:
-    """The innermost reason of a chain of network errors."""
-    while (inner := error.__cause__ or error.__context__) is not None and isinstance(inner, Exception):
-        error = inner
-    return getattr(error, "strerror", None) or str(error)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from zenctl.jobs.causes import innermost_reason
 from zenctl.lazy_dataclasses import dataclass
 from zenctl.provider import ErrorKind, ProviderError
 from zenctl_gcp.gce_reasons import grant, look_up
@@ -277,8 +278,4 @@ def _said(error: Any) -> str:
         return str(error.response.json()["error"]["message"])
     except (AttributeError, ValueError, KeyError, TypeError):
         message = getattr(error, "message", None)
-    if message:
-        return str(message)
-    while isinstance(inner := error.__cause__ or error.__context__, Exception):
-        error = inner
-    return getattr(error, "strerror", None) or str(error)
+    return str(message) if message else innermost_reason(error)

@@ -140,7 +140,8 @@ def attend(
     try:
         return _attend(job_id, address, compute, handle, services, timeout, pruner)
     except ProviderError as problem:
-        return _given_up(job_id, compute, handle, services, "backend_lost", problem)
+        lost = problem
+    return _given_up(job_id, compute, handle, services, "backend_lost", lost)
 
 
 def _given_up(

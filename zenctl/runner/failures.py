@@ -11,6 +11,7 @@ from typing import List, Optional, Set
 
 import zenctl
 from zenctl.jobs.artifacts import CorruptArtifact
+from zenctl.jobs.causes import causes
 from zenctl.jobs.resources import memory_text
 from zenctl.jobs.result import JobError
 from zenctl.jobs.storage import StorageError
@@ -155,10 +156,7 @@ def _is_ours(filename: str, place: Place) -> bool:
 
 def _is_full(error: BaseException) -> bool:
     """Whether a full disk is behind it, whoever noticed it."""
-    seen: Set[int] = set()
-    at: Optional[BaseException] = error
-    while at is not None and id(at) not in seen:
-        seen.add(id(at))
+    for at in causes(error):
         if isinstance(at, OSError) and at.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
         if isinstance(at, StorageError) and at.kind == "NO_SPACE":
@@ -166,7 +164,6 @@ def _is_full(error: BaseException) -> bool:
         # TensorFlow and Arrow pass on only the text of the system's error.
         if isinstance(at, Exception) and os.strerror(errno.ENOSPC) in _text(at):
             return True
-        at = at.__cause__ or at.__context__
     return False
 
 

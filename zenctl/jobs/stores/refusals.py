@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Optional
 
+from zenctl.jobs.causes import causes
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.sources import REACH
 
@@ -59,13 +60,8 @@ def silent(host: str, seconds: float, got: Optional[int] = None) -> StorageError
 
 def timed_out(error: BaseException) -> bool:
     """Whether an error, or what it was raised from, is the end of the time that a server may be silent."""
-    found: Optional[BaseException] = error
-    while found is not None:
-        # Before Python 3.10 the second is no kind of the first.
-        if isinstance(found, (TimeoutError, socket.timeout)):
-            return True
-        found = found.__cause__ or found.__context__
-    return False
+    # Before Python 3.10 the second is no kind of the first.
+    return any(isinstance(found, (TimeoutError, socket.timeout)) for found in causes(error))
 
 
 def google_refusal(bucket: str, host: str, status: int, reason: str, said: str, retry_after: str = "") -> StorageError:

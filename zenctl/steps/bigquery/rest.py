@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from zenctl.jobs.causes import innermost_reason
 from zenctl.jobs.storage import StorageError
 from zenctl.jobs.stores.refusals import LOG_IN, PASSING, passing
 from zenctl.jobs.stores.retrying import Retrying
@@ -263,7 +264,7 @@ def translated(call: Callable[[], T]) -> T:
     except requests.exceptions.SSLError as error:
         raise StorageError("INVALID", f"BigQuery does not prove who it is: {error}", _REACH) from error
     except requests.exceptions.RequestException as error:
-        raise StorageError("TRANSIENT", f"BigQuery cannot be reached: {_innermost(error)}", _REACH) from error
+        raise StorageError("TRANSIENT", f"BigQuery cannot be reached: {innermost_reason(error)}", _REACH) from error
 
 
 def split_name(name: str) -> tuple[str, str, str]:
@@ -300,9 +301,3 @@ def _refusal(answer: Any) -> StorageError:
     except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
         reason, said = "", ""
     return of_reason(answer.status_code, reason, said, answer.headers.get("Retry-After", ""))
-
-
-def _innermost(error: BaseException) -> str:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return getattr(error, "strerror", None) or str(error)
