@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from zenctl.jobs.causes import causes, innermost_reason
 from zenctl.jobs.stores.refusals import timed_out
 
 
 def chained(*errors: BaseException) -> BaseException:
-    for error, cause in zip(errors, errors[1:], strict=False):
+    for error, cause in pairwise(errors):
         error.__cause__ = cause
     return errors[0]
 
