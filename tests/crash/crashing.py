@@ -273,7 +273,8 @@ def recover(pipeline: Pipeline, expected: Picture, crashes: Sequence[Crash]) -> 
     results = Counter(pipeline.finished())
     assert set(results.values()) == {1}, (moments, results)
     if pipeline.cloud is not None:
-        assert pipeline.cloud.left() == [], (moments, last.said)
+        left = pipeline.cloud.left()
+        assert left == [], (left, moments, last.said)
         # One apply makes one machine, and another one for each that is taken from it.
         assert len(pipeline.cloud.made) <= len(crashes) + 1, moments
         pipeline.cloud.check()

@@ -25,6 +25,9 @@ from zenctl.provider import Compute, JobHandle, JobState, ProviderError, Sweepin
 
 T = TypeVar("T")
 
+LAST_LOOKS, LAST_PAUSE = 60, 0.25
+"""How often, and after how many seconds, a job that has its result is looked at until it has ended, too."""
+
 
 @dataclass(slots=True)
 class Settled:
@@ -87,6 +90,13 @@ class _Job:
     def cancel(self) -> None:
         self._insist(lambda: self.compute.cancel(self.attempt.handle))
 
+    def see_out(self) -> None:
+        """Wait a little for a job that has written its result to end: what it printed is passed on until then."""
+        for _ in range(LAST_LOOKS):
+            if not self.runs():
+                return
+            self.time.wait(threading.Event(), LAST_PAUSE)
+
     def release(self) -> None:
         # A log is not worth failing for.
         with suppress(ProviderError):
@@ -103,6 +113,8 @@ def _settle_job(found: Settled, job: _Job, recorder: Recorder, listener: Listene
     addr = attempt.addr
     result = read_result(storage, attempt.job_id)
     if result is not None and not attempt.repeated and verified(storage, result).ok:
+        if attempt.handle:
+            job.see_out()
         record_result(recorder, attempt.execution_id, result)
         key = checkpoint_key(attempt.project, attempt.workspace, attempt.fingerprint)
         discard_checkpoints(storage, key, result)

@@ -55,4 +55,9 @@ def test_events_are_passed_on_and_kept_by_machine() -> None:
 
 
 def test_a_backend_that_tells_nothing_is_left_alone() -> None:
-    MachineEvents(lambda _: None).attach(VM, cast(Compute, object()))
+    told: list[object] = []
+    silent = cast(Compute, object())
+    events = MachineEvents(told.append)
+    events.attach(VM, silent)
+    assert events.story([(silent, {"machine": "one"})]) == []
+    assert told == []

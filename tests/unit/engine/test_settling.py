@@ -26,7 +26,7 @@ from zenctl.metadata.recording import Recorder
 from zenctl.metadata.state import read_state
 from zenctl.metadata.store import ExecutionState
 from zenctl.plans.actions import Action, Components
-from zenctl.provider import ErrorKind, ProviderError, SubmitRequest
+from zenctl.provider import ErrorKind, JobHandle, JobState, ProviderError, SubmitRequest
 from zenctl.provider.testing.fakes import FakeBackend, FakeCompute, FakeRun
 from zenctl.provider.testing.faults import Clock
 
@@ -82,6 +82,23 @@ def test_a_finished_result_is_kept_and_its_job_released(left: Left) -> None:
     assert left.settle(FIT).adopted == [FIT]
     assert left.state() is ExecutionState.COMPLETE
     assert left.backend.jobs == {}
+
+
+def test_a_job_whose_result_is_there_says_its_last_words_first(left: Left, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes its result before it has ended, and its backend may still pass on what it printed."""
+    seen: list[JobState] = []
+    release = FakeCompute.release
+
+    def watched(compute: FakeCompute, handle: JobHandle) -> None:
+        seen.append(compute.status(handle).state)
+        release(compute, handle)
+
+    monkeypatch.setattr(FakeCompute, "release", watched)
+    job = left.backend.jobs["job-1"]
+    job.run = FakeRun(log="last words", seconds=5.0)
+    left.storage.put(result_path("job-1"), result_to_json(JobResult("job-1")))
+    assert left.settle(FIT).adopted == [FIT]
+    assert seen == [JobState.ENDED]
 
 
 def test_a_job_that_is_wanted_is_waited_for(left: Left) -> None:
