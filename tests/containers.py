@@ -11,10 +11,14 @@ import sysconfig
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.servers import program
+from zenctl.jobs.spec import job_path
+from zenctl.jobs.wire import spec_to_json
+from zenctl.provider import SubmitRequest
+from zenctl.provider.testing.compute import ComputeBench
 
 _LEFT_OUT = {"test", "tests", "site-packages", "__pycache__", "idlelib", "tkinter", "ensurepip", "lib2to3"}
 
@@ -129,3 +133,31 @@ def _python_files() -> set[str]:
     shown = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False).stdout
     needed = set(re.findall(r"(/\S+) \(0x", shown))
     return found | needed
+
+
+@dataclass(frozen=True)
+class Images:
+    """A podman and an image that holds Python and a file /etc/mark."""
+
+    podman: Podman
+    name: str
+
+
+@contextmanager
+def marked_images(folder: Path, mark: str) -> Iterator[Images]:
+    """A podman of its own in a folder, and an image whose /etc/mark holds the mark."""
+    with own_podman(folder) as podman:
+        yield Images(podman, podman.image("steps", folder, {"etc/mark": mark}))
+
+
+@dataclass
+class ContainerBench(ComputeBench):
+    """A bench whose jobs have an image."""
+
+    image: str = ""
+
+    def request(self, program: str) -> SubmitRequest:
+        request = super().request(program)
+        spec = replace(request.spec, image=self.image)
+        self.storage.put(job_path(spec.job_id), spec_to_json(spec), overwrite=True)
+        return replace(request, spec=spec)

@@ -6,12 +6,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tests.containers import Podman, own_podman
+from tests.containers import ContainerBench, Images, marked_images
 from tests.fakes.compute.cloud import Instance
 from tests.measuring import PATIENCE
 from zenctl.jobs.result import JobResult
@@ -24,19 +23,10 @@ from zenctl.provider.testing.compute import ComputeBench, ComputeConformance
 from .conftest import Cloud
 
 
-@dataclass(frozen=True)
-class Images:
-    """A podman and an image that holds Python and a file /etc/mark."""
-
-    podman: Podman
-    name: str
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
-    folder = tmp_path_factory.mktemp("podman")
-    with own_podman(folder) as podman:
-        yield Images(podman, podman.image("steps", folder, {"etc/mark": "inside\n"}))
+    with marked_images(tmp_path_factory.mktemp("podman"), "inside\n") as found:
+        yield found
 
 
 @pytest.fixture
@@ -46,19 +36,6 @@ def images(made: Images, cloud: Cloud) -> Iterator[Images]:
     yield made
     cloud.fake.programs.clear()
     assert made.podman.containers() == []
-
-
-@dataclass
-class ContainerBench(ComputeBench):
-    """A bench whose jobs have an image."""
-
-    image: str = ""
-
-    def request(self, program: str) -> SubmitRequest:
-        request = super().request(program)
-        spec = replace(request.spec, image=self.image)
-        self.storage.put(job_path(spec.job_id), spec_to_json(spec), overwrite=True)
-        return replace(request, spec=spec)
 
 
 @pytest.mark.benchmark

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from tests.containers import Podman, own_podman
+from tests.containers import ContainerBench, Images, marked_images
 from zenctl.jobs.containers import container_command
 from zenctl.jobs.resources import Resources
-from zenctl.jobs.spec import Entry, JobSpec, job_path
+from zenctl.jobs.spec import Entry, JobSpec
 from zenctl.jobs.stores.opening import ACCESS
-from zenctl.jobs.wire import spec_to_json
 from zenctl.provider import ErrorKind, JobState, ProviderError, SubmitRequest
 from zenctl.provider.testing.compute import ComputeBench, ComputeConformance
 from zenctl_local.containers import container_of, container_order
@@ -37,19 +35,10 @@ def step():
 """
 
 
-@dataclass(frozen=True)
-class Images:
-    """A podman and an image that holds Python and a file /etc/mark."""
-
-    podman: Podman
-    name: str
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
-    folder = tmp_path_factory.mktemp("podman")
-    with own_podman(folder) as podman:
-        yield Images(podman, podman.image("steps", folder, {"etc/mark": "inside"}))
+    with marked_images(tmp_path_factory.mktemp("podman"), "inside") as found:
+        yield found
 
 
 @pytest.fixture
@@ -57,19 +46,6 @@ def images(made: Images, monkeypatch: pytest.MonkeyPatch) -> Images:
     for name, value in made.podman.environment.items():
         monkeypatch.setenv(name, value)
     return made
-
-
-@dataclass
-class ContainerBench(ComputeBench):
-    """A bench whose jobs have an image."""
-
-    image: str = ""
-
-    def request(self, program: str) -> SubmitRequest:
-        request = super().request(program)
-        spec = replace(request.spec, image=self.image)
-        self.storage.put(job_path(spec.job_id), spec_to_json(spec), overwrite=True)
-        return replace(request, spec=spec)
 
 
 class TestContainerConformance(ComputeConformance):

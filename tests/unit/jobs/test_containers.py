@@ -110,8 +110,11 @@ def test_what_an_end_means(
 
 def test_what_is_gone_already_is_removed(tmp_path: Path) -> None:
     remove_container(tmp_path)
-    note_container(engine(tmp_path, "echo 'Error: No such container: zenctl-j' >&2; exit 1"), container(tmp_path))
+    asked = tmp_path / "asked"
+    gone = f"echo $* >> {asked}; echo 'Error: No such container: zenctl-j' >&2; exit 1"
+    note_container(engine(tmp_path, gone), container(tmp_path))
     remove_container(tmp_path)
+    assert asked.read_text() == "rm --force zenctl-j\n", "what is gone is not asked for again"
 
 
 def test_what_cannot_be_removed_is_told(tmp_path: Path) -> None:
